@@ -1,0 +1,123 @@
+"""The error tree. The class carries exit code, name and whether a later run may succeed.
+
+CrsyncError                 1  bug        unexpected: report it
+  UsageError                2  usage      wrong usage, a list or data field that does not exist
+    ConfigError             2  usage      one or more problems in the config file, with positions
+  RejectedError             4  rejected   more people rejected or invalid than allowed
+  TemporaryError            5  temporary  network, timeout, 429 or 5xx for too long; the next run resumes
+  AuthError                 6  auth       credentials or permissions refused
+  GuardError                7  guard      a guard refused the run
+  LockedError               8  locked     another run holds the lock
+  StateError                9  state      state file unusable, or of another source or target
+  Interrupted         130/143  signal     SIGINT, SIGTERM
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class CrsyncError(Exception):
+    """Unexpected error; the base of all others.
+
+    `message` says what happened, `where` the place (`sync.yaml:3:5`), `hint` what to do. None of the three may
+    hold a secret, a full e-mail address or the value of a person field.
+    """
+
+    code: ClassVar[int] = 1
+    kind: ClassVar[str] = "bug"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str | None = None, where: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+
+
+class UsageError(CrsyncError):
+    """Wrong usage, or a list or data field that does not exist."""
+
+    code = 2
+    kind = "usage"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem of a config file. `where` is `file:line:column`, line and column counted from 1."""
+
+    where: str
+    message: str
+    hint: str | None = None
+
+
+class ConfigError(UsageError):
+    """The config file has problems; all of them are in `problems`, in the order of the file."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        first = problems[0]
+        count = "" if len(problems) == 1 else f" (and {len(problems) - 1} more)"
+        super().__init__(f"{first.message}{count}", hint=first.hint, where=first.where)
+        self.problems = problems
+
+
+class RejectedError(CrsyncError):
+    """More people rejected or invalid than `limits.max_rejected` allows, or every batch refused."""
+
+    code = 4
+    kind = "rejected"
+
+
+class TemporaryError(CrsyncError):
+    """Network, timeout, 429 or 5xx for longer than `limits.retry_for`."""
+
+    code = 5
+    kind = "temporary"
+    retryable = True
+
+
+class AuthError(CrsyncError):
+    """Credentials or permissions refused."""
+
+    code = 6
+    kind = "auth"
+
+
+class GuardError(CrsyncError):
+    """A guard refused the run; nothing, or nothing more, was written."""
+
+    code = 7
+    kind = "guard"
+
+
+class LockedError(CrsyncError):
+    """Another run holds the lock."""
+
+    code = 8
+    kind = "locked"
+    retryable = True
+
+
+class StateError(CrsyncError):
+    """A state file is unusable, or belongs to another source or target."""
+
+    code = 9
+    kind = "state"
+
+
+class Interrupted(CrsyncError):  # noqa: N818 - an ending asked for, not an error
+    """SIGINT or SIGTERM arrived; in-flight batches were finished or abandoned."""
+
+    kind = "signal"
+    retryable = True
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(
+            "stopped by signal", hint="nothing is lost: the next run continues where this one stopped"
+        )
+        self.signum = signum
+
+    @property
+    def code(self) -> int:  # type: ignore[override]
+        return 128 + self.signum

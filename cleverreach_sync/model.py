@@ -1,0 +1,139 @@
+"""What a person, their consent, their purchases and a recipient are. Values only, no I/O.
+
+Times are whole unix seconds, UTC. Amounts are decimal strings with a dot (`"1234.50"`). The values of person fields
+are strings; dates of a day are `YYYY-MM-DD`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class ConsentState(StrEnum):
+    """What a source says about the newsletter."""
+
+    YES = "yes"
+    NO = "no"  # never subscribed, or not yet confirmed
+    OPTED_OUT = "opted_out"  # withdrew
+    UNKNOWN = "unknown"  # the source cannot tell
+
+
+class Signal(StrEnum):
+    """What a stream of a source tells about people."""
+
+    PROFILE = "profile"
+    CONSENT = "consent"
+    PURCHASES = "purchases"
+
+
+class Kind(StrEnum):
+    """Why somebody is transferred."""
+
+    SUBSCRIBER = "subscriber"
+    BUYER = "buyer"
+    CONTACT = "contact"
+
+
+PROFILE_FIELDS: Final = (
+    "salutation",
+    "title",
+    "first_name",
+    "last_name",
+    "gender",
+    "birthday",
+    "language",
+    "company",
+    "street",
+    "zip",
+    "city",
+    "state",
+    "country",
+    "phone",
+    "customer_number",
+    "customer_type",
+    "shop",
+    "source_id",
+    "created_at",
+    "updated_at",
+)
+PERSON_FIELDS: Final = (
+    "email",
+    "subscribed",
+    "subscribed_at",
+    "orders",
+    "last_order_at",
+    "total_spent",
+    *PROFILE_FIELDS,
+)
+
+RANK_GUEST: Final = 0  # a guest order's address
+RANK_CUSTOMER: Final = 1  # a registered customer's record
+
+
+class Consent(NamedTuple):
+    """One statement about the newsletter; `at` is when it was made, if the source says so."""
+
+    state: ConsentState
+    at: int | None = None
+
+
+class Purchases(NamedTuple):
+    """A summary of somebody's orders that count. `total` is None where the source has no amount."""
+
+    count: int
+    last_at: int | None = None
+    total: str | None = None
+
+
+class Order(NamedTuple):
+    """One order. `counts` is false for one that makes nobody a buyer (cancelled, say)."""
+
+    id: str
+    counts: bool
+    at: int | None = None
+    total: str | None = None
+    currency: str | None = None
+
+
+class Record(NamedTuple):
+    """What one record of a source says about one person.
+
+    `ident` identifies the record within its stream and lets it replace its earlier self; None where the source has
+    no ID (such records of one person replace each other as a whole). `rank` is RANK_GUEST or RANK_CUSTOMER, `at` its
+    own date (last change, else creation). A field missing from `profile` is missing in the source, `""` is an empty
+    value. `consent` None: the record says nothing about it. `invalid` names the field whose value could not be read,
+    which makes the whole person invalid. `makes_person` false: an order that does not count makes nobody a person.
+    """
+
+    email: str
+    ident: str | None = None
+    rank: int = RANK_CUSTOMER
+    at: int | None = None
+    created_at: int | None = None
+    profile: dict[str, str] = {}  # noqa: RUF012 - never changed
+    consent: Consent | None = None
+    purchases: Purchases | None = None
+    orders: tuple[Order, ...] = ()
+    invalid: str | None = None
+    makes_person: bool = True
+
+
+class RecipientState(StrEnum):
+    """How somebody stands in the recipient list, in no system's own terms."""
+
+    ABSENT = "absent"
+    ACTIVE = "active"
+    INACTIVE = "inactive"  # made inactive, or never confirmed their subscription (pending)
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+
+
+class Recipient(NamedTuple):
+    """One row of the recipient list as it was read. `attributes` is by data field name, values as the target gives them."""
+
+    id: str
+    email: str
+    state: RecipientState
+    tags: frozenset[str] = frozenset()
+    attributes: dict[str, str] = {}  # noqa: RUF012 - never changed

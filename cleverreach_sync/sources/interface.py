@@ -1,0 +1,97 @@
+"""What every source is: streams of raw rows, and how to read one row.
+
+A source is read in two steps. `read` walks a stream page by page and yields rows in the source's own form, with no
+more than the e-mail and an identity taken out of them; the rows wait in the spool, ordered by person. `decode` turns
+one such row into a `Record`, and runs only for people whose rows differ from the last run's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from cleverreach_sync.model import Record, Signal
+
+
+class Row(NamedTuple):
+    """One raw row. `email` is as found; `body` is what `decode` gets back; `place` a line number, 0 if none.
+
+    `ident` identifies the record within its stream, None where the source has no ID.
+    """
+
+    email: str
+    ident: str | None
+    body: bytes
+    place: int
+
+
+class Unreadable(NamedTuple):
+    """A row without a usable e-mail or column count (`reason` "email" or "columns"). `message` holds no personal data."""
+
+    reason: str
+    message: str
+    place: int
+
+
+class Warned(NamedTuple):
+    """A value that could not be read, but costs no more than itself. `message` holds no personal data."""
+
+    message: str
+    place: int
+
+
+class StreamEnd(NamedTuple):
+    """How a stream ended. `complete`: it was read completely, so absence means something. `cursor`: where to go on
+    next time (opaque to everybody else), None for a stream without a change filter."""
+
+    complete: bool
+    cursor: str | None = None
+
+
+class Chunk(NamedTuple):
+    """Some rows of a stream, in its order. `done`/`total` are for the progress bar, in any unit, total None if unknown.
+    `end` is set on the last chunk only, which may be without rows."""
+
+    rows: Sequence[Row]
+    unreadable: Sequence[Unreadable] = ()
+    done: int = 0
+    total: int | None = None
+    end: StreamEnd | None = None
+
+
+class Stream(NamedTuple):
+    """One stream of a source. `full_read`: it has no change filter, every run reads it from the start."""
+
+    name: str
+    signals: frozenset[Signal]
+    full_read: bool
+
+
+class Source(Protocol):
+    """A shop, or a file. `read` and `decode` raise errors of the tree in `errors.py`.
+
+    `location` is what a row's `place` counts in (a file name) and may be shown to the user; `url` the shop's address,
+    None if it has none.
+    """
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def url(self) -> str | None: ...
+
+    def streams(self) -> Sequence[Stream]: ...
+
+    def read(self, stream: str, since: str | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+        """Walks one stream from cursor `since` (None: from the start). Ends early when `stopped()`; then no chunk
+        carries an `end`."""
+        ...
+
+    def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:
+        """Reads one row. `row.email` is normalised by now. Unreadable values that cost only themselves go to `warn`."""
+        ...
+
+    def location(self, stream: str) -> str: ...
+
+    def close(self) -> None: ...
