@@ -1,0 +1,47 @@
+"""Which shop systems there are: one line each. Imports a system's module only when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cleverreach_sync.sources.interface import Source
+
+
+class SourceSettings(BaseModel):
+    """The `source:` section of a config; every system has its own subclass beside its code."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    default_name: ClassVar[str] = "Shop"
+
+    type: str
+    name: str = ""
+
+    @property
+    def tag_source(self) -> str:
+        """The prefix of the special tags."""
+        return self.name or self.default_name
+
+    def open(self, base: Path) -> Source:
+        """The source itself; relative paths count from `base`, the folder of the config file."""
+        raise NotImplementedError
+
+
+# type: module and class of its settings
+_SYSTEMS: Final[dict[str, tuple[str, str]]] = {
+    "file": ("cleverreach_sync.sources.file", "FileSettings"),
+}
+SOURCE_TYPES: Final = tuple(_SYSTEMS)
+
+
+def settings_class(source_type: str) -> type[SourceSettings]:
+    """The settings class of a system. Raises KeyError for a type that is not in SOURCE_TYPES."""
+    module, name = _SYSTEMS[source_type]
+    found: type[SourceSettings] = getattr(import_module(module), name)
+    return found
