@@ -1,0 +1,34 @@
+"""How a run tells the outside what it is doing. The command line shows it; the pipeline never prints."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """An observer of a run. Every method is called from the thread that runs the pipeline."""
+
+    def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:
+        """A phase ("read", "decide", "write") starts; `total` is None while unknown."""
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """`done` is absolute; `total` replaces the one given before when it is not None."""
+
+    def end(self) -> None:
+        """The phase is over."""
+
+    def warn(self, message: str) -> None:
+        """Something the user should know, without personal data or secrets."""
+
+    def info(self, message: str) -> None:
+        """A step, shown with -v."""
+
+
+class Silent:
+    """Nobody is watching."""
+
+    def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None: ...
+    def advance(self, done: int, total: int | None = None) -> None: ...
+    def end(self) -> None: ...
+    def warn(self, message: str) -> None: ...
+    def info(self, message: str) -> None: ...
