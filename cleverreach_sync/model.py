@@ -137,3 +137,71 @@ class Recipient(NamedTuple):
     state: RecipientState
     tags: frozenset[str] = frozenset()
     attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+
+class Remembered(NamedTuple):
+    """What is kept of one record after a run: no name, no address, no value of a profile field.
+
+    `ident` is a keyed hash, "" for records without an ID. `consent_at` is the date of the statement; for an undated
+    `opted_out` it is when crsync first saw it. `filled` are the profile fields that had a value: bits after
+    PROFILE_FIELDS, names for `extra.*`.
+    """
+
+    stream: str
+    ident: str
+    rank: int
+    at: int | None
+    consent: str | None
+    consent_at: int | None
+    count: int | None
+    last_at: int | None
+    total: str | None
+    filled: int
+    extras: tuple[str, ...]
+
+
+class Person(NamedTuple):
+    """Everything known about one address. `profile` holds the values that may be sent.
+
+    `purchases` None: nothing is known. `invalid` names the field that makes the person invalid; then `withdrew` tells
+    whether a record all the same says opted_out.
+    """
+
+    email: str
+    profile: dict[str, str]
+    consent: Consent
+    purchases: Purchases | None
+    created_at: int | None
+    invalid: str | None = None
+    withdrew: bool = False
+    is_person: bool = True
+
+
+class Memory(NamedTuple):
+    """What was last agreed with the target about one person.
+
+    `receiver_id` None: never confirmed in the list. `state` is how they stood there last, `tags` the own special tags
+    they carried. `agreed` is the consent that was last acted on. `ended` says why crsync (or somebody else, where that
+    had to be assumed) ended their mailing, `ended_at` from when on a new consent counts. `made_inactive`: crsync
+    created them inactive.
+    """
+
+    receiver_id: str | None = None
+    state: RecipientState = RecipientState.ABSENT
+    tags: frozenset[Kind] = frozenset()
+    fingerprint: bytes = b""
+    agreed: ConsentState = ConsentState.UNKNOWN
+    ended: str | None = None
+    ended_at: int | None = None
+    made_inactive: bool = False
+    run: str = ""
+
+    @property
+    def transferred(self) -> bool:
+        return self.receiver_id is not None
+
+
+NOTHING: Final = Memory()
+ENDED_NO: Final = "no"
+ENDED_OPTED_OUT: Final = "opted_out"
+ENDED_MOVED: Final = "moved"  # the customer has another address now

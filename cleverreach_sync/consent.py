@@ -1,0 +1,144 @@
+"""What the shop says, what the target says, what was last agreed -> what each side is to become. Pure, one table.
+
+The rows are tried from the top; the first that fits decides. `None` in a row fits everything. The shop's side of the
+verdict is there for targets with two-way consent; nothing writes it for CleverReach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from cleverreach_sync.model import ENDED_OPTED_OUT, Consent, ConsentState, Memory
+
+
+class Shop(StrEnum):
+    """The shop's statement, weighed against an end of consent that was recorded before."""
+
+    YES = "yes"
+    STALE_YES = "stale_yes"  # undated, or older than the end
+    NO = "no"
+    OPTED_OUT = "opted_out"
+    UNKNOWN = "unknown"
+
+
+class Standing(StrEnum):
+    """How somebody stands in the target."""
+
+    ABSENT = "absent"
+    DELETED = "deleted"  # was confirmed there once, is no longer
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    UNSUBSCRIBED = "unsubscribed"  # here, or (for people new to the list) elsewhere in the account
+    BOUNCED = "bounced"
+    BLACKLISTED = "blacklisted"
+
+
+class Agreed(StrEnum):
+    """What crsync and the target last agreed on."""
+
+    NOTHING = "nothing"  # never transferred, carries no own tag
+    YES = "yes"  # transferred with consent
+    OURS = "ours"  # transferred, or carries an own tag, without a consent to end
+    ENDED = "ended"  # the end of consent is confirmed
+
+
+class Becomes(StrEnum):
+    """What the target's side becomes."""
+
+    CREATED = "created"  # active or not as the selection says
+    LEFT = "left"  # may be updated; the state stays
+    ENDED = "ended"
+    REACTIVATED = "reactivated"
+    SKIPPED = "skipped"
+
+
+class Verdict(NamedTuple):
+    """`target`: what becomes of the recipient; `reason`: why somebody is skipped; `subscriber`: whether the Subscriber
+    kind may apply; `shop`: what the shop's side becomes (None: stays)."""
+
+    target: Becomes
+    reason: str | None = None
+    subscriber: bool = True
+    shop: ConsentState | None = None
+
+
+_SKIP = Becomes.SKIPPED
+_IN_LIST = frozenset({Standing.ACTIVE, Standing.INACTIVE})
+_NEW = frozenset({Standing.ABSENT})
+_ALREADY = frozenset({Agreed.ENDED})
+_WITH_US = frozenset({Agreed.YES, Agreed.OURS})
+
+Row = tuple[Shop | None, Standing | frozenset[Standing] | None, Agreed | frozenset[Agreed] | None, Verdict]
+
+POLICY: Final[tuple[Row, ...]] = (
+    # shop, target, agreed -> verdict
+    (None, Standing.BLACKLISTED, None, Verdict(_SKIP, "blacklisted")),
+    (None, Standing.BOUNCED, None, Verdict(_SKIP, "bounced_in_target")),
+    (None, Standing.UNSUBSCRIBED, None, Verdict(_SKIP, "unsubscribed_in_target")),
+    (None, Standing.DELETED, None, Verdict(_SKIP, "deleted_in_target")),
+    (Shop.OPTED_OUT, _NEW, None, Verdict(_SKIP, "opted_out", subscriber=False)),
+    (Shop.OPTED_OUT, _IN_LIST, _WITH_US, Verdict(Becomes.ENDED, subscriber=False)),
+    (Shop.OPTED_OUT, _IN_LIST, None, Verdict(_SKIP, "opted_out", subscriber=False)),
+    (Shop.NO, _IN_LIST, Agreed.YES, Verdict(Becomes.ENDED, subscriber=False)),
+    (Shop.STALE_YES, _IN_LIST, None, Verdict(Becomes.LEFT, subscriber=False)),
+    (Shop.STALE_YES, _NEW, None, Verdict(Becomes.CREATED, subscriber=False)),
+    (Shop.YES, Standing.INACTIVE, _ALREADY, Verdict(Becomes.REACTIVATED)),
+    (None, _IN_LIST, None, Verdict(Becomes.LEFT)),
+    (None, _NEW, None, Verdict(Becomes.CREATED)),
+)
+
+
+def _fits(wanted: object, given: object) -> bool:
+    if wanted is None:
+        return True
+    return given in wanted if isinstance(wanted, frozenset) else wanted is given
+
+
+def _tabulate(policy: Iterable[Row]) -> dict[tuple[Shop, Standing, Agreed], Verdict]:
+    rows = tuple(policy)
+    return {
+        (shop, standing, agreed): next(
+            verdict
+            for at_shop, at_target, at_agreed, verdict in rows
+            if _fits(at_shop, shop) and _fits(at_target, standing) and _fits(at_agreed, agreed)
+        )
+        for shop in Shop
+        for standing in Standing
+        for agreed in Agreed
+    }
+
+
+_TABLE: Final = _tabulate(POLICY)
+
+
+def verdict(shop: Shop, standing: Standing, agreed: Agreed) -> Verdict:
+    """The row of the policy that fits."""
+    return _TABLE[shop, standing, agreed]
+
+
+_STATEMENT: Final = {
+    ConsentState.YES: Shop.YES,
+    ConsentState.NO: Shop.NO,
+    ConsentState.OPTED_OUT: Shop.OPTED_OUT,
+    ConsentState.UNKNOWN: Shop.UNKNOWN,
+}
+
+
+def weigh(consent: Consent, memory: Memory) -> Shop:
+    """The shop's statement. After an end of consent a `yes` counts only if it is dated later than the end."""
+    if consent.state is ConsentState.YES and memory.ended is not None:
+        fresh = consent.at is not None and (memory.ended_at is None or consent.at > memory.ended_at)
+        if not fresh:
+            return Shop.OPTED_OUT if memory.ended == ENDED_OPTED_OUT else Shop.STALE_YES
+    return _STATEMENT[consent.state]
+
+
+def agreed_with(memory: Memory, *, own_tags: bool) -> Agreed:
+    """What was agreed, of what is remembered and whether the recipient carries an own special tag."""
+    if memory.ended is not None:
+        return Agreed.ENDED
+    if memory.transferred and memory.agreed is ConsentState.YES:
+        return Agreed.YES
+    return Agreed.OURS if memory.transferred or own_tags else Agreed.NOTHING

@@ -1,0 +1,258 @@
+"""Records of the three signals -> one person. Pure.
+
+What this read did not bring again is added from what is remembered of earlier reads, so that after any increments a
+person is what one full read would have made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from cleverreach_sync.model import (
+    PROFILE_FIELDS,
+    Consent,
+    ConsentState,
+    Order,
+    Person,
+    Purchases,
+    Record,
+    Remembered,
+)
+
+BITS: Final = {name: 1 << n for n, name in enumerate(PROFILE_FIELDS)}
+_UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
+_YES = ConsentState.YES
+_NO = ConsentState.NO
+_OUT = ConsentState.OPTED_OUT
+
+
+class Facts(NamedTuple):
+    """What is remembered of one person: their records, and their orders by keyed hash of the ID."""
+
+    records: tuple[Remembered, ...] = ()
+    orders: dict[str, Order] = {}  # noqa: RUF012 - never changed
+
+
+NO_FACTS: Final = Facts()
+
+
+class Found(NamedTuple):
+    """One record of this read. `ident` is the keyed hash of its own identity, "" if it has none."""
+
+    stream: str
+    ident: str
+    record: Record
+
+
+def merge(
+    email: str,
+    found: Sequence[Found],
+    before: Facts,
+    *,
+    complete: Collection[str],
+    implied: Consent | None,
+    now: int,
+    order_key: Callable[[str], str],
+) -> tuple[Person, Facts]:
+    """One person of the records of this read and of what is remembered, and what is to be remembered from now on.
+
+    `complete` names the streams that were read completely. `implied` is what absence from a complete consent file
+    means for somebody who is not in it. `now` is the time an undated withdrawal counts from.
+    """
+    kept = _still_valid(found, before.records, complete) if before.records else ()
+    fresh = tuple(_remember(item, before.records, now) for item in found)
+    orders = _orders(found, before.orders, order_key)
+    facts = Facts((*kept, *fresh), orders)
+
+    invalid = next((item.record.invalid for item in found if item.record.invalid), None)
+    consent = merge_consent(facts.records)
+    if implied is not None and consent.state is ConsentState.UNKNOWN:
+        consent = implied
+    created = [item.record.created_at for item in found if item.record.created_at is not None]
+    person = Person(
+        email=email,
+        profile=_profile(found, kept),
+        consent=consent,
+        purchases=_purchases(facts.records, orders),
+        created_at=min(created) if created else None,
+        invalid=invalid,
+        withdrew=invalid is not None and any(_says_out(item.record) for item in found),
+        is_person=bool(kept) or bool(before.orders) or any(item.record.makes_person for item in found),
+    )
+    return person, facts
+
+
+def _says_out(record: Record) -> bool:
+    return record.consent is not None and record.consent.state is _OUT
+
+
+def _still_valid(
+    found: Sequence[Found], remembered: Sequence[Remembered], complete: Collection[str]
+) -> tuple[Remembered, ...]:
+    """The remembered records that this read neither replaced nor showed to be gone."""
+    seen = {(item.stream, item.ident) for item in found}
+    streams = {item.stream for item in found}
+    kept = []
+    for old in remembered:
+        if (old.stream, old.ident) in seen or (not old.ident and old.stream in streams):
+            continue
+        if old.stream in complete and old.consent == _YES:
+            kept.append(old._replace(consent=_NO.value, consent_at=None))
+        else:
+            kept.append(old)
+    return tuple(kept)
+
+
+def _remember(item: Found, remembered: Sequence[Remembered], now: int) -> Remembered:
+    record = item.record
+    filled = 0
+    extras: tuple[str, ...] = ()
+    for name, value in record.profile.items():
+        if value:
+            bit = BITS.get(name)
+            if bit is not None:
+                filled |= bit
+            else:
+                extras = (*extras, name)
+    state: str | None = None
+    at: int | None = None
+    if record.consent is not None:
+        state = record.consent.state.value
+        at = record.consent.at
+        if at is None and record.consent.state is _OUT:
+            at = _first_seen(item, remembered, now)
+    bought = record.purchases
+    return Remembered(
+        item.stream,
+        item.ident,
+        record.rank,
+        record.at,
+        state,
+        at,
+        None if bought is None else bought.count,
+        None if bought is None else bought.last_at,
+        None if bought is None else bought.total,
+        filled,
+        extras,
+    )
+
+
+def _first_seen(item: Found, remembered: Sequence[Remembered], now: int) -> int:
+    seen = [
+        old.consent_at
+        for old in remembered
+        if old.consent == _OUT
+        and old.stream == item.stream
+        and old.ident == item.ident
+        and old.consent_at is not None
+    ]
+    return min(seen, default=now)
+
+
+def merge_consent(records: Sequence[Remembered]) -> Consent:
+    """One statement of several. `opted_out` beats `no` beats `unknown`; `yes` beats `no`; between `yes` and
+    `opted_out` the later date decides, on equal dates and for an undated `yes` it is `opted_out`."""
+    if len(records) == 1 and records[0].consent is not None:
+        return Consent(ConsentState(records[0].consent), records[0].consent_at)
+    yes: list[int | None] = []
+    out: list[int | None] = []
+    no: list[int | None] = []
+    for record in records:
+        if record.consent == _YES:
+            yes.append(record.consent_at)
+        elif record.consent == _OUT:
+            out.append(record.consent_at)
+        elif record.consent == _NO:
+            no.append(record.consent_at)
+    if yes and out:
+        given, ended = _latest(yes), _latest(out)
+        if given is not None and (ended is None or given > ended):
+            return Consent(_YES, given)
+        return Consent(_OUT, ended)
+    if yes:
+        return Consent(_YES, _latest(yes))
+    if out:
+        return Consent(_OUT, _latest(out))
+    if no:
+        return Consent(_NO, _latest(no))
+    return _UNKNOWN
+
+
+def _latest(dates: Sequence[int | None]) -> int | None:
+    return max((date for date in dates if date is not None), default=None)
+
+
+def _profile(found: Sequence[Found], kept: Sequence[Remembered]) -> dict[str, str]:
+    """Field by field the value of the record that counts most; not where a record that this read did not bring again
+    has one that counts more."""
+    if len(found) == 1 and not kept:
+        return found[0].record.profile
+    order = sorted(
+        enumerate(item.record for item in found),
+        key=lambda at: (at[1].rank, at[1].at is not None, at[1].at or 0, at[0]),
+        reverse=True,
+    )
+    merged: dict[str, str] = {}
+    winner: dict[str, Record] = {}
+    for _, record in order:
+        for name, value in record.profile.items():
+            if value and not merged.get(name):
+                merged[name] = value
+                winner[name] = record
+            elif name not in merged:
+                merged[name] = value
+    for name in list(merged):
+        if any(_has(old, name) and _counts_more(old, winner.get(name)) for old in kept):
+            del merged[name]
+    return merged
+
+
+def _has(old: Remembered, name: str) -> bool:
+    bit = BITS.get(name)
+    return bool(old.filled & bit) if bit is not None else name in old.extras
+
+
+def _counts_more(old: Remembered, record: Record | None) -> bool:
+    if record is None:
+        return True
+    return (old.rank, old.at is not None, old.at or 0) > (record.rank, record.at is not None, record.at or 0)
+
+
+def _orders(
+    found: Sequence[Found], before: dict[str, Order], order_key: Callable[[str], str]
+) -> dict[str, Order]:
+    if not before and not any(item.record.orders for item in found):
+        return before
+    orders = dict(before)
+    for item in found:
+        for order in item.record.orders:
+            key = order_key(order.id)
+            orders[key] = order._replace(id=key)
+    return orders
+
+
+def _purchases(records: Sequence[Remembered], orders: dict[str, Order]) -> Purchases | None:
+    if len(records) == 1 and not orders:
+        only = records[0]
+        return None if only.count is None else Purchases(only.count, only.last_at, only.total)
+    summaries = [record for record in records if record.count is not None]
+    if not summaries and not orders:
+        return None
+    counting = [order for order in orders.values() if order.counts]
+    last = [record.last_at for record in summaries] + [order.at for order in counting]
+    totals = [record.total for record in summaries if record.count] + [order.total for order in counting]
+    currencies = {order.currency for order in counting if order.currency}
+    return Purchases(
+        count=sum(record.count or 0 for record in summaries) + len(counting),
+        last_at=_latest(last),
+        total=None if len(currencies) > 1 else _sum(totals),
+    )
+
+
+def _sum(amounts: Sequence[str | None]) -> str | None:
+    known = [amount for amount in amounts if amount is not None]
+    if len(known) <= 1:
+        return known[0] if known else None
+    return format(sum(map(Decimal, known), Decimal(0)), "f")

@@ -1,0 +1,418 @@
+"""What is to happen to one person, and why. Pure.
+
+The same decision is taken twice: against what is remembered, before anything is written, and again against the
+recipient as just read, right before the write.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from cleverreach_sync.address import Patterns
+from cleverreach_sync.consent import Agreed, Becomes, Shop, Standing, agreed_with, verdict, weigh
+from cleverreach_sync.fields import FieldMap, Fingerprints
+from cleverreach_sync.model import (
+    ENDED_NO,
+    ENDED_OPTED_OUT,
+    ConsentState,
+    Kind,
+    Memory,
+    Person,
+    Recipient,
+    RecipientState,
+)
+from cleverreach_sync.selection import OwnTags, contradicted, kinds_of
+
+
+class Outcome(StrEnum):
+    """What becomes of a person in a run; every person ends in exactly one."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DEACTIVATED = "deactivated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    INVALID = "invalid"
+    REJECTED = "rejected"
+
+
+SKIP_REASONS: Final = (
+    "excluded",
+    "not_selected",
+    "blacklisted",
+    "bounced_in_target",
+    "unsubscribed_in_target",
+    "deleted_in_target",
+    "opted_out",
+)
+
+
+class Rules(NamedTuple):
+    """All that decides, apart from the person. `resend`: fingerprints are ignored. `adopt`: an own special tag in the
+    list means transferred by crsync, a Subscriber tag a consent given before. `run`: the run's ID."""
+
+    selection: frozenset[Kind]
+    activate: frozenset[Kind]
+    exclude: Patterns
+    own: OwnTags
+    fields: FieldMap
+    fingerprints: Fingerprints
+    resend: bool = False
+    include_deleted: bool = False
+    adopt: bool = False
+    run: str = ""
+
+
+class Suppression(NamedTuple):
+    """What the account says about an address beyond the list: blacklisted, or unsubscribed at some time."""
+
+    blacklisted: bool = False
+    unsubscribed_at: int | None = None
+
+
+class Wanted(StrEnum):
+    """The state a recipient is to get."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class Change(NamedTuple):
+    """One row to write, in no system's own terms. `state` None: the state is left alone, else it becomes that with the
+    date `at`. `creates`: the address is not in the list. `registered` is the shop's creation date. `tags_added` are
+    full tags, `tags_removed` those to take away. `attributes` are by data field name."""
+
+    email: str
+    creates: bool
+    receiver_id: str | None
+    state: Wanted | None
+    at: int | None
+    registered: int | None
+    tags_added: tuple[str, ...]
+    tags_removed: tuple[str, ...]
+    attributes: dict[str, str]
+
+
+class Plan(NamedTuple):
+    """The decision about one person. `change` is None unless something is to be written; `kinds` are the selected
+    kinds that apply; `reason` says why, in a word of the reports."""
+
+    outcome: Outcome
+    reason: str
+    kinds: frozenset[Kind]
+    shop: Shop
+    change: Change | None = None
+    activates: bool = False
+
+
+_SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
+_NOBODY: Final[frozenset[Kind]] = frozenset()
+_ACTIVE_OR_NOT: Final = {
+    RecipientState.ACTIVE: Standing.ACTIVE,
+    RecipientState.INACTIVE: Standing.INACTIVE,
+    RecipientState.UNSUBSCRIBED: Standing.UNSUBSCRIBED,
+    RecipientState.BOUNCED: Standing.BOUNCED,
+}
+NOT_SUPPRESSED: Final = Suppression()
+
+
+def remembered_recipient(email: str, memory: Memory, own: OwnTags) -> Recipient | None:
+    """The recipient to decide against before they were read: as last seen, or as still there if they had left (the
+    reading before the write has the last word)."""
+    if memory.receiver_id is None:
+        return None
+    state = memory.state
+    if state not in (RecipientState.ACTIVE, RecipientState.INACTIVE):
+        state = RecipientState.INACTIVE if memory.ended else RecipientState.ACTIVE
+    return Recipient(memory.receiver_id, email, state, frozenset(own.by_kind[kind] for kind in memory.tags))
+
+
+def standing_of(
+    recipient: Recipient | None, memory: Memory, person: Person, suppressed: Suppression, rules: Rules
+) -> Standing:
+    """How somebody stands in the target."""
+    if suppressed.blacklisted:
+        return Standing.BLACKLISTED
+    if recipient is not None and recipient.state is not RecipientState.ABSENT:
+        return _ACTIVE_OR_NOT[recipient.state]
+    left = suppressed.unsubscribed_at
+    if left is not None:
+        consent = person.consent
+        later = consent.state is ConsentState.YES and consent.at is not None and consent.at > left
+        if not later:
+            return Standing.UNSUBSCRIBED
+    if memory.transferred and not rules.include_deleted:
+        return Standing.DELETED
+    return Standing.ABSENT
+
+
+def decide(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient | None,
+    suppressed: Suppression,
+    rules: Rules,
+    now: int,
+) -> Plan:
+    """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds."""
+    carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
+    if rules.adopt and carried and not memory.transferred:
+        memory = adopted(memory, recipient, carried)
+    if person.invalid is not None and not person.withdrew:
+        return Plan(Outcome.INVALID, person.invalid, _NOBODY, Shop.UNKNOWN)
+    shop = Shop.OPTED_OUT if person.withdrew else weigh(person.consent, memory)
+    standing = standing_of(recipient, memory, person, suppressed, rules)
+    ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried)))
+
+    if ruled.target is Becomes.ENDED and recipient is not None:
+        return _end(person, recipient, shop, rules)
+    if person.invalid is not None:
+        return Plan(Outcome.INVALID, person.invalid, _NOBODY, shop)
+
+    stated = person.consent.state if ruled.subscriber else ConsentState.NO
+    applying = kinds_of(stated, person.purchases)
+    kinds = applying & rules.selection
+    if rules.exclude.match(person.email):
+        return Plan(Outcome.SKIPPED, "excluded", kinds, shop)
+    if not kinds:
+        return Plan(Outcome.SKIPPED, "not_selected", kinds, shop)
+    if ruled.target is Becomes.SKIPPED:
+        return Plan(Outcome.SKIPPED, ruled.reason or "", kinds, shop)
+
+    after_opt_out = memory.ended == ENDED_OPTED_OUT and shop is not Shop.YES
+    added, removed = _tags(kinds, stated, person, carried, after_opt_out=after_opt_out)
+    values = rules.fields.values(person, buyer=_BUYER in kinds)
+    if ruled.target is Becomes.CREATED or recipient is None:
+        return _create(person, memory, kinds, shop, added, values, rules, now)
+
+    state, at = _new_state(person, memory, recipient, kinds, shop, ruled.target, rules, now)
+    if not (
+        (rules.resend and memory.run != rules.run)
+        or state is not None
+        or not memory.transferred
+        or recipient.id != memory.receiver_id
+        or added - memory.tags
+        or removed & (memory.tags | carried) & rules.selection
+        or rules.fingerprints.changed(_filled(values, memory, rules), memory.fingerprint)
+    ):
+        return Plan(Outcome.UNCHANGED, "", kinds, shop)
+    by_kind = rules.own.by_kind
+    change = Change(
+        email=person.email,
+        creates=False,
+        receiver_id=recipient.id,
+        state=state,
+        at=at,
+        registered=None,
+        tags_added=tuple(by_kind[kind] for kind in Kind if kind in added),
+        tags_removed=tuple(by_kind[kind] for kind in Kind if kind in removed & carried),
+        attributes=_filled(values, memory, rules),
+    )
+    activates = state is Wanted.ACTIVE
+    reason = "reactivated" if ruled.target is Becomes.REACTIVATED else "activated" if activates else ""
+    return Plan(Outcome.UPDATED, reason, kinds, shop, change, activates)
+
+
+def adopted(memory: Memory, recipient: Recipient | None, carried: frozenset[Kind]) -> Memory:
+    """What to assume of a recipient that carries an own special tag when the memory of them is lost: transferred by
+    crsync, a Subscriber tag is a consent given before, inactive means that somebody ended it, and it stays so."""
+    if recipient is None:
+        return memory
+    inactive = recipient.state is RecipientState.INACTIVE
+    return memory._replace(
+        receiver_id=recipient.id,
+        state=recipient.state,
+        tags=carried,
+        agreed=ConsentState.YES if _SUBSCRIBER in carried else ConsentState.UNKNOWN,
+        ended=ENDED_NO if inactive else None,
+        ended_at=_NEVER if inactive else None,
+    )
+
+
+_NEVER: Final = 1 << 62  # later than any consent
+
+
+def _filled(values: dict[str, str], memory: Memory, rules: Rules) -> dict[str, str]:
+    return rules.fingerprints.outgoing(values, memory.fingerprint)
+
+
+def _end(person: Person, recipient: Recipient, shop: Shop, rules: Rules) -> Plan:
+    change = Change(
+        email=person.email,
+        creates=False,
+        receiver_id=recipient.id,
+        state=Wanted.INACTIVE,
+        at=None,
+        registered=None,
+        tags_added=(),
+        tags_removed=(rules.own.by_kind[_SUBSCRIBER],),
+        attributes={},
+    )
+    reason = ENDED_OPTED_OUT if shop is Shop.OPTED_OUT else "consent_ended"
+    return Plan(Outcome.DEACTIVATED, reason, _NOBODY, shop, change)
+
+
+def _tags(
+    kinds: frozenset[Kind],
+    stated: ConsentState,
+    person: Person,
+    carried: frozenset[Kind],
+    *,
+    after_opt_out: bool,
+) -> tuple[frozenset[Kind], frozenset[Kind]]:
+    """The own special tags to add, and those that contradict the facts."""
+    removed = contradicted(stated, person.purchases)
+    added = kinds
+    if _CONTACT in kinds:
+        remaining = carried - removed
+        if remaining & {_SUBSCRIBER, _BUYER} or after_opt_out:
+            added = kinds - {_CONTACT}
+    return added, removed
+
+
+def _create(
+    person: Person,
+    memory: Memory,
+    kinds: frozenset[Kind],
+    shop: Shop,
+    added: frozenset[Kind],
+    values: dict[str, str],
+    rules: Rules,
+    now: int,
+) -> Plan:
+    ended = memory.ended is not None and shop is not Shop.YES
+    active = bool(kinds & rules.activate) and not ended
+    by_kind = rules.own.by_kind
+    change = Change(
+        email=person.email,
+        creates=True,
+        receiver_id=None,
+        state=Wanted.ACTIVE if active else Wanted.INACTIVE,
+        at=_consent_date(person, now) if active else None,
+        registered=person.created_at,
+        tags_added=tuple(by_kind[kind] for kind in Kind if kind in added),
+        tags_removed=(),
+        attributes=values if "" not in values.values() else {n: v for n, v in values.items() if v},
+    )
+    return Plan(Outcome.CREATED, "", kinds, shop, change, activates=active)
+
+
+def _consent_date(person: Person, now: int) -> int:
+    at = person.consent.at
+    return now if person.consent.state is not ConsentState.YES or at is None or not 0 < at <= now else at
+
+
+def _new_state(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient,
+    kinds: frozenset[Kind],
+    shop: Shop,
+    becomes: Becomes,
+    rules: Rules,
+    now: int,
+) -> tuple[Wanted | None, int | None]:
+    """The state somebody in the list is to get: none, but for the two cases in which crsync may make them active."""
+    if recipient.state is not RecipientState.INACTIVE:
+        return None, None
+    own_doing = memory.made_inactive and memory.receiver_id == recipient.id
+    may_activate = becomes is Becomes.REACTIVATED or (own_doing and memory.ended is None)
+    if may_activate and kinds & rules.activate:
+        return Wanted.ACTIVE, _consent_date(person, now)
+    return None, None
+
+
+def remember(
+    plan: Plan, person: Person, memory: Memory, confirmed: Recipient, rules: Rules, now: int
+) -> Memory:
+    """What is agreed after the target confirmed `plan.change` with `confirmed`. `now`: when the run began."""
+    change = plan.change
+    carried = rules.own.among(confirmed.tags)
+    if plan.outcome is Outcome.DEACTIVATED:
+        at = person.consent.at if plan.shop is Shop.OPTED_OUT else None
+        return memory._replace(
+            receiver_id=confirmed.id,
+            state=RecipientState.INACTIVE,
+            tags=carried - {_SUBSCRIBER},
+            agreed=ConsentState.OPTED_OUT if plan.shop is Shop.OPTED_OUT else ConsentState.NO,
+            ended=ENDED_OPTED_OUT if plan.shop is Shop.OPTED_OUT else ENDED_NO,
+            ended_at=now if at is None else at,
+            made_inactive=False,
+            run=rules.run,
+        )
+    if change is None:
+        return memory
+    if rules.adopt and not memory.transferred and not change.creates and carried:
+        memory = adopted(memory, confirmed, carried)
+    sent = frozenset(kind for kind in plan.kinds if rules.own.by_kind[kind] in change.tags_added)
+    dropped = frozenset(kind for kind in Kind if rules.own.by_kind[kind] in change.tags_removed)
+    # Made again under another ID: nothing of what was sent before is there.
+    anew = change.creates or confirmed.id != memory.receiver_id
+    reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)
+    return memory._replace(
+        receiver_id=confirmed.id,
+        state=confirmed.state,
+        tags=(carried - dropped) | sent,
+        fingerprint=rules.fingerprints.joined(change.attributes, b"" if anew else memory.fingerprint),
+        agreed=_agreed(person, plan, memory),
+        ended=None if reopened else memory.ended,
+        ended_at=None if reopened else memory.ended_at,
+        made_inactive=change.state is Wanted.INACTIVE
+        if change.creates
+        else memory.made_inactive and not reopened,
+        run=rules.run,
+    )
+
+
+def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:
+    """What is agreed after a decision that wrote nothing. Somebody who left the list anyway needs no end written, but
+    the end counts from now on."""
+    if not memory.transferred:
+        return memory
+    if plan.shop is Shop.OPTED_OUT and memory.ended != ENDED_OPTED_OUT and _left(plan, memory):
+        at = person.consent.at if person.consent.state is ConsentState.OPTED_OUT else None
+        return memory._replace(
+            agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=now if at is None else at
+        )
+    if (
+        plan.shop is Shop.NO
+        and memory.agreed is ConsentState.YES
+        and memory.ended is None
+        and _left(plan, memory)
+    ):
+        return memory._replace(agreed=ConsentState.NO, ended=ENDED_NO, ended_at=now)
+    if plan.shop is Shop.YES and memory.ended is None and memory.agreed is not ConsentState.YES:
+        return memory._replace(agreed=ConsentState.YES)
+    return memory
+
+
+_LEFT: Final = frozenset({"bounced_in_target", "unsubscribed_in_target", "deleted_in_target"})
+
+
+def _left(plan: Plan, memory: Memory) -> bool:
+    return plan.reason in _LEFT or memory.ended is not None
+
+
+def _agreed(person: Person, plan: Plan, memory: Memory) -> ConsentState:
+    """An unknown consent ends nothing that was agreed; a stale yes agrees to nothing new."""
+    if plan.shop is Shop.UNKNOWN or plan.shop is Shop.STALE_YES:
+        return memory.agreed
+    return person.consent.state
+
+
+__all__ = [
+    "NOT_SUPPRESSED",
+    "SKIP_REASONS",
+    "Agreed",
+    "Change",
+    "Outcome",
+    "Plan",
+    "Rules",
+    "Suppression",
+    "Wanted",
+    "decide",
+    "remember",
+    "remembered_recipient",
+    "settle",
+]

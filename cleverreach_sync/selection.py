@@ -1,0 +1,89 @@
+"""Kinds of people, their special tags, and which of them are transferred. Pure, table-driven."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from cleverreach_sync.model import ConsentState, Kind, Purchases
+
+SUBSCRIBER, BUYER, CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
+ALL_KINDS: Final = (SUBSCRIBER, BUYER, CONTACT)
+ORIGIN_LENGTH: Final = 49
+
+# (bought, subscribed) -> every kind that applies; the selection takes its part of it.
+KINDS: Final[Mapping[tuple[bool, bool], frozenset[Kind]]] = {
+    (False, False): frozenset({CONTACT}),
+    (False, True): frozenset({SUBSCRIBER}),
+    (True, False): frozenset({BUYER}),
+    (True, True): frozenset({BUYER, SUBSCRIBER}),
+}
+
+_SPECIAL: Final = "Special"
+
+
+def kinds_of(consent: ConsentState, purchases: Purchases | None) -> frozenset[Kind]:
+    """Every kind that applies to somebody, selected or not. Unknown facts count as absent here."""
+    return KINDS[purchases is not None and purchases.count > 0, consent is ConsentState.YES]
+
+
+def contradicted(consent: ConsentState, purchases: Purchases | None) -> frozenset[Kind]:
+    """The kinds whose tag the known facts speak against; an unknown fact takes nothing back."""
+    bought = purchases is not None and purchases.count > 0
+    wrong = set()
+    if consent in (ConsentState.NO, ConsentState.OPTED_OUT):
+        wrong.add(SUBSCRIBER)
+    if purchases is not None and not bought:
+        wrong.add(BUYER)
+    if bought or consent is ConsentState.YES:
+        wrong.add(CONTACT)
+    return frozenset(wrong)
+
+
+@lru_cache(maxsize=1024)
+def tag_part(text: str) -> str:
+    """One part of a tag: every run of characters other than letters of any script, digits 0-9 and `_` is one `_`."""
+    kept = []
+    for char in unicodedata.normalize("NFC", text):
+        keep = char == "_" or char in "0123456789" or unicodedata.category(char).startswith("L")
+        if keep:
+            kept.append(char)
+        elif not kept or kept[-1] != "":
+            kept.append("")
+    return "".join(part or "_" for part in kept)
+
+
+def tag(source: str, kind: str, value: str) -> str:
+    """`{source}-{kind}.{value}`; the origin, before the dot, is cut to 49 characters, the value is not."""
+    origin = f"{tag_part(source)}-{tag_part(kind)}"[:ORIGIN_LENGTH].rstrip("-.")
+    return f"{origin}.{tag_part(value)}".lstrip("-.")
+
+
+def special_tags(source: str) -> dict[Kind, str]:
+    """The special tag of every kind, for a source's name."""
+    return {kind: tag(source, _SPECIAL, kind.value.capitalize()) for kind in ALL_KINDS}
+
+
+def special_origin(source: str) -> str:
+    """What the special tags of a source have in common: the part before the dot."""
+    return special_tags(source)[CONTACT].partition(".")[0]
+
+
+def fold(text: str) -> str:
+    """The tag as a target may give it back that keeps ASCII letters only."""
+    return "".join(char if char.isascii() else "_" for char in text)
+
+
+class OwnTags:
+    """Recognises a source's special tags among those a recipient carries."""
+
+    def __init__(self, source: str) -> None:
+        self.by_kind = special_tags(source)
+        self._kind = {text: kind for kind, text in self.by_kind.items()}
+        self._kind |= {fold(text): kind for kind, text in self.by_kind.items() if not text.isascii()}
+
+    def among(self, tags: Iterable[str]) -> frozenset[Kind]:
+        kinds = self._kind
+        return frozenset(kinds[text] for text in tags if text in kinds)
