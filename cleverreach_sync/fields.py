@@ -131,9 +131,7 @@ class FieldMap:
             for field in chosen
             if field.person_field not in _COMPUTED and field.person_field not in _DAYS_OF_TIMES
         )
-        self._days = tuple(
-            (field.name, field.person_field) for field in chosen if field.person_field in _DAYS_OF_TIMES
-        )
+        self._days = tuple((field.name, field.person_field) for field in chosen if field.person_field in _DAYS_OF_TIMES)
         self._computed = tuple(
             (field.name, _COMPUTED[field.person_field], field.buyers_only)
             for field in chosen
@@ -183,10 +181,7 @@ class Fingerprints:
         if known is None:
             head = self._name(name)
             known = (
-                head
-                + blake2b(
-                    head + value.encode(), digest_size=_VALUE, salt=self._salt, person=self._person
-                ).digest()
+                head + blake2b(head + value.encode(), digest_size=_VALUE, salt=self._salt, person=self._person).digest()
             )
             if len(pieces) >= _CACHE_SIZE:
                 pieces.clear()
@@ -228,6 +223,5 @@ class Fingerprints:
 def split(fingerprint: bytes) -> dict[bytes, bytes]:
     """A fingerprint's pieces: hash of the name -> hash of the value."""
     return {
-        fingerprint[at : at + _NAME]: fingerprint[at + _NAME : at + _PIECE]
-        for at in range(0, len(fingerprint), _PIECE)
+        fingerprint[at : at + _NAME]: fingerprint[at + _NAME : at + _PIECE] for at in range(0, len(fingerprint), _PIECE)
     }

@@ -69,9 +69,7 @@ def within(name: str, limit: Limit, value: int | None, base: int | None) -> Guar
         return Guard(name, allowed, 0, refuses=False)
     if value is None or allowed is None:
         return Guard(name, allowed, value, refuses=True, reason="the number could not be determined")
-    return Guard(
-        name, allowed, value, refuses=value > allowed, reason=f"{value} people, {allowed} are allowed"
-    )
+    return Guard(name, allowed, value, refuses=value > allowed, reason=f"{value} people, {allowed} are allowed")
 
 
 def flag(name: str, *, refuses: bool, reason: str = "", value: int | None = None) -> Guard:

@@ -143,10 +143,7 @@ def _first_seen(item: Found, remembered: Sequence[Remembered], now: int) -> int:
     seen = [
         old.consent_at
         for old in remembered
-        if old.consent == _OUT
-        and old.stream == item.stream
-        and old.ident == item.ident
-        and old.consent_at is not None
+        if old.consent == _OUT and old.stream == item.stream and old.ident == item.ident and old.consent_at is not None
     ]
     return min(seen, default=now)
 
@@ -220,9 +217,7 @@ def _counts_more(old: Remembered, record: Record | None) -> bool:
     return (old.rank, old.at is not None, old.at or 0) > (record.rank, record.at is not None, record.at or 0)
 
 
-def _orders(
-    found: Sequence[Found], before: dict[str, Order], order_key: Callable[[str], str]
-) -> dict[str, Order]:
+def _orders(found: Sequence[Found], before: dict[str, Order], order_key: Callable[[str], str]) -> dict[str, Order]:
     if not before and not any(item.record.orders for item in found):
         return before
     orders = dict(before)

@@ -323,9 +323,7 @@ def _new_state(
     return None, None
 
 
-def remember(
-    plan: Plan, person: Person, memory: Memory, confirmed: Recipient, rules: Rules, now: int
-) -> Memory:
+def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, rules: Rules, now: int) -> Memory:
     """What is agreed after the target confirmed `plan.change` with `confirmed`. `now`: when the run began."""
     change = plan.change
     carried = rules.own.among(confirmed.tags)
@@ -358,9 +356,7 @@ def remember(
         agreed=_agreed(person, plan, memory),
         ended=None if reopened else memory.ended,
         ended_at=None if reopened else memory.ended_at,
-        made_inactive=change.state is Wanted.INACTIVE
-        if change.creates
-        else memory.made_inactive and not reopened,
+        made_inactive=change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not reopened,
         run=rules.run,
     )
 
@@ -372,15 +368,8 @@ def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:
         return memory
     if plan.shop is Shop.OPTED_OUT and memory.ended != ENDED_OPTED_OUT and _left(plan, memory):
         at = person.consent.at if person.consent.state is ConsentState.OPTED_OUT else None
-        return memory._replace(
-            agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=now if at is None else at
-        )
-    if (
-        plan.shop is Shop.NO
-        and memory.agreed is ConsentState.YES
-        and memory.ended is None
-        and _left(plan, memory)
-    ):
+        return memory._replace(agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=now if at is None else at)
+    if plan.shop is Shop.NO and memory.agreed is ConsentState.YES and memory.ended is None and _left(plan, memory):
         return memory._replace(agreed=ConsentState.NO, ended=ENDED_NO, ended_at=now)
     if plan.shop is Shop.YES and memory.ended is None and memory.agreed is not ConsentState.YES:
         return memory._replace(agreed=ConsentState.YES)
