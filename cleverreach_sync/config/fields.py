@@ -1,0 +1,88 @@
+"""What the schema says about the mapping at a place of the file: its keys, and which of them are secret."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from cleverreach_sync.config.schema import Config
+from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, settings_class
+
+FILE_SUFFIX: Final = "_file"
+
+
+def keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the key they have in the file."""
+    return {_key(name, field): field for name, field in model.model_fields.items()}
+
+
+def file_keys(model: type[BaseModel]) -> dict[str, str]:
+    """`client_secret_file`: `client_secret`, for every secret key of a model."""
+    known = keys(model)
+    found = {f"{key}{FILE_SUFFIX}": key for key, field in known.items() if is_secret(field.annotation)}
+    return {file_key: key for file_key, key in found.items() if file_key not in known}
+
+
+def is_secret(annotation: object) -> bool:
+    """Whether a value of this type is a secret (`SecretStr`, `SecretStr | None`)."""
+    return any(part is SecretStr for part in _parts(annotation))
+
+
+def model_at(path: Sequence[str | int], data: object) -> type[BaseModel] | None:
+    """The model of the mapping at `path` of the plain `data`; None where any keys may stand, or nothing is known."""
+    found: object = Config
+    for step in path:
+        found = _below(found, step, data)
+        data = _step(data, step)
+    return _model(found, data)
+
+
+def _key(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias or field.alias
+    return alias if isinstance(alias, str) else name
+
+
+def _below(annotation: object, step: str | int, data: object) -> object:
+    model = _model(annotation, data)
+    if model is not None:
+        field = keys(model).get(step) if isinstance(step, str) else None
+        return None if field is None else field.annotation
+    for part in _parts(annotation):
+        origin, args = get_origin(part), get_args(part)
+        if isinstance(step, str) and isinstance(origin, type) and issubclass(origin, Mapping) and len(args) == 2:
+            return args[1]
+        if isinstance(step, int) and isinstance(origin, type) and issubclass(origin, Sequence) and args:
+            return args[0]
+    return None
+
+
+def _model(annotation: object, data: object) -> type[BaseModel] | None:
+    for part in _parts(annotation):
+        if part is SourceSettings:
+            kind = data.get("type") if isinstance(data, Mapping) else None
+            return settings_class(kind) if isinstance(kind, str) and kind in SOURCE_TYPES else None
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None
+
+
+def _step(data: object, step: str | int) -> Any:
+    if isinstance(data, Mapping):
+        return data.get(step)
+    if isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data):
+        return data[step]
+    return None
+
+
+def _parts(annotation: object) -> list[object]:
+    """The members of a union, without `Annotated` around them."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _parts(get_args(annotation)[0])
+    if origin is Union or origin is types.UnionType:
+        return [part for member in get_args(annotation) for part in _parts(member)]
+    return [annotation]

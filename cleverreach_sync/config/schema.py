@@ -1,0 +1,276 @@
+"""What a config holds. Descriptions here are what `crsync schema` shows in an editor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    SerializeAsAny,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from cleverreach_sync.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
+from cleverreach_sync.model import Kind
+from cleverreach_sync.settings_types import Duration, LimitOption, PathOption, PersonField, Words, wrong
+from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, settings_class
+from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
+
+try:
+    from cleverreach_sync.sources.file import FileOptions
+except ImportError:  # the file source is not there yet
+
+    class FileOptions(BaseModel):  # type: ignore[no-redef]
+        """The options of a file of customers."""
+
+        model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+        path: str
+        columns: dict[str, str] = Field(default_factory=dict)
+        delimiter: str | None = None
+        encoding: str | None = None
+        dates: Literal["iso", "dmy", "mdy"] = "iso"
+        decimal: Literal[".", ","] = "."
+        values: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+
+DEFAULT_PATH: Final = Path("sync.yaml")
+RESERVED: Final[Mapping[str, str]] = {"transfers": "named transfers are not available yet; use one config file each"}
+
+
+class Section(BaseModel):
+    """A mapping of the config: no unknown keys, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _distinct(values: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    if len(set(values)) < len(values):
+        raise wrong("one of the kinds is given twice")
+    return values
+
+
+def _attribute_name(name: str) -> str:
+    if not name.strip() or not all(c.isascii() and (c.isalnum() or c in "_ ") for c in name):
+        raise wrong("the name of a data field may hold the letters a to z, digits, '_' and spaces only")
+    return name
+
+
+def _unlike(names: dict[str, str | None]) -> dict[str, str | None]:
+    if len({name.strip().lower().replace(" ", "_") for name in names}) < len(names):
+        raise wrong("two names mean the same data field; case, and a space or '_', make no difference")
+    return names
+
+
+def _version(value: object) -> int:
+    if value in ("1", 1) and not isinstance(value, bool):
+        return 1
+    raise wrong("this crsync reads version 1 of the config only")
+
+
+def _patterns(value: object) -> object:
+    return () if value is None else value
+
+
+def _pattern(value: str) -> str:
+    if not value.strip():
+        raise wrong("is empty; expected an address or a pattern such as *@example.com")
+    return value.strip()
+
+
+def _section(value: object) -> object:
+    """A heading with nothing below it leaves everything at its default."""
+    return {} if value is None else value
+
+
+def _source(value: object) -> SourceSettings:
+    if isinstance(value, SourceSettings):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("dict_type", "expected a mapping")
+    kind = value.get("type")
+    if "type" not in value:
+        raise PydanticCustomError("crsync_no_type", "", {"known": list(SOURCE_TYPES)})
+    if not isinstance(kind, str) or kind not in SOURCE_TYPES:
+        raise PydanticCustomError("crsync_type", "", {"known": list(SOURCE_TYPES)})
+    return settings_class(kind).model_validate(value)
+
+
+def _by_preset(shop: str, plentymarkets: str) -> Any:
+    return lambda data: plentymarkets if data.get("preset") == "plentymarkets" else shop
+
+
+Kinds = Annotated[tuple[Kind, ...], AfterValidator(_distinct)]
+AttributeName = Annotated[str, AfterValidator(_attribute_name), WithJsonSchema({"pattern": "^[A-Za-z0-9_ ]+$"})]
+Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "minLength": 1})]
+
+
+class AttributesSettings(Section):
+    """Which data fields (attributes) are filled, and from what."""
+
+    preset: Literal["shop", "plentymarkets", "none"] = Field(
+        default="shop", description="A ready set of data fields: shop, plentymarkets, or none."
+    )
+    scope: Literal["global", "list"] = Field(
+        default_factory=_by_preset("global", "list"),
+        description="Whether missing data fields are created for the whole account (global) or for the list only."
+        " Default: global, with preset plentymarkets list.",
+    )
+    map: Annotated[dict[AttributeName, PersonField | None], AfterValidator(_unlike), BeforeValidator(_section)] = Field(
+        default_factory=dict,
+        description="Further data fields, by name: the person field each is filled from; null leaves out a data field"
+        " of the preset.",
+    )
+    missing: Literal["refuse", "ignore"] = Field(
+        default_factory=_by_preset("refuse", "ignore"),
+        description="What happens when a data field does not exist in CleverReach: refuse to run, or ignore it with a"
+        " warning. Default: refuse, with preset plentymarkets ignore.",
+    )
+
+
+class ConsentSettings(FileOptions):
+    """A file that says who subscribed, when the shop's API cannot tell."""
+
+    absent: Literal["no", "unknown"] = Field(
+        description="What it means that somebody is not in the file: no (not subscribed), or unknown."
+    )
+
+
+class LimitsSettings(Section):
+    """What a run may do before it refuses, and how long it tries."""
+
+    max_rejected: LimitOption = Field(
+        default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_REJECTED),
+        description="People invalid or rejected by CleverReach before a run counts as failed (exit 4): a number, or a"
+        " percentage of the people read. Default: the larger of 5% and 20.",
+    )
+    max_deactivated: LimitOption = Field(
+        default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED),
+        description="Recipients a run may deactivate: a number, or a percentage of the recipients in the list at its"
+        " start. More are refused before anything is written (exit 7). Default: the larger of 10% and 20.",
+    )
+    max_activated: LimitOption = Field(
+        default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED),
+        description="People already in the list whom a run may make active: a number, or a percentage likewise."
+        " Default: the larger of 10% and 20.",
+    )
+    max_created: LimitOption | None = Field(
+        default=None, description="New people a run may create: a number, or a percentage likewise. Default: no limit."
+    )
+    retry_for: Duration = Field(
+        default=300.0,
+        description="Seconds for which one request is tried again before the run ends; the next run resumes (exit 5).",
+    )
+    keep_rejects: bool = Field(
+        default=True,
+        description="Keep the addresses of rejected people on this machine so that they are tried again.",
+    )
+    rejects_days: int = Field(
+        default=30, ge=0, le=36500, description="Days after which a rejected person is forgotten."
+    )
+
+
+class Config(Section):
+    """One transfer: from where, whom, to where, and how."""
+
+    version: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})] = Field(
+        description="Version of this file's format: 1."
+    )
+    source: Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_source)] = Field(
+        description="Where the customers come from."
+    )
+    tags: Kinds = Field(
+        min_length=1,
+        description="Who is transferred: subscriber (agreed to the newsletter), buyer (at least one order), contact"
+        " (everybody else).",
+        json_schema_extra={"uniqueItems": True},
+    )
+    target: CleverReachSettings = Field(description="Where the recipients go.")
+    attributes: Annotated[AttributesSettings, BeforeValidator(_section)] = Field(
+        default_factory=AttributesSettings, description="Which data fields are filled, and from what."
+    )
+    activate: Kinds | None = Field(
+        default=None,
+        description="Kinds of people who are created active, so that they get mailings; all others are created"
+        " inactive. Default: every kind in tags.",
+        json_schema_extra={"uniqueItems": True},
+    )
+    exclude: Annotated[tuple[Pattern, ...], BeforeValidator(_patterns)] = Field(
+        default=(), description="Addresses that are never transferred; * is any text, ? one character."
+    )
+    consent: ConsentSettings | None = Field(
+        default=None, description="A file that says who subscribed, when the shop's API cannot tell."
+    )
+    limits: Annotated[LimitsSettings, BeforeValidator(_section)] = Field(
+        default_factory=LimitsSettings, description="What a run may do before it refuses, and how long it tries."
+    )
+    state_dir: PathOption = Field(
+        default=Path(".crsync"),
+        description="Folder for what crsync remembers between runs, relative to this file.",
+    )
+
+    _path: Path = PrivateAttr(default=DEFAULT_PATH)
+
+    def at(self, path: Path) -> Self:
+        """The same config, as read from `path`."""
+        copy = self.model_copy()
+        copy._path = path  # noqa: SLF001 - a copy of this very class
+        return copy
+
+    @property
+    def path(self) -> Path:
+        """The config file."""
+        return self._path
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths count from."""
+        return self._path.parent
+
+    @property
+    def stem(self) -> str:
+        """The name of the config file without its ending; the state is kept under it."""
+        return self._path.stem
+
+    @property
+    def state_path(self) -> Path:
+        """The folder of this config's state."""
+        return self.base / self.state_dir / self.stem
+
+    @property
+    def selected(self) -> frozenset[Kind]:
+        """The kinds that are transferred."""
+        return frozenset(self.tags)
+
+    @property
+    def activated(self) -> frozenset[Kind]:
+        """The kinds that are created active; all of them are selected."""
+        return self.selected if self.activate is None else self.selected & frozenset(self.activate)
+
+    def secrets(self) -> tuple[str, ...]:
+        """All secret values, the longest first, so that replacing one never leaves a part of another."""
+        return tuple(sorted(set(_secrets(self)), key=lambda secret: (-len(secret), secret)))
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        if secret := value.get_secret_value():
+            yield secret
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _secrets(item)
