@@ -1,0 +1,196 @@
+"""Progress on stderr: bars on a terminal, else nothing but warnings, and with -v a line a phase."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, Self
+
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from cleverreach_sync.report.errors import put_json, put_labelled
+from cleverreach_sync.report.summary import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from rich.console import Console
+
+REFRESHES: Final = 8  # a second
+_INTERVAL: Final = 1 / REFRESHES
+QUIET: Final = -1
+
+
+def observer(
+    console: Console,
+    verbosity: int = 0,
+    log_format: str = "text",
+    clock: Callable[[], float] = time.monotonic,
+) -> Lines:
+    """The observer that suits `console` (stderr). Verbosity -1 is quiet, 1 and more tells about every phase."""
+    on_terminal = console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
+    kind = Bars if on_terminal and verbosity > QUIET and log_format == "text" else Lines
+    return kind(console, verbosity, log_format, clock)
+
+
+class Lines:
+    """Warnings, and with -v steps and phases, as lines of text or JSON. Use as a context manager."""
+
+    def __init__(
+        self,
+        console: Console,
+        verbosity: int = 0,
+        log_format: str = "text",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console = console
+        self._verbosity = verbosity
+        self._json = log_format == "json"
+        self._clock = clock
+        self._phase = ""
+        self._unit = ""
+        self._since = 0.0
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back."""
+
+    def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:  # noqa: ARG002
+        if self._phase:
+            self.end()
+        self._phase, self._unit, self._done = phase, unit, 0
+        self._since = self._clock()
+
+    def advance(self, done: int, total: int | None = None) -> None:  # noqa: ARG002
+        self._done = done
+
+    def end(self) -> None:
+        if not self._phase:
+            return
+        seconds = self._clock() - self._since
+        amount = f"{amount_of(self._done, self._unit)} in " if self._done else ""
+        self.info(f"{self._phase}: {amount}{duration(seconds)}")
+        self._phase = ""
+
+    def warn(self, message: str) -> None:
+        self._put("warning", "yellow", message, least=0)
+
+    def info(self, message: str) -> None:
+        self._put("info", "dim", message, least=1)
+
+    def _put(self, level: str, style: str, message: str, least: int) -> None:
+        if self._verbosity < least:
+            return
+        if self._json:
+            put_json(self._console, level, message)
+        else:
+            put_labelled(self._console, level, style, message)
+
+
+class Bars(Lines):
+    """One bar a phase, with rate and remaining time; warnings go above it. Use as a context manager."""
+
+    def __init__(
+        self,
+        console: Console,
+        verbosity: int = 0,
+        log_format: str = "text",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(console, verbosity, log_format, clock)
+        self._bars: Progress | None = None
+        self._task = TaskID(0)
+        self._shown = 0.0
+
+    def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:
+        super().begin(phase, total, unit)
+        if self._verbosity <= QUIET:
+            return
+        if self._bars is None:
+            self._bars = self._open()
+            self._bars.start()
+        self._task = self._bars.add_task(phase, total=total, unit=unit)
+        self._shown = self._since
+
+    def _open(self) -> Progress:
+        return Progress(
+            TextColumn("{task.description:<7}", markup=False),
+            BarColumn(bar_width=24),
+            Amount(),
+            Rate(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=self._console,
+            refresh_per_second=REFRESHES,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """Cheap when called for every person: the bar hears of it as often as it is drawn."""
+        self._done = done
+        if self._bars is None:
+            return
+        now = self._clock()
+        if now - self._shown >= _INTERVAL or total is not None:
+            self._shown = now
+            self._update(total)
+
+    def _update(self, total: int | None) -> None:
+        if self._bars is None:
+            return
+        if total is None:
+            self._bars.update(self._task, completed=self._done)
+        else:
+            self._bars.update(self._task, completed=self._done, total=total)
+
+    def end(self) -> None:
+        if self._bars is not None and self._phase:
+            self._update(self._done)
+        super().end()
+
+    def close(self) -> None:
+        bars, self._bars = self._bars, None
+        if bars is not None:
+            bars.stop()
+
+
+def amount_of(number: float, unit: str) -> str:
+    """`20,000 people`, `1.2 MB`."""
+    return decimal(int(number)) if unit == "bytes" else f"{int(number):,} {unit}"
+
+
+class Amount(ProgressColumn):
+    """How much is done, of how much."""
+
+    max_refresh = 0.1
+
+    def render(self, task: Task) -> Text:
+        unit = task.fields["unit"]
+        if task.total is None:
+            return Text(amount_of(task.completed, unit))
+        done = decimal(int(task.completed)) if unit == "bytes" else f"{int(task.completed):,}"
+        return Text(f"{done}/{amount_of(task.total, unit)}")
+
+
+class Rate(ProgressColumn):
+    """How much of it in a second."""
+
+    max_refresh = 0.1
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        shown = decimal(int(speed)) if task.fields["unit"] == "bytes" else f"{int(speed):,}"
+        return Text(f"{shown}/s", style="dim")

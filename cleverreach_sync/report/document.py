@@ -1,0 +1,118 @@
+"""The documents themselves: JSON of them, and those that are made outside a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TextIO
+
+import orjson
+
+from cleverreach_sync.errors import ConfigError, CrsyncError
+
+GRAVEST_FIRST: Final = (1, 9, 6, 2, 7, 4, 5, 8, 3, 0)
+_RUN_KEYS: Final = (
+    "schema", "command", "run_id", "dry_run", "complete", "resumed", "started_at", "finished_at", "source", "target",
+    "config", "transfer", "tags", "counts", "skipped", "invalid", "rejected", "kinds", "activation", "guards",
+    "requests", "phases", "changes", "warnings", "error", "exit",
+)  # fmt: skip
+_INNER_KEYS: Final = {
+    "source": ("type", "name"),
+    "target": ("type", "list_id", "list_name"),
+    "counts": (
+        "rows", "people", "created", "updated", "deactivated", "unchanged", "skipped", "invalid", "rejected",
+    ),
+    "kinds": ("subscriber", "buyer", "contact"),
+    "activation": ("created_active", "created_inactive", "activated", "without_consent"),
+    "requests": ("source", "target", "retries"),
+    "error": ("code", "class", "retryable", "message", "hint"),
+    "exit": ("code", "class", "retryable"),
+}  # fmt: skip
+
+
+def dumps(doc: dict[str, Any]) -> str:
+    """One JSON document: indented, keys of a run always in the same order, a newline at the end."""
+    ordered = _ordered(doc)
+    try:
+        return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    except orjson.JSONEncodeError:  # half a surrogate pair in a foreign value, or a number beyond 64 bits
+        text = json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "backslashreplace").decode()
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Write `text` in UTF-8, whatever the encoding of `stream` is."""
+    stream.flush()
+    binary = getattr(stream, "buffer", None)
+    if binary is None:
+        stream.write(text)
+    else:
+        binary.write(text.encode())
+    stream.flush()
+
+
+def _ordered(doc: dict[str, Any]) -> dict[str, Any]:
+    if doc.get("schema") == "crsync.runs/1":
+        return {**doc, "runs": [_ordered(run) for run in doc["runs"]]}
+    if doc.get("schema") == "crsync.status/1":
+        return {**doc, "runs": [_ordered(run) for run in doc.get("runs") or ()]}
+    if doc.get("schema") != "crsync.run/1":
+        return doc
+    ordered = _first(doc, _RUN_KEYS)
+    for key, inner in _INNER_KEYS.items():
+        if isinstance(ordered.get(key), dict):
+            ordered[key] = _first(ordered[key], inner)
+    for key in ("skipped", "invalid", "rejected"):
+        if isinstance(ordered.get(key), dict):
+            ordered[key] = dict(sorted(ordered[key].items()))
+    return ordered
+
+
+def _first(found: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """The known keys in their order, then the others in theirs, `exit` last."""
+    ordered = {key: found[key] for key in keys if key in found and key != "exit"}
+    ordered.update((key, value) for key, value in found.items() if key not in ordered and key != "exit")
+    if "exit" in found:
+        ordered["exit"] = found["exit"]
+    return ordered
+
+
+def exit_object(code: int, name: str, retryable: bool) -> dict[str, Any]:
+    """How a command ends; `name` is the class of the exit code."""
+    return {"code": code, "class": name, "retryable": retryable}
+
+
+def error_object(error: CrsyncError) -> dict[str, Any]:
+    """What went wrong, for a document. `where` and `problems` are there only if they say something."""
+    found: dict[str, Any] = {
+        **exit_object(error.code, error.kind, error.retryable),
+        "message": error.message,
+        "hint": error.hint,
+    }
+    if error.where:
+        found["where"] = error.where
+    if isinstance(error, ConfigError):
+        found["problems"] = [
+            {"where": problem.where, "message": problem.message, "hint": problem.hint} for problem in error.problems
+        ]
+    return found
+
+
+def error_document(error: CrsyncError) -> dict[str, Any]:
+    """The document of a command that failed before anything was read."""
+    return {"schema": "crsync.error/1", "error": error_object(error)}
+
+
+def runs_document(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several runs of one call; the gravest way one of them ended is how the call ends."""
+    exits = [run["exit"] for run in runs]
+    return {
+        "schema": "crsync.runs/1",
+        "runs": runs,
+        "exit": min(exits, key=_gravity, default=exit_object(0, "ok", False)),
+    }
+
+
+def _gravity(ending: dict[str, Any]) -> int:
+    """The place in GRAVEST_FIRST; a signal comes before all, since it ended the whole call."""
+    code = ending["code"]
+    return GRAVEST_FIRST.index(code) if code in GRAVEST_FIRST else -1

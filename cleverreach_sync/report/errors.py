@@ -1,0 +1,75 @@
+"""An error on stderr: what, where, and what to do about it. Never a traceback, but with -vv."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from cleverreach_sync.errors import ConfigError, CrsyncError
+from cleverreach_sync.report.page import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_REPORT_IT = "this is a bug: run again with -vv and report what it prints"
+
+
+def as_crsync_error(error: BaseException) -> CrsyncError:
+    """`error` itself, or a bug that names only the type: the text of a foreign error may hold personal data."""
+    if isinstance(error, CrsyncError):
+        return error
+    return CrsyncError(f"unexpected error ({type(error).__name__})", hint=_REPORT_IT)
+
+
+def print_error(error: BaseException, console: Console, *, log_format: str = "text", verbosity: int = 0) -> None:
+    """Print `error` to stderr, as lines or, with `log_format` json, as one JSON line a problem."""
+    known = as_crsync_error(error)
+    for where, message, hint in _problems(known):
+        place = f"{where}: " if where else ""
+        if log_format == "json":
+            put_json(console, "error", message, where=where, hint=hint, **_class(known))
+            continue
+        put_labelled(console, "error", "bold red", place + message)
+        if hint:
+            put_labelled(console, "hint", "cyan", hint)
+    if verbosity >= 2:
+        _put_traceback(error, console, log_format)
+
+
+def _class(error: CrsyncError) -> dict[str, object]:
+    return {"code": error.code, "class": error.kind, "retryable": error.retryable}
+
+
+def _problems(error: CrsyncError) -> Iterator[tuple[str | None, str, str | None]]:
+    if isinstance(error, ConfigError):
+        yield from ((problem.where, problem.message, problem.hint) for problem in error.problems)
+    else:
+        yield error.where, error.message, error.hint
+
+
+def _put_traceback(error: BaseException, console: Console, log_format: str) -> None:
+    trace = "".join(traceback.format_exception(error))
+    if log_format == "json":
+        put_json(console, "debug", trace)
+        return
+    for line in trace.splitlines():
+        console.print(Text(printable(line, console.encoding), style="dim"), soft_wrap=True)
+
+
+def put_labelled(console: Console, label: str, style: str, message: str) -> None:
+    """`warning: ...`; a line is never wrapped, so that tools find `file:line:column` in it."""
+    text = Text(f"{label}:", style=style).append(f" {printable(message, console.encoding)}", style="default")
+    console.print(text, soft_wrap=True)
+
+
+def put_json(console: Console, level: str, message: str, **more: object) -> None:
+    """One JSON line, ASCII only; what is None is left out. `time` is UTC."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    line = {"level": level, "time": now, "message": message}
+    line.update((key, value) for key, value in more.items() if value is not None)  # type: ignore[misc]
+    console.print(Text(json.dumps(line)), soft_wrap=True)

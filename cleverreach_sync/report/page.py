@@ -1,0 +1,136 @@
+"""A page of text on a console: lines that fit its width, and nothing its stream or terminal could choke on."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from cleverreach_sync.report.summary import Line
+
+WIDTH: Final = 80
+LEAST_WIDTH: Final = 40
+_JOINERS: Final = "\u200c\u200d"  # part of words in some scripts
+
+
+def open_console(stream: TextIO, *, no_color: bool = False) -> Console:
+    """A console that is 80 columns wide when `stream` is no terminal, and takes no text for markup."""
+    return Console(
+        file=stream,
+        width=None if _is_terminal(stream) else WIDTH,
+        no_color=no_color or None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def printable(text: str, encoding: str = "utf-8") -> str:
+    """`text` without what steers a terminal, and with stand-ins for what `encoding` lacks (`Ü` -> `U`, `€` -> `?`)."""
+    shown = "".join(_visible(char) for char in text)
+    try:
+        shown.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_encodable(char, encoding) for char in shown)
+    except LookupError:
+        return printable(text, "ascii")
+    return shown
+
+
+def _visible(char: str) -> str:
+    if " " <= char <= "~":
+        return char
+    kind = unicodedata.category(char)
+    if kind in ("Cc", "Zl", "Zp"):
+        return " "
+    if kind == "Cs":
+        return "?"
+    return "" if kind == "Cf" and char not in _JOINERS else char
+
+
+def _encodable(char: str, encoding: str) -> str:
+    for form in (char, unicodedata.normalize("NFKD", char)):
+        ending = form.encode(encoding, "ignore").decode(encoding)
+        if ending and (form != char or ending == char):
+            return ending
+    return "" if unicodedata.combining(char) else "?"
+
+
+class Page:
+    """Prints lines and tables to `console`."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.width = max(console.width, LEAST_WIDTH)
+
+    def shown(self, value: Any) -> str:
+        """A foreign value as it may be printed."""
+        return printable(str(value), self.console.encoding)
+
+    def line(self, text: str = "", style: str = "", *, indent: int = 0, hanging: int = 0, lead: str = "") -> None:
+        """One line after `lead`, wrapped at spaces; the lines that follow stand below `lead`, or `hanging` deeper."""
+        first = " " * indent + self.shown(lead)
+        rest = " " * (indent + hanging + cell_len(self.shown(lead)))
+        room = max(self.width - len(rest), 1)
+        wrapped = Text(self.shown(text)).wrap(self.console, room, overflow="fold", tab_size=8)
+        for number, part in enumerate(wrapped or [Text()]):
+            shown = Text(rest if number else first).append_text(part)
+            shown.rstrip()
+            shown.stylize(style)
+            self._put(shown)
+
+    def counted(self, lines: Iterable[Line]) -> None:
+        """Labels with their numbers below each other."""
+        rows = [(Text("  " * line.depth + self.shown(line.label)), f"{line.people:,}", line.depth) for line in lines]
+        column = min(max((cell_len(label.plain) for label, *_ in rows), default=0), self.width - 12)
+        digits = max((len(number) for _, number, _ in rows), default=0)
+        for label, number, depth in rows:
+            label.truncate(column, overflow="ellipsis" if self._has("…") else "crop", pad=True)
+            text = label.append("  " + number.rjust(digits))
+            text.stylize("dim" if depth > 1 else "bold" if depth == 0 else "")
+            self._put(text)
+
+    def table(
+        self, heads: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = (), gap: int = 2
+    ) -> None:
+        """Columns under `heads` (none shown if all are empty); those in `numbers` are right-aligned, the others
+        shrink where there is no room. `gap` spaces are between them."""
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold", show_header=any(heads))
+        for head in heads:
+            right = head in numbers
+            table.add_column(Text(head), justify="right" if right else "left", no_wrap=right, overflow="fold")
+        for row in rows:
+            table.add_row(*[Text(self.shown("" if cell is None else cell)) for cell in row])
+        options = self.console.options.update(width=self.width)
+        for cells in self.console.render_lines(table, options, pad=False):
+            self._put(Segments([*_trimmed(cells), Segment.line()]))
+
+    def _has(self, char: str) -> bool:
+        return printable(char, self.console.encoding) == char
+
+    def _put(self, text: Text | Segments) -> None:
+        self.console.print(text, end="\n" if isinstance(text, Text) else "", soft_wrap=True)
+
+
+def _trimmed(cells: list[Segment]) -> list[Segment]:
+    """Without the spaces that fill up the last column."""
+    kept = list(cells)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    if kept:
+        kept[-1] = Segment(kept[-1].text.rstrip(), kept[-1].style)
+    return kept

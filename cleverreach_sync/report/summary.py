@@ -1,0 +1,221 @@
+"""What a result document says, in sentences and counted lines; text and markdown only lay them out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from cleverreach_sync.report import words
+
+DEFAULT_CONFIG: Final = "sync.yaml"
+_FAILED: Final = {
+    1: "failed: an unexpected error",
+    2: "failed",
+    4: "finished, but too many people are rejected or invalid",
+    5: "stopped by a temporary failure, the next run goes on from here",
+    6: "failed: access refused",
+    8: "not started: another run is under way",
+    9: "failed: the state cannot be used",
+}
+
+
+class Line(NamedTuple):
+    """A count under its label; `depth` 0 is a total, deeper lines are parts of it."""
+
+    depth: int
+    label: str
+    people: int
+
+
+def of(doc: dict[str, Any], key: str) -> dict[str, Any]:
+    """The object under `key`; empty where a run ended before it was known."""
+    return doc.get(key) or {}
+
+
+def would(doc: dict[str, Any]) -> bool:
+    """Is this about what would happen?"""
+    return bool(doc.get("dry_run"))
+
+
+def changed(doc: dict[str, Any]) -> int:
+    """How many people something was, or would be, written for."""
+    counts = of(doc, "counts")
+    return sum(counts.get(key) or 0 for key in ("created", "updated", "deactivated"))
+
+
+def list_name(doc: dict[str, Any]) -> str:
+    """`list "Online shop" (123)`."""
+    target = of(doc, "target")
+    name, number = target.get("list_name"), target.get("list_id")
+    if not name:
+        return f"list {number}" if number else "the list"
+    return f'list "{name}" ({number or "not created yet"})'
+
+
+def title(doc: dict[str, Any]) -> str:
+    """`sync of Shop into list "Online shop" (123)`."""
+    source = of(doc, "source")
+    joint = "against" if doc.get("command") == "diff" else "into"
+    return f"{doc.get('command')} of {source.get('name') or source.get('type') or 'the shop'} {joint} {list_name(doc)}"
+
+
+def verdict(doc: dict[str, Any]) -> str:
+    """How it ended, without a full stop: `finished`, `dry run, nothing was written: 4 people would change`."""
+    code = of(doc, "exit").get("code", 0)
+    count = changed(doc)
+    if code >= 128 or of(doc, "exit").get("class") == "signal":
+        return "stopped by a signal, the next run goes on from here"
+    if code == 7:
+        return f"refused by a guard, nothing {'more ' if count else ''}was written"
+    if code == 4 and not doc.get("complete", True):
+        return "stopped: CleverReach rejects everybody"
+    if code not in (0, 3):
+        return _FAILED.get(code, "failed")
+    if would(doc):
+        return _foreseen(doc, count)
+    if not doc.get("complete", True):
+        return f"stopped early{_why(doc)}, the next run goes on from here"
+    ending = "finished, an interrupted run was continued" if doc.get("resumed") else "finished"
+    return ending if count else f"{ending}, nothing had to be written"
+
+
+def _foreseen(doc: dict[str, Any], count: int) -> str:
+    happens = f"{words.counted(count, 'person', 'people')} would change" if count else "nothing would change"
+    part = "" if doc.get("complete", True) else f"; only a part was looked at{_why(doc)}"
+    refused = "; a guard would refuse it" if refusing(doc) else ""
+    return f"dry run, nothing was written: {happens}{part}{refused}"
+
+
+def _why(doc: dict[str, Any]) -> str:
+    """Why a run is not complete, in brackets; `stopped` is the key of the reason."""
+    reason = doc.get("stopped")
+    return f" ({words.spoken(words.STOPPED, reason)})" if reason else ""
+
+
+def activation(doc: dict[str, Any]) -> list[Line]:
+    """Who became active; empty when nobody did and nobody was created inactive."""
+    found = {key: value or 0 for key, value in of(doc, "activation").items()}
+    new, again = found.get("created_active", 0), found.get("activated", 0)
+    lines = []
+    if new or again:
+        lines.append(Line(0, "Would become active" if would(doc) else "Became active", new + again))
+        lines.append(Line(1, "new to the list", new))
+        lines.append(Line(2, "of them without consent", found.get("without_consent", 0)))
+        lines.append(Line(1, "in the list already, inactive until now", again))
+    inactive = found.get("created_inactive", 0)
+    lines.append(Line(0, "Would be created inactive" if would(doc) else "Created inactive", inactive))
+    return [line for line in lines if line.people]
+
+
+def nobody(doc: dict[str, Any]) -> str:
+    """What is said when `activation` has nobody who becomes active."""
+    return "Nobody would become active." if would(doc) else "Nobody became active."
+
+
+def counts(doc: dict[str, Any]) -> Iterator[Line]:
+    """The people read and what became of them, with the reasons of those who were not sent."""
+    found = of(doc, "counts")
+    yield Line(0, "People read", found.get("people") or 0)
+    for outcome in words.OUTCOMES:
+        if not found.get(outcome):
+            continue
+        yield Line(1, words.tensed(words.OUTCOMES, outcome, would=would(doc)), found[outcome])
+        if outcome in _REASONS:
+            for key, number in words.in_order(_REASONS[outcome], of(doc, outcome)):
+                yield Line(2, words.spoken(_REASONS[outcome], key), number)
+
+
+_REASONS: Final = {"skipped": words.SKIPPED, "invalid": words.INVALID, "rejected": words.REJECTED}
+
+
+def kinds(doc: dict[str, Any]) -> str:
+    """`4 subscribers, 3 buyers`; empty if there are none."""
+    found = words.in_order(words.KINDS, of(doc, "kinds"))
+    return ", ".join(words.counted(number, key, words.spoken(words.KINDS, key)) for key, number in found)
+
+
+def refusing(doc: dict[str, Any]) -> list[dict[str, Any]]:
+    """The guards that refuse, forced ones included."""
+    return [guard for guard in doc.get("guards") or () if guard.get("refuses")]
+
+
+def guard_sentence(doc: dict[str, Any], guard: dict[str, Any]) -> str:
+    """`guard max_created would refuse: 30 people, 20 are allowed`."""
+    reason = guard.get("reason") or words.spoken(words.GUARDS, guard["name"])
+    verb = "would refuse" if would(doc) else "refuses"
+    if forced(doc, guard):
+        verb = "was overridden"
+    return f"guard {guard['name']} {verb}: {reason}"
+
+
+def forced(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
+    """Was this refusing guard overridden? A real run that got past it says so."""
+    if "forced" in guard:
+        return bool(guard["forced"])
+    return not would(doc) and of(doc, "exit").get("code", 0) in (0, 4)
+
+
+def next_step(doc: dict[str, Any]) -> str:
+    """The one thing to do now; empty when there is nothing."""
+    code, counted = of(doc, "exit").get("code", 0), of(doc, "counts")
+    open_guards = [guard for guard in refusing(doc) if not forced(doc, guard)]
+    if open_guards:
+        return f"look at the people first; if they are right: {command(doc, forcing=open_guards)}"
+    if code in (2, 6):
+        return command(doc, "check")
+    if code in (1, 9):
+        return ""
+    if would(doc):
+        return command(doc) if changed(doc) else "nothing to do"
+    if counted.get("rejected"):
+        return f"{command(doc, 'status')} (lists the rejected people and why)"
+    return command(doc) if code or not doc.get("complete", True) else ""
+
+
+def command(doc: dict[str, Any], name: str | None = None, forcing: list[dict[str, Any]] | None = None) -> str:
+    """The command line that carries out what the document foresees, or `name` on the same config."""
+    done = doc.get("command") or "sync"
+    parts = ["crsync", name or ("sync" if done == "diff" else done)]
+    config = doc.get("config")
+    if config and config != DEFAULT_CONFIG:
+        parts += ["-c", shlex.quote(config)]
+    for guard in forcing or ():
+        parts += ["--force", guard["name"]]
+    return " ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def took(doc: dict[str, Any]) -> str:
+    """`took 4.2 s: read 3.1 s, decide 0.1 s, write 1.0 s`; empty if the times are not known."""
+    phases = doc.get("phases") or ()
+    parts = ", ".join(f"{phase['name']} {duration(phase['seconds'])}" for phase in phases)
+    try:
+        ended = datetime.fromisoformat(doc["finished_at"]) - datetime.fromisoformat(doc["started_at"])
+    except (KeyError, TypeError, ValueError):
+        return f"took {parts}" if parts else ""
+    # The times are whole seconds; the phases know better.
+    total = max(ended.total_seconds(), sum(phase["seconds"] for phase in phases))
+    return f"took {duration(total)}{': ' + parts if parts else ''}"
+
+
+def requests(doc: dict[str, Any]) -> str:
+    """`5 requests: 1 to the shop, 4 to CleverReach`; empty if they were not counted."""
+    found = of(doc, "requests")
+    if not found:
+        return ""
+    source, target = found.get("source") or 0, found.get("target") or 0
+    retries = f", {words.counted(found['retries'], 'retry', 'retries')} among them" if found.get("retries") else ""
+    return f"{words.counted(source + target, 'request')}: {source:,} to the shop, {target:,} to CleverReach{retries}"

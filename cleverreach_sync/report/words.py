@@ -1,0 +1,94 @@
+"""The keys of the documents in words a merchant understands; an unknown key reads as itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SKIPPED: Final = {
+    "excluded": "excluded by the config",
+    "not_selected": "not selected by the tags",
+    "blacklisted": "on the blacklist in CleverReach",
+    "bounced_in_target": "bounced in CleverReach",
+    "unsubscribed_in_target": "unsubscribed in CleverReach",
+    "deleted_in_target": "deleted from the list by hand",
+    "opted_out": "unsubscribed in the shop",
+}
+INVALID: Final = {
+    "email": "no usable e-mail address",
+    "columns": "wrong number of columns",
+    "row": "row cannot be read",
+    "subscribed": "newsletter consent cannot be read",
+    "subscribed_at": "date of the consent cannot be read",
+    "orders": "number of orders cannot be read",
+    "last_order_at": "date of the last order cannot be read",
+}
+REJECTED: Final = {
+    "not_confirmed": "not confirmed by CleverReach",
+    "unconfirmed": "not confirmed by CleverReach",
+    "missing_in_answer": "not confirmed by CleverReach",
+    "refused": "refused by CleverReach",
+    "invalid_email": "e-mail address refused by CleverReach",
+    "too_large": "too much data for one request",
+}
+OUTCOMES: Final = {  # outcome: (what happened, what would happen)
+    "created": ("created", "would be created"),
+    "updated": ("updated", "would be updated"),
+    "deactivated": ("deactivated, consent ended", "would be deactivated, consent ended"),
+    "unchanged": ("unchanged", "would stay unchanged"),
+    "skipped": ("skipped", "would be skipped"),
+    "invalid": ("invalid in the shop's data", "invalid in the shop's data"),
+    "rejected": ("rejected by CleverReach", "known to be rejected by CleverReach"),
+}
+KINDS: Final = {"subscriber": "subscribers", "buyer": "buyers", "contact": "contacts"}
+GUARDS: Final = {
+    "empty_source": "the shop has nobody any more",
+    "max_deactivated": "too many people are deactivated",
+    "max_created": "too many people are new to the list",
+    "max_activated": "too many people in the list become active",
+    "ledger": "the record of what was sent is missing or belongs to another run",
+    "foreign_tags": "the list already carries this shop's special tags",
+    "moved": "the address of the shop changed",
+}
+STATES: Final = {
+    "absent": "not in the list",
+    "active": "active",
+    "inactive": "inactive",
+    "unsubscribed": "unsubscribed",
+    "bounced": "bounced",
+}
+ACTIONS: Final = {"create": "create", "update": "update", "deactivate": "deactivate"}
+FIELD_STATES: Final = {  # of data fields: (what is or happened, what would happen)
+    "exists": ("exists", "exists"),
+    "missing": ("missing", "missing"),
+    "created": ("created", "would be created"),
+    "unused": ("not used", "not used"),
+    "wrong_type": ("wrong type", "wrong type"),
+}
+STOPPED: Final = {
+    "limit": "--limit reached",
+    "max_duration": "--max-duration reached",
+    "signal": "by a signal",
+}
+
+
+def spoken(table: dict[str, str], key: str) -> str:
+    """The words for `key`; a key that is not in the table with its underscores as spaces."""
+    return table.get(key) or key.replace("_", " ")
+
+
+def tensed(table: dict[str, tuple[str, str]], key: str, *, would: bool) -> str:
+    """Like `spoken`, of what happened or, with `would`, of what would happen."""
+    found = table.get(key)
+    return found[would] if found else key.replace("_", " ")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`1 person`, `1,200 people`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def in_order(table: dict[str, str] | dict[str, tuple[str, str]], found: dict[str, int]) -> list[tuple[str, int]]:
+    """The counts that are not zero: known keys as in the table, the others after them by name."""
+    known = list(table)
+    keys = sorted(found, key=lambda key: (known.index(key) if key in table else len(known), key))
+    return [(key, found[key]) for key in keys if found[key]]
