@@ -1,0 +1,106 @@
+"""The checkpoint: what a run needs to know of the runs before it. Small, readable, replaced atomically."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from cleverreach_sync.errors import StateError
+from cleverreach_sync.state.files import write_atomically
+
+SCHEMA: Final = "crsync.checkpoint/1"
+_FAMILY: Final = "crsync.checkpoint/"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Identity(_Model):
+    """Whose state this is. `list` is the list as the config named it, `list_id` and `list_name` as it was found."""
+
+    source_type: str
+    source_name: str
+    base_url: str
+    list: str
+    list_id: str
+    list_name: str
+
+
+class InterruptedRun(_Model):
+    """A run that has begun to write and not ended. `adopt`: a guard was forced, own tags in the list count as crsync's.
+    `spool`: the ID of the spool that holds its people."""
+
+    run_id: str
+    command: str
+    started_at: str
+    digest: str
+    spool: str
+    full: bool
+    resend: bool = False
+    include_deleted: bool = False
+    adopt: bool = False
+    forced: list[str] = []
+    ends: dict[str, str | None] = {}
+
+
+class Checkpoint(_Model):
+    """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`: how
+    many people the last completed full read found. Times are RFC 3339, UTC."""
+
+    identity: Identity
+    shop_url: str | None = None
+    digest: str | None = None
+    selection: list[str] = []
+    cursors: dict[str, str] = {}
+    initial_sync_at: str | None = None
+    full_people: int | None = None
+    ledger_id: str
+    interrupted: InterruptedRun | None = None
+
+
+def load(path: Path) -> Checkpoint | None:
+    """The checkpoint, None if there is none. Raises StateError for a corrupt, foreign or newer one, which is left as
+    it is."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"cannot read {path}: {error.strerror}", hint="check owner and permissions") from None
+    try:
+        document = from_json(content)
+    except ValueError:
+        raise _unusable(path, "it is no JSON") from None
+    schema = document.pop("schema", None) if isinstance(document, dict) else None
+    if not isinstance(schema, str) or not schema.startswith(_FAMILY):
+        raise _unusable(path, "it is no checkpoint of crsync")
+    if schema != SCHEMA:
+        raise StateError(
+            f"{path} was written by another version of crsync ({schema})",
+            hint="use that version, or a newer one that still reads it",
+        )
+    try:
+        return Checkpoint.model_validate(document)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
+        raise _unusable(path, f"{place or 'the document'} is not what it should be") from None
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Raises StateError when the disk is full, say; the file before it then stays."""
+    document = {"schema": SCHEMA, **checkpoint.model_dump(mode="json")}
+    import orjson  # noqa: PLC0415 - start-up
+
+    write_atomically(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _unusable(path: Path, why: str) -> StateError:
+    return StateError(
+        f"{path} cannot be used: {why}",
+        hint="restore it from a backup; or move the whole state folder away, and crsync starts anew "
+        "(then run `crsync diff` first)",
+    )

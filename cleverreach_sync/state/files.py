@@ -1,0 +1,78 @@
+"""The state folder and how its files are written: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from cleverreach_sync.errors import StateError
+
+
+class StateFolder:
+    """`<state_dir>/<config file stem>/`, readable by its owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoint = path / "checkpoint.json"
+        self.ledger = path / "ledger.sqlite3"
+        self.key = path / "key"
+        self.spool = path / "spool.sqlite3"
+        self.rejects = path / "rejects.jsonl"
+        self.history = path / "history.jsonl"
+        self.lock = path / "lock"
+
+    def create(self) -> None:
+        """Raises StateError when the folder cannot be made or belongs to somebody else."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+        except OSError as error:
+            raise StateError(
+                f"cannot use the state folder {self.path}: {error.strerror}",
+                hint="check its owner and permissions, or set state_dir in the config",
+            ) from None
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replaces `path` as a whole: temporary file, fsync, rename, fsync of the folder. Mode 0600."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise StateError(
+            f"cannot write {path}: {error.strerror}", hint="free some disk space or check the permissions"
+        ) from None
+
+
+def sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def private(path: Path) -> None:
+    """Creates an empty file with mode 0600 where there is none, so that nobody else ever reads what comes into it."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror}", hint="check owner and permissions") from None
+
+
+def remove(path: Path) -> None:
+    """Removes an SQLite file and what SQLite keeps beside it."""
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+        with contextlib.suppress(FileNotFoundError):
+            (path.parent / name).unlink()

@@ -1,0 +1,318 @@
+"""The ledger: what is known of everybody seen, and what the target has confirmed, under keyed hashes.
+
+One row a person, clustered by the hash, so that a run walks it once in that order beside the spool. No name, no
+address: only hashes, dates, states and what makes somebody a buyer.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from cleverreach_sync.errors import StateError
+from cleverreach_sync.merge import NO_FACTS, Facts
+from cleverreach_sync.model import (
+    NOTHING,
+    ConsentState,
+    Kind,
+    Memory,
+    Order,
+    RecipientState,
+    Remembered,
+)
+from cleverreach_sync.state.files import private
+
+SCHEMA: Final = "1"
+KEY_BYTES: Final = 32
+HASH_BYTES: Final = 16
+_IDENT_BYTES: Final = 10
+
+_TABLES: Final = """
+create table meta (name text primary key, value text not null) without rowid;
+create table person (
+  key blob primary key,          -- keyed hash of the address
+  seen blob not null,            -- digest of the rows and rules it was last decided from
+  outcome text not null,         -- how the last decision ended, or why it skipped
+  kinds integer not null,        -- the selected kinds that applied
+  due integer not null,          -- an end of consent is still to be confirmed
+  receiver_id text,              -- null: never confirmed in the list
+  fingerprint blob not null,     -- of what was confirmed, field by field
+  idents blob not null,          -- keyed hashes of the customer IDs it has
+  body blob not null             -- JSON: records, orders, what was agreed
+) without rowid;
+create table attempt (batch integer primary key, keys blob not null);
+"""
+
+
+class Entry(NamedTuple):
+    """One row. `body` is read by `facts_of` and `memory_of` when needed."""
+
+    key: bytes
+    seen: bytes
+    outcome: str
+    kinds: int
+    due: int
+    receiver_id: str | None
+    fingerprint: bytes
+    idents: bytes
+    body: bytes
+
+
+class Keys:
+    """Keyed hashes of addresses and of IDs."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+
+    def address(self, email: str) -> bytes:
+        return blake2b(email.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES, key=self.secret).digest()
+
+    def ident(self, text: str) -> str:
+        """The hash of a record's or an order's ID within its stream."""
+        raw = text.encode("utf-8", "surrogatepass")
+        return blake2b(raw, digest_size=_IDENT_BYTES, key=self.secret).hexdigest()
+
+    @classmethod
+    def load(cls, path: Path) -> Keys | None:
+        """The keys of a state folder; None if the file is missing or no key."""
+        try:
+            text = path.read_text("ascii").strip()
+            secret = bytes.fromhex(text)
+        except (OSError, ValueError):
+            return None
+        return cls(secret) if len(secret) == KEY_BYTES else None
+
+    @classmethod
+    def fresh(cls) -> Keys:
+        return cls(secrets.token_bytes(KEY_BYTES))
+
+    def save(self, path: Path) -> None:
+        private(path)
+        with path.open("w", encoding="ascii") as file:
+            file.write(self.secret.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+class Ledger:
+    """The open ledger. Raises StateError for a file that is no ledger, corrupt or newer; it is left as it is."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._db = _connect(path, read_only=read_only)
+        try:
+            known = dict(self._db.execute("select name, value from meta").fetchall())
+        except sqlite3.DatabaseError:
+            self._db.close()
+            raise _unusable(path) from None
+        if known.get("schema") != SCHEMA:
+            self._db.close()
+            raise StateError(
+                f"{path} was written by another version of crsync",
+                hint="use that version, or a newer one that still reads it",
+            )
+        self.id = str(known["id"])
+
+    @classmethod
+    def create(cls, path: Path) -> Ledger:
+        private(path)
+        database = sqlite3.connect(path)
+        try:
+            database.execute("pragma page_size = 8192")
+            database.execute("pragma journal_mode = wal")
+            database.executescript(_TABLES)
+            database.execute("insert into meta values ('schema', ?), ('id', ?)", (SCHEMA, secrets.token_hex(8)))
+            database.commit()
+        finally:
+            database.close()
+        return cls(path)
+
+    @classmethod
+    def in_memory(cls) -> Ledger:
+        """An empty one for a dry run without state."""
+        return cls.__new__(cls)._empty()  # noqa: SLF001 - its own class
+
+    def _empty(self) -> Ledger:
+        self.path = Path(":memory:")
+        self._db = sqlite3.connect(":memory:", check_same_thread=False)
+        self._db.executescript(_TABLES)
+        self.id = ""
+        return self
+
+    def walk(self) -> Iterator[Entry]:
+        """Everybody, in the order of the key."""
+        rows = self._db.execute(
+            "select key, seen, outcome, kinds, due, receiver_id, fingerprint, idents, body from person order by key"
+        )
+        rows.arraysize = 1000
+        make = Entry._make
+        while batch := rows.fetchmany():
+            yield from map(make, batch)
+
+    def idents(self) -> Iterator[tuple[bytes, bytes]]:
+        """Everybody's key and customer IDs."""
+        yield from self._db.execute("select key, idents from person where idents != x'' order by key")
+
+    def entries(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        """Some people by key; for the few that have to be looked up."""
+        found: dict[bytes, Entry] = {}
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            marks = ",".join("?" * len(part))
+            query = (
+                "select key, seen, outcome, kinds, due, receiver_id, fingerprint, idents, body "  # noqa: S608 - marks
+                f"from person where key in ({marks})"
+            )
+            for row in self._db.execute(query, part):
+                found[row[0]] = Entry._make(row)
+        return found
+
+    def in_list(self) -> int:
+        """How many recipients of the list are known."""
+        return int(self._db.execute("select count(*) from person where receiver_id is not null").fetchone()[0])
+
+    def is_empty(self) -> bool:
+        return self._db.execute("select 1 from person limit 1").fetchone() is None
+
+    def any_due(self) -> bool:
+        return self._db.execute("select 1 from person where due limit 1").fetchone() is not None
+
+    def attempts(self) -> dict[int, list[bytes]]:
+        """The batches that were sent and whose answer was not recorded: number -> keys."""
+        return {
+            int(batch): [keys[at : at + HASH_BYTES] for at in range(0, len(keys), HASH_BYTES)]
+            for batch, keys in self._db.execute("select batch, keys from attempt")
+        }
+
+    def attempt(self, batch: int, keys: Iterable[bytes]) -> None:
+        """Remembers that a batch is about to be sent. Counts from the next `commit`."""
+        self._db.execute("insert or replace into attempt values (?, ?)", (batch, b"".join(keys)))
+
+    def forget_attempts(self, batches: Iterable[int]) -> None:
+        self._db.executemany("delete from attempt where batch = ?", [(batch,) for batch in batches])
+
+    def record(self, entries: Iterable[Entry]) -> None:
+        """Counts from the next `commit`."""
+        self._db.executemany("insert or replace into person values (?, ?, ?, ?, ?, ?, ?, ?, ?)", entries)
+
+    def commit(self) -> None:
+        try:
+            self._db.commit()
+        except sqlite3.OperationalError as error:
+            raise StateError(f"cannot write {self.path}: {error}", hint="free some disk space") from None
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    try:
+        if read_only:
+            database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        else:
+            database = sqlite3.connect(path, check_same_thread=False)
+            database.execute("pragma journal_mode = wal")
+            # A crash of the machine may lose the last commits, never mix them up; what they recorded is sent again.
+            database.execute("pragma synchronous = normal")
+        database.execute("pragma cache_size = -8000")
+        database.execute("select name from sqlite_master limit 1").fetchall()
+    except sqlite3.DatabaseError:
+        raise _unusable(path) from None
+    return database
+
+
+def _unusable(path: Path) -> StateError:
+    return StateError(
+        f"{path} is damaged, or no ledger of crsync",
+        hint="restore it from a backup; or move it away and run `crsync diff`, then `crsync sync --force ledger`",
+    )
+
+
+def looks_like_ledger(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+_KIND_BITS: Final = {Kind.SUBSCRIBER: 1, Kind.BUYER: 2, Kind.CONTACT: 4}
+_KINDS_OF: Final = {bits: frozenset(kind for kind, bit in _KIND_BITS.items() if bits & bit) for bits in range(8)}
+_BITS_OF: Final = {kinds: bits for bits, kinds in _KINDS_OF.items()}
+
+
+def kind_bits(kinds: frozenset[Kind]) -> int:
+    return _BITS_OF[kinds]
+
+
+def kinds_in(bits: int) -> frozenset[Kind]:
+    return _KINDS_OF[bits]
+
+
+def facts_json(facts: Facts) -> bytes:
+    """The facts for an entry's body."""
+    orders = {key: (order.counts, order.at, order.total, order.currency) for key, order in facts.orders.items()}
+    return orjson.dumps((facts.records, orders) if orders else (facts.records,))
+
+
+def memory_json(memory: Memory) -> bytes:
+    if memory is NOTHING:
+        return b"null"
+    return orjson.dumps(
+        (
+            memory.state,
+            kind_bits(memory.tags),
+            memory.agreed,
+            memory.ended,
+            memory.ended_at,
+            memory.made_inactive,
+            memory.run,
+        )
+    )
+
+
+def body(facts: bytes, memory: bytes) -> bytes:
+    """An entry's body of `facts_json` and `memory_json`."""
+    return b"[" + facts + b"," + memory + b"]"
+
+
+def read_body(entry: Entry) -> tuple[Facts, Memory]:
+    """What is remembered of a person. Raises StateError for a body that cannot be read."""
+    try:
+        facts, memory = orjson.loads(entry.body)
+        return _facts(facts), _memory(memory, entry)
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateError("the ledger holds an entry that cannot be read", hint="restore it from a backup") from error
+
+
+def split_body(entry: Entry) -> tuple[bytes, bytes]:
+    """Facts and memory as JSON."""
+    facts, memory = orjson.loads(entry.body)
+    return orjson.dumps(facts), orjson.dumps(memory)
+
+
+def _facts(document: list[Any]) -> Facts:
+    records = tuple(Remembered(*record[:10], tuple(record[10])) for record in document[0])
+    if len(document) == 1:
+        return Facts(records) if records else NO_FACTS
+    return Facts(records, {key: Order(key, *order) for key, order in document[1].items()})
+
+
+def _memory(document: list[Any] | None, entry: Entry) -> Memory:
+    if document is None:
+        return NOTHING
+    state, tags, agreed, ended, ended_at, made_inactive, run = document
+    return Memory(
+        entry.receiver_id,
+        RecipientState(state),
+        kinds_in(tags),
+        entry.fingerprint,
+        ConsentState(agreed),
+        ended,
+        ended_at,
+        made_inactive,
+        run,
+    )

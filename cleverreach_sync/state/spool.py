@@ -1,0 +1,218 @@
+"""The spool: the people of an unfinished run, with addresses in clear.
+
+Rows go in as the source yields them and come out ordered by person (SQLite sorts outside memory). The plan of the run
+lies beside them. It may be lost at any time: the source is then read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cleverreach_sync.state.files import private, remove
+
+KEEP_SECONDS: Final = 24 * 3600
+_SCHEMA: Final = "1"
+_TABLES: Final = """
+create table meta (name text primary key, value blob);
+create table raw (
+  key blob not null, stream integer not null, ident text, place integer not null, email text not null,
+  digest blob not null, body blob not null, carried integer not null);
+create table suppressed (key blob not null, at integer);
+create table arrived (ident blob not null, key blob not null);
+create table plan (
+  class integer not null, seq integer not null, key blob not null, email text not null, outcome text not null,
+  kinds integer not null, active integer not null, person blob, fields blob, memory blob, receiver_id text,
+  fingerprint blob not null, facts blob not null, seen blob not null, idents blob not null, suppressed integer,
+  shown blob);
+"""
+BLACKLISTED: Final = -1
+
+
+class RawRow(NamedTuple):
+    """One spooled row. `carried`: it comes from an earlier run, this run's row of the same identity replaces it."""
+
+    key: bytes
+    stream: int
+    ident: str | None
+    place: int
+    email: str
+    digest: bytes
+    body: bytes
+    carried: int
+    rowid: int
+
+
+class PlanRow(NamedTuple):
+    """One decided person. `class_` is the order of writing, `seq` the order of the source; `fields` are the data field
+    values as JSON, `memory` what was agreed as JSON (None: nothing), `suppressed` when they unsubscribed elsewhere."""
+
+    class_: int
+    seq: int
+    key: bytes
+    email: str
+    outcome: str
+    kinds: int
+    active: int
+    person: bytes | None
+    fields: bytes | None
+    memory: bytes | None
+    receiver_id: str | None
+    fingerprint: bytes
+    facts: bytes
+    seen: bytes
+    idents: bytes
+    suppressed: int | None
+    shown: bytes | None
+
+
+class Spool:
+    """An open spool. SQLite errors mean it is lost: `Spool.reopen` answers None then."""
+
+    def __init__(self, database: sqlite3.Connection, path: Path, ident: str) -> None:
+        self._db = database
+        self.path = path
+        self.id = ident
+
+    @classmethod
+    def create(cls, path: Path) -> Spool:
+        remove(path)
+        private(path)
+        database = _connect(path)
+        database.execute("pragma page_size = 8192")
+        database.executescript(_TABLES)
+        ident = secrets.token_hex(8)
+        spool = cls(database, path, ident)
+        spool.put("schema", _SCHEMA.encode())
+        spool.put("id", ident.encode())
+        spool.put("created", str(int(time.time())).encode())
+        spool.commit()
+        return spool
+
+    @classmethod
+    def reopen(cls, path: Path, ident: str, now: float) -> Spool | None:
+        """The spool of an interrupted run; None if it is missing, another's, damaged, or older than 24 hours."""
+        if not path.exists():
+            return None
+        database = _connect(path)
+        try:
+            meta = dict(database.execute("select name, value from meta").fetchall())
+            fits = meta.get("schema") == _SCHEMA.encode() and meta.get("id") == ident.encode()
+            young = now - int(meta.get("created", b"0")) < KEEP_SECONDS
+            whole = "complete" in meta
+            if fits and young and whole:
+                spool = cls(database, path, ident)
+                spool.forget_plan()
+                return spool
+        except (sqlite3.DatabaseError, ValueError):
+            pass
+        database.close()
+        return None
+
+    def put(self, name: str, value: bytes) -> None:
+        self._db.execute("insert or replace into meta values (?, ?)", (name, value))
+
+    def get(self, name: str) -> bytes | None:
+        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def add_rows(self, rows: Iterable[Sequence[object]]) -> None:
+        """Rows of (key, stream, ident, place, email, digest, body, carried)."""
+        self._db.executemany("insert into raw values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def rows(self) -> Iterator[RawRow]:
+        """Every row by person; those of one person in the order of the source."""
+        cursor = self._db.execute(
+            "select key, stream, ident, place, email, digest, body, carried, rowid from raw order by key, rowid"
+        )
+        cursor.arraysize = 1000
+        make = RawRow._make
+        while batch := cursor.fetchmany():
+            yield from map(make, batch)
+
+    def rows_of(self, keys: Sequence[bytes]) -> Iterator[RawRow]:
+        """The rows of a few people, for keeping what was rejected."""
+        wanted = set(keys)
+        if wanted:
+            yield from (row for row in self.rows() if row.key in wanted)
+
+    def suppress(self, rows: Iterable[tuple[bytes, int]]) -> None:
+        """Addresses that are blacklisted (BLACKLISTED), or when they unsubscribed in the account."""
+        self._db.executemany("insert into suppressed values (?, ?)", rows)
+
+    def forget_suppressed(self) -> None:
+        self._db.execute("delete from suppressed")
+
+    def suppressed(self) -> Iterator[tuple[bytes, int, int]]:
+        """By person: key, 1 if blacklisted, the last time they unsubscribed (0: never)."""
+        cursor = self._db.execute("select key, max(at < 0), max(at) from suppressed group by key order by key")
+        for key, blacklisted, at in cursor:
+            yield key, blacklisted, max(at, 0)
+
+    def arrive(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Customer IDs that somebody's records did not have before: (ident, key)."""
+        self._db.executemany("insert into arrived values (?, ?)", rows)
+
+    def arrived(self) -> Iterator[tuple[bytes, bytes]]:
+        """Customer IDs that arrived at exactly one address: (ident, key)."""
+        yield from self._db.execute(
+            "select ident, min(key) from arrived group by ident having count(distinct key) = 1 order by ident"
+        )
+
+    def plan(self, rows: Iterable[Sequence[object]]) -> None:
+        """Rows in the form of PlanRow."""
+        self._db.executemany(
+            "insert into plan values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+
+    def planned(self, class_: int) -> Iterator[PlanRow]:
+        """The people of one class, in the order they were decided, which is that of the ledger."""
+        cursor = self._db.execute("select * from plan where class = ? order by rowid", (class_,))
+        cursor.arraysize = 500
+        make = PlanRow._make
+        while batch := cursor.fetchmany():
+            yield from map(make, batch)
+
+    def count(self, class_: int) -> int:
+        return int(self._db.execute("select count(*) from plan where class = ?", (class_,)).fetchone()[0])
+
+    def forget_plan(self) -> None:
+        self._db.execute("delete from plan")
+        self._db.execute("delete from arrived")
+
+    def note(self, table_rows: Iterable[Sequence[object]]) -> None:
+        """What a dry run shows of a person: (seq, JSON)."""
+        self._db.execute("create table if not exists shown (seq integer, line blob)")
+        self._db.executemany("insert into shown values (?, ?)", table_rows)
+
+    def shown(self, limit: int | None) -> Iterator[bytes]:
+        """The noted lines in the order of the source."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            query = "select line from shown order by seq" + ("" if limit is None else f" limit {int(limit)}")
+            for (line,) in self._db.execute(query):
+                yield line
+
+    def commit(self) -> None:
+        self._db.commit()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def delete(self) -> None:
+        self.close()
+        remove(self.path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, check_same_thread=False)
+    # Losing the spool costs a second read of the source, nothing else.
+    database.execute("pragma journal_mode = off")
+    database.execute("pragma synchronous = off")
+    database.execute("pragma cache_size = -8000")
+    return database
