@@ -110,6 +110,7 @@ class Bars(Lines):
         super().__init__(console, verbosity, log_format, clock)
         self._bars: Progress | None = None
         self._task = TaskID(0)
+        self._total: int | None = None
         self._shown = 0.0
 
     def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:
@@ -120,6 +121,7 @@ class Bars(Lines):
             self._bars = self._open()
             self._bars.start()
         self._task = self._bars.add_task(phase, total=total, unit=unit)
+        self._total = total
         self._shown = self._since
 
     def _open(self) -> Progress:
@@ -139,24 +141,20 @@ class Bars(Lines):
     def advance(self, done: int, total: int | None = None) -> None:
         """Cheap when called for every person: the bar hears of it as often as it is drawn."""
         self._done = done
-        if self._bars is None:
-            return
+        if total is not None:
+            self._total = total
         now = self._clock()
-        if now - self._shown >= _INTERVAL or total is not None:
+        if now - self._shown >= _INTERVAL:
             self._shown = now
-            self._update(total)
+            self._update()
 
-    def _update(self, total: int | None) -> None:
-        if self._bars is None:
-            return
-        if total is None:
-            self._bars.update(self._task, completed=self._done)
-        else:
-            self._bars.update(self._task, completed=self._done, total=total)
+    def _update(self) -> None:
+        if self._bars is not None and self._phase:
+            self._bars.update(self._task, completed=self._done, total=self._total)
 
     def end(self) -> None:
-        if self._bars is not None and self._phase:
-            self._update(self._done)
+        self._total = self._done
+        self._update()
         super().end()
 
     def close(self) -> None:

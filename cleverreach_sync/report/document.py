@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import orjson
 
@@ -37,17 +37,6 @@ def dumps(doc: dict[str, Any]) -> str:
     except orjson.JSONEncodeError:  # half a surrogate pair in a foreign value, or a number beyond 64 bits
         text = json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
         return text.encode("utf-8", "backslashreplace").decode()
-
-
-def write(text: str, stream: TextIO) -> None:
-    """Write `text` in UTF-8, whatever the encoding of `stream` is."""
-    stream.flush()
-    binary = getattr(stream, "buffer", None)
-    if binary is None:
-        stream.write(text)
-    else:
-        binary.write(text.encode())
-    stream.flush()
 
 
 def _ordered(doc: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
+from cleverreach_sync.report.stream import abandon
+
 if TYPE_CHECKING:
     from cleverreach_sync.report.summary import Line
 
@@ -20,9 +22,17 @@ LEAST_WIDTH: Final = 40
 _JOINERS: Final = "\u200c\u200d"  # part of words in some scripts
 
 
+class PipedConsole(Console):
+    """A console that stops quietly when nobody reads it any more, and leaves the exit code alone."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        abandon(self.file)  # type: ignore[arg-type]
+
+
 def open_console(stream: TextIO, *, no_color: bool = False) -> Console:
     """A console that is 80 columns wide when `stream` is no terminal, and takes no text for markup."""
-    return Console(
+    return PipedConsole(
         file=stream,
         width=None if _is_terminal(stream) else WIDTH,
         no_color=no_color or None,

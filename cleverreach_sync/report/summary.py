@@ -154,7 +154,7 @@ def forced(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
     """Was this refusing guard overridden? A real run that got past it says so."""
     if "forced" in guard:
         return bool(guard["forced"])
-    return not would(doc) and of(doc, "exit").get("code", 0) in (0, 4)
+    return not would(doc) and of(doc, "exit").get("code", 0) != 7
 
 
 def next_step(doc: dict[str, Any]) -> str:
@@ -201,13 +201,14 @@ def duration(seconds: float) -> str:
 def took(doc: dict[str, Any]) -> str:
     """`took 4.2 s: read 3.1 s, decide 0.1 s, write 1.0 s`; empty if the times are not known."""
     phases = doc.get("phases") or ()
-    parts = ", ".join(f"{phase['name']} {duration(phase['seconds'])}" for phase in phases)
+    spent = [(phase["name"], phase.get("seconds") or 0) for phase in phases]
+    parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in spent)
     try:
         ended = datetime.fromisoformat(doc["finished_at"]) - datetime.fromisoformat(doc["started_at"])
     except (KeyError, TypeError, ValueError):
         return f"took {parts}" if parts else ""
     # The times are whole seconds; the phases know better.
-    total = max(ended.total_seconds(), sum(phase["seconds"] for phase in phases))
+    total = max(ended.total_seconds(), sum(seconds for _, seconds in spent))
     return f"took {duration(total)}{': ' + parts if parts else ''}"
 
 

@@ -26,7 +26,7 @@ COLUMNS: Final = (
     "before",
     "after",
 )
-_FORMULA: Final = tuple("=+-@|%\uff1d\uff0b\uff0d\uff20")  # the last four are their full-width forms
+_FORMULA: Final = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the last four are their full-width forms
 _CONTROL: Final = ("\t", "\r", "\n")
 
 

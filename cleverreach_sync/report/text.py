@@ -60,7 +60,8 @@ def _changes(doc: dict[str, Any], page: Page) -> None:
     total = max(summary.changed(doc), len(changes))
     page.line()
     if len(changes) < total:
-        page.line(f"Changes (the first {len(changes):,} of {total:,}; all with --details all)", "bold", hanging=2)
+        more = "; all with --details all" if doc.get("command") == "diff" else ""
+        page.line(f"Changes (the first {len(changes):,} of {total:,}{more})", "bold", hanging=2)
     else:
         page.line(f"Changes ({total:,})", "bold")
     for change in changes:

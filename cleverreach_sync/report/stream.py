@@ -1,0 +1,27 @@
+"""Where results go: bytes in UTF-8, and no fuss when the reader of a pipe has seen enough."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Write `text` in UTF-8, whatever the encoding of `stream` is (`crsync diff --format json | head` ends quietly)."""
+    try:
+        stream.flush()
+        binary = getattr(stream, "buffer", None)
+        if binary is None:
+            stream.write(text)
+        else:
+            binary.write(text.encode())
+        stream.flush()
+    except BrokenPipeError:
+        abandon(stream)
+
+
+def abandon(stream: TextIO) -> None:
+    """Let everything else written to `stream` go nowhere, so that the exit code stays that of the run."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,27 @@
+"""Golden files: `pytest --renew-golden` writes what is compared otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "unit" / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text, byte for byte, with the golden file of a name."""
+
+    def compare(name: str, found: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--renew-golden"):
+            path.write_bytes(found.encode())
+        assert found == path.read_bytes().decode(), f"{name} differs; if right: pytest --renew-golden"
+
+    return compare

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleverreach_sync.guards import FORCEABLE
+from cleverreach_sync.report import document, text, words
+from cleverreach_sync.report.page import PipedConsole, open_console, printable
+from tests.unit import report_documents as docs
+
+Render = Callable[[dict[str, Any], Any], None]
+
+PAGES: dict[str, tuple[Render, dict[str, Any]]] = {
+    "sync": (text.run_text, docs.run()),
+    "diff": (text.run_text, docs.diff()),
+    "diff_values": (text.run_text, docs.diff(guards=[], changes=docs.SHOWN, config="my shop.yaml")),
+    "dry_run_part": (text.run_text, docs.diff(command="resync", guards=[], complete=False, stopped="limit")),
+    "second_sync": (text.run_text, docs.nothing()),
+    "resumed": (text.run_text, docs.run(resumed=True, warnings=["the list was renamed"])),
+    "stopped_early": (text.run_text, docs.run(complete=False, stopped="max_duration")),
+    "guard": (text.run_text, docs.refused()),
+    "forced": (text.run_text, docs.refused(exit={"code": 0, "class": "ok", "retryable": False}, complete=True)),
+    "temporary": (text.run_text, docs.failed(5, "temporary", True)),
+    "rejected": (text.run_text, docs.failed(4, "rejected", complete=True)),
+    "signal": (text.run_text, docs.failed(130, "signal", True)),
+    "runs": (text.runs_text, document.runs_document([docs.run(), docs.diff(config="eu.yaml"), docs.refused()])),
+    "status": (text.status_text, docs.STATUS),
+    "status_empty": (
+        text.status_text,
+        docs.STATUS | {"runs": [], "rejects": [], "cursors": {}, "initial_sync_at": None},
+    ),
+    "attributes": (text.attributes_text, docs.ATTRIBUTES),
+    "check": (text.check_text, docs.CHECK),
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def rendered(render: Render, doc: dict[str, Any], encoding: str = "utf-8") -> str:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="")
+    render(doc, open_console(stream))
+    stream.flush()
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_as_agreed(name: str, golden: Callable[[str, str], None]) -> None:
+    page = rendered(*PAGES[name])
+    golden(f"{name}.txt", page)
+    assert "\x1b" not in page
+    for line in page.splitlines():
+        assert len(line) <= 80
+        assert line == line.rstrip()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_stream_without_unicode_gets_ascii(name: str) -> None:
+    page = rendered(*PAGES[name], encoding="ascii")
+    assert len(page.splitlines()) == len(rendered(*PAGES[name]).splitlines())
+
+
+def test_names_with_other_letters_survive_an_ascii_stream() -> None:
+    doc = docs.nothing(source={"name": "Käse & Öl"}, target={"list_name": "Newsletter €", "list_id": "7"})
+    assert 'sync of Kase & Ol into list "Newsletter ?" (7)' in rendered(text.run_text, doc, "ascii")
+    assert 'sync of Käse & Öl into list "Newsletter €" (7)' in rendered(text.run_text, doc)
+
+
+def test_foreign_values_cannot_steer_the_terminal_or_be_markup() -> None:
+    doc = docs.nothing(target={"list_name": "[red]a\x1b[2J\r\nb\u202e\ud800", "list_id": "7"})
+    page = rendered(text.run_text, doc)
+    assert '"[red]a [2J  b?"' in page.replace("\n", " ")
+
+
+def test_wide_letters_fit_too() -> None:
+    doc = docs.nothing(target={"list_name": "客户通讯录" * 12, "list_id": "7"})
+    for line in rendered(text.run_text, doc).splitlines():
+        assert sum(2 if char > "\u2fff" else 1 for char in line) <= 80
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_colour_changes_no_word(name: str) -> None:
+    stream = Terminal()
+    render, doc = PAGES[name]
+    render(
+        doc,
+        PipedConsole(file=stream, width=80, force_terminal=True, color_system="standard", _environ={"TERM": "xterm"}),
+    )
+    assert "\x1b[" in stream.getvalue()
+    assert _uncoloured(stream.getvalue()) == [line.rstrip() for line in rendered(render, doc).splitlines()]
+
+
+def _uncoloured(page: str) -> list[str]:
+    from rich.text import Text
+
+    return [line.rstrip() for line in Text.from_ansi(page).plain.splitlines()]
+
+
+def test_a_run_that_never_got_going_is_shown() -> None:
+    page = rendered(text.run_text, {"schema": "crsync.run/1", "command": "sync", "exit": {"code": 9, "class": "state"}})
+    assert page.startswith("sync of the shop into the list: failed: the state cannot be used\n")
+
+
+def test_a_reader_that_went_away_is_no_error() -> None:
+    import os
+
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w", encoding="utf-8") as stream:
+        console = open_console(stream)
+        text.run_text(docs.run(), console)
+        console.print("more")
+
+
+def test_every_reason_of_the_contract_has_words() -> None:
+    reasons = (
+        "excluded, not_selected, blacklisted, bounced_in_target, unsubscribed_in_target, deleted_in_target, opted_out"
+    )
+    assert list(words.SKIPPED) == reasons.split(", ")
+    assert set(words.GUARDS) == set(FORCEABLE)
+    assert words.spoken(words.SKIPPED, "held_by_moon") == "held by moon"
+
+
+@pytest.mark.parametrize(
+    ("text_in", "encoding", "shown"),
+    [
+        ("a\tb\x00", "utf-8", "a b "),
+        ("ß…", "latin-1", "ß..."),
+        ("é", "no-such-encoding", "e"),
+        ("क्\u200dष", "utf-8", "क्\u200dष"),
+    ],
+)
+def test_printable(text_in: str, encoding: str, shown: str) -> None:
+    assert printable(text_in, encoding) == shown
