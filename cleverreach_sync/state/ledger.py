@@ -295,7 +295,7 @@ def split_body(entry: Entry) -> tuple[bytes, bytes]:
 
 
 def _facts(document: list[Any]) -> Facts:
-    records = tuple(Remembered(*record[:10], tuple(record[10])) for record in document[0])
+    records = tuple(Remembered._make((*record[:10], tuple(record[10]))) for record in document[0])
     if len(document) == 1:
         return Facts(records) if records else NO_FACTS
     return Facts(records, {key: Order(key, *order) for key, order in document[1].items()})

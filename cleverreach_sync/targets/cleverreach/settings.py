@@ -27,7 +27,7 @@ def _list(value: object) -> int | str:
 
 
 class CleverReachSettings(BaseModel):
-    """Where the recipients go."""
+    """The `target:` section."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

@@ -1,0 +1,191 @@
+"""One exchange over HTTP. The only place that knows httpx."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+
+from cleverreach_sync import __version__
+from cleverreach_sync.errors import TemporaryError, UsageError
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.redaction import Redaction
+
+_BOM: Final = b"\xef\xbb\xbf"
+_CONNECT_SECONDS: Final = 20.0
+
+
+class Answer(NamedTuple):
+    """What came back. `body` is the parsed JSON, None for an empty body or one that is no JSON (`readable` tells).
+    `text` is the beginning of the body, redacted, for messages."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    readable: bool
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, of a `Retry-After` header in either form."""
+        return parse_retry_after(self.headers.get("retry-after"))
+
+
+class Traffic:
+    """Counts requests; shared by threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.requests = 0
+        self.retries = 0
+
+    def request(self) -> None:
+        with self._lock:
+            self.requests += 1
+
+    def retry(self) -> None:
+        with self._lock:
+            self.retries += 1
+
+
+class HttpClient:
+    """A client of one server. TLS is always verified, redirects are never followed (credentials would go along).
+
+    `exchange` raises TryAgain for a timeout, a dropped connection or no connection, UsageError for a certificate that
+    cannot be verified, and returns every answer that came, whatever its status.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float,
+        redact: Redaction,
+        traffic: Traffic,
+        connections: int = 10,
+        client: httpx.Client | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.redact = redact
+        self.traffic = traffic
+        self._log = log
+        self._client = client or httpx.Client(
+            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            follow_redirects=False,
+            headers={"user-agent": f"crsync/{__version__}", "accept": "application/json"},
+        )
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
+    ) -> Answer:
+        url = path if path.startswith(("http://", "https://")) else f"{self.base_url}{path}"
+        sent = dict(headers or {})
+        content: bytes | None = None
+        if json is not None:
+            content = orjson.dumps(json)
+            sent["content-type"] = "application/json; charset=utf-8"
+        self.traffic.request()
+        try:
+            response = self._client.request(
+                method,
+                url,
+                params=params,
+                content=content,
+                data=form,
+                headers=sent,
+                auth=httpx.BasicAuth(*basic) if basic else None,
+            )
+        except httpx.TimeoutException:
+            raise TryAgain(f"{self._host(url)} did not answer in time", ambiguous=True, timed_out=True) from None
+        except httpx.ConnectError as error:
+            raise self._no_connection(error, url) from None
+        except httpx.TransportError as error:
+            raise TryAgain(
+                f"the connection to {self._host(url)} was dropped ({type(error).__name__})", ambiguous=True
+            ) from None
+        except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
+            raise UsageError(f"cannot call {self._host(url)}: {type(error).__name__}", hint="check the URL") from None
+        answer = self._answer(response)
+        if self._log is not None:
+            self._log(f"{method} {urlsplit(url).path} -> {answer.status}")
+        if 300 <= answer.status < 400:
+            raise self._redirected(url, response.headers.get("location", ""))
+        return answer
+
+    def _answer(self, response: httpx.Response) -> Answer:
+        content = response.content
+        if not content or response.status_code == 204:
+            return Answer(response.status_code, response.headers, None, True, "")
+        try:
+            return Answer(response.status_code, response.headers, orjson.loads(content.removeprefix(_BOM)), True, "")
+        except orjson.JSONDecodeError:
+            text = self.redact.excerpt(content[:2000].decode("utf-8", "replace"))
+            return Answer(response.status_code, response.headers, None, False, text)
+
+    def _no_connection(self, error: httpx.ConnectError, url: str) -> Exception:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return UsageError(
+                    f"the certificate of {self._host(url)} cannot be verified: {cause.verify_message}",
+                    hint="the server needs a valid certificate; crsync never switches the check off "
+                    "(a company's own authority can be added with the variable SSL_CERT_FILE)",
+                )
+            cause = cause.__cause__ or cause.__context__
+        return TryAgain(f"cannot connect to {self._host(url)}")
+
+    def _redirected(self, url: str, location: str) -> UsageError:
+        target = urlsplit(location)
+        where = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
+        return UsageError(
+            f"{self._host(url)} redirects to {where}; redirects are not followed, credentials would go along",
+            hint=f"if {where} is right, put it into the config as the URL",
+        )
+
+    @staticmethod
+    def _host(url: str) -> str:
+        return urlsplit(url).netloc or "the server"
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Seconds of a `Retry-After` value, a number or a date; None if it is neither. Never negative."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = email.utils.parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=dt.UTC)
+        seconds = (when - dt.datetime.now(dt.UTC)).total_seconds()
+    return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None  # noqa: PLR0124 - not NaN
+
+
+__all__ = ["Answer", "HttpClient", "TemporaryError", "Traffic", "parse_retry_after"]

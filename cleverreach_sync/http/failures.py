@@ -1,0 +1,40 @@
+"""Why an exchange gave no usable answer."""
+
+from __future__ import annotations
+
+from cleverreach_sync.errors import CrsyncError, TemporaryError
+
+
+class TryAgain(TemporaryError):
+    """The request may succeed later. `after` is what the server asked to wait, in seconds. `ambiguous`: it may have been
+    carried out all the same. `timed_out`: nothing came back in time."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        after: float | None = None,
+        ambiguous: bool = False,
+        timed_out: bool = False,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint or "check the network and the server's status page; the next run resumes")
+        self.after = after
+        self.ambiguous = ambiguous
+        self.timed_out = timed_out
+
+
+class Refused(CrsyncError):
+    """The server understood and said no: 400, 413, 422, or another status that a repetition will not change."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFound(Refused):
+    """404."""
+
+
+class Conflict(Refused):
+    """409: it exists already."""

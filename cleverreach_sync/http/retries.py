@@ -1,0 +1,85 @@
+"""Waiting and trying again, in one place."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import tenacity
+
+from cleverreach_sync.errors import TemporaryError
+from cleverreach_sync.http.failures import TryAgain
+
+T = TypeVar("T")
+FIRST_WAIT: Final = 0.5
+LONGEST_WAIT: Final = 60.0
+
+
+class Retries:
+    """Repeats an attempt that raises TryAgain, with growing waits and jitter, for at most `limit` seconds.
+
+    `clock` and `sleep` are the run's; `sleep` may raise to end the waiting (a signal). Raises TemporaryError when the
+    time is used up, or at once when a server asks to wait longer than what is left.
+    """
+
+    def __init__(
+        self,
+        limit: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        on_retry: Callable[[TryAgain], None],
+    ) -> None:
+        self.limit = limit
+        self._clock = clock
+        self._sleep = sleep
+        self._on_retry = on_retry
+
+    def __call__(self, attempt: Callable[[], T]) -> T:
+        began = self._clock()
+
+        def used_up(state: tenacity.RetryCallState) -> bool:
+            return self._clock() - began + state.upcoming_sleep > self.limit
+
+        def before_wait(state: tenacity.RetryCallState) -> None:
+            failure = _failure(state)
+            if failure is not None:
+                self._on_retry(failure)
+
+        def give_up(state: tenacity.RetryCallState) -> T:
+            raise _given_up(_failure(state), self._clock() - began, self.limit) from None
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TryAgain),
+            wait=_wait,
+            stop=used_up,
+            sleep=self._sleep,
+            before_sleep=before_wait,
+            retry_error_callback=give_up,
+        )
+        return retrying(attempt)
+
+
+def _failure(state: tenacity.RetryCallState) -> TryAgain | None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error if isinstance(error, TryAgain) else None
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    failure = _failure(state)
+    if failure is not None and failure.after is not None:
+        return failure.after + random.random() * min(1.0, 0.1 * failure.after)
+    ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (state.attempt_number - 1))
+    return ceiling / 2 + random.random() * ceiling / 2
+
+
+def _given_up(failure: TryAgain | None, spent: float, limit: float) -> TemporaryError:
+    if failure is None:
+        return TemporaryError("no answer")
+    if failure.after is not None and failure.after > limit - spent:
+        return TemporaryError(
+            f"{failure.message}; the server asks to wait {failure.after:.0f} seconds, "
+            f"limits.retry_for leaves {max(0.0, limit - spent):.0f}",
+            hint=f"run again in {failure.after:.0f} seconds, or raise limits.retry_for",
+        )
+    return TemporaryError(f"{failure.message} (tried for {spent:.0f} seconds)", hint=failure.hint)

@@ -1,0 +1,99 @@
+"""Recipients and changes in CleverReach's own form: stamps, attributes, tags.
+
+Facts (REST API v3): IDs are strings, times are unix seconds, unset values are `""`, empty maps may be `[]`. A new
+receiver without stamps is created active; `activated: 0` makes inactive; `deactivated` other than 0 is somebody's own
+unsubscription and is never sent, `deactivated: 0` would undo it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cleverreach_sync.address import normalise
+from cleverreach_sync.model import Recipient, RecipientState
+from cleverreach_sync.plan import Change, Wanted
+from cleverreach_sync.targets.interface import RowAnswer, Verdict
+
+ATTRIBUTES_OF: Final = {"global": "global_attributes", "list": "attributes"}
+
+
+def item(change: Change, scope: str) -> dict[str, Any]:
+    """One row of an `upsertplus` request."""
+    row: dict[str, Any] = {"email": change.email}
+    if change.state is Wanted.ACTIVE:
+        row["activated"] = change.at
+    elif change.state is Wanted.INACTIVE:
+        row["activated"] = 0
+    if change.creates and change.registered is not None and change.registered > 0:
+        row["registered"] = change.registered
+    tags = [*change.tags_added, *(f"-{tag}" for tag in change.tags_removed)]
+    if tags:
+        row["tags"] = tags
+    if change.attributes:
+        row[ATTRIBUTES_OF[scope]] = change.attributes
+    return row
+
+
+def stamp(value: object) -> int:
+    """Unix seconds of a number or a numeric string; 0 for anything else."""
+    if isinstance(value, int):
+        return int(value)
+    try:
+        return int(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def state_of(row: dict[str, Any]) -> RecipientState:
+    """How somebody stands. `active` is the server's own word; the stamps tell why somebody is not."""
+    if stamp(row.get("deactivated")) > 0:
+        return RecipientState.UNSUBSCRIBED
+    if stamp(row.get("bounced")) > 0:
+        return RecipientState.BOUNCED
+    active = row.get("active")
+    if not isinstance(active, bool):
+        active = stamp(row.get("activated")) > 0
+    return RecipientState.ACTIVE if active else RecipientState.INACTIVE
+
+
+def recipient(row: object, scope: str) -> Recipient | None:
+    """A receiver of an answer; None for anything that is none."""
+    if not isinstance(row, dict):
+        return None
+    email, ident = row.get("email"), row.get("id")
+    if not isinstance(email, str) or ident in (None, "") or not isinstance(ident, str | int):
+        return None
+    values = row.get(ATTRIBUTES_OF[scope])
+    tags = row.get("tags")
+    return Recipient(
+        id=str(ident),
+        email=email if email.isascii() and email.islower() else normalise(email) or email.strip().lower(),
+        state=state_of(row),
+        tags=frozenset(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) and tags else frozenset(),
+        attributes=values if isinstance(values, dict) else {},
+    )
+
+
+def answers(changes: list[Change], body: object, scope: str) -> dict[str, RowAnswer]:
+    """An answer for every row of a batch. `upsertplus` leaves out the rows it did not take; who is not confirmed in the
+    answer, or does not stand as asked for, is not accepted."""
+    rows = body if isinstance(body, list) else [body]
+    confirmed: dict[str, Recipient] = {}
+    for row in rows:
+        found = recipient(row, scope)
+        if found is not None:
+            confirmed[found.email] = found
+    refused = [row for row in rows if isinstance(row, str)]
+    return {change.email: _answer(change, confirmed.get(change.email), refused) for change in changes}
+
+
+def _answer(change: Change, found: Recipient | None, refused: list[str]) -> RowAnswer:
+    if found is None:
+        for text in refused:
+            if change.email in text.lower():
+                reason = "duplicate_address" if "duplicate" in text.lower() else "invalid_address"
+                return RowAnswer(Verdict.REFUSED, reason=reason)
+        return RowAnswer(Verdict.LATER, reason="not_confirmed")
+    if change.state is Wanted.INACTIVE and found.state is RecipientState.ACTIVE:
+        return RowAnswer(Verdict.LATER, found, reason="still_active")
+    return RowAnswer(Verdict.ACCEPTED, found)

@@ -1,0 +1,283 @@
+"""A recipient list of a CleverReach account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from cleverreach_sync.address import normalise
+from cleverreach_sync.errors import UsageError
+from cleverreach_sync.fields import DataField
+from cleverreach_sync.http.client import HttpClient, Traffic
+from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.model import Recipient
+from cleverreach_sync.plan import Change
+from cleverreach_sync.targets.cleverreach import rows
+from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms
+from cleverreach_sync.targets.cleverreach.session import Session
+from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
+from cleverreach_sync.targets.interface import ExistingField, RecipientList, RowAnswer
+
+PAGE: Final = 5000
+_DETAIL_TAGS: Final = 4
+_IN_ADDRESS_LINE: Final = 80  # addresses of one GET, so that the URL stays below 8 kB
+FIELD_LIMIT: Final = 40  # where the account does not tell: the smaller of the two numbers that are known
+_PAGES_AT_MOST: Final = 100_000
+
+
+class CleverReach:
+    """The list of the config. Implements `targets.interface.Target`."""
+
+    type = "cleverreach"
+
+    def __init__(
+        self,
+        settings: CleverReachSettings,
+        http: HttpClient,
+        retries: Retries,
+        clock: Callable[[], float],
+        *,
+        scope: str,
+    ) -> None:
+        self._settings = settings
+        self._scope = scope
+        self._http = http
+        self._session = Session(
+            http, settings.client_id.get_secret_value(), settings.client_secret.get_secret_value(), retries, clock
+        )
+        self._list: RecipientList | None = None
+        self._by_query = False
+
+    @property
+    def traffic(self) -> Traffic:
+        return self._http.traffic
+
+    @property
+    def _group(self) -> str:
+        if self._list is None:
+            raise UsageError("there is no recipient list yet", hint="set target.create_list: true, or create it")
+        return f"/groups/{self._list.id}"
+
+    # the list
+
+    def find_list(self, known_id: str | None) -> RecipientList | None:
+        wanted = self._settings.list
+        if known_id is not None:
+            self._list = self._list_by_id(known_id)
+            if self._list is None:
+                raise UsageError(
+                    f"the recipient list {known_id} of earlier runs does not exist any more",
+                    hint="restore the list, or use another state_dir to start anew with another list",
+                )
+        elif isinstance(wanted, int):
+            self._list = self._list_by_id(str(wanted))
+            if self._list is None:
+                raise UsageError(f"there is no recipient list with the ID {wanted}", hint="check target.list")
+        else:
+            self._list = self._list_by_name(wanted)
+        return self._list
+
+    def _list_by_id(self, ident: str) -> RecipientList | None:
+        try:
+            body = self._session.get(f"/groups/{ident}")
+        except NotFound:
+            return None
+        except UsageError as error:
+            if "404" in error.message:
+                return None
+            raise
+        return _list_of(body[0] if isinstance(body, list) and body else body)
+
+    def _list_by_name(self, name: str) -> RecipientList | None:
+        found = [_list_of(row) for row in _rows(self._session.get("/groups"))]
+        lists = [row for row in found if row is not None]
+        named = [row for row in lists if row.name == name]
+        if len(named) > 1:
+            ids = ", ".join(row.id for row in named)
+            raise UsageError(
+                f"{len(named)} recipient lists are called {name!r} (IDs {ids})",
+                hint="put the ID of the right one, without quotes, into target.list",
+            )
+        if named:
+            return named[0]
+        return next((row for row in lists if row.id == name), None)
+
+    def create_list(self) -> RecipientList:
+        name = str(self._settings.list)
+        body = self._session.post("/groups", {"name": name})
+        created = _list_of(body)
+        if created is None:
+            raise UsageError("CleverReach did not say which list it created", hint="run again")
+        self._list = created
+        return created
+
+    def size(self) -> int | None:
+        body = self._session.get(f"{self._group}/stats")
+        total = body.get("total_count") if isinstance(body, dict) else None
+        return None if total is None else rows.stamp(total)
+
+    def carriers(self, tags: Sequence[str]) -> int | None:
+        counts = [
+            self._session.get("/tags/count", {"tag": tag, "group_id": self._group.rpartition("/")[2]}) for tag in tags
+        ]
+        if not all(isinstance(count, int | str) and str(count).isdigit() for count in counts):
+            return None
+        return sum(int(count) for count in counts)
+
+    # who is not to be written to
+
+    def blacklist(self) -> Iterator[Sequence[str]]:
+        body = _rows(self._session.get("/blacklist"))
+        for start in range(0, len(body), PAGE):
+            page: list[str] = []
+            for row in body[start : start + PAGE]:
+                entry = row.get("email") if isinstance(row, dict) else row
+                if isinstance(entry, str):
+                    page.extend(blocked_forms(entry))
+            yield page
+
+    def unsubscribed(self) -> Iterator[Sequence[tuple[str, int]]]:
+        before: list[tuple[str, int]] = []
+        for number in range(_PAGES_AT_MOST):
+            asked = {
+                "groups": [],
+                "operator": "AND",
+                "rules": [{"field": "deactivated", "logic": "bg", "condition": "1"}],
+                "orderby": "email asc",
+                "detail": 0,
+                "pagesize": PAGE,
+                "page": number,
+            }
+            body = _rows(self._session.post("/receivers/filter", asked))
+            page = [left for row in body if isinstance(row, dict) and (left := _left(row)) is not None]
+            if page and page == before:
+                return  # a server that does not know pages
+            yield page
+            if len(body) < PAGE:
+                return
+            before = page
+
+    # recipients
+
+    def read(self, emails: Sequence[str]) -> dict[str, Recipient]:
+        wanted = set(emails)
+        found: dict[str, Recipient] = {}
+        for row in self._asked("email_list", emails):
+            known = rows.recipient(row, self._scope)
+            if known is not None and known.email in wanted:
+                found[known.email] = known
+        return found
+
+    def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:
+        wanted = set(ids)
+        found: dict[str, Recipient] = {}
+        for row in self._asked("id_list", ids):
+            known = rows.recipient(row, self._scope)
+            if known is not None and known.id in wanted:
+                found[known.id] = known
+        return found
+
+    def _asked(self, by: str, values: Sequence[str]) -> list[Any]:
+        if not self._by_query:
+            body = {by: list(values), "detail": _DETAIL_TAGS, "pagesize": max(len(values), 1), "page": 0, "type": "all"}
+            try:
+                found = _rows(self._session.post(f"{self._group}/get_receivers", body))
+            except Refused:
+                self._by_query = True
+            else:
+                if len(found) <= len(values):
+                    return found
+                self._by_query = True  # it answered more than it was asked for: the filter was not understood
+        found = []
+        for start in range(0, len(values), _IN_ADDRESS_LINE):
+            part = values[start : start + _IN_ADDRESS_LINE]
+            params: Mapping[str, str | int] = {
+                by: ",".join(part),
+                "detail": _DETAIL_TAGS,
+                "pagesize": len(part),
+                "page": 0,
+                "type": "all",
+            }
+            found += _rows(self._session.get(f"{self._group}/receivers", params))
+        return found
+
+    def write(self, changes: Sequence[Change]) -> dict[str, RowAnswer]:
+        batch = list(changes)
+        body = self._session.once(
+            "POST",
+            f"{self._group}/receivers/upsertplus",
+            json=[rows.item(change, self._scope) for change in batch],
+        )
+        if body is False:
+            raise Refused("CleverReach did not carry out the batch (answer `false`)", status=400)
+        if body is None:
+            body = []
+        if not isinstance(body, list | dict):
+            raise TryAgain("CleverReach answered with something that is no list of recipients", ambiguous=True)
+        return rows.answers(batch, body, self._scope)
+
+    def make_inactive(self, receiver_id: str) -> bool:
+        if not receiver_id.isdigit():
+            raise UsageError("a receiver ID is no number", hint="restore the ledger from a backup")
+        try:
+            self._session.put(f"{self._group}/receivers/{receiver_id}", {"activated": 0})
+        except NotFound:
+            return False
+        return True
+
+    # data fields
+
+    def existing_fields(self, scope: str) -> dict[str, ExistingField]:
+        path = "/attributes" if scope == "global" else f"{self._group}/attributes"
+        found: dict[str, ExistingField] = {}
+        for row in _rows(self._session.get(path)):
+            if isinstance(row, dict) and isinstance(row.get("name"), str):
+                name = row["name"].strip().lower()
+                found[name] = ExistingField(str(row.get("id", "")), name, str(row.get("type", "")))
+        return found
+
+    def create_field(self, field: DataField, scope: str) -> None:
+        path = "/attributes" if scope == "global" else f"{self._group}/attributes"
+        try:
+            self._session.post(path, {"name": field.name, "type": field.type.value, "description": field.written})
+        except Conflict:
+            return
+
+    def field_limit(self) -> int:
+        try:
+            body = self._session.get("/attributes/limits")
+        except (NotFound, Refused, UsageError):
+            return FIELD_LIMIT
+        numbers = [rows.stamp(value) for value in body.values()] if isinstance(body, dict) else [rows.stamp(body)]
+        known = [number for number in numbers if 0 < number <= 1000]
+        return max(known, default=FIELD_LIMIT)
+
+    def account(self) -> str:
+        """The account's ID, of `debug/whoami`."""
+        body = self._session.get("/debug/whoami")
+        return str(body.get("id", "")) if isinstance(body, dict) else ""
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def _rows(body: object) -> list[Any]:
+    """A bare array; nothing at all is an empty one."""
+    if isinstance(body, list):
+        return body
+    if isinstance(body, dict) and body:
+        return list(body.values()) if all(key.isdigit() for key in body) else [body]
+    return []
+
+
+def _list_of(row: object) -> RecipientList | None:
+    if not isinstance(row, dict) or row.get("id") in (None, ""):
+        return None
+    return RecipientList(str(row["id"]), str(row.get("name", "")))
+
+
+def _left(row: dict[str, Any]) -> tuple[str, int] | None:
+    email = normalise(str(row.get("email", "")))
+    at = rows.stamp(row.get("deactivated"))
+    return (email, at) if email is not None and at > 0 else None

@@ -1,0 +1,107 @@
+"""What every e-mail system is to the rest: a recipient list that is read and written in batches.
+
+Every method may raise the errors of the tree in `errors.py`. Reading methods repeat themselves as long as the config
+allows; `write` makes one attempt and raises `TryAgain` or `Refused`, because what to do then needs a new decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from cleverreach_sync.fields import DataField
+from cleverreach_sync.http.client import Traffic
+from cleverreach_sync.model import Recipient
+from cleverreach_sync.plan import Change
+
+
+class RecipientList(NamedTuple):
+    """The list that is written to."""
+
+    id: str
+    name: str
+
+
+class Verdict(StrEnum):
+    """What the target said about one row."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # for good: the same row will be refused again
+    LATER = "later"  # not confirmed now
+
+
+class RowAnswer(NamedTuple):
+    """The target's answer about one row. `recipient` as it stands after the write, None unless accepted."""
+
+    verdict: Verdict
+    recipient: Recipient | None = None
+    reason: str = ""
+
+
+class ExistingField(NamedTuple):
+    """A data field the target has. `id` is the target's own."""
+
+    id: str
+    name: str
+    type: str
+
+
+class Target(Protocol):
+    """A recipient list of an e-mail system."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def traffic(self) -> Traffic: ...
+
+    def find_list(self, known_id: str | None) -> RecipientList | None:
+        """The list by `known_id`, else by what the config says; None if there is none yet. Raises UsageError for a
+        `known_id` that is gone and a name that two lists share."""
+        ...
+
+    def create_list(self) -> RecipientList: ...
+
+    def size(self) -> int | None:
+        """How many recipients the list has; None if the target does not say."""
+        ...
+
+    def carriers(self, tags: Sequence[str]) -> int | None:
+        """How many recipients of the list carry one of the tags, at least; None if the target does not say."""
+        ...
+
+    def blacklist(self) -> Iterator[Sequence[str]]:
+        """The account's blocked addresses and patterns (`*@domain`), in pages."""
+        ...
+
+    def unsubscribed(self) -> Iterator[Sequence[tuple[str, int]]]:
+        """Who unsubscribed anywhere in the account, and when (unix seconds), in pages."""
+        ...
+
+    def read(self, emails: Sequence[str]) -> dict[str, Recipient]:
+        """The recipients of the list among `emails`, by normalised address, with state, tags and attributes."""
+        ...
+
+    def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:
+        """The recipients of the list among `ids`, by ID."""
+        ...
+
+    def write(self, changes: Sequence[Change]) -> dict[str, RowAnswer]:
+        """One attempt to write a batch (no address twice); an answer for every address."""
+        ...
+
+    def make_inactive(self, receiver_id: str) -> bool:
+        """Ends the mailing of one recipient by ID; False if they are gone already."""
+        ...
+
+    def existing_fields(self, scope: str) -> dict[str, ExistingField]:
+        """The data fields of the account ("global") or the list ("list"), by technical name."""
+        ...
+
+    def create_field(self, field: DataField, scope: str) -> None: ...
+
+    def field_limit(self) -> int:
+        """How many data fields there may be."""
+        ...
+
+    def close(self) -> None: ...
