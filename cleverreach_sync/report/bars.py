@@ -13,13 +13,12 @@ from cleverreach_sync.report.errors import put_json, put_labelled
 from cleverreach_sync.report.summary import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 REFRESHES: Final = 8  # a second
-_INTERVAL: Final = 1 / REFRESHES
 QUIET: Final = -1
 
 
@@ -45,7 +44,7 @@ class Lines:
         log_format: str = "text",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console
+        self.console = console
         self._verbosity = verbosity
         self._json = log_format == "json"
         self._clock = clock
@@ -68,8 +67,8 @@ class Lines:
     def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:  # noqa: ARG002
         if self._phase:
             self.end()
-        self._phase, self._unit, self._done = phase, unit, 0
-        self._since = self._clock()
+        self._done, self._unit, self._since = 0, unit, self._clock()
+        self._phase = phase
 
     def advance(self, done: int, total: int | None = None) -> None:  # noqa: ARG002
         self._done = done
@@ -92,9 +91,9 @@ class Lines:
         if self._verbosity < least:
             return
         if self._json:
-            put_json(self._console, level, message)
+            put_json(self.console, level, message)
         else:
-            put_labelled(self._console, level, style, message)
+            put_labelled(self.console, level, style, message)
 
 
 class Bars(Lines):
@@ -111,56 +110,62 @@ class Bars(Lines):
         self._bars: Progress | None = None
         self._task = TaskID(0)
         self._total: int | None = None
-        self._shown = 0.0
 
     def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:
+        if self._phase:
+            self.end()
+        if self._verbosity > QUIET:
+            bars = self._bars or Drawing(self)
+            self._task = bars.add_task(phase, total=total, unit=unit)
+            self._total = total
+            if self._bars is None:
+                self._bars = bars
+                bars.start()
         super().begin(phase, total, unit)
-        if self._verbosity <= QUIET:
-            return
-        if self._bars is None:
-            self._bars = self._open()
-            self._bars.start()
-        self._task = self._bars.add_task(phase, total=total, unit=unit)
-        self._total = total
-        self._shown = self._since
-
-    def _open(self) -> Progress:
-        return Progress(
-            TextColumn("{task.description:<7}", markup=False),
-            BarColumn(bar_width=24),
-            Amount(),
-            Rate(),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=self._console,
-            refresh_per_second=REFRESHES,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
 
     def advance(self, done: int, total: int | None = None) -> None:
-        """Cheap when called for every person: the bar hears of it as often as it is drawn."""
+        """Costs next to nothing when called for every person: the bar fetches the number when it is drawn."""
         self._done = done
         if total is not None:
             self._total = total
-        now = self._clock()
-        if now - self._shown >= _INTERVAL:
-            self._shown = now
-            self._update()
 
-    def _update(self) -> None:
+    def fetch(self) -> None:
+        """Tell the bar how far the phase is."""
         if self._bars is not None and self._phase:
             self._bars.update(self._task, completed=self._done, total=self._total)
 
     def end(self) -> None:
         self._total = self._done
-        self._update()
+        self.fetch()
         super().end()
 
     def close(self) -> None:
         bars, self._bars = self._bars, None
         if bars is not None:
             bars.stop()
+
+
+class Drawing(Progress):
+    """The bars as rich draws them, a few times a second."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._fetch = bars.fetch
+        super().__init__(
+            TextColumn("{task.description:<7}", markup=False),
+            BarColumn(bar_width=24),
+            Amount(),
+            Rate(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=bars.console,
+            refresh_per_second=REFRESHES,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        self._fetch()
+        yield from super().get_renderables()
 
 
 def amount_of(number: float, unit: str) -> str:

@@ -18,7 +18,10 @@ def effects(change: dict[str, Any]) -> Iterator[str]:
     tags = change.get("tags") or ()
     if tags:
         yield "tags " + " ".join(tags)
-    yield from field_words(change.get("attributes") or {})
+    fields = change.get("attributes") or {}
+    for name, before, after in unmasked(fields):
+        yield f"{name}: {_quoted(before)} -> {_quoted(after)}"
+    yield from masked(fields)
     if change.get("reason"):
         yield f"why: {change['reason']}"
 
@@ -38,17 +41,22 @@ def states(change: dict[str, Any]) -> tuple[str | None, str | None]:
     return before, after
 
 
-def field_words(fields: dict[str, list[str | None]]) -> Iterator[str]:
-    """Masked fields by what happens to them, shown ones with both values."""
-    masked: dict[str, list[str]] = {}
+def masked(fields: dict[str, list[str | None]]) -> Iterator[str]:
+    """Fields whose values are masked, by what happens to them: `sets city, zip`."""
+    found: dict[str, list[str]] = {}
     for name, (before, after) in fields.items():
         if _MASK in (before, after):
-            masked.setdefault(_verb(before, after), []).append(name)
-        else:
-            yield f"{name}: {_quoted(before)} -> {_quoted(after)}"
+            found.setdefault(_verb(before, after), []).append(name)
     for verb in ("sets", "changes", "clears"):
-        if verb in masked:
-            yield f"{verb} {', '.join(masked[verb])}"
+        if verb in found:
+            yield f"{verb} {', '.join(found[verb])}"
+
+
+def unmasked(fields: dict[str, list[str | None]]) -> Iterator[tuple[str, str | None, str | None]]:
+    """Fields whose values may be seen: name, before, after."""
+    for name, (before, after) in fields.items():
+        if _MASK not in (before, after):
+            yield name, before, after
 
 
 def _verb(before: str | None, after: str | None) -> str:

@@ -10,7 +10,7 @@ import re
 from typing import Any, Final
 
 from cleverreach_sync.report import summary, words
-from cleverreach_sync.report.changes import field_words, state_words
+from cleverreach_sync.report.changes import masked, state_words, unmasked
 from cleverreach_sync.report.page import printable
 
 _PLAIN: Final = re.compile(r"(?:[^\W_]|[ ,;:()%'-]|(?<=[^\W_])_(?=[^\W_])|\.(?=\s|$))*")
@@ -121,10 +121,19 @@ def _row(change: dict[str, Any]) -> str:
         code(change["email"]),
         _arrow(state_words(change)),
         " ".join(code(tag) for tag in change.get("tags") or ()),
-        "; ".join(prose(effect) for effect in field_words(change.get("attributes") or {})),
+        "; ".join(_fields(change.get("attributes") or {})),
         prose(change.get("reason") or ""),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _fields(fields: dict[str, list[str | None]]) -> list[str]:
+    shown = [f"{prose(name)}: {_value(before)} → {_value(after)}" for name, before, after in unmasked(fields)]
+    return shown + [prose(effect) for effect in masked(fields)]
+
+
+def _value(value: str | None) -> str:
+    return "(none)" if value is None else code(value)
 
 
 def _arrow(state: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 80
 LEAST_WIDTH: Final = 40
+_AT_ONCE: Final = 1000  # printing line by line takes rich ten times as long
 _JOINERS: Final = "\u200c\u200d"  # part of words in some scripts
 
 
@@ -51,6 +52,8 @@ def _is_terminal(stream: TextIO) -> bool:
 
 def printable(text: str, encoding: str = "utf-8") -> str:
     """`text` without what steers a terminal, and with stand-ins for what `encoding` lacks (`Ü` -> `U`, `€` -> `?`)."""
+    if text.isascii() and text.isprintable():
+        return text
     shown = "".join(_visible(char) for char in text)
     try:
         shown.encode(encoding)
@@ -81,11 +84,18 @@ def _encodable(char: str, encoding: str) -> str:
 
 
 class Page:
-    """Prints lines and tables to `console`."""
+    """Prints lines and tables to `console`, many at a time. Use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.width = max(console.width, LEAST_WIDTH)
+        self._waiting: list[Segment] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
 
     def shown(self, value: Any) -> str:
         """A foreign value as it may be printed."""
@@ -96,12 +106,12 @@ class Page:
         first = " " * indent + self.shown(lead)
         rest = " " * (indent + hanging + cell_len(self.shown(lead)))
         room = max(self.width - len(rest), 1)
-        wrapped = Text(self.shown(text)).wrap(self.console, room, overflow="fold", tab_size=8)
-        for number, part in enumerate(wrapped or [Text()]):
-            shown = Text(rest if number else first).append_text(part)
-            shown.rstrip()
-            shown.stylize(style)
-            self._put(shown)
+        whole = self.shown(text)
+        parts = [whole]
+        if cell_len(whole) > room:
+            parts = [part.plain for part in Text(whole).wrap(self.console, room, overflow="fold", tab_size=8)]
+        for number, part in enumerate(parts):
+            self._put((rest if number else first) + part, style)
 
     def counted(self, lines: Iterable[Line]) -> None:
         """Labels with their numbers below each other."""
@@ -110,9 +120,8 @@ class Page:
         digits = max((len(number) for _, number, _ in rows), default=0)
         for label, number, depth in rows:
             label.truncate(column, overflow="ellipsis" if self._has("…") else "crop", pad=True)
-            text = label.append("  " + number.rjust(digits))
-            text.stylize("dim" if depth > 1 else "bold" if depth == 0 else "")
-            self._put(text)
+            style = "dim" if depth > 1 else "bold" if depth == 0 else ""
+            self._put(f"{label.plain}  {number.rjust(digits)}", style)
 
     def table(
         self, heads: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = (), gap: int = 2
@@ -127,13 +136,23 @@ class Page:
             table.add_row(*[Text(self.shown("" if cell is None else cell)) for cell in row])
         options = self.console.options.update(width=self.width)
         for cells in self.console.render_lines(table, options, pad=False):
-            self._put(Segments([*_trimmed(cells), Segment.line()]))
+            self._add([*_trimmed(cells), Segment.line()])
 
     def _has(self, char: str) -> bool:
         return printable(char, self.console.encoding) == char
 
-    def _put(self, text: Text | Segments) -> None:
-        self.console.print(text, end="\n" if isinstance(text, Text) else "", soft_wrap=True)
+    def _put(self, line: str, style: str) -> None:
+        self._add([Segment(line.rstrip(), self.console.get_style(style) if style else None), Segment.line()])
+
+    def _add(self, segments: list[Segment]) -> None:
+        self._waiting += segments
+        if len(self._waiting) >= _AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self.console.print(Segments(waiting), end="", soft_wrap=True)
 
 
 def _trimmed(cells: list[Segment]) -> list[Segment]:

@@ -169,7 +169,7 @@ def next_step(doc: dict[str, Any]) -> str:
         return ""
     if would(doc):
         return command(doc) if changed(doc) else "nothing to do"
-    if counted.get("rejected"):
+    if code == 4 or (counted.get("rejected") and not code and doc.get("complete", True)):
         return f"{command(doc, 'status')} (lists the rejected people and why)"
     return command(doc) if code or not doc.get("complete", True) else ""
 
@@ -217,6 +217,9 @@ def requests(doc: dict[str, Any]) -> str:
     found = of(doc, "requests")
     if not found:
         return ""
-    source, target = found.get("source") or 0, found.get("target") or 0
-    retries = f", {words.counted(found['retries'], 'retry', 'retries')} among them" if found.get("retries") else ""
-    return f"{words.counted(source + target, 'request')}: {source:,} to the shop, {target:,} to CleverReach{retries}"
+    asked = [(found.get("source") or 0, "the shop"), (found.get("target") or 0, "CleverReach")]
+    total = words.counted(sum(number for number, _ in asked), "request")
+    parts = [f"{number:,} to {whom}" for number, whom in asked if number]
+    if found.get("retries"):
+        parts.append(f"{words.counted(found['retries'], 'retry', 'retries')} among them")
+    return f"{total}: {', '.join(parts)}" if parts else total

@@ -18,21 +18,21 @@ _MARKS: Final = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "
 
 def run_text(doc: dict[str, Any], console: Console) -> None:
     """Print the result of a sync, resync or diff (`crsync.run/1`)."""
-    page = Page(console)
-    page.line(f"{summary.title(doc)}: {summary.verdict(doc)}", _style(doc))
-    page.line()
-    lines = summary.activation(doc)
-    if not any(line.depth for line in lines):
-        page.line(summary.nobody(doc))
-    page.counted(lines)
-    page.line()
-    page.counted(summary.counts(doc))
-    kinds = summary.kinds(doc)
-    if kinds:
-        page.line(f"Those created, updated or unchanged: {kinds}", hanging=2)
-    _guards(doc, page)
-    _changes(doc, page)
-    _ending(doc, page)
+    with Page(console) as page:
+        page.line(f"{summary.title(doc)}: {summary.verdict(doc)}", _style(doc))
+        page.line()
+        lines = summary.activation(doc)
+        if not any(line.depth for line in lines):
+            page.line(summary.nobody(doc))
+        page.counted(lines)
+        page.line()
+        page.counted(summary.counts(doc))
+        kinds = summary.kinds(doc)
+        if kinds:
+            page.line(f"Those created, updated or unchanged: {kinds}", hanging=2)
+        _guards(doc, page)
+        _changes(doc, page)
+        _ending(doc, page)
 
 
 def _style(doc: dict[str, Any]) -> str:
@@ -89,20 +89,22 @@ def _ending(doc: dict[str, Any], page: Page) -> None:
 
 def runs_text(doc: dict[str, Any], console: Console) -> None:
     """Print several runs of one call (`crsync.runs/1`) as one table, then what needs a look."""
-    page = Page(console)
-    _runs_table(doc.get("runs") or [], page, first=("config", lambda run: run.get("config") or summary.list_name(run)))
-    for run in doc.get("runs") or ():
-        code = summary.of(run, "exit").get("code", 0)
-        guards = summary.refusing(run)
-        if code in (0, 3) and not guards:
-            continue
-        page.line()
-        page.line(f"{summary.title(run)}: {summary.verdict(run)}", _style(run), hanging=2)
-        message = summary.of(run, "error").get("message")
-        if message:
-            page.line(message, indent=2, hanging=2)
-        for guard in guards:
-            page.line(summary.guard_sentence(run, guard), indent=2, hanging=2)
+    with Page(console) as page:
+        _runs_table(
+            doc.get("runs") or [], page, first=("config", lambda run: run.get("config") or summary.list_name(run))
+        )
+        for run in doc.get("runs") or ():
+            code = summary.of(run, "exit").get("code", 0)
+            guards = summary.refusing(run)
+            if code in (0, 3) and not guards:
+                continue
+            page.line()
+            page.line(f"{summary.title(run)}: {summary.verdict(run)}", _style(run), hanging=2)
+            message = summary.of(run, "error").get("message")
+            if message:
+                page.line(message, indent=2, hanging=2)
+            for guard in guards:
+                page.line(summary.guard_sentence(run, guard), indent=2, hanging=2)
 
 
 def _runs_table(runs: list[dict[str, Any]], page: Page, first: tuple[str, Any]) -> None:
@@ -131,26 +133,26 @@ def _result(run: dict[str, Any]) -> str:
 
 def status_text(doc: dict[str, Any], console: Console) -> None:
     """Print the state of a transfer (`crsync.status/1`): where it stands, last runs, open rejects."""
-    page = Page(console)
-    source = summary.of(doc, "source")
-    page.line(f"{source.get('name') or 'the shop'} into {summary.list_name(doc)}", "bold")
-    facts = [("transferred", ", ".join(words.spoken(words.KINDS, tag) for tag in doc.get("tags") or ()))]
-    facts.append(("first full transfer", _when(doc.get("initial_sync_at")) or "not completed yet"))
-    facts += [(f"read up to, {name}", _when(at)) for name, at in summary.of(doc, "cursors").items()]
-    facts += [(name.replace("_", " "), f"{number:,}") for name, number in _numbers(doc.get("totals"))]
-    page.table(["", ""], [fact for fact in facts if fact[1]])
-    page.line()
-    runs = doc.get("runs") or []
-    if not runs:
-        page.line("no run yet")
-        page.line("next: crsync diff", "bold")
-    else:
-        page.line("Last runs (times in UTC)", "bold")
-        _runs_table(runs[:_RUNS_SHOWN], page, first=("run", _run_at))
-        last = runs[0]
-        if summary.of(last, "error").get("message"):
-            page.line(f"last run: {last['error']['message']}", "red", hanging=2)
-    _rejects(doc.get("rejects") or [], page)
+    with Page(console) as page:
+        source = summary.of(doc, "source")
+        page.line(f"{source.get('name') or 'the shop'} into {summary.list_name(doc)}", "bold")
+        facts = [("transferred", ", ".join(words.spoken(words.KINDS, tag) for tag in doc.get("tags") or ()))]
+        facts.append(("first full transfer", _when(doc.get("initial_sync_at")) or "not completed yet"))
+        facts += [(f"read up to, {name}", _when(at)) for name, at in summary.of(doc, "cursors").items()]
+        facts += [(name.replace("_", " "), f"{number:,}") for name, number in _numbers(doc.get("totals"))]
+        page.table(["", ""], [fact for fact in facts if fact[1]])
+        page.line()
+        runs = doc.get("runs") or []
+        if not runs:
+            page.line("no run yet")
+            page.line("next: crsync diff", "bold")
+        else:
+            page.line("Last runs (times in UTC)", "bold")
+            _runs_table(runs[:_RUNS_SHOWN], page, first=("run", _run_at))
+            last = runs[0]
+            if summary.of(last, "error").get("message"):
+                page.line(f"last run: {last['error']['message']}", "red", hanging=2)
+        _rejects(doc.get("rejects") or [], page)
 
 
 def _numbers(found: Any) -> list[tuple[str, int]]:
@@ -186,29 +188,29 @@ def _rejects(rejects: list[dict[str, Any]], page: Page) -> None:
 
 def attributes_text(doc: dict[str, Any], console: Console) -> None:
     """Print wanted and existing data fields (`crsync.attributes/1`) side by side."""
-    page = Page(console)
-    fields = doc.get("fields") or []
-    where = "of the account" if doc.get("scope") == "global" else f"of {_list_words(doc.get('list'))}"
-    page.line(f"Data fields {where}", "bold")
-    rows = [
-        [field["name"], field.get("type"), field.get("person_field") or "-", _field_state(doc, field)]
-        for field in fields
-    ]
-    page.table(["data field", "type", "person field", "state"], rows)
-    page.line()
-    if doc.get("limit") is not None:
-        there = sum(field.get("state") not in ("missing", "created") for field in fields)
-        page.line(f"{there:,} of at most {doc['limit']:,} exist")
-    missing = sum(field.get("state") == "missing" for field in fields)
-    created = sum(field.get("state") == "created" for field in fields)
-    if created:
-        verb = "would be created: nothing was written" if doc.get("dry_run") else "created"
-        page.line(f"{words.counted(created, 'data field')} {verb}")
-    if missing:
-        page.line(f"{words.counted(missing, 'data field')} missing")
-        page.line("next: crsync attrs create", "bold")
-    elif not created:
-        page.line("nothing is missing")
+    with Page(console) as page:
+        fields = doc.get("fields") or []
+        where = "of the account" if doc.get("scope") == "global" else f"of {_list_words(doc.get('list'))}"
+        page.line(f"Data fields {where}", "bold")
+        rows = [
+            [field["name"], field.get("type"), field.get("person_field") or "-", _field_state(doc, field)]
+            for field in fields
+        ]
+        page.table(["data field", "type", "person field", "state"], rows)
+        page.line()
+        if doc.get("limit") is not None:
+            there = sum(field.get("state") not in ("missing", "created") for field in fields)
+            page.line(f"{there:,} of at most {doc['limit']:,} exist")
+        missing = sum(field.get("state") == "missing" for field in fields)
+        created = sum(field.get("state") == "created" for field in fields)
+        if created:
+            verb = "would be created: nothing was written" if doc.get("dry_run") else "created"
+            page.line(f"{words.counted(created, 'data field')} {verb}")
+        if missing:
+            page.line(f"{words.counted(missing, 'data field')} missing")
+            page.line("next: crsync attrs create", "bold")
+        elif not created:
+            page.line("nothing is missing")
 
 
 def _list_words(value: Any) -> str:
@@ -225,21 +227,21 @@ def _field_state(doc: dict[str, Any], field: dict[str, Any]) -> str:
 
 def check_text(doc: dict[str, Any], console: Console) -> None:
     """Print what `crsync check` found (`crsync.check/1`): one line a check, hints below."""
-    page = Page(console)
-    fancy = page.shown("✓✗") == "✓✗"
-    checks = doc.get("checks") or []
-    column = max((len(str(check["name"])) for check in checks), default=0)
-    for check in checks:
-        level = check.get("level") or ("ok" if check.get("ok") else "error")
-        mark, plain, style = _MARKS.get(level, _MARKS["error"])
-        lead = f"{mark if fancy else plain} {level:<7}  {check['name']:<{column}}  "
-        page.line(check.get("message") or "", style, lead=lead)
-        if check.get("hint"):
-            page.line(check["hint"], indent=len(lead), lead="hint: ")
-    errors = sum(check.get("level") == "error" for check in checks)
-    warnings = sum(check.get("level") == "warning" for check in checks)
-    page.line()
-    if errors or warnings:
-        page.line(f"{words.counted(errors, 'error')}, {words.counted(warnings, 'warning')}", "bold")
-    else:
-        page.line("all is well", "bold")
+    with Page(console) as page:
+        fancy = page.shown("✓✗") == "✓✗"
+        checks = doc.get("checks") or []
+        column = max((len(str(check["name"])) for check in checks), default=0)
+        for check in checks:
+            level = check.get("level") or ("ok" if check.get("ok") else "error")
+            mark, plain, style = _MARKS.get(level, _MARKS["error"])
+            lead = f"{mark if fancy else plain} {level:<7}  {check['name']:<{column}}  "
+            page.line(check.get("message") or "", style, lead=lead)
+            if check.get("hint"):
+                page.line(check["hint"], indent=len(lead), lead="hint: ")
+        errors = sum(check.get("level") == "error" for check in checks)
+        warnings = sum(check.get("level") == "warning" for check in checks)
+        page.line()
+        if errors or warnings:
+            page.line(f"{words.counted(errors, 'error')}, {words.counted(warnings, 'warning')}", "bold")
+        else:
+            page.line("all is well", "bold")

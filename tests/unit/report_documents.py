@@ -231,7 +231,7 @@ def refused(**changes: Any) -> dict[str, Any]:
         "refuses": True,
         "reason": "30 people, 20 are allowed",
     }
-    none = {"created": 0, "updated": 0, "deactivated": 0}
+    none = {"created": 0, "updated": 0, "deactivated": 0, "rejected": 0, "people": 18724}
     return failed(7, "guard", config="eu.yaml", guards=[guard]) | {
         "counts": run()["counts"] | none,
         "activation": {"created_active": 0, "created_inactive": 0, "activated": 0, "without_consent": 0},
