@@ -14,7 +14,7 @@ from cleverreach_sync.model import Record, Signal
 
 
 class Row(NamedTuple):
-    """One raw row. `email` is as found; `body` is what `decode` gets back; `place` a line number, 0 if none.
+    """One raw row. `email` is normalised; `body` is what `decode` gets back; `place` a line number, 0 if none.
 
     `ident` identifies the record within its stream, None where the source has no ID.
     """
@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A row without a usable e-mail or column count (`reason` "email" or "columns"). `message` holds no personal data."""
+    """A row without a usable e-mail or column count (`reason` "email" or "columns"). `message` has no personal data."""
 
     reason: str
     message: str
@@ -89,7 +89,17 @@ class Source(Protocol):
         ...
 
     def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:
-        """Reads one row. `row.email` is normalised by now. Unreadable values that cost only themselves go to `warn`."""
+        """Reads one row. `row.email` is normalised by now. Every value that cannot be read goes to `warn`, the one that
+        makes the record `invalid` too."""
+        ...
+
+    def context(self, stream: str) -> bytes:
+        """What `decode` needs to know beyond a row, such as the header of a file; valid once `read` has yielded a
+        chunk. It is kept with the rows, for a process that goes on with an interrupted run. May be empty."""
+        ...
+
+    def restore(self, stream: str, context: bytes) -> None:
+        """Makes `decode` ready for rows that another process read. Raises StateError for what `context` never gave."""
         ...
 
     def location(self, stream: str) -> str: ...

@@ -1,0 +1,313 @@
+"""The file source: an export of a shop as CSV or JSON Lines, and the consent file beside another source."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from cleverreach_sync.errors import StateError, UsageError
+from cleverreach_sync.model import PERSON_FIELDS, Record, Signal
+from cleverreach_sync.sources.columns import EMAIL_HEADINGS, Matched, match, missing
+from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Warned
+from cleverreach_sync.sources.registry import SourceSettings
+from cleverreach_sync.sources.rows import Formats, Plan
+from cleverreach_sync.sources.tabular import (
+    CsvRows,
+    Header,
+    JsonRows,
+    Keys,
+    csv_cells,
+    json_cells,
+    read_header,
+)
+from cleverreach_sync.sources.textfile import TextFile, find
+from cleverreach_sync.sources.values import CONSENT_WORDS, DateOrder, DecimalMark
+
+_STDIN: Final = "-"
+_JSON_NAMES: Final = (".jsonl", ".ndjson")
+_CSV_NAMES: Final = (".csv", ".tsv", ".txt")
+_HEADER_LINES: Final = 50
+_MOST_PLANS: Final = 1024
+
+
+def _person_field(name: str) -> str:
+    if name in PERSON_FIELDS or (name.startswith("extra.") and len(name) > len("extra.")):
+        return name
+    near = difflib.get_close_matches(name, PERSON_FIELDS, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else "; others are extra.<name>"
+    raise ValueError(f"'{name}' is no person field{hint}")
+
+
+def _encoding(name: str) -> str:
+    try:
+        known = codecs.lookup(name)
+    except LookupError:
+        raise ValueError(f"'{name}' is no encoding; usual are utf-8 and cp1252") from None
+    if not known._is_text_encoding:  # noqa: SLF001 - base64 and the like are codecs too, and nothing else tells
+        raise ValueError(f"'{name}' is no encoding of text")
+    return name
+
+
+def _delimiter(text: str) -> str:
+    text = "\t" if text.lower() in ("tab", "\\t") else text
+    if len(text) != 1 or text in '"\r\n\0':
+        raise ValueError("a delimiter is one character, or `tab`")
+    return text
+
+
+def _words(values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    if "email" in values:
+        raise ValueError("an e-mail has no words to translate")
+    for meaning in values.get("subscribed", {}).values():
+        if meaning.strip().lower() not in (*CONSENT_WORDS, "unknown", ""):
+            raise ValueError(f"subscribed is yes, no, opted_out or unknown, not '{meaning}'")
+    return values
+
+
+PersonField = Annotated[str, AfterValidator(_person_field)]
+
+
+class FileOptions(BaseModel):
+    """Where an export is and how it is written; shared by the file source and the consent file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    path: str = Field(
+        min_length=1,
+        description="CSV or JSON Lines (.jsonl, .ndjson), plain or .gz, relative to the config file. A pattern such as "
+        "exports/*.csv takes the last file by name; - is standard input.",
+    )
+    columns: dict[PersonField, str] = Field(
+        default_factory=dict,
+        description="Person field: heading in the file. Headings are compared trimmed and case-blind. Without it the "
+        "headings are the person fields.",
+    )
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
+        default=None,
+        description="What separates the columns of a CSV file: one character, or tab. Detected if left out.",
+    )
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(
+        default=None,
+        description="Encoding of the file, such as utf-8 or cp1252. Detected between these two if left out.",
+    )
+    dates: DateOrder = Field(
+        default="iso",
+        description="How dates are written: iso (2025-12-31), dmy (31.12.2025) or mdy (12/31/2025). ISO dates are "
+        "always read.",
+    )
+    decimal: DecimalMark = Field(
+        default=".", description="The decimal mark of amounts; the other one may group the thousands."
+    )
+    values: Annotated[dict[PersonField, dict[str, str]], AfterValidator(_words)] = Field(
+        default_factory=dict,
+        description="Words of the file and what they mean, by person field: {subscribed: {Ja: yes}}. Case does not "
+        "count.",
+    )
+
+
+class FileSettings(FileOptions, SourceSettings):
+    """A shop export in a file."""
+
+    type: Literal["file"] = Field(description="The shop system.")
+    name: str = Field(default="", description="The prefix of the special tags; Shop if left out.")
+    complete: bool = Field(
+        default=False,
+        description="The file always holds everybody: a subscriber who is no longer in it counts as unsubscribed.",
+    )
+
+    def open(self, base: Path) -> FileSource:
+        """The source; its file is opened when it is read."""
+        return FileSource(self, base, name=self.tag_source, complete=self.complete)
+
+
+def open_consent(options: FileOptions, base: Path, absent: Literal["no", "unknown"]) -> FileSource:
+    """The consent file beside a shop: records with e-mail and consent only, in a stream called `consent`.
+
+    `absent` "no": who had a yes in it and is gone from it has none any more.
+    """
+    return FileSource(options, base, name="consent", complete=absent == "no", consent_only=True)
+
+
+class FileSource:
+    """An export as a source with one stream, read in full every time.
+
+    `warnings`, `has_consent` and `fields` (the person fields that have a column) are known when the first chunk has
+    been read; `warnings` may grow until the last. The body of a row is the cells of a CSV row, or the line of JSON.
+    """
+
+    type = "file"
+    url = None
+
+    def __init__(
+        self, options: FileOptions, base: Path, *, name: str, complete: bool, consent_only: bool = False
+    ) -> None:
+        self.name = name
+        self.warnings: list[str] = []
+        self.fields: frozenset[str] = frozenset()
+        self._options = options
+        self._base = base
+        self._complete = complete
+        self._consent_only = consent_only
+        self._stream = "consent" if consent_only else "rows"
+        self._formats = Formats(options.dates, options.decimal, options.values)
+        self._location = "stdin" if options.path == _STDIN else Path(options.path).name
+        self._spent = False  # standard input can be read once
+        self._file: TextFile | None = None
+        self._header: list[str] | None = None  # None: JSON Lines
+        self._plan: Plan | None = None
+        self._keys = Keys(options.columns, self._location)
+        self._plans: dict[tuple[str, ...], Plan] = {}
+
+    @property
+    def has_consent(self) -> bool:
+        """Whether the file says who subscribed."""
+        return "subscribed" in self.fields
+
+    def streams(self) -> Sequence[Stream]:
+        signals = (Signal.CONSENT,) if self._consent_only else tuple(Signal)
+        return (Stream(self._stream, frozenset(signals), full_read=True),)
+
+    def location(self, stream: str) -> str:  # noqa: ARG002 - there is one stream
+        return self._location
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def read(self, stream: str, since: str | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:  # noqa: ARG002
+        """Yields chunks of at most 1000 rows; `done` and `total` are bytes of the file as it is stored.
+
+        Raises UsageError for a file that is not there, is no table or lacks a column, TemporaryError for one that is
+        cut short or changes meanwhile; then no chunk carries an `end`.
+        """
+        self.close()
+        file = self._file = self._open()
+        try:
+            table = self._table(file)
+            for rows, unreadable in table.chunks():
+                if stopped():
+                    return
+                self._learn_keys()
+                yield Chunk(rows, unreadable, file.done, file.total)
+            if stopped():
+                return
+            self._learn_keys()
+            if self._consent_only and self.fields and not self.has_consent:
+                raise self._no_consent()
+            yield Chunk((), (), file.done, file.total, StreamEnd(self._ends_complete(table.torn)))
+        finally:
+            file.close()
+
+    def _open(self) -> TextFile:
+        self.warnings = []
+        if self._options.path != _STDIN:
+            found = find(self._options.path, self._base)
+            self._location = found.name
+            return TextFile(found, found.name, self._options.encoding)
+        if self._spent:
+            raise UsageError("standard input can be read only once", hint="write it into a file first")
+        self._spent = True
+        return TextFile(None, self._location, self._options.encoding)
+
+    def _table(self, file: TextFile) -> CsvRows | JsonRows:
+        blocks = file.lines()
+        first: list[str] = []
+        for lines in blocks:
+            first += lines
+            if len(first) >= _HEADER_LINES:
+                break
+        if self._is_json(first):
+            self._header, self._plan, self._plans = None, None, {}
+            self._keys = Keys(self._options.columns, self._location)
+            return JsonRows(self._keys, self._options.columns, self._location, chain((first,), blocks))
+        header, matched = self._csv_header(first)
+        return CsvRows(header, matched, chain((first[header.next_line - 1 :],), blocks))
+
+    def _is_json(self, first: Sequence[str]) -> bool:
+        """By the name of the file, else by its first character."""
+        suffixes = [] if self._options.path == _STDIN else [s.lower() for s in Path(self._location).suffixes]
+        suffix = next((s for s in reversed(suffixes) if s != ".gz"), "")
+        if suffix in _JSON_NAMES or suffix in _CSV_NAMES:
+            return suffix in _JSON_NAMES
+        return next((line.lstrip()[0] for line in first if line.strip()), "") in ("{", "[")
+
+    def _csv_header(self, first: Sequence[str]) -> tuple[Header, Matched]:
+        columns, where = self._options.columns, self._location
+        wanted = (*columns.values(), *PERSON_FIELDS, *EMAIL_HEADINGS)
+        header = read_header(first, self._options.delimiter, wanted, where)
+        matched = self._use_header(header.headings)
+        for field in (*matched.absent, "email"):
+            if field not in matched.positions:
+                raise missing(field, columns, header.headings, where)
+        if self._consent_only and not self.has_consent:
+            raise self._no_consent()
+        self.warnings.extend(matched.notes)
+        return header, matched
+
+    def _use_header(self, headings: list[str]) -> Matched:
+        matched = match(headings, self._options.columns, self._location)
+        self._header = headings
+        self._plan = Plan(matched, self._formats, consent_only=self._consent_only, sparse=False)
+        self.fields = frozenset(matched.positions)
+        return matched
+
+    def _learn_keys(self) -> None:
+        if self._header is None:
+            self.fields = frozenset(self._keys.seen)
+            self.warnings.extend(note for note in self._keys.notes if note not in self.warnings)
+
+    def _no_consent(self) -> UsageError:
+        return UsageError(
+            "no column 'subscribed' in the consent file",
+            where=self._location,
+            hint="`columns: {subscribed: ...}` says which heading holds it",
+        )
+
+    def _ends_complete(self, torn: int) -> bool:
+        """Who is in a row that could not be read is not gone, but nobody knows who that is."""
+        if self._complete and torn:
+            self.warnings.append(f"{torn} rows could not be read, so nobody counts as gone from the file in this run")
+        return self._complete and self.has_consent and not torn
+
+    def context(self, stream: str) -> bytes:  # noqa: ARG002
+        return orjson.dumps({"location": self._location, "header": self._header})
+
+    def restore(self, stream: str, context: bytes) -> None:  # noqa: ARG002
+        try:
+            known = orjson.loads(context)
+            location, header = known["location"], known["header"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise StateError("the rows of the interrupted run have no header") from error
+        self._location = location
+        if header is not None:
+            self._use_header(header)
+
+    def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:  # noqa: ARG002
+        if self._plan is not None:
+            return self._plan.record(row, csv_cells(row.body), warn)
+        item = orjson.loads(row.body)
+        plan = self._plan_of(tuple(item))
+        cells = json_cells(item, lambda key: warn(Warned(f"column '{key}': not a single value", row.place)))
+        if self._options.decimal == ",":  # a number of JSON has a dot all the same
+            values = list(item.values())
+            for position in plan.numbers:
+                if isinstance(values[position], float):
+                    cells[position] = (cells[position] or "").replace(".", ",")
+        return plan.record(row, cells, warn)
+
+    def _plan_of(self, keys: tuple[str, ...]) -> Plan:
+        plan = self._plans.get(keys)
+        if plan is None:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            matched = self._keys.match(keys)
+            plan = self._plans[keys] = Plan(matched, self._formats, consent_only=self._consent_only, sparse=True)
+        return plan

@@ -1,0 +1,182 @@
+"""Turns the cells of one row into what they say about a person, by a plan made once for a header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final
+
+from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
+from cleverreach_sync.sources.columns import Matched, fold
+from cleverreach_sync.sources.interface import Row, Warned
+from cleverreach_sync.sources.values import (
+    DateOrder,
+    DecimalMark,
+    Memo,
+    read_amount,
+    read_consent,
+    read_count,
+    read_day,
+    read_time,
+    utc_text,
+)
+
+_UNREADABLE: Final = object()
+_NO_TIME: Final = (None, "")
+_UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
+# Deciding fields first: one that cannot be read makes the person invalid, and the first of several names the reason.
+_DECIDING: Final = ("subscribed", "subscribed_at", "orders", "last_order_at")
+_CONSENT_ONLY: Final = ("subscribed", "subscribed_at")
+_TYPED: Final = (*_DECIDING, "total_spent", "birthday", "created_at", "updated_at")
+_NOT: Final = {
+    "subscribed": "not a known word (yes, no, opted_out)",
+    "subscribed_at": "not a date",
+    "orders": "not a number of orders",
+    "last_order_at": "not a date",
+    "total_spent": "not an amount",
+    "birthday": "not a date",
+    "created_at": "not a date",
+    "updated_at": "not a date",
+}
+Cells = Sequence[str | None]
+
+
+class Formats:
+    """How the values of a file are written. Remembers values across rows and headers."""
+
+    def __init__(self, dates: DateOrder, decimal: DecimalMark, words: Mapping[str, Mapping[str, str]]) -> None:
+        self.words = {
+            field: {fold(word): _meaning(field, meaning) for word, meaning in meanings.items()}
+            for field, meanings in words.items()
+        }
+
+        def time(text: str) -> int | None:
+            return days[text] if len(text) <= 10 else read_time(text, dates)
+
+        def stamp(text: str) -> tuple[int, str] | None:
+            seconds = time(text)
+            if seconds is None:
+                return None
+            same = len(text) == 20 and text[10] == "T" and text[19] == "Z"
+            return seconds, text if same else utc_text(seconds)
+
+        # Words, numbers and days come again and again, times do not.
+        days = Memo(lambda text: read_time(text, dates))
+        self.typed = {
+            "subscribed": self._memo("subscribed", read_consent),
+            "subscribed_at": self._reading("subscribed_at", time),
+            "orders": self._memo("orders", lambda text: read_count(text, decimal)),
+            "last_order_at": self._reading("last_order_at", time),
+            "total_spent": self._memo("total_spent", lambda text: read_amount(text, decimal)),
+            "birthday": self._memo("birthday", lambda text: read_day(text, dates)),
+            "created_at": self._reading("created_at", stamp),
+            "updated_at": self._reading("updated_at", stamp),
+        }
+
+    def _memo(self, field: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+        return Memo(self._reading(field, read)).__getitem__
+
+    def _reading(self, field: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+        """None for an empty cell, _UNREADABLE for one that cannot be read."""
+        words = self.words.get(field, {})
+
+        def value(raw: str) -> Any:
+            text = raw.strip()
+            if words:
+                text = words.get(fold(text), text)
+            if not text:
+                return None
+            found = read(text)
+            return _UNREADABLE if found is None else found
+
+        return value
+
+
+def _meaning(field: str, meaning: str) -> str:
+    """`unknown` is what an empty cell means; as a word of the file it stays unreadable."""
+    return "" if field == "subscribed" and meaning.strip().lower() == "unknown" else meaning
+
+
+class Plan:
+    """What to do with the cells of one header. `sparse`: a cell may be None, the value is missing then.
+
+    `numbers` are the positions of what is read with the decimal mark.
+    """
+
+    def __init__(self, matched: Matched, formats: Formats, *, consent_only: bool, sparse: bool) -> None:
+        at = matched.positions
+        wanted = _CONSENT_ONLY if consent_only else _TYPED
+        self._headings = matched.headings
+        self._typed = [(at[field], field, formats.typed[field]) for field in wanted if field in at]
+        self.numbers = [at[field] for field in ("orders", "total_spent") if field in at]
+        self._has_consent = "subscribed" in at
+        texts = [] if consent_only else [field for field in at if field != "email" and field not in _TYPED]
+        self._names = texts
+        self._pick = _picker([at[field] for field in texts])
+        self._words = [(field, formats.words[field]) for field in texts if field in formats.words]
+        self._sparse = sparse
+
+    def record(self, row: Row, cells: Cells, warn: Callable[[Warned], None]) -> Record:
+        """The record of one row; what cannot be read goes to `warn`."""
+        profile = self._texts(cells)
+        values: dict[str, Any] = {}
+        unreadable: list[str] = []
+        for position, field, read in self._typed:
+            cell = cells[position]
+            if cell is None:
+                continue
+            value = read(cell)
+            if value is _UNREADABLE:
+                unreadable.append(field)
+            else:
+                values[field] = value
+        if "birthday" in values:
+            profile["birthday"] = values["birthday"] or ""
+        created_at = updated_at = None
+        if "created_at" in values:
+            created_at, profile["created_at"] = values["created_at"] or _NO_TIME
+        if "updated_at" in values:
+            updated_at, profile["updated_at"] = values["updated_at"] or _NO_TIME
+        count = values.get("orders")
+        return Record(
+            row.email,
+            row.ident,
+            RANK_CUSTOMER,
+            created_at if updated_at is None else updated_at,
+            created_at,
+            profile,
+            self._consent(values),
+            None if count is None else Purchases(count, values.get("last_order_at"), values.get("total_spent")),
+            (),
+            self._report(unreadable, row, warn) if unreadable else None,
+        )
+
+    def _texts(self, cells: Cells) -> dict[str, str]:
+        if self._sparse:
+            picked = zip(self._names, self._pick(cells), strict=True)
+            profile = {field: cell.strip() for field, cell in picked if cell is not None}
+        else:
+            profile = dict(zip(self._names, map(str.strip, self._pick(cells)), strict=True))  # type: ignore[arg-type]
+        for field, words in self._words:
+            text = profile.get(field)
+            if text is not None:
+                profile[field] = words.get(fold(text), text)
+        return profile
+
+    def _consent(self, values: dict[str, Any]) -> Consent | None:
+        if not self._has_consent:
+            return None
+        state = values.get("subscribed")
+        return _UNKNOWN if state is None else Consent(state, values.get("subscribed_at"))
+
+    def _report(self, unreadable: list[str], row: Row, warn: Callable[[Warned], None]) -> str | None:
+        for field in unreadable:
+            warn(Warned(f"column '{self._headings[field]}': {_NOT[field]}", row.place))
+        return unreadable[0] if unreadable[0] in _DECIDING else None
+
+
+def _picker(positions: list[int]) -> Callable[[Cells], Iterable[str | None]]:
+    """The cells at `positions`, in that order."""
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return lambda cells: [cells[position] for position in positions]

@@ -1,0 +1,296 @@
+"""Reads rows out of CSV and JSON Lines: a header, then rows with their line numbers."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from cleverreach_sync.address import normalise
+from cleverreach_sync.errors import UsageError
+from cleverreach_sync.sources.columns import Matched, fold, match, missing
+from cleverreach_sync.sources.interface import Row, Unreadable
+from cleverreach_sync.sources.textfile import OVERLONG
+from cleverreach_sync.sources.values import json_text
+
+ROWS: Final = 1000  # in one chunk
+_DELIMITERS: Final = ",;\t|"
+_HEADER_LINES: Final = 50
+_SEP: Final = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # the line with which spreadsheets name the delimiter
+_ODD: Final = re.compile(r"=\"(.*)\"|'(?=[-+=@\d])(.*)", re.DOTALL)  # how spreadsheets are made to keep `01234`
+_UNIT: Final = "\x1f"  # the unit separator stands between the cells in the body of a row: twice as fast as JSON
+
+Some = tuple[list[Row], list[Unreadable]]
+
+
+class Header(NamedTuple):
+    """The headings of a CSV file, the delimiter between them, and the number of the line after them."""
+
+    headings: list[str]
+    delimiter: str
+    next_line: int
+
+
+def plain(cell: str) -> str:
+    """The cell without the marks that make a spreadsheet keep it as text: `="01234"`, `'01234`."""
+    found = _ODD.fullmatch(cell)
+    return cell if found is None else found[1] or found[2] or ""
+
+
+def _body(cells: list[str]) -> bytes:
+    text = _UNIT.join(cells)
+    if text.count(_UNIT) >= len(cells):
+        text = _UNIT.join(cell.replace(_UNIT, " ") for cell in cells)
+    return text.encode()
+
+
+def csv_cells(body: bytes) -> list[str]:
+    """The cells of a CSV row out of its body."""
+    cells = body.decode().split(_UNIT)
+    if b"=" in body or b"'" in body:
+        return [plain(cell.strip()) for cell in cells]
+    return cells
+
+
+def _usable(raw: str) -> str | None:
+    return normalise(raw) if raw[:1] != "=" else normalise(plain(raw))
+
+
+def read_header(lines: Sequence[str], delimiter: str | None, wanted: Sequence[str], where: str) -> Header:
+    """Finds the headings in the first lines; the delimiter is the one that gives most of the `wanted` headings.
+
+    Raises UsageError if there are none.
+    """
+    skipped = 0
+    while skipped < len(lines) and not lines[skipped].strip():
+        skipped += 1
+    named = _SEP.fullmatch(lines[skipped]) if skipped < len(lines) else None
+    if named is not None:
+        skipped += 1
+        delimiter = delimiter or named[1]
+    first = lines[skipped : skipped + _HEADER_LINES]
+    if not first:
+        raise UsageError("the file is empty, there is not even a header", where=where)
+    folded = {fold(heading) for heading in wanted}
+    best: tuple[tuple[int, int], Header] | None = None
+    for candidate in delimiter or _DELIMITERS:
+        reader = csv.reader(first, delimiter=candidate)
+        try:
+            cells = next(reader)
+        except csv.Error:
+            continue
+        score = (sum(fold(cell) in folded for cell in cells), len(cells))
+        if best is None or score > best[0]:
+            best = (score, Header(cells, candidate, skipped + reader.line_num + 1))
+    if best is None:
+        raise UsageError("the header is too long", where=where)
+    return best[1]
+
+
+class CsvRows:
+    """Rows of a CSV file; the body of a row is its cells, as `csv_cells` reads them."""
+
+    def __init__(self, header: Header, matched: Matched, blocks: Iterator[list[str]]) -> None:
+        self._width = len(header.headings)
+        self._delimiter = header.delimiter
+        self._line = header.next_line
+        self._email = matched.positions["email"]
+        self._ident = matched.positions.get("source_id")
+        self._reader = csv.reader(chain.from_iterable(blocks), delimiter=header.delimiter)
+        self._offset = header.next_line
+        self.torn = 0
+
+    def chunks(self) -> Iterator[Some]:
+        """Lists of rows in the order of the file."""
+        while True:
+            rows, unreadable = self._some()
+            if rows or unreadable:
+                yield rows, unreadable
+            if len(rows) + len(unreadable) < ROWS:
+                return
+
+    def _some(self) -> Some:
+        rows: list[Row] = []
+        unreadable: list[Unreadable] = []
+        while True:
+            try:
+                self._fill(rows, unreadable)
+                return rows, unreadable
+            except csv.Error:
+                start, end = self._line, self._offset + self._reader.line_num
+                self._line = end
+                what = "the line" if end - start < 2 else f"a cell that goes on to line {end - 1}"
+                unreadable.append(self._torn(f"{what} is too long; is a quotation mark missing?", start))
+                if len(rows) + len(unreadable) >= ROWS:
+                    return rows, unreadable
+
+    def _fill(self, rows: list[Row], unreadable: list[Unreadable]) -> None:
+        reader, offset, width, email, ident = (
+            self._reader, self._offset, self._width, self._email, self._ident
+        )  # fmt: skip
+        add, room = rows.append, ROWS - len(unreadable) - len(rows)
+        line = self._line
+        for cells in reader:
+            start, line = line, offset + reader.line_num
+            self._line = line
+            if len(cells) != width or (line - start > 1 and self._swallowed(cells)):
+                problem = self._problem(cells, start, line)
+                if problem is None:
+                    continue
+                unreadable.append(problem)
+            elif (address := _usable(cells[email])) is None:
+                unreadable.append(_no_address(cells[email], start))
+            else:
+                identity = None if ident is None else plain(cells[ident].strip()) or None
+                add(Row(address, identity, _body(cells), start))
+            room -= 1
+            if not room:
+                return
+
+    def _problem(self, cells: list[str], start: int, line: int) -> Unreadable | None:
+        """None for a blank line."""
+        if not cells or (len(cells) == 1 and cells[0].isspace()):
+            return None
+        if line - start > 1 and self._swallowed(cells):
+            return self._torn(f"a quotation mark is open until line {line - 1}", start)
+        return self._torn(f"{_counted(len(cells))}, but the header has {self._width}", start)
+
+    def _swallowed(self, cells: list[str]) -> bool:
+        """Whether a cell of several lines holds whole rows, because a quotation mark was not closed."""
+        return any(self._is_row(line) for cell in cells for line in cell.splitlines()[1:])
+
+    def _is_row(self, line: str) -> bool:
+        pieces = line.split(self._delimiter)
+        return len(pieces) >= self._width and any(normalise(piece.strip(' "')) for piece in pieces)
+
+    def _torn(self, message: str, place: int) -> Unreadable:
+        self.torn += 1
+        return Unreadable("columns", message, place)
+
+
+def _counted(cells: int) -> str:
+    return "1 column" if cells == 1 else f"{cells} columns"
+
+
+def _no_address(raw: str | None, place: int) -> Unreadable:
+    what = "the e-mail is empty" if raw is None or not raw.strip() else "the e-mail is no usable address"
+    return Unreadable("email", what, place)
+
+
+class Keys:
+    """The keys of JSON objects as headings: every set of keys is a header of its own."""
+
+    def __init__(self, columns: Mapping[str, str], where: str) -> None:
+        self._columns = columns
+        self._where = where
+        self._known: dict[tuple[str, ...], Matched] = {}
+        self.seen: dict[str, str] = {}  # heading by person field
+        self.notes: dict[str, None] = {}
+
+    def match(self, keys: tuple[str, ...]) -> Matched:
+        """Raises UsageError if two keys could be the same field."""
+        found = self._known.get(keys)
+        if found is None:
+            found = match(keys, self._columns, self._where)
+            if len(self._known) >= 1024:
+                self._known.clear()
+            self._known[keys] = found
+            self.seen.update(found.headings)
+            self.notes.update(dict.fromkeys(found.notes))
+        return found
+
+
+class JsonRows:
+    """Rows of a JSON Lines file; the body of a row is its line."""
+
+    def __init__(self, keys: Keys, columns: Mapping[str, str], where: str, blocks: Iterator[list[str]]) -> None:
+        self._keys = keys
+        self._columns = columns
+        self._where = where
+        self._lines = enumerate(chain.from_iterable(blocks), 1)
+        self._objects = 0
+        self.torn = 0
+
+    def chunks(self) -> Iterator[Some]:
+        """Lists of rows in the order of the file. Raises UsageError at the end for a column that never came."""
+        while True:
+            rows, unreadable = self._some()
+            if self._objects and "email" not in self._keys.seen:
+                raise missing("email", self._columns, self._headings(), self._where)
+            if rows or unreadable:
+                yield rows, unreadable
+            if len(rows) + len(unreadable) < ROWS:
+                break
+        if self._objects:
+            for field in self._columns:
+                if field not in self._keys.seen:
+                    raise missing(field, self._columns, self._headings(), self._where)
+
+    def _headings(self) -> list[str]:
+        return list(self._keys.seen.values())
+
+    def _some(self) -> Some:
+        rows: list[Row] = []
+        unreadable: list[Unreadable] = []
+        for place, line in self._lines:
+            found = self._row(line, place)
+            if isinstance(found, Row):
+                rows.append(found)
+            elif found is not None:
+                unreadable.append(found)
+            if len(rows) + len(unreadable) >= ROWS:
+                break
+        return rows, unreadable
+
+    def _row(self, line: str, place: int) -> Row | Unreadable | None:
+        try:
+            item = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return self._not_json(line, place)
+        if not isinstance(item, dict):
+            return self._torn("not a JSON object", place, line)
+        self._objects += 1
+        keys = tuple(item)
+        at = self._keys.match(keys).positions
+        raw = item[keys[at["email"]]] if "email" in at else None
+        address = normalise(raw) if isinstance(raw, str) else None
+        if address is None:
+            return _no_address(None if raw is None else str(raw), place)
+        ident = item[keys[at["source_id"]]] if "source_id" in at else None
+        identity = None if ident is None else (json_text(ident) or "").strip() or None
+        return Row(address, identity, line.strip().encode(), place)
+
+    def _not_json(self, line: str, place: int) -> Unreadable | None:
+        if not line.strip():
+            return None
+        if line is OVERLONG:
+            return self._torn("the line is too long", place, "")
+        return self._torn("not JSON", place, line)
+
+    def _torn(self, message: str, place: int, line: str) -> Unreadable:
+        text = line.strip()
+        if not self._objects and not self.torn and (text == "{" or text.startswith("[")):
+            raise UsageError(
+                "JSON Lines has one whole object in every line", where=self._where,
+                hint="`jq -c '.[]' export.json > export.jsonl` makes it of an array",
+            )  # fmt: skip
+        self.torn += 1
+        return Unreadable("columns", message, place)
+
+
+def json_cells(item: dict[str, Any], warn: Callable[[str], None]) -> list[str | None]:
+    """The values of a JSON object as cells: None is missing; what is no single value goes to `warn` by its key."""
+    cells: list[str | None] = []
+    for key, value in item.items():
+        if type(value) is str or value is None:
+            cells.append(value)
+            continue
+        text = json_text(value)
+        if text is None:
+            warn(key)
+        cells.append(text)
+    return cells

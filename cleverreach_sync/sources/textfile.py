@@ -1,0 +1,241 @@
+"""Opens an export, plain or gzip, a file or standard input, and hands out its lines as text, block by block."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import io
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from cleverreach_sync.errors import TemporaryError, UsageError
+
+_BLOCK: Final = 1 << 18
+_LONGEST_LINE: Final = 1 << 20
+_GZIP: Final = b"\x1f\x8b"
+# Stands for a line longer than _LONGEST_LINE; longer than any cell a csv.reader accepts, so it is an error there too.
+OVERLONG: Final = "x" * 200_000 + "\n"
+
+
+def find(path: str, base: Path) -> Path:
+    """The file `path` names, relative to `base`; of a glob the last one by name. Raises UsageError."""
+    whole = base / Path(path).expanduser()
+    if glob.has_magic(path) and not whole.exists():
+        # root_dir: a folder above may have brackets in its name
+        found = sorted(glob.glob(str(Path(path).expanduser()), root_dir=base, recursive=True))  # noqa: PTH207
+        matches = [base / name for name in found if (base / name).is_file()]
+        if not matches:
+            raise UsageError(f"no file matches '{path}'", hint=f"looked in {base}")
+        return matches[-1]
+    if not whole.exists():
+        raise UsageError(f"no such file: {path}", hint=f"looked for {whole}")
+    if whole.is_dir():
+        raise UsageError(f"{path} is a folder", hint="name a file in it, or a pattern such as exports/*.csv")
+    return whole
+
+
+class TextFile:
+    """An open export. `done` and `total` count its bytes as they are stored, `total` is None where nobody knows.
+
+    Raises UsageError for what cannot be opened or is no text, TemporaryError for what is cut short or changes.
+    """
+
+    def __init__(self, path: Path | None, name: str, encoding: str | None) -> None:
+        """`path` None is standard input; `encoding` None: UTF-8, or Windows-1252 if it cannot be UTF-8."""
+        self.name = name
+        self.done = 0
+        self.total: int | None = None
+        self._gzip_expected = path is not None and path.suffix.lower() == ".gz"
+        self._before: os.stat_result | None = None
+        self._decoder = _Detecting(name) if encoding is None else _Declared(name, encoding)
+        self._own = path is not None
+        self._raw = self._open(path)
+
+    def _open(self, path: Path | None) -> BinaryIO:
+        if path is None:
+            stdin: BinaryIO | None = getattr(sys.stdin, "buffer", None)  # None if the caller closed it
+            if stdin is None:
+                raise UsageError("there is no standard input to read")
+            return stdin
+        try:
+            raw: BinaryIO = path.open("rb", buffering=0)
+        except OSError as error:
+            raise UsageError(f"cannot open the file: {error.strerror}", where=self.name) from error
+        before = os.fstat(raw.fileno())
+        if stat.S_ISREG(before.st_mode):
+            self._before, self.total = before, before.st_size
+        return raw
+
+    def lines(self) -> Iterator[list[str]]:
+        """Lists of lines with their ends, in order; none for an empty file. A line without end is bounded: OVERLONG."""
+        tail, dropping = "", False
+        for text in self._texts():
+            lines = io.StringIO(tail + text, newline="").readlines()
+            # a single \r at the end may be half of \r\n
+            tail = "" if not lines or lines[-1].endswith("\n") else lines.pop()
+            if dropping and lines:
+                lines[0], dropping = OVERLONG, False
+            if dropping or len(tail) > _LONGEST_LINE:
+                tail, dropping = "", True
+            if lines:
+                yield lines
+        if dropping or tail:
+            yield [OVERLONG if dropping else tail]
+        self._unchanged()
+
+    def _texts(self) -> Iterator[str]:
+        first = b""
+        blocks = self._blocks()
+        for block in blocks:
+            first += block
+            if len(first) >= 4:
+                break
+        if first.startswith(_GZIP):
+            plain = self._inflate(_chain(first, blocks))
+        elif first and self._gzip_expected:
+            raise UsageError("not a gzip file, in spite of its name", where=self.name)
+        else:
+            plain = _chain(first, blocks)
+        for block in plain:
+            yield self._checked(self._decoder.decode(block, final=False))
+        yield self._checked(self._decoder.decode(b"", final=True))
+
+    def _checked(self, text: str) -> str:
+        if "\0" in text:
+            raise UsageError(
+                "the file holds NUL bytes, so it is no text",
+                where=self.name,
+                hint="if it is UTF-16, save it as UTF-8 or set `encoding: utf-16`",
+            )
+        return text
+
+    def _blocks(self) -> Iterator[bytes]:
+        try:
+            while block := self._raw.read(_BLOCK):
+                self.done += len(block)
+                yield block
+        except OSError as error:
+            raise TemporaryError(f"cannot read on: {error.strerror}", where=self.name) from error
+
+    def _inflate(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Bounded in both directions; a file of several gzip members is one text."""
+        member = zlib.decompressobj(wbits=31)
+        try:
+            for block in blocks:
+                rest = block
+                while rest:
+                    if member.eof:
+                        rest = rest.lstrip(b"\0")  # padding after the last member
+                        member = zlib.decompressobj(wbits=31) if rest else member
+                    else:
+                        yield member.decompress(rest, _BLOCK)
+                        rest = member.unused_data or member.unconsumed_tail
+            yield member.flush()
+        except zlib.error as error:
+            raise UsageError("the gzip file is damaged", where=self.name) from error
+        if not member.eof:
+            raise TemporaryError(
+                "the gzip file is cut short", where=self.name, hint="wait until it is written completely"
+            )
+
+    def _unchanged(self) -> None:
+        """A file that changes while it is read is neither the old nor the new one."""
+        if self._before is None:
+            return
+        now = os.fstat(self._raw.fileno())
+        if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
+            raise TemporaryError(
+                "the file changed while it was read",
+                where=self.name,
+                hint="write exports under another name and rename them when they are complete",
+            )
+
+    def close(self) -> None:
+        if self._own:
+            self._raw.close()
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from rest
+
+
+class _Declared:
+    """Decodes what the config says it is; a byte order mark is no text."""
+
+    def __init__(self, name: str, encoding: str) -> None:
+        self._name = name
+        self._encoding = encoding
+        plain = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+        self._decoder = codecs.getincrementaldecoder(plain)()
+        self._offset = 0
+
+    def decode(self, block: bytes, *, final: bool) -> str:
+        pending = len(self._decoder.getstate()[0])
+        try:
+            text = self._decoder.decode(block, final)
+        except UnicodeError as error:
+            start = error.start if isinstance(error, UnicodeDecodeError) else 0
+            raise UsageError(
+                f"byte {self._offset - pending + start + 1} is not {self._encoding}",
+                where=self._name,
+                hint="correct `encoding:`, or leave it out to have it detected",
+            ) from error
+        self._offset += len(block)
+        return text
+
+
+class _Detecting:
+    """UTF-8, until the first byte that cannot be; if all before it was ASCII the file is Windows-1252."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._pending = b""
+        self._offset = 0  # of the pending bytes in the text
+        self._ascii = True
+        self._windows = False
+
+    def decode(self, block: bytes, *, final: bool) -> str:
+        data = self._pending + block
+        if self._offset == 0 and data:
+            if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise UsageError(
+                    "the file is UTF-16", where=self._name, hint="save it as UTF-8, or set `encoding: utf-16`"
+                )
+            data_start = data.removeprefix(codecs.BOM_UTF8)
+            self._ascii = len(data_start) == len(data)
+            self._offset, data = len(data) - len(data_start), data_start
+        try:
+            text, used = self._decode(data, final=final)
+        except UnicodeDecodeError as error:
+            raise self._undecodable(error) from error
+        self._pending = data[used:]
+        self._offset += used
+        return text
+
+    def _decode(self, data: bytes, *, final: bool) -> tuple[str, int]:
+        if not self._windows:
+            try:
+                text, used = codecs.utf_8_decode(data, "strict", final)
+            except UnicodeDecodeError as error:
+                if not (self._ascii and data[: error.start].isascii()):
+                    raise
+                self._windows = True
+            else:
+                self._ascii = self._ascii and text.isascii()
+                return text, used
+        return data.decode("cp1252"), len(data)
+
+    def _undecodable(self, error: UnicodeDecodeError) -> UsageError:
+        what = "neither UTF-8 nor Windows-1252" if self._windows else "not UTF-8, as the text before it is"
+        return UsageError(
+            f"byte {self._offset + error.start + 1} is {what}",
+            where=self._name,
+            hint="set `encoding:`, for example `encoding: cp1252`",
+        )
