@@ -158,7 +158,7 @@ Duration = Annotated[
 LimitOption = Annotated[
     Limit,
     PlainValidator(_limit),
-    PlainSerializer(lambda limit: list(limit)),
+    PlainSerializer(list),
     WithJsonSchema(
         {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": rf"^[0-9]+$|{_LIMIT}"}]}
     ),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Annotated, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from cleverreach_sync.config.nodes import Node
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, settings_class
 
@@ -32,22 +33,31 @@ def is_secret(annotation: object) -> bool:
     return any(part is SecretStr for part in _parts(annotation))
 
 
-def model_at(path: Sequence[str | int], data: object) -> type[BaseModel] | None:
-    """The model of the mapping at `path` of the plain `data`; None where any keys may stand, or nothing is known."""
-    found: object = Config
+def model_at(path: Sequence[str | int], top: Node) -> type[BaseModel] | None:
+    """The model of the mapping at `path` of the file; None where any keys may stand, or nothing is known."""
+    annotation: object = Config
+    node: Node | None = top
     for step in path:
-        found = _below(found, step, data)
-        data = _step(data, step)
-    return _model(found, data)
+        annotation = below(annotation, step, node)
+        node = node.child(step) if node else None
+    return model_of(annotation, node)
 
 
-def _key(name: str, field: FieldInfo) -> str:
-    alias = field.validation_alias or field.alias
-    return alias if isinstance(alias, str) else name
+def model_of(annotation: object, node: Node | None) -> type[BaseModel] | None:
+    """The model of a value of this type; that of a source depends on its `type`, so it takes the value itself."""
+    for part in _parts(annotation):
+        if part is SourceSettings:
+            kind = node.child("type") if node else None
+            known = kind is not None and isinstance(kind.value, str) and kind.value in SOURCE_TYPES
+            return settings_class(str(kind.value)) if kind and known else None
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None
 
 
-def _below(annotation: object, step: str | int, data: object) -> object:
-    model = _model(annotation, data)
+def below(annotation: object, step: str | int, node: Node | None) -> object:
+    """The type of what stands under a key, or at a place of a list; None if nothing is known of it."""
+    model = model_of(annotation, node)
     if model is not None:
         field = keys(model).get(step) if isinstance(step, str) else None
         return None if field is None else field.annotation
@@ -60,22 +70,9 @@ def _below(annotation: object, step: str | int, data: object) -> object:
     return None
 
 
-def _model(annotation: object, data: object) -> type[BaseModel] | None:
-    for part in _parts(annotation):
-        if part is SourceSettings:
-            kind = data.get("type") if isinstance(data, Mapping) else None
-            return settings_class(kind) if isinstance(kind, str) and kind in SOURCE_TYPES else None
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            return part
-    return None
-
-
-def _step(data: object, step: str | int) -> Any:
-    if isinstance(data, Mapping):
-        return data.get(step)
-    if isinstance(data, list) and isinstance(step, int) and 0 <= step < len(data):
-        return data[step]
-    return None
+def _key(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias or field.alias
+    return alias if isinstance(alias, str) else name
 
 
 def _parts(annotation: object) -> list[object]:

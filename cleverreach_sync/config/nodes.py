@@ -6,6 +6,7 @@ fields of the schema do that where a number or boolean is meant. Only an empty v
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -57,6 +58,14 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
         return self.value
+
+    def child(self, step: str | int) -> Node | None:
+        """The value under a key, or at a place of a list; None if there is none."""
+        if isinstance(self.value, dict):
+            return self.value.get(step) if isinstance(step, str) else None
+        if isinstance(self.value, list) and isinstance(step, int) and 0 <= step < len(self.value):
+            return self.value[step]
+        return None
 
     def scalars(self) -> Iterator[Node]:
         """The texts in it, itself included."""
@@ -134,7 +143,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise Unparsable(Flaw(place, "the values are nested too deeply"))
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor, place, key)
+            return self._alias(str(event.anchor), place, key)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         node = self._value(event, place, key, depth)
@@ -234,8 +243,7 @@ def _place_at(text: str, offset: int) -> Place:
 _WORDS: Final = (
     ("found character '\\t'", "a tab stands where only spaces may: indent with spaces"),
     ("cannot start any token", "a tab, or a special character, stands where a value should: use spaces and quotes"),
-    ("found undefined alias", "an alias (*name) without its anchor (&name); a text that starts with * needs quotes"),
-    ("found duplicate anchor", "an anchor (&name) is given twice"),
+    ("alphabetic or numeric character", "a text that starts with * or & needs quotes"),
     ("expected a single document", "the file holds more than one document: '---' may stand at its top only"),
     ("but found another document", "the file holds more than one document: '---' may stand at its top only"),
     ("mapping values are not allowed", "a ':' stands where none may; is the indentation right, or are quotes missing?"),
@@ -255,13 +263,18 @@ _WORDS: Final = (
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> Flaw:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "")
+    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if mark is None or (context is not None and "end of stream" in said):
+        mark = context  # where a quote opens, not where the file ends
     if mark is not None:
         place = Place(mark.line + 1, mark.column + 1)
     else:
         position = getattr(error, "position", None)
         place = _place_at(text, min(position, len(text))) if isinstance(position, int) else Place(1, 1)
-    said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "")
+    lines = text.split("\n")[: place.line]
+    if lines and re.search(r"[\[{,][^'\"]*\$\{", lines[-1]) and "flow" in str(getattr(error, "context", "")):
+        return Flaw(place, 'not valid YAML: inside [ ] and { } a variable needs quotes, such as "${NAME}"')
     for part, words in _WORDS:
         if part in said:
             return Flaw(place, f"not valid YAML: {words}")

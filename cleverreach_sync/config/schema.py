@@ -15,33 +15,17 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     SerializeAsAny,
+    ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cleverreach_sync.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
 from cleverreach_sync.model import Kind
-from cleverreach_sync.settings_types import Duration, LimitOption, PathOption, PersonField, Words, wrong
+from cleverreach_sync.settings_types import Duration, LimitOption, PathOption, PersonField, wrong
+from cleverreach_sync.sources.file import FileOptions
 from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, settings_class
 from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
-
-try:
-    from cleverreach_sync.sources.file import FileOptions
-except ImportError:  # the file source is not there yet
-
-    class FileOptions(BaseModel):  # type: ignore[no-redef]
-        """The options of a file of customers."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-        path: str
-        columns: dict[str, str] = Field(default_factory=dict)
-        delimiter: str | None = None
-        encoding: str | None = None
-        dates: Literal["iso", "dmy", "mdy"] = "iso"
-        decimal: Literal[".", ","] = "."
-        values: dict[str, dict[str, str]] = Field(default_factory=dict)
-
 
 DEFAULT_PATH: Final = Path("sync.yaml")
 RESERVED: Final[Mapping[str, str]] = {"transfers": "named transfers are not available yet; use one config file each"}
@@ -98,10 +82,12 @@ def _source(value: object) -> SourceSettings:
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "expected a mapping")
     kind = value.get("type")
-    if "type" not in value:
-        raise PydanticCustomError("crsync_no_type", "", {"known": list(SOURCE_TYPES)})
     if not isinstance(kind, str) or kind not in SOURCE_TYPES:
-        raise PydanticCustomError("crsync_type", "", {"known": list(SOURCE_TYPES)})
+        known = PydanticCustomError("crsync_type", "unknown type of source", {"known": list(SOURCE_TYPES)})
+        kind_of_error: Any = known if "type" in value else "missing"
+        raise ValidationError.from_exception_data(
+            "source", [InitErrorDetails(type=kind_of_error, loc=("type",), input=kind)], hide_input=True
+        )
     return settings_class(kind).model_validate(value)
 
 
@@ -114,8 +100,13 @@ AttributeName = Annotated[str, AfterValidator(_attribute_name), WithJsonSchema({
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "minLength": 1})]
 
 
+def _words_for_default(schema: dict[str, Any]) -> None:
+    """The larger of two numbers has no spelling; the description tells."""
+    schema.pop("default", None)
+
+
 class AttributesSettings(Section):
-    """Which data fields (attributes) are filled, and from what."""
+    """The `attributes:` section."""
 
     preset: Literal["shop", "plentymarkets", "none"] = Field(
         default="shop", description="A ready set of data fields: shop, plentymarkets, or none."
@@ -138,7 +129,7 @@ class AttributesSettings(Section):
 
 
 class ConsentSettings(FileOptions):
-    """A file that says who subscribed, when the shop's API cannot tell."""
+    """The `consent:` section."""
 
     absent: Literal["no", "unknown"] = Field(
         description="What it means that somebody is not in the file: no (not subscribed), or unknown."
@@ -146,22 +137,25 @@ class ConsentSettings(FileOptions):
 
 
 class LimitsSettings(Section):
-    """What a run may do before it refuses, and how long it tries."""
+    """The `limits:` section."""
 
     max_rejected: LimitOption = Field(
         default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_REJECTED),
         description="People invalid or rejected by CleverReach before a run counts as failed (exit 4): a number, or a"
         " percentage of the people read. Default: the larger of 5% and 20.",
+        json_schema_extra=_words_for_default,
     )
     max_deactivated: LimitOption = Field(
         default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED),
         description="Recipients a run may deactivate: a number, or a percentage of the recipients in the list at its"
         " start. More are refused before anything is written (exit 7). Default: the larger of 10% and 20.",
+        json_schema_extra=_words_for_default,
     )
     max_activated: LimitOption = Field(
         default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED),
         description="People already in the list whom a run may make active: a number, or a percentage likewise."
         " Default: the larger of 10% and 20.",
+        json_schema_extra=_words_for_default,
     )
     max_created: LimitOption | None = Field(
         default=None, description="New people a run may create: a number, or a percentage likewise. Default: no limit."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cleverreach_sync.settings_types import did_you_mean
@@ -51,14 +51,15 @@ def explain(kind: str, context: Mapping[str, Any], said: str, value: object, wri
     if kind in ("enum", "literal_error"):
         return _unknown(kind, _CHOICE.findall(str(context.get("expected", ""))), written, None)
     if kind == "crsync":
-        return _with(str(context.get("message", said)), written), None
+        message = _with(said, written)
+        return (f"is empty; {message}" if value is None and not message.startswith("is empty") else message), None
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         return _with(f"{words} {_number(context.get(name))}", written), None
     if value is None and kind != "missing":
-        return "is empty; give a value, or remove the line", None
+        return "is empty", None
     if kind in _TYPES:
-        return _with(_TYPES[kind], written or _shape(value)), None
+        return (_with(_TYPES[kind], written) if written else f"{_TYPES[kind]}{_shape(value)}"), None
     if kind.endswith("too_short"):
         return ("is empty" if context.get("min_length") == 1 else "is too short"), None
     if kind.endswith("too_long"):
@@ -66,9 +67,8 @@ def explain(kind: str, context: Mapping[str, Any], said: str, value: object, wri
     return _foreign(said), None
 
 
-def unknown_key(key: str, known: Iterable[str]) -> tuple[str, str | None]:
+def unknown_key(key: str, known: Sequence[str]) -> tuple[str, str | None]:
     """Message and hint for a key that does not exist."""
-    known = sorted(known)
     near = did_you_mean(key, known)
     return f"unknown key '{_short(key)}'", near or (f"known here: {', '.join(known)}" if known else None)
 
@@ -78,8 +78,6 @@ def _unknown(kind: str, known: list[str], written: str, hint: object) -> tuple[s
     near = did_you_mean(written, known) if written else None
     if kind == "crsync_unknown":
         return f"there is no person field{shown}", str(hint)
-    if kind == "crsync_no_type":
-        return f"the key 'type' is missing; one of {', '.join(known)}", None
     if kind == "crsync_type":
         return f"unknown type of source{shown}; known: {', '.join(known)}", near
     message = f"expected {known[0]}" if len(known) == 1 else f"expected one of {', '.join(known)}"
@@ -91,14 +89,13 @@ def _with(message: str, written: str) -> str:
 
 
 def _short(text: str) -> str:
-    line = "".join(c if c.isprintable() else "?" for c in text)
-    return line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _shape(value: object) -> str:
     if isinstance(value, Mapping):
-        return "keys and values"
-    return "a list" if isinstance(value, list) else ""
+        return ", not keys and values"
+    return ", not a list" if isinstance(value, list) else ""
 
 
 def _number(value: object) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from cleverreach_sync.settings_types import Question
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,6 +21,10 @@ class SourceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     default_name: ClassVar[str] = "Shop"
+    starter: ClassVar[str] = ""
+    """The lines below `source:` of a config to start with, unindented; `{path}` is the answer to question `path`."""
+    questions: ClassVar[tuple[Question, ...]] = ()
+    """What `crsync init` asks about this system."""
 
     type: str
     name: str = ""

@@ -1,0 +1,108 @@
+"""Puts variables and the content of secret files into the tree of a config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from cleverreach_sync.config.fields import below, file_keys, is_secret, keys, model_of
+from cleverreach_sync.config.nodes import Flaw, Node, Place
+from cleverreach_sync.config.schema import Config
+from cleverreach_sync.config.variables import fill
+from cleverreach_sync.settings_types import Plain
+
+HIDDEN: Final = "***"
+_MAX_SECRET: Final = 65_536
+
+
+class Filling:
+    """Fills one tree. `hidden` are the values that no message may show, each with what to show instead."""
+
+    def __init__(self, base: Path, env: Mapping[str, str]) -> None:
+        self._base = base
+        self._env = env
+        self.flaws: list[Flaw] = []
+        self.hidden: list[tuple[str, str]] = []
+
+    def run(self, top: Node) -> None:
+        for scalar in top.scalars():
+            self._put_variables(scalar)
+        self._walk(top, Config)
+
+    def _put_variables(self, node: Node) -> None:
+        """An unquoted text stays one, so that `list: ${ID}` is an ID."""
+        if not isinstance(node.value, str):
+            return
+        filled = fill(node.value, self._env)
+        if filled.error is not None:
+            self._break(node, filled.error)
+        for name in filled.missing:
+            words = "set it, or give a default with ${" + name + ":-default}"
+            self._break(node, f"the environment variable {name} is not set", words)
+        for name in filled.variables:
+            self.hidden.append((self._env.get(name, ""), f"${{{name}}}"))
+        if filled.variables:
+            self.hidden.append((filled.text, node.written))
+        node.variables = filled.variables
+        node.value = Plain(filled.text) if isinstance(node.value, Plain) else filled.text
+
+    def _walk(self, node: Node, annotation: object) -> None:
+        """Reads the secret files in and below a value, and notes which texts are secret."""
+        if isinstance(node.value, list):
+            for number, item in enumerate(node.value):
+                self._walk(item, below(annotation, number, node))
+        if not isinstance(node.value, dict):
+            return
+        model = model_of(annotation, node)
+        for file_key, key in (file_keys(model) if model else {}).items():
+            if file_key in node.value:
+                self._take_file(node.value, file_key, key)
+        known = keys(model) if model else {}
+        for key, item in node.value.items():
+            if key in known and is_secret(known[key].annotation):
+                self._hide(item)
+            else:
+                self._walk(item, below(annotation, key, node))
+
+    def _hide(self, node: Node) -> None:
+        for scalar in node.scalars():
+            self.hidden.append((str(scalar.value), HIDDEN))
+            scalar.written = ""
+
+    def _take_file(self, mapping: dict[str, Node], file_key: str, key: str) -> None:
+        """Replaces `<key>_file` by `<key>` with the content of that file."""
+        node = mapping.pop(file_key)
+        if key in mapping:
+            self._report(node.key or node.place, f"give either '{key}' or '{file_key}', not both")
+            return
+        mapping[key] = node
+        if not node.broken:
+            node.value = self._content(node, file_key)
+
+    def _content(self, node: Node, file_key: str) -> str | None:
+        if not isinstance(node.value, str) or not node.value.strip():
+            self._break(node, f"{file_key}: expected the path of a file")
+            return None
+        try:
+            path = self._base / os.path.expanduser(node.value)  # noqa: PTH111 - never raises
+            with path.open("rb") as file:
+                raw = file.read(_MAX_SECRET + 1)
+            text = raw.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+        except OSError as error:
+            self._break(node, f"{file_key}: the file cannot be read: {error.strerror}")
+        except ValueError:
+            self._break(node, f"{file_key}: the file is not UTF-8 text")
+        else:
+            if text.strip() and len(raw) <= _MAX_SECRET:
+                return text
+            self._break(node, f"{file_key}: the file is {'too large' if text.strip() else 'empty'}")
+        return None
+
+    def _break(self, node: Node, message: str, hint: str | None = None) -> None:
+        node.broken = True
+        self._report(node.place, message, hint)
+
+    def _report(self, place: Place, message: str, hint: str | None = None) -> None:
+        self.flaws.append(Flaw(place, message, hint))

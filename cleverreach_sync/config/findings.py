@@ -1,0 +1,101 @@
+"""What the validator found, at its place in the file and in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from cleverreach_sync.config.fields import file_keys, keys, model_at
+from cleverreach_sync.config.nodes import Flaw, Node
+from cleverreach_sync.config.schema import RESERVED
+from cleverreach_sync.config.words import explain, hider, unknown_key
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+Step = str | int
+_CONSEQUENCES: Final = frozenset({"default_factory_not_called"})  # of another problem that is reported itself
+_SHORTEST_HIDDEN: Final = 4
+
+
+class Findings:
+    """Translates the validator's findings about one tree. `hidden`: what no message may show, and what to show
+    instead."""
+
+    def __init__(self, top: Node, hidden: Iterable[tuple[str, str]]) -> None:
+        hidden = list(hidden)
+        self._top = top
+        self._hide = hider(hidden)
+        # Messages of ours hold no values by themselves, but "true" in a variable would spoil their words.
+        self._hide_long = hider(pair for pair in hidden if len(pair[0]) >= _SHORTEST_HIDDEN)
+
+    def flaws(self, error: ValidationError) -> Iterator[Flaw]:
+        for finding in error.errors(include_url=False, include_input=False):
+            path = self._on_file(finding["loc"])
+            trail = self._trail(path)
+            if finding["type"] not in _CONSEQUENCES and not any(node.broken for node in trail):
+                yield from self._flaw(finding, path, trail)
+
+    def _flaw(self, finding: ErrorDetails, path: Sequence[Step], trail: Sequence[Node]) -> Iterator[Flaw]:
+        node = trail[-1]
+        if finding["type"] == "missing":
+            if path or not any(self._top.child(reserved) for reserved in RESERVED):
+                yield self._missing(str(finding["loc"][-1]), path, node)
+        elif finding["type"] == "extra_forbidden":
+            if len(path) > 1 or path[-1] not in RESERVED:
+                yield self._unknown(path, node, trail[-2])
+        else:
+            yield self._wrong(finding, path, node)
+
+    def _wrong(self, finding: ErrorDetails, path: Sequence[Step], node: Node) -> Flaw:
+        kind = finding["type"]
+        if node.variables and node.value == "":
+            message, hint = f"is empty: so is the environment variable {' and '.join(node.variables)}", None
+        else:
+            hide = self._hide_long if kind.startswith("crsync") else self._hide
+            context = finding.get("ctx", {})
+            written = node.written if isinstance(node.value, str) else ""
+            message, hint = explain(kind, context, hide(finding["msg"]), node.value, written)
+        place = (node.key or node.place) if finding["loc"][-1:] == ("[key]",) else node.place
+        return Flaw(place, _prefixed(path, message), hint)
+
+    def _missing(self, key: str, path: Sequence[Step], node: Node) -> Flaw:
+        model = model_at(path, self._top)
+        files = file_keys(model) if model else {}
+        other = next((f" (or '{file_key}')" for file_key, of in files.items() if of == key), "")
+        return Flaw(node.key or node.place, _prefixed(path, f"the key '{key}' is missing{other}"))
+
+    def _unknown(self, path: Sequence[Step], node: Node, parent: Node) -> Flaw:
+        model = model_at(path[:-1], self._top)
+        known = [*keys(model), *file_keys(model)] if model else []
+        given = parent.value if isinstance(parent.value, dict) else {}
+        free = [name for name in known if name not in given]
+        message, hint = unknown_key(str(path[-1]), known)
+        if hint and not hint.startswith("did you"):
+            message, hint = unknown_key(str(path[-1]), free)
+        return Flaw(node.key or node.place, _prefixed(path[:-1], message), hint)
+
+    def _on_file(self, loc: Sequence[Step]) -> tuple[Step, ...]:
+        """The part of a finding's path that exists in the file; steps that only the models know are left out."""
+        path: list[Step] = []
+        node = self._top
+        for step in loc:
+            found = node.child(step)
+            if found is not None:
+                path.append(step)
+                node = found
+        return tuple(path)
+
+    def _trail(self, path: Sequence[Step]) -> list[Node]:
+        trail = [self._top]
+        for step in path:
+            found = trail[-1].child(step)
+            if found is not None:
+                trail.append(found)
+        return trail
+
+
+def _prefixed(path: Sequence[Step], message: str) -> str:
+    names = ".".join(step for step in path if isinstance(step, str))
+    return f"{names}: {message}" if names else message

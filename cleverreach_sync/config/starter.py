@@ -1,0 +1,141 @@
+"""The config that `crsync init` writes: every choice a merchant has to make, explained beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from cleverreach_sync.model import Kind
+from cleverreach_sync.settings_types import Question
+from cleverreach_sync.sources.registry import settings_class
+
+# For the systems that have none of their own yet.
+_SOURCES: Final[Mapping[str, tuple[str, tuple[Question, ...]]]] = {
+    "file": (
+        """\
+# Where your customers come from: an export of your shop, CSV or JSON Lines (.csv, .jsonl, each also .gz).
+# A pattern such as exports/customers-*.csv takes the last file by name.
+type: file
+path: {path}
+# The name of your shop as it stands in the tags: Shop-Special.Buyer
+name: Shop
+# Which heading of your file is which field; without this the headings are the names of the fields.
+# columns:
+#   email: E-Mail
+#   first_name: Vorname
+#   subscribed: Newsletter
+""",
+        (Question("path", "Which file holds your customers?", "customers.csv"),),
+    ),
+}
+QUESTIONS: Final = (
+    Question("list", "Which recipient list in CleverReach (its name or ID)?", "Online shop"),
+    Question("create_list", "Create this list if it does not exist (yes/no)?", "yes"),
+    Question("tags", "Who is transferred (subscriber, buyer, contact)?", "subscriber, buyer"),
+)
+_HEAD: Final = """\
+# yaml-language-server: $schema=crsync.schema.json
+# What crsync transfers, and where to. All keys: crsync schema
+#
+# Your access to CleverReach is not in this file. Set it in the environment before you run crsync:
+#   export CLEVERREACH_CLIENT_ID=...
+#   export CLEVERREACH_CLIENT_SECRET=...
+# You get both in CleverReach under My Account > Extras > REST API, by creating an OAuth app.
+# Then: crsync check, crsync diff, crsync sync
+version: 1
+
+source:
+"""
+_REST: Final = """\
+
+# Who is transferred. Everybody gets the tag of what they are.
+#   subscriber   agreed to your newsletter
+#   buyer        ordered at least once, guests included
+#   contact      everybody else
+tags: [{tags}]
+
+target:
+  type: cleverreach
+  client_id: ${{CLEVERREACH_CLIENT_ID}}
+  client_secret: ${{CLEVERREACH_CLIENT_SECRET}}
+  # The recipient list: its name, or its ID (a number).
+  list: {list}
+  # Create the list if there is none of that name: true or false.
+  create_list: {create_list}
+
+# Who gets mailings. As it stands, everybody who is transferred is created active. With the line below only people of
+# the kinds it names are; all others are created inactive. Whether you may write to buyers who did not subscribe is for
+# you to know. Nobody who unsubscribed, bounced or is on your blacklist is ever made active again.
+# activate: [subscriber]
+
+# Addresses that are never transferred: * is any text, ? one character.
+exclude:
+  - "*@marketplace.amazon.de"
+  - "*@members.ebay.com"
+
+# A run that would deactivate or activate more recipients than this is refused before it writes anything; with more
+# people invalid or rejected it counts as failed. A number of people, or a percentage. These are the defaults, but that
+# 20 people are always allowed; without a number, new people are not limited.
+# limits:
+#   max_rejected: 5%
+#   max_deactivated: 10%
+#   max_activated: 10%
+#   max_created: null
+"""
+_SIMPLE: Final = re.compile(r"[A-Za-z_./][A-Za-z0-9_./ -]*[A-Za-z0-9_./*]|[1-9][0-9]{0,17}")
+
+
+def questions(source_type: str) -> tuple[Question, ...]:
+    """What `crsync init` asks, in its order. Raises KeyError for a type that there is not."""
+    own = settings_class(source_type)
+    return (*(own.questions or _SOURCES.get(source_type, ("", ()))[1]), *QUESTIONS)
+
+
+def starter_config(source_type: str, answers: Mapping[str, str]) -> str:
+    """The text of a config to start with; an answer that is missing or blank is the question's default.
+
+    Raises KeyError for a type that there is not, ValueError for an answer that means nothing, with a message for the
+    user.
+    """
+    asked = questions(source_type)
+    given = {question.key: answers.get(question.key, "").strip() or question.default for question in asked}
+    tags = _kinds(given["tags"])
+    lines = settings_class(source_type).starter or _SOURCES.get(source_type, (f"type: {source_type}\n", ()))[0]
+    written = {key: _spelled(answer) for key, answer in given.items()}
+    source = _put(lines, written)
+    indented = "".join(f"  {line}\n" if line else "\n" for line in source.rstrip("\n").split("\n"))
+    rest = _REST.format(
+        tags=", ".join(tags),
+        list=written["list"],
+        create_list="true" if _truth(given["create_list"]) else "false",
+    )
+    return f"{_HEAD}{indented}{rest}"
+
+
+def _put(lines: str, answers: Mapping[str, str]) -> str:
+    for key, answer in answers.items():
+        lines = lines.replace(f"{{{key}}}", answer)
+    return lines
+
+
+def _kinds(answer: str) -> tuple[Kind, ...]:
+    words = [word for word in re.split(r"[\s,\[\]]+", answer.lower()) if word]
+    unknown = [word for word in words if word not in tuple(Kind)]
+    if unknown or not words:
+        raise ValueError(f"expected one or more of {', '.join(Kind)}")
+    return tuple(kind for kind in Kind if kind in words)
+
+
+def _truth(answer: str) -> bool:
+    word = answer.lower()
+    if word in ("yes", "y", "true", "on", "1", "no", "n", "false", "off", "0"):
+        return word in ("yes", "y", "true", "on", "1")
+    raise ValueError("expected yes or no")
+
+
+def _spelled(answer: str) -> str:
+    """An answer as YAML: bare if that is the same text, else in quotes; a dollar sign starts no variable."""
+    text = "".join(character for character in answer if character.isprintable()).replace("$", "$$")
+    return text if _SIMPLE.fullmatch(text) and text != "null" else json.dumps(text, ensure_ascii=False)
