@@ -57,7 +57,9 @@ class Findings:
             context = finding.get("ctx", {})
             written = node.written if isinstance(node.value, str) else ""
             message, hint = explain(kind, context, hide(finding["msg"]), node.value, written)
-        place = (node.key or node.place) if finding["loc"][-1:] == ("[key]",) else node.place
+        whole = kind in ("value_error", "assertion_error") and isinstance(node.value, dict)
+        at_key = whole or finding["loc"][-1:] == ("[key]",)
+        place = (node.key or node.place) if at_key else node.place
         return Flaw(place, _prefixed(path, message), hint)
 
     def _missing(self, key: str, path: Sequence[Step], node: Node) -> Flaw:
