@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from cleverreach_sync.errors import StateError, UsageError
 from cleverreach_sync.model import PERSON_FIELDS, Record, Signal
+from cleverreach_sync.settings_types import PersonField, wrong
 from cleverreach_sync.sources.columns import EMAIL_HEADINGS, Matched, match, missing
 from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Warned
 from cleverreach_sync.sources.registry import SourceSettings
@@ -37,41 +37,46 @@ _HEADER_LINES: Final = 50
 _MOST_PLANS: Final = 1024
 
 
-def _person_field(name: str) -> str:
-    if name in PERSON_FIELDS or (name.startswith("extra.") and len(name) > len("extra.")):
-        return name
-    near = difflib.get_close_matches(name, PERSON_FIELDS, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else "; others are extra.<name>"
-    raise ValueError(f"'{name}' is no person field{hint}")
+def _path(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise wrong("expected the path of a file")
+    return text
 
 
 def _encoding(name: str) -> str:
     try:
         known = codecs.lookup(name)
     except LookupError:
-        raise ValueError(f"'{name}' is no encoding; usual are utf-8 and cp1252") from None
+        raise wrong("no such encoding; usual are utf-8 and cp1252") from None
     if not known._is_text_encoding:  # noqa: SLF001 - base64 and the like are codecs too, and nothing else tells
-        raise ValueError(f"'{name}' is no encoding of text")
+        raise wrong("that is no encoding of text")
     return name
 
 
 def _delimiter(text: str) -> str:
     text = "\t" if text.lower() in ("tab", "\\t") else text
     if len(text) != 1 or text in '"\r\n\0':
-        raise ValueError("a delimiter is one character, or `tab`")
+        raise wrong("a delimiter is one character, or `tab`")
     return text
 
 
 def _words(values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     if "email" in values:
-        raise ValueError("an e-mail has no words to translate")
+        raise wrong("an e-mail has no words to translate")
     for meaning in values.get("subscribed", {}).values():
         if meaning.strip().lower() not in (*CONSENT_WORDS, "unknown", ""):
-            raise ValueError(f"subscribed is yes, no, opted_out or unknown, not '{meaning}'")
+            raise wrong("a word for subscribed means yes, no, opted_out or unknown")
     return values
 
 
-PersonField = Annotated[str, AfterValidator(_person_field)]
+def _section(value: Any) -> Any:
+    """Nothing below a heading is an empty mapping."""
+    return {} if value is None else value
+
+
+_NAMES: Final = {
+    "propertyNames": {"anyOf": [{"enum": list(PERSON_FIELDS)}, {"type": "string", "pattern": r"^extra\..+"}]}
+}
 
 
 class FileOptions(BaseModel):
@@ -79,15 +84,16 @@ class FileOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    path: str = Field(
+    path: Annotated[str, AfterValidator(_path)] = Field(
         min_length=1,
         description="CSV or JSON Lines (.jsonl, .ndjson), plain or .gz, relative to the config file. A pattern such as "
         "exports/*.csv takes the last file by name; - is standard input.",
     )
-    columns: dict[PersonField, str] = Field(
+    columns: Annotated[dict[PersonField, str], BeforeValidator(_section)] = Field(
         default_factory=dict,
         description="Person field: heading in the file. Headings are compared trimmed and case-blind. Without it the "
         "headings are the person fields.",
+        json_schema_extra=_NAMES,
     )
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
         default=None,
@@ -105,10 +111,11 @@ class FileOptions(BaseModel):
     decimal: DecimalMark = Field(
         default=".", description="The decimal mark of amounts; the other one may group the thousands."
     )
-    values: Annotated[dict[PersonField, dict[str, str]], AfterValidator(_words)] = Field(
+    values: Annotated[dict[PersonField, dict[str, str]], AfterValidator(_words), BeforeValidator(_section)] = Field(
         default_factory=dict,
         description="Words of the file and what they mean, by person field: {subscribed: {Ja: yes}}. Case does not "
         "count.",
+        json_schema_extra=_NAMES,
     )
 
 

@@ -24,10 +24,17 @@ OVERLONG: Final = "x" * 200_000 + "\n"
 
 def find(path: str, base: Path) -> Path:
     """The file `path` names, relative to `base`; of a glob the last one by name. Raises UsageError."""
-    whole = base / Path(path).expanduser()
+    try:
+        return _find(os.path.expanduser(path), base)  # noqa: PTH111 - that of Path raises for an unknown user
+    except OSError as error:
+        raise UsageError(f"cannot open {path}: {error.strerror}") from error
+
+
+def _find(path: str, base: Path) -> Path:
+    whole = base / path
     if glob.has_magic(path) and not whole.exists():
         # root_dir: a folder above may have brackets in its name
-        found = sorted(glob.glob(str(Path(path).expanduser()), root_dir=base, recursive=True))  # noqa: PTH207
+        found = sorted(glob.glob(path, root_dir=base, recursive=True))  # noqa: PTH207
         matches = [base / name for name in found if (base / name).is_file()]
         if not matches:
             raise UsageError(f"no file matches '{path}'", hint=f"looked in {base}")

@@ -12,32 +12,15 @@ import time
 from pathlib import Path
 from typing import Final
 
+from cleverreach_sync.sandbox.sample import LAST_NAMES, MEN, PLACES, STREETS, WOMEN
+
 HEADER: Final = (
     "source_id,email,salutation,first_name,last_name,gender,birthday,language,company,street,zip,city,country,phone,"
     "customer_number,subscribed,subscribed_at,orders,last_order_at,total_spent,created_at,updated_at\n"
 )
-WOMEN: Final = (
-    "Anna", "Jördis", "Käthe", "Sofía", "Zoë", "Marie", "Emma", "Hannah", "Lea", "Ayşe", "Łucja", "Renée",
-)  # fmt: skip
-MEN: Final = (
-    "Jörg", "Paul", "Günther", "Felix", "Björn", "Çağrı", "Łukasz", "Ben", "Søren", "Luís", "Noël", "Max",
-)  # fmt: skip
 FIRST: Final = (*(("Frau", "f", name) for name in WOMEN), *(("Herr", "m", name) for name in MEN))
-LAST: Final = (
-    "Müller", "Schmidt", "Schneider", "Fischer", "Weber", "Meyer", "Wagner", "Becker", "Schulz", "Hoffmann",
-    "Schäfer", "Koch", "Bauer", "Richter", "Klein", "Wolf", "Schröder", "Neumann", "Schwarz", "Zimmermann",
-    "Braun", "Krüger", "Hofmann", "Hartmann", "Lange", "Schmitt", "Krause", "Meier", "Groß", "Öztürk",
-)  # fmt: skip
-STREETS: Final = (
-    "Hauptstraße", "Schulstraße", "Gartenweg", "Bahnhofstraße", "Am Markt", "Lindenallee", "Königsallee",
-    "Mühlweg",
-)  # fmt: skip
-PLACES: Final = (
-    ("20095", "Hamburg", "DE"), ("80331", "München", "DE"), ("50667", "Köln", "DE"), ("01067", "Dresden", "DE"),
-    ("1010", "Wien", "AT"), ("8001", "Zürich", "CH"), ("40213", "Düsseldorf", "DE"), ("28195", "Bremen", "DE"),
-)  # fmt: skip
 HOSTS: Final = ("example.org", "example.com", "example.net", "mail.example.org", "post.example.com")
-ASCII: Final = str.maketrans("ÇŁ", "CL")
+ASCII: Final = str.maketrans("Ł", "L")
 
 
 def write(path: Path, people: int, seed: int = 1) -> int:
@@ -63,7 +46,7 @@ def write(path: Path, people: int, seed: int = 1) -> int:
 def _row(number: int, bits: int) -> tuple[str, str]:
     """The address and the whole line of one person; `bits` decide everything that is not the number."""
     salutation, gender, first = FIRST[bits % 24]
-    last = LAST[bits // 24 % 30]
+    last = LAST_NAMES[bits // 24 % 30]
     code, city, country = PLACES[bits // 720 % 8]
     pick = bits // 5760
     email = f"{first[0].translate(ASCII).lower()}.{number:x}@{HOSTS[pick % 5]}"
