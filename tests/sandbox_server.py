@@ -1,28 +1,74 @@
-"""The sandbox for tests: `from tests.sandbox_server import sandbox` (and `sandbox_process_wide`) gives the fixture.
+"""The sandbox for tests: `from tests.sandbox_server import sandbox, sandbox_of_process` (and `api`) gives the fixtures.
 
-One server per test process, emptied before every test: no data, faults, hooks or counts of another test.
+`sandbox` is one server per test process, as new for every test. `api` is a client of it with a token; it knows
+nothing of crsync, so that the sandbox is not tested by the code it is to test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import httpx  # noqa: TID251 - a client that is not the project's own
 import pytest
 
 from cleverreach_sync.sandbox.server import RunningSandbox
 
+NOW = 1_790_000_000  # what time it is in tests that freeze the sandbox's clock
 _SEED = 1
 
 
+class Api:
+    """Bare requests with a token. The verbs give the decoded answer of a 2xx, `ask` the whole response."""
+
+    def __init__(self, url: str) -> None:
+        self.http = httpx.Client(base_url=url, timeout=10, verify=False)  # loopback; loading certificates is slow
+        self.login()
+
+    def login(self) -> None:
+        answer = self.http.post("/oauth/token.php", auth=("id", "secret"), data={"grant_type": "client_credentials"})
+        self.http.headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
+
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
+        return self.http.request(method, path, json=body, params=query or None)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.ask("GET", path, **query).raise_for_status().json()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.ask("POST", path, body).raise_for_status().json()
+
+    def put(self, path: str, body: Any = None) -> Any:
+        return self.ask("PUT", path, body).raise_for_status().json()
+
+    def delete(self, path: str) -> Any:
+        return self.ask("DELETE", path).raise_for_status().json()
+
+    def refusal(self, method: str, path: str, body: Any = None, **query: Any) -> tuple[int, str]:
+        """Status and message of a call that is refused; both say the same code."""
+        response = self.ask(method, path, body, **query)
+        error = response.json()["error"]
+        assert error["code"] == response.status_code
+        return response.status_code, error["message"]
+
+
 @pytest.fixture(scope="session")
-def sandbox_process_wide() -> Iterator[RunningSandbox]:
+def sandbox_of_process() -> Iterator[RunningSandbox]:
     with RunningSandbox() as running:
         yield running
 
 
 @pytest.fixture
-def sandbox(sandbox_process_wide: RunningSandbox) -> RunningSandbox:
-    state = sandbox_process_wide.state
+def sandbox(sandbox_of_process: RunningSandbox) -> RunningSandbox:
+    state = sandbox_of_process.state
     state.reset()
     state.faults.random.seed(_SEED)
-    return sandbox_process_wide
+    return sandbox_of_process
+
+
+@pytest.fixture
+def api(sandbox: RunningSandbox) -> Iterator[Api]:
+    client = Api(sandbox.url)
+    sandbox.state.traffic.clear()
+    yield client
+    client.http.close()

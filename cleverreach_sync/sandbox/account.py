@@ -199,6 +199,7 @@ class Account:
             person, group = member.person, self.groups[member.group_id]
             del group.members[person.id]
             group.last_changed = self.now
+            self.keep("group", group.id, group)
             self.keep("member", f"{group.id}/{person.id}", None)
             if not any(person.id in other.members for other in self.groups.values()):
                 del self.people[person.id], self.by_email[person.email]

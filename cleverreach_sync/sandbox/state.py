@@ -74,13 +74,11 @@ class State(Account):
                 return None
 
     def shown(self, member: Member, detail: int = DETAIL_ALL) -> dict[str, Any]:
-        unset = dict.fromkeys(self.fields(0), "")
-        unset_in_list = dict.fromkeys(self.fields(member.group_id), "")
-        return member.shown(unset, unset_in_list, detail)
+        return self.shown_rows([member], detail)[0]
 
     def shown_rows(self, members: Sequence[Member], detail: int = DETAIL_ALL) -> list[dict[str, Any]]:
         unset = dict.fromkeys(self.fields(0), "")
-        in_list = {g: dict.fromkeys(self.fields(g), "") for g in {m.group_id for m in members}}
+        in_list = {g: dict.fromkeys(self.fields(g) if g else (), "") for g in {m.group_id for m in members}}
         return [member.shown(unset, in_list[member.group_id], detail) for member in members]
 
     # What recipients do
