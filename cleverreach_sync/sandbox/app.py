@@ -97,7 +97,7 @@ class _Answers:
             if wait:
                 await asyncio.sleep(wait)
             return await run_in_threadpool(work, request, body)
-        except ClientDisconnect:
+        except (ClientDisconnect, asyncio.CancelledError):  # cancelled when the server ends
             return _Dropped()
         finally:
             traffic.end(writes=writes)

@@ -52,7 +52,7 @@ class _Server(uvicorn.Server):
                 ws="none",
                 lifespan="off",
                 log_config=None,
-                log_level="error",
+                log_level="critical",
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,

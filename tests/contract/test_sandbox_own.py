@@ -217,7 +217,7 @@ class TestDatabase:
             client.post("/sandbox/reset")
             client.http.close()
         with RunningSandbox(db=db) as third:
-            assert not (third.state.groups or third.state.people or third.state.tokens)
+            assert (third.state.groups, third.state.people, third.state.tokens) == ({}, {}, {})
             assert third.state.add_group("Four") not in {one, two}
 
     def test_files_that_are_none_of_its_own_are_left_alone(self, tmp_path: Path) -> None:
@@ -289,3 +289,14 @@ def test_big_lists_stay_fast(sandbox: RunningSandbox, api: Api) -> None:
         body = {"email_list": [row["email"] for row in rows[start : start + 250]], "pagesize": 250}
         assert len(api.post(f"/v3/groups/{group}/get_receivers", body)) == 250
     assert time.monotonic() - begin < 3
+
+
+def test_without_its_packages_it_says_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['starlette'] = sys.modules['starlette.applications'] = None\n"
+        "from cleverreach_sync.errors import UsageError\n"
+        "try: import cleverreach_sync.sandbox.server\n"
+        "except UsageError as error: print(error.hint)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == 'pip install "cleverreach-sync[sandbox]"\n'
