@@ -74,9 +74,8 @@ def _section(value: Any) -> Any:
     return {} if value is None else value
 
 
-_NAMES: Final = {
-    "propertyNames": {"anyOf": [{"enum": list(PERSON_FIELDS)}, {"type": "string", "pattern": r"^extra\..+"}]}
-}
+def _field_names(schema: dict[str, Any]) -> None:
+    schema["propertyNames"] = {"anyOf": [{"enum": list(PERSON_FIELDS)}, {"type": "string", "pattern": r"^extra\..+"}]}
 
 
 class FileOptions(BaseModel):
@@ -93,7 +92,7 @@ class FileOptions(BaseModel):
         default_factory=dict,
         description="Person field: heading in the file. Headings are compared trimmed and case-blind. Without it the "
         "headings are the person fields.",
-        json_schema_extra=_NAMES,
+        json_schema_extra=_field_names,
     )
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
         default=None,
@@ -115,7 +114,7 @@ class FileOptions(BaseModel):
         default_factory=dict,
         description="Words of the file and what they mean, by person field: {subscribed: {Ja: yes}}. Case does not "
         "count.",
-        json_schema_extra=_NAMES,
+        json_schema_extra=_field_names,
     )
 
 
@@ -281,7 +280,7 @@ class FileSource:
     def _ends_complete(self, torn: int) -> bool:
         """Who is in a row that could not be read is not gone, but nobody knows who that is."""
         if self._complete and torn:
-            self.warnings.append(f"{torn} rows could not be read, so nobody counts as gone from the file in this run")
+            self.warnings.append("not every row could be read, so nobody counts as gone from the file in this run")
         return self._complete and self.has_consent and not torn
 
     def context(self, stream: str) -> bytes:  # noqa: ARG002

@@ -143,6 +143,8 @@ class CsvRows:
                     continue
                 unreadable.append(problem)
             elif (address := _usable(cells[email])) is None:
+                if width == 1 and cells[0].isspace():
+                    continue
                 unreadable.append(_no_address(cells[email], start))
             else:
                 identity = None if ident is None else plain(cells[ident].strip()) or None

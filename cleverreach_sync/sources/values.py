@@ -42,8 +42,8 @@ _EXACT_FLOAT: Final = 2**53
 
 
 def _amounts(mark: str, groups: str) -> re.Pattern[str]:
-    whole = rf"\d{{1,3}}(?:(?P<group>[{groups}' ])\d{{3}}(?:(?P=group)\d{{3}})*)|\d+"
-    number = rf"(?P<whole>{whole})?(?:{re.escape(mark)}(?P<part>\d+|-{{1,2}}|\u2013|\u2014)?)?"
+    whole = rf"[0-9]{{1,3}}(?:(?P<group>[{groups}' ])[0-9]{{3}}(?:(?P=group)[0-9]{{3}})*)|[0-9]+"
+    number = rf"(?P<whole>{whole})?(?:{re.escape(mark)}(?P<part>[0-9]+|-{{1,2}}|\u2013|\u2014)?)?"
     return re.compile(rf"(?P<sign>[+-]?) ?{_CURRENCY} ?(?P<inner>[+-]?) ?{number}(?P<after>-?) ?{_CURRENCY}")
 
 
@@ -167,16 +167,14 @@ def read_amount(text: str, mark: DecimalMark = ".") -> str | None:
 
 def _read_amount(text: str, mark: DecimalMark) -> str | None:
     match = _AMOUNTS[mark].fullmatch(text.translate(_SPACES))
-    if match is None:
+    if match is None or any(c.isnumeric() and not c.isascii() for c in text):
         return None
-    whole = re.sub(r"\D", "", match["whole"] or "")
+    whole = re.sub("[^0-9]", "", match["whole"] or "")
     part = match["part"] or ""
-    if not part.isascii() or not part.isdigit():
+    if not part.isdecimal():
         part = ""  # `12,-`
-    if not (whole + part).isascii() or not whole + part or len(whole + part) > _MOST_DIGITS:
-        return None
     signs = (match["sign"] + match["inner"] + match["after"]).strip("+")
-    if len(signs) > 1:
+    if not 1 <= len(whole + part) <= _MOST_DIGITS or len(signs) > 1:
         return None
     amount = Decimal(f"{whole or 0}.{part}" if part else whole)
     return f"{-amount if signs and amount else amount:f}"
