@@ -130,13 +130,15 @@ class RecipientState(StrEnum):
 
 
 class Recipient(NamedTuple):
-    """One row of the recipient list as it was read. `attributes` is by data field name, values as the target gives them."""
+    """One row of the recipient list as it was read. `attributes` is by data field name, values as the target gives them;
+    `registered` is the target's stamp, 0 if it has none."""
 
     id: str
     email: str
     state: RecipientState
     tags: frozenset[str] = frozenset()
     attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
+    registered: int = 0
 
 
 class Remembered(NamedTuple):
@@ -183,7 +185,8 @@ class Memory(NamedTuple):
     `receiver_id` None: never confirmed in the list. `state` is how they stood there last, `tags` the own special tags
     they carried. `agreed` is the consent that was last acted on. `ended` says why crsync (or somebody else, where that
     had to be assumed) ended their mailing, `ended_at` from when on a new consent counts. `made_inactive`: crsync
-    created them inactive.
+    created them inactive. `run` confirmed them last. `barred`: the reason why their former address had left, which
+    holds for this one until a consent later than `ended_at`.
     """
 
     receiver_id: str | None = None
@@ -195,6 +198,7 @@ class Memory(NamedTuple):
     ended_at: int | None = None
     made_inactive: bool = False
     run: str = ""
+    barred: str | None = None
 
     @property
     def transferred(self) -> bool:

@@ -104,6 +104,7 @@ class Plan(NamedTuple):
     shop: Shop
     change: Change | None = None
     activates: bool = False
+    values: dict[str, str] | None = None  # the data fields, empty ones included
 
 
 _SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
@@ -154,8 +155,10 @@ def decide(
     suppressed: Suppression,
     rules: Rules,
     now: int,
+    values: dict[str, str] | None = None,
 ) -> Plan:
-    """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds."""
+    """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds; `values` are
+    the data fields where they were filled before."""
     carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
     if rules.adopt and carried and not memory.transferred:
         memory = adopted(memory, recipient, carried)
@@ -179,10 +182,13 @@ def decide(
         return Plan(Outcome.SKIPPED, "not_selected", kinds, shop)
     if ruled.target is Becomes.SKIPPED:
         return Plan(Outcome.SKIPPED, ruled.reason or "", kinds, shop)
+    if memory.barred is not None and shop is not Shop.YES and recipient is None:
+        return Plan(Outcome.SKIPPED, memory.barred, kinds, shop)
 
     after_opt_out = memory.ended == ENDED_OPTED_OUT and shop is not Shop.YES
     added, removed = _tags(kinds, stated, person, carried, after_opt_out=after_opt_out)
-    values = rules.fields.values(person, buyer=_BUYER in kinds)
+    if values is None:
+        values = rules.fields.values(person, buyer=_BUYER in kinds)
     if ruled.target is Becomes.CREATED or recipient is None:
         return _create(person, memory, kinds, shop, added, values, rules, now)
 
@@ -211,7 +217,7 @@ def decide(
     )
     activates = state is Wanted.ACTIVE
     reason = "reactivated" if ruled.target is Becomes.REACTIVATED else "activated" if activates else ""
-    return Plan(Outcome.UPDATED, reason, kinds, shop, change, activates)
+    return Plan(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
 
 
 def adopted(memory: Memory, recipient: Recipient | None, carried: frozenset[Kind]) -> Memory:
@@ -290,12 +296,12 @@ def _create(
         receiver_id=None,
         state=Wanted.ACTIVE if active else Wanted.INACTIVE,
         at=_consent_date(person, now) if active else None,
-        registered=person.created_at,
+        registered=person.created_at if person.created_at is not None and 0 < person.created_at <= now else now,
         tags_added=tuple(by_kind[kind] for kind in Kind if kind in added),
         tags_removed=(),
         attributes=values if "" not in values.values() else {n: v for n, v in values.items() if v},
     )
-    return Plan(Outcome.CREATED, "", kinds, shop, change, activates=active)
+    return Plan(Outcome.CREATED, "", kinds, shop, change, active, values)
 
 
 def _consent_date(person: Person, now: int) -> int:

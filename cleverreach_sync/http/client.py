@@ -63,7 +63,8 @@ class HttpClient:
     """A client of one server. TLS is always verified, redirects are never followed (credentials would go along).
 
     `exchange` raises TryAgain for a timeout, a dropped connection or no connection, UsageError for a certificate that
-    cannot be verified, and returns every answer that came, whatever its status.
+    cannot be verified, and returns every answer that came, whatever its status. `server_time` is the last `Date` header,
+    in unix seconds.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class HttpClient:
         self.redact = redact
         self.traffic = traffic
         self._log = log
+        self.server_time: float | None = None
         self._client = client or httpx.Client(
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -127,6 +129,7 @@ class HttpClient:
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
             raise UsageError(f"cannot call {self._host(url)}: {type(error).__name__}", hint="check the URL") from None
         answer = self._answer(response)
+        self.server_time = parse_date(response.headers.get("date")) or self.server_time
         if self._log is not None:
             self._log(f"{method} {urlsplit(url).path} -> {answer.status}")
         if 300 <= answer.status < 400:
@@ -171,6 +174,17 @@ class HttpClient:
         self._client.close()
 
 
+def parse_date(value: str | None) -> float | None:
+    """Unix seconds of a `Date` header; None if there is none that can be read."""
+    if value is None:
+        return None
+    try:
+        when = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return (when if when.tzinfo else when.replace(tzinfo=dt.UTC)).timestamp()
+
+
 def parse_retry_after(value: str | None) -> float | None:
     """Seconds of a `Retry-After` value, a number or a date; None if it is neither. Never negative."""
     if value is None:
@@ -178,13 +192,10 @@ def parse_retry_after(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            when = email.utils.parsedate_to_datetime(value)
-        except ValueError:
+        when = parse_date(value)
+        if when is None:
             return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=dt.UTC)
-        seconds = (when - dt.datetime.now(dt.UTC)).total_seconds()
+        seconds = when - dt.datetime.now(dt.UTC).timestamp()
     return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None  # noqa: PLR0124 - not NaN
 
 

@@ -81,6 +81,11 @@ class Source(Protocol):
     @property
     def url(self) -> str | None: ...
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the user should know about the source as a whole, once it was read."""
+        ...
+
     def streams(self) -> Sequence[Stream]: ...
 
     def read(self, stream: str, since: str | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:

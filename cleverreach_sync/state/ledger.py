@@ -6,6 +6,7 @@ address: only hashes, dates, states and what makes somebody a buyer.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sqlite3
@@ -106,6 +107,7 @@ class Ledger:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self._read_only = read_only
         self._db = _connect(path, read_only=read_only)
         try:
             known = dict(self._db.execute("select name, value from meta").fetchall())
@@ -141,6 +143,7 @@ class Ledger:
 
     def _empty(self) -> Ledger:
         self.path = Path(":memory:")
+        self._read_only = True
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
         self._db.executescript(_TABLES)
         self.id = ""
@@ -198,6 +201,9 @@ class Ledger:
     def forget_attempts(self, batches: Iterable[int]) -> None:
         self._db.executemany("delete from attempt where batch = ?", [(batch,) for batch in batches])
 
+    def forget_all_attempts(self) -> None:
+        self._db.execute("delete from attempt")
+
     def record(self, entries: Iterable[Entry]) -> None:
         """Counts from the next `commit`."""
         self._db.executemany("insert or replace into person values (?, ?, ?, ?, ?, ?, ?, ?, ?)", entries)
@@ -209,6 +215,11 @@ class Ledger:
             raise StateError(f"cannot write {self.path}: {error}", hint="free some disk space") from None
 
     def close(self) -> None:
+        """Leaves one plain file behind, which a dry run can read without touching the folder."""
+        if not self._read_only:
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._db.commit()
+                self._db.execute("pragma journal_mode = delete")
         self._db.close()
 
 
@@ -270,6 +281,7 @@ def memory_json(memory: Memory) -> bytes:
             memory.ended_at,
             memory.made_inactive,
             memory.run,
+            memory.barred,
         )
     )
 
@@ -304,7 +316,7 @@ def _facts(document: list[Any]) -> Facts:
 def _memory(document: list[Any] | None, entry: Entry) -> Memory:
     if document is None:
         return NOTHING
-    state, tags, agreed, ended, ended_at, made_inactive, run = document
+    state, tags, agreed, ended, ended_at, made_inactive, run, barred = document
     return Memory(
         entry.receiver_id,
         RecipientState(state),
@@ -315,4 +327,5 @@ def _memory(document: list[Any] | None, entry: Entry) -> Memory:
         ended_at,
         made_inactive,
         run,
+        barred,
     )

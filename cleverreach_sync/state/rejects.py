@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,21 +11,21 @@ import orjson
 
 from cleverreach_sync.address import mask
 from cleverreach_sync.errors import StateError
+from cleverreach_sync.model import Consent, ConsentState, Order, Purchases, Record
 from cleverreach_sync.state.files import write_atomically
 
 
 class Fact(NamedTuple):
-    """One spooled row of a rejected person, as the source gave it."""
+    """One record of a rejected person: its stream, the keyed hash of its identity, and the record as JSON."""
 
     stream: str
-    ident: str | None
-    place: int
-    body: bytes
+    ident: str
+    record: list[Any]
 
 
 class Reject(NamedTuple):
     """`email` is masked, and `facts` empty, where nothing personal may be kept. `key` is the keyed hash, hex. `since` is
-    a time in unix seconds. `context` is what the source needs to read the facts."""
+    a time in unix seconds."""
 
     email: str
     key: str
@@ -39,28 +39,18 @@ class Reject(NamedTuple):
         return self.email if "***@" in self.email else mask(self.email)
 
 
-class Rejects(NamedTuple):
-    people: dict[str, Reject]
-    contexts: dict[str, bytes]
-
-
-def load(path: Path) -> Rejects:
-    """The open rejects by key, and what each stream needs to read their facts. Raises StateError for a corrupt file."""
+def load(path: Path) -> dict[str, Reject]:
+    """The open rejects by key. Raises StateError for a file that cannot be read."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
-        return Rejects({}, {})
+        return {}
     except OSError as error:
         raise StateError(f"cannot read {path}: {error.strerror}", hint="check owner and permissions") from None
     found: dict[str, Reject] = {}
-    contexts: dict[str, bytes] = {}
     for number, line in enumerate(lines, 1):
         try:
-            item = orjson.loads(line)
-            if "contexts" in item:
-                contexts = {name: _bytes(text) for name, text in item["contexts"].items()}
-                continue
-            reject = _reject(item)
+            reject = _reject(orjson.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise StateError(
                 f"{path}:{number} cannot be read",
@@ -68,24 +58,16 @@ def load(path: Path) -> Rejects:
                 "source yields them next",
             ) from None
         found[reject.key] = reject
-    return Rejects(found, contexts)
+    return found
 
 
 def _reject(item: dict[str, Any]) -> Reject:
-    facts = tuple(
-        Fact(str(fact["stream"]), fact["ident"], int(fact["place"]), _bytes(fact["row"]))
-        for fact in item.get("facts", ())
-    )
-    return Reject(
-        str(item["email"]), str(item["key"]), str(item["reason"]), int(item["since"]), int(item["attempts"]), facts
-    )
+    facts = tuple(Fact(str(fact["stream"]), str(fact["ident"]), fact["record"]) for fact in item.get("facts", ()))
+    since = int(dt.datetime.fromisoformat(item["since"]).timestamp())
+    return Reject(str(item["email"]), str(item["key"]), str(item["reason"]), since, int(item["attempts"]), facts)
 
 
-def _bytes(text: str) -> bytes:
-    return base64.b85decode(text)
-
-
-def save(path: Path, people: Iterable[Reject], contexts: dict[str, bytes], *, keep: bool) -> None:
+def save(path: Path, people: Iterable[Reject], *, keep: bool) -> None:
     """Replaces the file. With `keep` false only the reason and a masked address are written."""
     lines: list[dict[str, Any]] = []
     for reject in people:
@@ -93,22 +75,34 @@ def save(path: Path, people: Iterable[Reject], contexts: dict[str, bytes], *, ke
             "email": reject.email if keep else reject.masked,
             "key": reject.key,
             "reason": reject.reason,
-            "since": reject.since,
+            "since": dt.datetime.fromtimestamp(reject.since, dt.UTC).isoformat().replace("+00:00", "Z"),
             "attempts": reject.attempts,
         }
         if keep and reject.facts:
-            line["facts"] = [
-                {
-                    "stream": fact.stream,
-                    "ident": fact.ident,
-                    "place": fact.place,
-                    "row": base64.b85encode(fact.body).decode(),
-                }
-                for fact in reject.facts
-            ]
+            line["facts"] = [fact._asdict() for fact in reject.facts]
         lines.append(line)
-    if keep and contexts and any("facts" in line for line in lines):
-        kept = {name: base64.b85encode(body).decode() for name, body in contexts.items()}
-        lines.insert(0, {"contexts": kept})
     if lines or path.exists():
         write_atomically(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
+
+
+def record_json(record: Record) -> list[Any]:
+    """A record as JSON can hold it."""
+    return orjson.loads(orjson.dumps(record))  # type: ignore[no-any-return]
+
+
+def record_of(document: list[Any]) -> Record:
+    """The record of `record_json`. Raises ValueError, TypeError, KeyError for anything else."""
+    email, ident, rank, at, created_at, profile, consent, purchases, orders, invalid, makes_person = document
+    return Record(
+        email,
+        ident,
+        rank,
+        at,
+        created_at,
+        profile,
+        None if consent is None else Consent(ConsentState(consent[0]), consent[1]),
+        None if purchases is None else Purchases(*purchases),
+        tuple(Order(*order) for order in orders),
+        invalid,
+        makes_person,
+    )

@@ -6,7 +6,6 @@ lies beside them. It may be lost at any time: the source is then read again.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import sqlite3
 import time
@@ -28,8 +27,8 @@ create table arrived (ident blob not null, key blob not null);
 create table plan (
   class integer not null, seq integer not null, key blob not null, email text not null, outcome text not null,
   kinds integer not null, active integer not null, person blob, fields blob, memory blob, receiver_id text,
-  fingerprint blob not null, facts blob not null, seen blob not null, idents blob not null, suppressed integer,
-  shown blob);
+  fingerprint blob not null, facts blob not null, seen blob not null, idents blob not null, suppressed integer);
+create table shown (seq integer not null, line blob not null);
 """
 BLACKLISTED: Final = -1
 
@@ -68,7 +67,6 @@ class PlanRow(NamedTuple):
     seen: bytes
     idents: bytes
     suppressed: int | None
-    shown: bytes | None
 
 
 class Spool:
@@ -167,7 +165,7 @@ class Spool:
     def plan(self, rows: Iterable[Sequence[object]]) -> None:
         """Rows in the form of PlanRow."""
         self._db.executemany(
-            "insert into plan values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into plan values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
 
@@ -186,17 +184,37 @@ class Spool:
         self._db.execute("delete from plan")
         self._db.execute("delete from arrived")
 
-    def note(self, table_rows: Iterable[Sequence[object]]) -> None:
-        """What a dry run shows of a person: (seq, JSON)."""
-        self._db.execute("create table if not exists shown (seq integer, line blob)")
-        self._db.executemany("insert into shown values (?, ?)", table_rows)
+    def drop_class(self, class_: int) -> None:
+        self._db.execute("delete from plan where class = ?", (class_,))
+
+    def holds(self, key: bytes) -> bool:
+        """Whether this read brought anything about somebody; for the few that have to be looked up."""
+        return (
+            self._db.execute("select 1 from raw where key = ? and not carried limit 1", (key,)).fetchone() is not None
+        )
+
+    def planned_for(self, key: bytes) -> PlanRow | None:
+        """The plan of one person; for the few that have to be looked up."""
+        row = self._db.execute("select * from plan where key = ?", (key,)).fetchone()
+        return None if row is None else PlanRow._make(row)
+
+    def drop_planned(self, key: bytes) -> None:
+        self._db.execute("delete from plan where key = ?", (key,))
+
+    def suppressed_at(self, key: bytes) -> int | None:
+        """BLACKLISTED, the last time somebody unsubscribed, or None; for the few that have to be looked up."""
+        row = self._db.execute("select min(at), max(at) from suppressed where key = ?", (key,)).fetchone()
+        return BLACKLISTED if row[0] is not None and row[0] < 0 else row[1]
+
+    def show(self, lines: Iterable[tuple[int, bytes]]) -> None:
+        """What a dry run shows of a person: place in the source, JSON."""
+        self._db.executemany("insert into shown values (?, ?)", lines)
 
     def shown(self, limit: int | None) -> Iterator[bytes]:
-        """The noted lines in the order of the source."""
-        with contextlib.suppress(sqlite3.OperationalError):
-            query = "select line from shown order by seq" + ("" if limit is None else f" limit {int(limit)}")
-            for (line,) in self._db.execute(query):
-                yield line
+        """The lines in the order of the source."""
+        cursor = self._db.execute("select line from shown order by seq limit ?", (-1 if limit is None else limit,))
+        for (line,) in cursor:
+            yield line
 
     def commit(self) -> None:
         self._db.commit()

@@ -19,27 +19,18 @@ def blocked_forms(entry: str) -> list[str]:
     text = entry.strip().lower()
     if not text:
         return []
+    bare = _without_suffix(text)
     if "*" in text or "?" in text:
-        return [text, *_without_suffix(text)]
-    address = normalise(text)
-    if address is not None:
-        return [address]
-    return [known for form in _without_suffix(text) if (known := normalise(form)) is not None] or [text]
+        return [text] if bare is None else [text, bare]
+    return [normalise(text) or (bare and normalise(bare)) or text]
 
 
-def _without_suffix(text: str) -> list[str]:
-    """What stands before `-<Integration>`: the last label of a domain has no hyphen, so the first one there begins the
-    suffix (in a Punycode label the first one after its prefix)."""
+def _without_suffix(text: str) -> str | None:
+    """What stands before `-<Integration>`: a top-level domain has no hyphen (but for the Punycode prefix), so the first
+    one in the last label begins the suffix."""
     local, at, domain = text.rpartition("@")
-    if not at:
-        return []
-    # An integration's name may hold a dot or a blank; a top-level domain does not, so every hyphen is tried.
-    forms = []
-    start = 0
-    while (hyphen := domain.find("-", start)) >= 0:
-        head = domain[:hyphen]
-        label = head.rpartition(".")[2]
-        start = hyphen + 1
-        if "." in head and not (label == "xn" or label == _PUNYCODE[:-1]):
-            forms.append(f"{local}@{head}")
-    return forms
+    head, dot, label = domain.rpartition(".")
+    hyphen = label.find("-", len(_PUNYCODE) if label.startswith(_PUNYCODE) else 0)
+    if not at or not dot or hyphen <= 0:
+        return None
+    return f"{local}@{head}.{label[:hyphen]}"

@@ -71,6 +71,7 @@ def recipient(row: object, scope: str) -> Recipient | None:
         state=state_of(row),
         tags=frozenset(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) and tags else frozenset(),
         attributes=values if isinstance(values, dict) else {},
+        registered=stamp(row.get("registered")),
     )
 
 

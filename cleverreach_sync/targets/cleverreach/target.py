@@ -258,6 +258,11 @@ class CleverReach:
         body = self._session.get("/debug/whoami")
         return str(body.get("id", "")) if isinstance(body, dict) else ""
 
+    def clock_skew(self, now: float) -> float | None:
+        """By how many seconds the server's clock is ahead of `now`; None if it told none."""
+        told = self._http.server_time
+        return None if told is None else told - now
+
     def close(self) -> None:
         self._session.close()
 

@@ -1,0 +1,100 @@
+"""The command line: which commands there are, and what becomes of wrong usage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import typer
+
+from cleverreach_sync import __version__
+from cleverreach_sync.cli import attrs, check, demo, init, runs, sandbox, schema, status
+
+# The base of what typer raises for wrong usage; it has no public name of its own.
+_WrongUsage: Final = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="crsync",
+    help="Get a shop's customers into CleverReach: correctly tagged, never mailing anybody who left.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+attributes = typer.Typer(name="attrs", help="Data fields (attributes) of CleverReach.", no_args_is_help=True)
+attributes.command("create")(attrs.create)
+attributes.command("list")(attrs.list_)
+
+app.command("init")(init.init)
+app.command("check")(check.check)
+app.add_typer(attributes)
+app.command("diff")(runs.diff)
+app.command("sync")(runs.sync)
+app.command("resync")(runs.resync)
+app.command("status")(status.status)
+app.command("schema")(schema.schema)
+app.command("sandbox")(sandbox.sandbox)
+app.command("demo")(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"crsync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    del version
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line; its exit code."""
+    try:
+        code = app(list(arguments), standalone_mode=False, prog_name="crsync")
+    except KeyboardInterrupt:
+        return 130
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if isinstance(error, _WrongUsage):
+            return _wrong_usage(error, arguments)
+        raise
+    return code if isinstance(code, int) else 0
+
+
+def _wrong_usage(error: Exception, arguments: Sequence[str]) -> int:
+    from cleverreach_sync.cli.invocation import Invocation
+    from cleverreach_sync.errors import UsageError
+
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if not message:  # no command given: the help was shown
+        return 2
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "crsync"
+    call = Invocation(
+        _option("--format", arguments, os.environ.get("CRSYNC_FORMAT", "text")),
+        0,
+        quiet=False,
+        log_format=_option("--log-format", arguments, os.environ.get("CRSYNC_LOG_FORMAT", "text")),
+        no_color="--no-color" in arguments,
+    )
+    sys.stdout.flush()
+    words = message[0].lower() + message[1:].rstrip(".")
+    return call.fail(UsageError(words, hint=f"`{command} --help` shows what there is"))
+
+
+def _option(name: str, arguments: Sequence[str], default: str) -> str:
+    """An option's value where the command line could not be read as a whole."""
+    for at, argument in enumerate(arguments):
+        if argument == name and at + 1 < len(arguments):
+            return arguments[at + 1]
+        if argument.startswith(f"{name}="):
+            return argument.partition("=")[2]
+    return default

@@ -1,0 +1,166 @@
+"""`crsync check`: one line for each thing a run depends on; read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cleverreach_sync.cli import options as opt
+from cleverreach_sync.cli.invocation import Invocation, signals
+
+if TYPE_CHECKING:
+    from cleverreach_sync.config.schema import Config
+    from cleverreach_sync.progress import Progress
+
+
+def check(
+    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    form: opt.Format = opt.ResultFormat.TEXT,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Check config, credentials, permissions, list, data fields and clock; read-only."""
+    call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    with call.ending():
+        from cleverreach_sync.phases.run import Clock, Stop
+        from cleverreach_sync.report.text import check_text
+
+        loaded = call.config(config)
+        stop = Stop()
+        with signals(stop), call.progress() as progress:
+            checks = Checks(loaded, config, progress, Clock(), stop)
+            checks.all()
+        call.show(checks.document(), check_text)
+        raise typer.Exit(checks.code)
+
+
+class Checks:
+    """Runs the checks; one that fails does not keep the others from running where they can."""
+
+    def __init__(self, config: Config, path: Path, progress: Progress, clock: Any, stop: Any) -> None:
+        self._config, self._path = config, path
+        self._progress, self._clock, self._stop = progress, clock, stop
+        self._lines: list[dict[str, Any]] = []
+        self.code = 0
+        self._class, self._retryable = "ok", False
+
+    def all(self) -> None:
+        from contextlib import closing
+
+        from cleverreach_sync.http.redaction import Redaction
+        from cleverreach_sync.sync import open_target
+
+        self._put("config", f"{self._path} is valid")
+        self._check("source", self._source)
+        self._check("state", self._state)
+        redact = Redaction(self._config.secrets())
+        target, _ = open_target(self._config, self._progress, self._clock, self._stop, redact)
+        with closing(target):
+            self._target = target
+            if not self._check("credentials", self._credentials):
+                return
+            self._found = None
+            self._check("list", self._list)
+            self._check("permissions", self._permissions)
+            self._check("data fields", self._fields)
+            self._check("clock", self._clocks)
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "schema": "crsync.check/1",
+            "checks": self._lines,
+            "exit": {"code": self.code, "class": self._class, "retryable": self._retryable},
+        }
+
+    def _put(self, name: str, message: str, level: str = "ok", hint: str | None = None) -> None:
+        self._lines.append({"name": name, "ok": level != "error", "level": level, "message": message, "hint": hint})
+
+    def _check(self, name: str, look: Callable[[], tuple[str, ...]]) -> bool:
+        from cleverreach_sync.errors import CrsyncError, Interrupted
+
+        try:
+            message, *more = look()
+        except Interrupted:
+            raise
+        except CrsyncError as error:
+            self._put(name, error.message, "error", error.hint)
+            if not self.code:
+                self.code, self._class, self._retryable = error.code, error.kind, error.retryable
+            return False
+        self._put(name, message, "warning" if more else "ok", more[0] if more else None)
+        return True
+
+    def _source(self) -> tuple[str, ...]:
+        """Reads the beginning of every stream."""
+        from contextlib import closing
+
+        with closing(self._config.source.open(self._config.base)) as source:
+            seen = []
+            for stream in source.streams():
+                chunks = source.read(stream.name, None, lambda: False)
+                first = next(chunks, None)
+                chunks.close()  # type: ignore[attr-defined]
+                rows = len(first.rows) if first is not None else 0
+                more = first is not None and first.end is None
+                seen.append(f"{stream.name}: {'more than ' if more else ''}{rows} rows")
+            notes = "; ".join(source.warnings)
+            return ("; ".join(seen), notes) if notes else ("; ".join(seen),)
+
+    def _state(self) -> tuple[str, ...]:
+        from cleverreach_sync.state import checkpoint, rejects
+        from cleverreach_sync.state.files import StateFolder
+
+        folder = StateFolder(self._config.state_path)
+        known = checkpoint.load(folder.checkpoint)
+        rejects.load(folder.rejects)
+        if known is None:
+            return ("no run so far",)
+        if known.interrupted is not None:
+            return ("the last run was interrupted; the next one goes on with it", "run `crsync sync`")
+        return (f"first full transfer {known.initial_sync_at or 'not finished yet'}",)
+
+    def _credentials(self) -> tuple[str, ...]:
+        account = self._target.account()
+        return (f"CleverReach account {account}" if account else "accepted by CleverReach",)
+
+    def _list(self) -> tuple[str, ...]:
+        from cleverreach_sync.phases import opening
+        from cleverreach_sync.state import checkpoint
+        from cleverreach_sync.state.files import StateFolder
+
+        known = checkpoint.load(StateFolder(self._config.state_path).checkpoint)
+        self._found = found = opening.find_list(self._target, self._config, known, self._progress)
+        if found is None:
+            return (f"{str(self._config.target.list)!r} does not exist yet; the first sync creates it",)
+        size = self._target.size()
+        return (f"{found.name!r} ({found.id}), {size if size is not None else 'unknown number of'} recipients",)
+
+    def _permissions(self) -> tuple[str, ...]:
+        """Every kind of reading that a run does."""
+        next(self._target.blacklist(), None)
+        if self._config.target.unsubscribed_in == "account":
+            next(self._target.unsubscribed(), None)
+        if self._found is not None:
+            self._target.read(["nobody@example.org"])
+        return ("recipients, blacklist and unsubscriptions can be read",)
+
+    def _fields(self) -> tuple[str, ...]:
+        from cleverreach_sync.phases import opening
+
+        fields = opening.mapped_fields(self._target, self._config, self._found, self._progress).fields
+        return (f"{len(fields)} data fields are there",)
+
+    def _clocks(self) -> tuple[str, ...]:
+        """A clock that is wrong dates consents wrongly."""
+        skew = self._target.clock_skew(self._clock.wall())
+        if skew is None:
+            return ("the server tells no time",)
+        if abs(skew) > 120:  # noqa: PLR2004
+            words = "behind" if skew > 0 else "ahead"
+            return (f"this machine is {abs(skew):.0f} seconds {words}", "set the clock (NTP)")
+        return ("in step with the server",)

@@ -1,0 +1,87 @@
+"""`crsync demo`: the main job against a sandbox on this machine, as a user would do it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess  # noqa: S404 - runs this very program
+import sys
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from cleverreach_sync.cli import options as opt
+from cleverreach_sync.cli.invocation import Invocation
+
+FOLDER: Final = Path("crsync-demo")
+_CONFIG: Final = """\
+# yaml-language-server: $schema=crsync.schema.json
+# The demo's config. The sandbox takes any client ID and secret.
+version: 1
+source:
+  type: file
+  path: customers.csv
+  name: Shop
+tags: [subscriber, buyer]
+target:
+  type: cleverreach
+  base_url: {url}
+  client_id: ${{CLEVERREACH_CLIENT_ID:-demo}}
+  client_secret: ${{CLEVERREACH_CLIENT_SECRET:-demo-secret}}
+  list: Online shop
+  create_list: true
+attributes:
+  map: {{vip: extra.vip}}
+exclude: ["*@marketplace.example"]
+"""
+
+
+def demo(
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Run the main job against a local sandbox, with sample data in ./crsync-demo/."""
+    call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    with call.ending():
+        from cleverreach_sync.cli.schema import schema_text
+        from cleverreach_sync.sandbox import sample
+        from cleverreach_sync.sandbox.server import RunningSandbox
+
+        export, config = FOLDER / sample.EXPORT_NAME, FOLDER / "sync.yaml"
+        FOLDER.mkdir(exist_ok=True)
+        shutil.rmtree(FOLDER / ".crsync", ignore_errors=True)
+        with RunningSandbox() as server:
+            _say(f"A CleverReach-compatible sandbox runs on {server.url} while this demo does.")
+            sample.write(export)
+            config.write_text(_CONFIG.format(url=server.url), encoding="utf-8")
+            (FOLDER / "crsync.schema.json").write_text(schema_text(), encoding="utf-8")
+            _say(f"Wrote {config} and an export of a shop, {export}.")
+            for command in ("attrs create", "diff", "sync"):
+                _run(command, config)
+            _say("The same again: nothing has changed, nothing is written.")
+            _run("sync", config)
+            sample.write(export, later=True)
+            _say("The next day's export: one subscriber has opted out in the shop.")
+            for command in ("diff", "sync", "status"):
+                _run(command, config)
+        _say(f"That was it. Look at {config}, change {export}, or start with your own shop: crsync init")
+
+
+def _say(text: str) -> None:
+    typer.echo(f"\n# {text}")
+    sys.stdout.flush()
+
+
+def _run(command: str, config: Path) -> None:
+    """Runs a command as a user would type it. Raises typer.Exit with its code if it fails."""
+    words = [*command.split(), "-c", str(config)]
+    typer.echo(f"\n$ crsync {' '.join(words)}")
+    sys.stdout.flush()
+    finished = subprocess.run(  # noqa: S603 - this very program
+        [sys.executable, "-m", "cleverreach_sync", *words], check=False, env={**os.environ}
+    )
+    if finished.returncode:
+        raise typer.Exit(finished.returncode)

@@ -1,0 +1,78 @@
+"""`crsync init`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from cleverreach_sync.cli import options as opt
+from cleverreach_sync.cli.invocation import Invocation
+
+SCHEMA_NAME = "crsync.schema.json"
+
+
+def init(
+    path: Path = typer.Argument(opt.DEFAULT_CONFIG, metavar="[PATH]", help="Where to write the config."),
+    source: str | None = typer.Option(None, "--source", metavar="TYPE", help="The source system.", show_default="file"),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Ask nothing, take the defaults."),
+    force: bool = typer.Option(False, "--force", help="Overwrite an existing file."),
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Write a commented starter config."""
+    call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    with call.ending():
+        from cleverreach_sync.cli.schema import schema_text
+        from cleverreach_sync.config.starter import starter_config
+        from cleverreach_sync.errors import UsageError
+        from cleverreach_sync.sources.registry import SOURCE_TYPES
+
+        if path.exists() and not force:
+            raise UsageError(f"{path} exists already", hint="--force overwrites it, or give another path")
+        asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+        kind = source or (_asked_type(SOURCE_TYPES) if asks else SOURCE_TYPES[0])
+        if kind not in SOURCE_TYPES:
+            raise UsageError(f"there is no source {kind!r}", hint=f"one of {', '.join(SOURCE_TYPES)}")
+        answers = _answers(kind) if asks else {}
+        try:
+            text = starter_config(kind, answers)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            (path.parent / SCHEMA_NAME).write_text(schema_text(), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        if not quiet:
+            _tell_next(path)
+
+
+def _asked_type(types: tuple[str, ...]) -> str:
+    if len(types) == 1:
+        return types[0]
+    return str(typer.prompt(f"Source ({', '.join(types)})", default=types[0], err=True))
+
+
+def _answers(kind: str) -> dict[str, str]:
+    from cleverreach_sync.config.starter import questions
+
+    found = {}
+    for question in questions(kind):
+        found[question.key] = str(typer.prompt(question.text, default=question.default, err=True))
+    return found
+
+
+def _tell_next(path: Path) -> None:
+    option = "" if path == opt.DEFAULT_CONFIG else f" -c {path}"
+    typer.echo(f"wrote {path} and {path.parent / SCHEMA_NAME}", err=True)
+    typer.echo(
+        "next: create an OAuth app in CleverReach (My Account > Extras > REST API), put its ID and secret\n"
+        "into the variables CLEVERREACH_CLIENT_ID and CLEVERREACH_CLIENT_SECRET, then\n"
+        f"  crsync check{option}",
+        err=True,
+    )

@@ -1,0 +1,119 @@
+"""One call of the program: where its output goes, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cleverreach_sync.config.schema import Config
+    from cleverreach_sync.phases.run import Stop
+    from cleverreach_sync.report.bars import Lines
+
+QUIET = -1
+
+
+class Invocation:
+    """Results go to stdout and nothing else does; progress, warnings and errors go to stderr."""
+
+    def __init__(self, form: str, verbose: int, *, quiet: bool, log_format: str, no_color: bool) -> None:
+        self.form = form
+        self.verbosity = QUIET if quiet else verbose
+        self.log_format = log_format
+        self.no_color = no_color
+
+    @property
+    def out(self) -> Console:
+        from cleverreach_sync.report.page import open_console
+
+        return open_console(sys.stdout, no_color=self.no_color)
+
+    @property
+    def err(self) -> Console:
+        from cleverreach_sync.report.page import open_console
+
+        return open_console(sys.stderr, no_color=self.no_color)
+
+    def progress(self) -> Lines:
+        from cleverreach_sync.report.bars import observer
+
+        return observer(self.err, self.verbosity, self.log_format)
+
+    def config(self, path: Path) -> Config:
+        from cleverreach_sync.config.loading import load_config
+
+        return load_config(path, os.environ)
+
+    def show(self, document: dict[str, Any], text: Callable[[dict[str, Any], Console], None]) -> None:
+        """Prints a result in the form asked for; quiet prints none of a run that ended well."""
+        if self.verbosity == QUIET and document.get("exit", {"code": 0})["code"] == 0:
+            return
+        if self.form == "text":
+            text(document, self.out)
+            return
+        from cleverreach_sync.report.stream import write
+
+        write(_rendered(self.form, document), sys.stdout)
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Turns errors into messages and exit codes."""
+        try:
+            yield
+        except typer.Exit:
+            raise
+        except BaseException as error:
+            raise typer.Exit(self.fail(error)) from error
+
+    def fail(self, error: BaseException, *, document_shown: bool = False) -> int:
+        """Prints an error; its exit code."""
+        from cleverreach_sync.report.document import dumps, error_document
+        from cleverreach_sync.report.errors import as_crsync_error, print_error
+        from cleverreach_sync.report.stream import write
+
+        known = as_crsync_error(error)
+        if self.form == "json" and not document_shown:
+            write(dumps(error_document(known)), sys.stdout)
+        print_error(error, self.err, log_format=self.log_format, verbosity=self.verbosity)
+        return known.code
+
+
+def _rendered(form: str, document: dict[str, Any]) -> str:
+    if form == "csv":
+        from cleverreach_sync.report.tabular import run_csv
+
+        return run_csv(document)
+    if form == "markdown":
+        from cleverreach_sync.report.markdown import run_markdown
+
+        return run_markdown(document)
+    from cleverreach_sync.report.document import dumps
+
+    return dumps(document)
+
+
+@contextmanager
+def signals(stop: Stop) -> Iterator[None]:
+    """SIGINT and SIGTERM ask the run to end; the second one does not wait."""
+
+    def ask(signum: int, _frame: FrameType | None) -> None:
+        if stop.signum is not None:
+            raise KeyboardInterrupt
+        stop.signum = signum
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,157 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cleverreach_sync.guards import FORCEABLE
+
+
+class ResultFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class DiffFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class Against(StrEnum):
+    STATE = "state"
+    TARGET = "target"
+
+
+DEFAULT_CONFIG: Final = Path("sync.yaml")
+_OUTPUT: Final = "Output"
+_RUN: Final = "Run"
+
+
+def _seconds(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < float("inf"):
+        raise typer.BadParameter("expected a number of seconds, 0 or more")
+    return value
+
+
+def _guard(values: list[str]) -> list[str]:
+    for value in values:
+        if value not in FORCEABLE:
+            raise typer.BadParameter(f"{value!r} is no guard; there are {', '.join(FORCEABLE)}")
+    return values
+
+
+def _details(value: str) -> str:
+    if value != "all" and not value.isdigit():
+        raise typer.BadParameter("expected a number or 'all'")
+    return value
+
+
+ConfigPath = Annotated[
+    Path,
+    typer.Option("-c", "--config", envvar="CRSYNC_CONFIG", help="The config file.", metavar="PATH"),
+]
+Format = Annotated[
+    ResultFormat,
+    typer.Option("--format", envvar="CRSYNC_FORMAT", help="Form of the result on stdout.", rich_help_panel=_OUTPUT),
+]
+FormatOfDiff = Annotated[
+    DiffFormat,
+    typer.Option("--format", envvar="CRSYNC_FORMAT", help="Form of the result on stdout.", rich_help_panel=_OUTPUT),
+]
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "-v",
+        "--verbose",
+        count=True,
+        metavar="",
+        show_default=False,
+        help="Tell more on stderr; twice: with tracebacks.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("-q", "--quiet", help="Print nothing when all is well, warnings included.", rich_help_panel=_OUTPUT),
+]
+Logs = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format",
+        envvar="CRSYNC_LOG_FORMAT",
+        help="Form of warnings and errors on stderr.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+NoColor = Annotated[
+    bool,
+    typer.Option(
+        "--no-color", envvar="CRSYNC_NO_COLOR", help="No colours (as with NO_COLOR).", rich_help_panel=_OUTPUT
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", min=0, metavar="N", help="Send at most N people; ends of consent do not count.", rich_help_panel=_RUN
+    ),
+]
+Force = Annotated[
+    list[str],
+    typer.Option(
+        "--force",
+        metavar="GUARD",
+        callback=_guard,
+        show_default=False,
+        help=f"Override a guard for this run (repeatable): {', '.join(FORCEABLE)}.",
+        rich_help_panel=_RUN,
+    ),
+]
+LockTimeout = Annotated[
+    float,
+    typer.Option(
+        "--lock-timeout",
+        envvar="CRSYNC_LOCK_TIMEOUT",
+        metavar="SECONDS",
+        callback=_seconds,
+        help="Wait this long for another run to end.",
+        rich_help_panel=_RUN,
+    ),
+]
+MaxDuration = Annotated[
+    float | None,
+    typer.Option(
+        "--max-duration",
+        envvar="CRSYNC_MAX_DURATION",
+        metavar="SECONDS",
+        callback=_seconds,
+        help="Stop cleanly after this time; the next run goes on.",
+        rich_help_panel=_RUN,
+    ),
+]
+ShowPii = Annotated[
+    bool,
+    typer.Option("--show-pii", help="Show addresses and values in clear.", rich_help_panel=_OUTPUT),
+]
+Details = Annotated[
+    str,
+    typer.Option(
+        "--details", metavar="N|all", callback=_details, help="How many people to list.", rich_help_panel=_OUTPUT
+    ),
+]
+
+
+def details(value: str) -> int | None:
+    """The number of people to list; None for all."""
+    return None if value == "all" else int(value)

@@ -1,0 +1,130 @@
+"""`sync`, `resync` and `diff`: the same run, asked for differently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cleverreach_sync.cli import options as opt
+from cleverreach_sync.cli.invocation import Invocation, signals
+
+if TYPE_CHECKING:
+    from cleverreach_sync.phases.run import Options
+
+
+def carry_out(call: Invocation, path: Path, asked: Options) -> None:
+    """Runs, prints the result, exits with its code."""
+    from cleverreach_sync.phases.run import Clock, Stop
+    from cleverreach_sync.report.text import run_text
+    from cleverreach_sync.sync import run
+
+    with call.ending():
+        config = call.config(path)
+        stop = Stop()
+        with signals(stop), call.progress() as progress:
+            finished = run(config, asked, progress, Clock(), stop, shown_path=str(path))
+        call.show(finished.document, run_text)
+        if finished.error is not None:
+            raise typer.Exit(call.fail(finished.error, document_shown=True))
+        raise typer.Exit(finished.document["exit"]["code"])
+
+
+def sync(
+    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    dry_run: opt.DryRun = False,
+    limit: opt.Limit = None,
+    force: opt.Force = [],  # noqa: B006 - typer reads it
+    lock_timeout: opt.LockTimeout = 0.0,
+    max_duration: opt.MaxDuration = None,
+    details: opt.Details = "50",
+    show_pii: opt.ShowPii = False,
+    form: opt.Format = opt.ResultFormat.TEXT,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Transfer what is new or changed since the last run."""
+    from cleverreach_sync.phases.run import Options
+
+    call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    asked = Options(
+        command="sync",
+        dry_run=dry_run,
+        limit=limit,
+        forced=frozenset(force),
+        max_duration=max_duration,
+        lock_timeout=lock_timeout,
+        details=opt.details(details),
+        show_pii=show_pii,
+    )
+    carry_out(call, config, asked)
+
+
+def resync(
+    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    dry_run: opt.DryRun = False,
+    include_deleted: bool = typer.Option(
+        False, "--include-deleted", help="Transfer those who were deleted from the list by hand, too."
+    ),
+    limit: opt.Limit = None,
+    force: opt.Force = [],  # noqa: B006 - typer reads it
+    lock_timeout: opt.LockTimeout = 0.0,
+    max_duration: opt.MaxDuration = None,
+    details: opt.Details = "50",
+    show_pii: opt.ShowPii = False,
+    form: opt.Format = opt.ResultFormat.TEXT,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Transfer everybody selected again ("restart synchronisation")."""
+    from cleverreach_sync.phases.run import Options
+
+    call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    asked = Options(
+        command="resync",
+        dry_run=dry_run,
+        limit=limit,
+        forced=frozenset(force),
+        max_duration=max_duration,
+        lock_timeout=lock_timeout,
+        include_deleted=include_deleted,
+        details=opt.details(details),
+        show_pii=show_pii,
+    )
+    carry_out(call, config, asked)
+
+
+def diff(
+    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    against: opt.Against = typer.Option(
+        opt.Against.STATE,
+        "--against",
+        help="state: what sync would do now. target: also compare everybody with the list.",
+    ),
+    exit_code: bool = typer.Option(False, "--exit-code", help="Exit with 3 when anything would change."),
+    details: opt.Details = "50",
+    show_pii: opt.ShowPii = False,
+    form: opt.FormatOfDiff = opt.DiffFormat.TEXT,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Show what sync would do; read-only."""
+    from cleverreach_sync.phases.run import Options
+
+    call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    asked = Options(
+        command="diff",
+        dry_run=True,
+        against_target=against is opt.Against.TARGET,
+        details=opt.details(details),
+        show_pii=show_pii,
+        exit_code=exit_code,
+    )
+    carry_out(call, config, asked)

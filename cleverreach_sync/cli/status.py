@@ -1,0 +1,64 @@
+"""`crsync status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cleverreach_sync.cli import options as opt
+from cleverreach_sync.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from cleverreach_sync.config.schema import Config
+
+
+def status(
+    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    form: opt.Format = opt.ResultFormat.TEXT,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Show the last runs, cursors, totals and open rejects."""
+    call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    with call.ending():
+        from cleverreach_sync.report.text import status_text
+
+        call.show(status_document(call.config(config)), status_text)
+
+
+def status_document(config: Config) -> dict[str, Any]:
+    """The document `crsync.status/1`, of the state alone."""
+    from cleverreach_sync.phases.closing import timestamp
+    from cleverreach_sync.state import checkpoint, history, rejects
+    from cleverreach_sync.state.files import StateFolder
+
+    folder = StateFolder(config.state_path)
+    known = checkpoint.load(folder.checkpoint)
+    identity = known.identity if known is not None else None
+    interrupted = known.interrupted if known is not None else None
+    return {
+        "schema": "crsync.status/1",
+        "source": {"type": config.source.type, "name": config.source.tag_source},
+        "target": {
+            "type": config.target.type,
+            "list_id": identity.list_id or None if identity else None,
+            "list_name": identity.list_name if identity else str(config.target.list),
+        },
+        "tags": sorted(kind.value for kind in config.selected),
+        "cursors": known.cursors if known is not None else {},
+        "initial_sync_at": known.initial_sync_at if known is not None else None,
+        "interrupted": None
+        if interrupted is None
+        else {"command": interrupted.command, "started_at": interrupted.started_at},
+        "runs": list(reversed(history.load(folder.history))),
+        "rejects": [
+            {
+                "email": item.masked,
+                "reason": item.reason,
+                "since": timestamp(item.since),
+                "attempts": item.attempts,
+            }
+            for item in rejects.load(folder.rejects).values()
+        ],
+    }

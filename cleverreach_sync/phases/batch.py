@@ -1,0 +1,232 @@
+"""One batch on its way to the target: read, decide again, write, check row by row; repeat or split where needed.
+
+Runs in worker threads; touches neither ledger nor spool.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.model import ConsentState, Recipient, RecipientState
+from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, absent, entry, outcome_to_keep
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.survey import Seen, decided, recipients_of
+from cleverreach_sync.plan import Change, Outcome, Plan, Wanted, remember, settle
+from cleverreach_sync.state.ledger import Entry
+from cleverreach_sync.state.spool import PlanRow
+from cleverreach_sync.targets.interface import RowAnswer, Verdict
+
+OLDEST_READING: Final = 60.0
+_TIMEOUTS_WHOLE: Final = 2
+_TOO_LARGE: Final = 413
+_ENDS: Final = frozenset({Class.END, Class.GONE, Class.MOVED})
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some people of one class. `attempted`: a write may have been carried out without an answer."""
+
+    number: int
+    class_: Class
+    rows: Sequence[PlanRow]
+    attempted: bool = False
+    timeouts: int = 0
+    found: dict[bytes, Recipient] | None = None
+    read_at: float = field(default=0.0)
+
+
+class Result(NamedTuple):
+    """What became of one person. `sent`: a row about them was in a write request."""
+
+    row: PlanRow
+    email: str
+    plan: Plan
+    consent: ConsentState
+    entry: Entry | None
+    sent: bool
+
+
+class Split(Exception):  # noqa: N818 - a turn, not an error
+    """The batch is to be tried in halves."""
+
+
+class Delivery:
+    """Delivers batches. Thread-safe."""
+
+    def __init__(self, run: Run, retries: Retries, write_slots: threading.Semaphore) -> None:
+        self._run = run
+        self._retries = retries
+        self._slots = write_slots
+        self._lock = threading.Lock()
+        self.batch_size = run.batch_size
+        self._echoes_registered = False
+
+    def deliver(self, batch: Batch) -> list[Result]:
+        """Everybody of the batch with what became of them. Raises the errors that end a run."""
+        try:
+            return self._retries(lambda: self._attempt(batch))
+        except Split:
+            return self._halves(batch, too_large=True)
+        except Refused as refusal:
+            if len(batch.rows) > 1:
+                return self._halves(batch, too_large=refusal.status == _TOO_LARGE)
+            return [self._rejected(batch.rows[0], batch, f"refused_{refusal.status}")]
+
+    def _halves(self, batch: Batch, *, too_large: bool) -> list[Result]:
+        middle = (len(batch.rows) + 1) // 2
+        if too_large:  # a bad row says nothing about the size of further batches
+            with self._lock:
+                self.batch_size = min(self.batch_size, middle)
+        results: list[Result] = []
+        for rows in (batch.rows[:middle], batch.rows[middle:]):
+            half = Batch(batch.number, batch.class_, rows, attempted=batch.attempted)
+            results += self.deliver(half)
+        return results
+
+    def _attempt(self, batch: Batch) -> list[Result]:
+        seen = self._decide(batch)
+        changes = [one.plan.change for one in seen if one.plan.change is not None]
+        answers: dict[str, RowAnswer] = {}
+        if changes:
+            try:
+                with self._slots:
+                    if self._too_old(batch):
+                        seen = self._decide(batch)
+                        changes = [one.plan.change for one in seen if one.plan.change is not None]
+                    self._run.stop.check()
+                    answers = self._run.target.write(changes) if changes else {}
+            except TryAgain as failure:
+                self._failed(batch, failure)
+                raise
+            except Refused:
+                batch.found = None
+                raise
+        return self._results(batch, seen, answers)
+
+    def _failed(self, batch: Batch, failure: TryAgain) -> None:
+        batch.found = None
+        if failure.ambiguous:
+            batch.attempted = True
+        if failure.timed_out:
+            batch.timeouts += 1
+            if batch.timeouts >= _TIMEOUTS_WHOLE and len(batch.rows) > 1:
+                raise Split from failure
+
+    def _too_old(self, batch: Batch) -> bool:
+        if batch.found is None or self._run.clock.now() - batch.read_at <= OLDEST_READING:
+            return False
+        batch.found = None
+        return True
+
+    def _decide(self, batch: Batch) -> list[Seen]:
+        """Everybody of the batch against the list as read just now; only the first attempt into a list that this run
+        created needs no reading."""
+        run = self._run
+        if run.created_list and not batch.attempted and batch.class_ is Class.NEW:
+            return [decided(run, row, None) for row in batch.rows]
+        if batch.found is None or self._too_old(batch):
+            batch.read_at = run.clock.now()
+            batch.found = recipients_of(run, batch.rows)
+        return [decided(run, row, batch.found.get(row.key)) for row in batch.rows]
+
+    def _results(self, batch: Batch, seen: Sequence[Seen], answers: dict[str, RowAnswer]) -> list[Result]:
+        self._learn(seen, answers)
+        results = []
+        for one in seen:
+            change = one.plan.change
+            if change is None:
+                results.append(self._at_rest(one))
+            else:
+                results.append(self._answered(batch, one, change, answers[change.email]))
+        return results
+
+    def _learn(self, seen: Sequence[Seen], answers: dict[str, RowAnswer]) -> None:
+        """Whether the target gives back the registration date it was sent: then another one tells that somebody was
+        there already."""
+        if self._echoes_registered:
+            return
+        for one in seen:
+            change = one.plan.change
+            if change is not None and change.creates and change.registered:
+                answer = answers[change.email].recipient
+                if answer is not None and answer.registered == change.registered:
+                    self._echoes_registered = True
+                    return
+
+    def _at_rest(self, one: Seen) -> Result:
+        """Nothing was written: unchanged after all, or skipped."""
+        who, plan, run = one.who, one.plan, self._run
+        memory = settle(plan, who.person, absent(one.recipient, who.memory), run.now)
+        kept = None if plan.outcome is Outcome.INVALID else entry(who.row, memory, outcome_to_keep(plan), plan.kinds)
+        return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=False)
+
+    def _answered(self, batch: Batch, one: Seen, change: Change, answer: RowAnswer) -> Result:
+        who, run, plan = one.who, self._run, one.plan
+        confirmed = answer.recipient
+        if answer.verdict is not Verdict.ACCEPTED or confirmed is None:
+            return self._rejected(who.row, batch, answer.reason or "not_confirmed", one)
+        state = who.person.consent.state
+        if not change.creates and confirmed.id != change.receiver_id:
+            return self._made_again(one, confirmed)
+        if change.creates and self._was_there(change, confirmed):
+            confirmed, plan = self._met_a_form(one, change, confirmed)
+        memory = remember(plan, who.person, who.memory, confirmed, run.rules, run.now)
+        if self._made_before(batch, one):
+            plan = plan._replace(outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed))
+            memory = memory._replace(made_inactive=confirmed.state is RecipientState.INACTIVE)
+        kept = OPEN if plan.outcome is Outcome.DEACTIVATED else UNCHANGED
+        return Result(who.row, who.person.email, plan, state, entry(who.row, memory, kept, plan.kinds), sent=True)
+
+    def _made_before(self, batch: Batch, one: Seen) -> bool:
+        """Whether an earlier attempt of this run, whose answer was lost, created the recipient that was found now."""
+        if one.plan.outcome is not Outcome.UPDATED or one.who.memory.transferred or one.recipient is None:
+            return False
+        tried = batch.attempted or one.who.row.key in self._run.attempted
+        return tried and bool(self._run.rules.own.among(one.recipient.tags))
+
+    def _made_again(self, one: Seen, confirmed: Recipient) -> Result:
+        """They were deleted between reading and writing, and the write made them again: undone at once."""
+        who, run = one.who, self._run
+        run.target.make_inactive(confirmed.id)
+        plan = Plan(Outcome.SKIPPED, "deleted_in_target", one.plan.kinds, one.plan.shop)
+        memory = settle(plan, who.person, absent(None, who.memory), run.now)
+        if not memory.transferred:
+            memory = memory._replace(receiver_id=one.recipient.id if one.recipient else confirmed.id)
+        kept = entry(who.row, memory, OPEN, plan.kinds)
+        return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=True)
+
+    def _was_there(self, change: Change, confirmed: Recipient) -> bool:
+        return bool(
+            self._echoes_registered
+            and change.registered
+            and confirmed.registered
+            and confirmed.registered != change.registered
+        )
+
+    def _met_a_form(self, one: Seen, change: Change, confirmed: Recipient) -> tuple[Recipient, Plan]:
+        """Somebody came into the list between reading and writing, by a form. Without a consent of the shop they are
+        left as a form leaves people until they confirm: inactive."""
+        plan = one.plan._replace(outcome=Outcome.UPDATED, activates=False)
+        if change.state is Wanted.ACTIVE and one.who.person.consent.state is not ConsentState.YES:
+            self._run.target.make_inactive(confirmed.id)
+            confirmed = confirmed._replace(state=RecipientState.INACTIVE)
+        return confirmed, plan._replace(change=change._replace(creates=False, receiver_id=confirmed.id, state=None))
+
+    def _rejected(self, row: PlanRow, batch: Batch, reason: str, one: Seen | None = None) -> Result:
+        if one is None:
+            one = decided(self._run, row, (batch.found or {}).get(row.key))
+        who = one.who
+        plan = Plan(Outcome.REJECTED, reason, one.plan.kinds, one.plan.shop)
+        due = batch.class_ in _ENDS
+        kept = entry(who.row, who.memory, OPEN, plan.kinds, due=due)
+        return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=True)
+
+
+def _as_created(change: Change, confirmed: Recipient) -> Change:
+    active = confirmed.state is RecipientState.ACTIVE
+    return change._replace(creates=True, state=Wanted.ACTIVE if active else Wanted.INACTIVE)

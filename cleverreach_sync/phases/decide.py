@@ -1,0 +1,304 @@
+"""Phase 2: everybody, against the ledger. Spool and ledger are walked once, side by side, in the order of the hash."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+import orjson
+
+from cleverreach_sync.consent import Shop
+from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.model import NOTHING, Consent, ConsentState, Memory
+from cleverreach_sync.phases.planned import (
+    LASTING,
+    NOBODY,
+    OPEN,
+    UNCHANGED,
+    Class,
+    idents_of,
+    plan_row,
+)
+from cleverreach_sync.phases.read import DIGEST_BYTES
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.plan import Outcome, Plan, Suppression, decide, remembered_recipient, settle
+from cleverreach_sync.sources.interface import Row, Warned
+from cleverreach_sync.state.ledger import Entry, kinds_in, read_body
+from cleverreach_sync.state.rejects import record_of
+from cleverreach_sync.state.spool import RawRow
+
+_BUFFER: Final = 1000
+_TICK: Final = 500
+IDENT_BYTES: Final = 10
+
+
+class Met(NamedTuple):
+    """One person on the walk: their rows of this read, their entry, what the account says about the address."""
+
+    key: bytes
+    rows: Sequence[RawRow]
+    entry: Entry | None
+    blacklisted: bool
+    unsubscribed_at: int
+
+
+class Summary(NamedTuple):
+    """What phase 2 found. `people` of the source, `classes` people by what is left to do, `activates` those of them who
+    would become active."""
+
+    people: int
+    classes: Counter[int]
+    activates: int
+
+
+def meet(run: Run, *, absent_too: bool) -> Iterator[Met]:
+    """The merge join. People of the ledger of whom this read brought nothing come along only with `absent_too`."""
+    entries = run.ledger.walk()
+    suppressed = run.spool.suppressed()
+    rows = run.spool.rows()
+    entry = next(entries, None)
+    left = next(suppressed, None)
+    row = next(rows, None)
+    while row is not None:
+        key = row[0]
+        group = [row]
+        row = next(rows, None)
+        while row is not None and row[0] == key:
+            group.append(row)
+            row = next(rows, None)
+        while entry is not None and entry[0] < key:
+            if absent_too:
+                yield Met(entry[0], (), entry, False, 0)
+            entry = next(entries, None)
+        while left is not None and left[0] < key:
+            left = next(suppressed, None)
+        blacklisted, at = (bool(left[1]), left[2]) if left is not None and left[0] == key else (False, 0)
+        if entry is not None and entry[0] == key:
+            yield Met(key, group, entry, blacklisted, at)
+            entry = next(entries, None)
+        else:
+            yield Met(key, group, None, blacklisted, at)
+    while absent_too and entry is not None:
+        yield Met(entry[0], (), entry, False, 0)
+        entry = next(entries, None)
+
+
+def decide_everybody(run: Run, implied: Consent | None, total: int | None) -> Summary | None:
+    """Decides everybody into the plan. None if it was stopped."""
+    return _Deciding(run, implied).all(total)
+
+
+class _Deciding:
+    def __init__(self, run: Run, implied: Consent | None) -> None:
+        self._run = run
+        self._implied = implied
+        self._complete = frozenset(label for label, complete in run.complete.items() if complete)
+        self._classes: Counter[int] = Counter()
+        self._activates = 0
+        self._fast: Counter[tuple[str, int]] = Counter()
+        self._buffer: list[tuple[object, ...]] = []
+        self._arrivals: list[tuple[bytes, bytes]] = []
+        # A fingerprint that is confirmed decides nothing where everybody is sent, or compared with the list.
+        options = run.options
+        self._may_rest = not (run.rules.resend or run.rules.adopt or options.against_target)
+        self._had_people = not run.ledger.is_empty()
+        self._decoders: list[Callable[[RawRow], Found]] = [self._decoder(n) for n in range(len(run.readers))]
+
+    def all(self, total: int | None) -> Summary | None:
+        run = self._run
+        run.progress.begin("decide", total)
+        absent_too = bool(self._complete) or run.ledger.any_due()
+        people = 0
+        blocked = run.blocked
+        may_rest = self._may_rest
+        fast = self._fast
+        for met in meet(run, absent_too=absent_too):
+            rows, entry = met.rows, met.entry
+            if rows:
+                people += 1
+                if people % _TICK == 0:
+                    run.progress.advance(people)
+                    if run.stop.asked(run.clock.now()):
+                        run.stop.check()
+                        run.progress.end()
+                        return None
+                blacklisted = met.blacklisted or (bool(blocked) and blocked.match(rows[0].email))
+                if (
+                    entry is not None
+                    and may_rest
+                    and not blacklisted
+                    and entry.outcome in LASTING
+                    and not entry.due
+                    and entry.seen == (rows[0].digest if len(rows) == 1 else seen_of(rows))
+                ):
+                    fast[entry.outcome, entry.kinds] += 1
+                    continue
+                self._person(met, blacklisted)
+            elif entry is not None:
+                self._absent(met, entry)
+        self._flush()
+        self._count_fast()
+        run.progress.advance(people)
+        run.progress.end()
+        run.spool.commit()
+        return Summary(people, self._classes, self._activates)
+
+    def _count_fast(self) -> None:
+        for (outcome, kinds), number in self._fast.items():
+            if outcome == UNCHANGED:
+                self._run.tally.unchanged(kinds_in(kinds), number)
+            elif outcome != NOBODY:
+                self._run.tally.skip(outcome, number)
+
+    def _person(self, met: Met, blacklisted: bool) -> None:
+        run = self._run
+        facts_before, memory = (NO_FACTS, NOTHING) if met.entry is None else read_body(met.entry)
+        rows = met.rows
+        found = [
+            self._decoders[row.stream](row) if not row.carried else self._carried(row) for row in self._fresh(rows)
+        ]
+        person, facts = merge(
+            rows[0].email,
+            found,
+            facts_before,
+            complete=self._complete,
+            implied=self._implied,
+            now=run.now,
+            order_key=run.keys.ident,
+        )
+        seen = rows[0].digest if len(rows) == 1 else seen_of(rows)
+        unsubscribed_at = met.unsubscribed_at or None
+        suppressed = Suppression(blacklisted, unsubscribed_at)
+        seq = rows[0].rowid
+        if not person.is_person and person.invalid is None:
+            nobody = Plan(Outcome.SKIPPED, NOBODY, frozenset(), Shop.UNKNOWN)
+            self._add(plan_row(Class.RECORD, seq, met.key, person, nobody, memory, facts, seen, unsubscribed_at))
+            return
+        recipient = remembered_recipient(person.email, memory, run.rules.own)
+        plan = decide(person, memory, recipient, suppressed, run.rules, run.now)
+        class_ = self._class(plan, memory, blacklisted)
+        if class_ is Class.RECORD:
+            run.tally.done(plan, person.consent.state)
+            if plan.outcome is Outcome.INVALID:
+                return
+            memory = settle(plan, person, memory, run.now)
+        self._notice_arrival(met.key, facts, met.entry)
+        self._activates += plan.activates and class_ is Class.UPDATE
+        self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at))
+
+    def _class(self, plan: Plan, memory: Memory, blacklisted: bool) -> Class:
+        run = self._run
+        outcome = plan.outcome
+        unknown = not memory.transferred and run.list_exists and not run.created_list
+        if unknown and not blacklisted:
+            if run.rules.adopt and outcome is not Outcome.INVALID:
+                return Class.CHECK
+            if run.own_tags_in_list and plan.shop is Shop.OPTED_OUT:
+                return Class.CHECK
+        if outcome is Outcome.CREATED:
+            return Class.NEW
+        if outcome is Outcome.UPDATED:
+            return Class.UPDATE
+        if outcome is Outcome.DEACTIVATED:
+            return Class.END
+        if run.options.against_target and outcome is Outcome.UNCHANGED:
+            return Class.UPDATE
+        return Class.RECORD
+
+    def _absent(self, met: Met, entry: Entry) -> None:
+        """Somebody of whom this read brought nothing. They are no person of this run unless their consent ends."""
+        run = self._run
+        facts_before, memory = read_body(entry)
+        if not entry.due and not any(
+            record.consent == ConsentState.YES and record.stream in self._complete for record in facts_before.records
+        ):
+            return
+        person, facts = merge(
+            "",
+            (),
+            facts_before,
+            complete=self._complete,
+            implied=self._implied,
+            now=run.now,
+            order_key=run.keys.ident,
+        )
+        if facts == facts_before and not entry.due:
+            return
+        recipient = remembered_recipient("", memory, run.rules.own)
+        plan = decide(person, memory, recipient, Suppression(), run.rules, run.now)
+        if plan.outcome is Outcome.DEACTIVATED:
+            self._add(plan_row(Class.GONE, 0, met.key, person, plan, memory, facts, b"", None))
+        else:
+            open_plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
+            self._add(plan_row(Class.RECORD, 0, met.key, person, open_plan, memory, facts, b"", None))
+
+    def _notice_arrival(self, key: bytes, facts: Facts, entry: Entry | None) -> None:
+        """A customer ID that this address did not have before may be somebody's who has moved."""
+        if not self._had_people:
+            return
+        new = idents_of(facts)
+        known = b"" if entry is None else entry.idents
+        if new == known:
+            return
+        had = set(split_idents(known))
+        self._arrivals += [(ident, key) for ident in split_idents(new) if ident not in had]
+
+    def _add(self, row: tuple[object, ...]) -> None:
+        self._classes[row[0]] += 1  # type: ignore[index]
+        self._buffer.append(row)
+        if len(self._buffer) >= _BUFFER:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._run.spool.plan(self._buffer)
+        self._run.spool.arrive(self._arrivals)
+        self._buffer, self._arrivals = [], []
+
+    def _decoder(self, number: int) -> Callable[[RawRow], Found]:
+        reader = self._run.readers[number]
+        source, stream, label = reader.source, reader.stream.name, reader.label
+        location = source.location(stream)
+        warnings = self._run.warnings
+        ident_of = self._run.keys.ident
+        read = source.decode
+        prefix = f"{label}\0"
+
+        def read_row(row: RawRow) -> Found:
+            def warn(warned: Warned) -> None:
+                warnings.add(location, warned.place, warned.message)
+
+            record = read(stream, Row(row.email, row.ident, row.body, row.place), warn)
+            return Found(label, ident_of(prefix + row.ident) if row.ident else "", record)
+
+        return read_row
+
+    def _fresh(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
+        """The rows that count: of an ID that a paged source yielded twice the last, and of an earlier run's rows those
+        that nothing of this read replaces."""
+        if len(rows) == 1:
+            return rows
+        now = [row for row in rows if not row.carried]
+        last = {(row.stream, row.ident): row.rowid for row in now if row.ident and not row.place}
+        fresh = [row for row in now if last.get((row.stream, row.ident or ""), row.rowid) == row.rowid]
+        if len(now) == len(rows):
+            return fresh
+        replaced = {(row.stream, self._ident(row)) for row in now} | {(row.stream, "") for row in now}
+        return [*fresh, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
+
+    def _ident(self, row: RawRow) -> str:
+        label = self._run.readers[row.stream].label
+        return self._run.keys.ident(f"{label}\0{row.ident}") if row.ident else ""
+
+    def _carried(self, row: RawRow) -> Found:
+        return Found(self._run.readers[row.stream].label, row.ident or "", record_of(orjson.loads(row.body)))
+
+
+def seen_of(rows: Sequence[RawRow]) -> bytes:
+    """One digest of several rows, in whatever order they came."""
+    return blake2b(b"".join(sorted(row.digest for row in rows)), digest_size=DIGEST_BYTES).digest()
+
+
+def split_idents(idents: bytes) -> list[bytes]:
+    return [idents[at : at + IDENT_BYTES] for at in range(0, len(idents), IDENT_BYTES)]

@@ -1,0 +1,139 @@
+"""How a run begins: state, list, data fields, and whether the state belongs to all this."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from cleverreach_sync.config.schema import Config
+from cleverreach_sync.errors import StateError, UsageError
+from cleverreach_sync.fields import DataField, FieldMap, data_fields
+from cleverreach_sync.progress import Progress
+from cleverreach_sync.sources.interface import Source
+from cleverreach_sync.state import checkpoint as checkpoints
+from cleverreach_sync.state.checkpoint import Checkpoint, Identity
+from cleverreach_sync.state.files import StateFolder, remove
+from cleverreach_sync.state.ledger import Keys, Ledger, looks_like_ledger
+from cleverreach_sync.targets.interface import RecipientList, Target
+
+
+class Memory(NamedTuple):
+    """The opened state. `lost`: why the ledger cannot be used, None if it can; it is then an empty one."""
+
+    ledger: Ledger
+    keys: Keys
+    lost: str | None
+
+
+def identity_of(config: Config, source: Source, found: RecipientList | None) -> Identity:
+    return Identity(
+        source_type=source.type,
+        source_name=source.name,
+        base_url=config.target.base_url,
+        list=str(config.target.list),
+        list_id=found.id if found else "",
+        list_name=found.name if found else "",
+    )
+
+
+def check_identity(known: Checkpoint, config: Config, source: Source) -> None:
+    """Raises StateError when the checkpoint belongs to another source or account."""
+    pairs = (
+        ("source type", known.identity.source_type, source.type),
+        ("source name", known.identity.source_name, source.name),
+        ("CleverReach address", known.identity.base_url, config.target.base_url),
+    )
+    for what, before, now in pairs:
+        if before != now:
+            raise StateError(
+                f"the state in {config.state_path} belongs to another {what}: {before!r}, the config says {now!r}",
+                hint="undo the change, or start anew with another state_dir (or another name of the config file)",
+            )
+
+
+def find_list(target: Target, config: Config, known: Checkpoint | None, progress: Progress) -> RecipientList | None:
+    """The list, by its ID once that is known. Raises UsageError if it is gone, StateError if the config names another."""
+    recorded = known.identity if known is not None and known.identity.list_id else None
+    wanted = str(config.target.list)
+    if recorded is not None and wanted not in (recorded.list, recorded.list_id):
+        found = target.find_list(None)
+        if found is None or found.id != recorded.list_id:
+            raise StateError(
+                f"the state in {config.state_path} belongs to the list {recorded.list_name!r} ({recorded.list_id}), "
+                f"the config names {wanted!r}",
+                hint="undo the change, or start anew with another state_dir (or another name of the config file)",
+            )
+    found = target.find_list(recorded.list_id if recorded is not None else None)
+    if recorded is not None and found is not None and found.name != recorded.list_name:
+        progress.warn(f"the list {recorded.list_id} was renamed from {recorded.list_name!r} to {found.name!r}")
+    if found is None and not config.target.create_list:
+        raise UsageError(
+            f"there is no recipient list called {wanted!r}",
+            hint="create it in CleverReach, or set target.create_list: true",
+        )
+    return found
+
+
+def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: bool) -> Memory:
+    """The ledger and its key; an empty one in their place when they are missing or another's. Raises StateError for a
+    damaged one."""
+    keys = Keys.load(folder.key)
+    there = looks_like_ledger(folder.ledger)
+    lost: str | None = None
+    if known is not None and (not there or keys is None):
+        lost = "the ledger is missing" if not there else "the key of the ledger is missing"
+    if there and keys is not None:
+        ledger = Ledger(folder.ledger, read_only=read_only)
+        if known is None and not ledger.is_empty():
+            lost = "there is a ledger, but no checkpoint that knows it"
+        elif known is not None and known.ledger_id != ledger.id:
+            lost = "the ledger is another's"
+        if lost is None:
+            return Memory(ledger, keys, None)
+        ledger.close()
+    if read_only or lost is not None:
+        return Memory(Ledger.in_memory(), Keys.fresh(), lost)
+    return fresh_memory(folder, None)
+
+
+def fresh_memory(folder: StateFolder, lost: str | None) -> Memory:
+    """A new ledger; one that cannot be used is kept under another name."""
+    if looks_like_ledger(folder.ledger):
+        with_id = folder.ledger.with_name(f"{folder.ledger.name}.unused")
+        remove(with_id)
+        folder.ledger.replace(with_id)
+    remove(folder.ledger)
+    keys = Keys.fresh()
+    keys.save(folder.key)
+    return Memory(Ledger.create(folder.ledger), keys, lost)
+
+
+def mapped_fields(target: Target, config: Config, found: RecipientList | None, progress: Progress) -> FieldMap:
+    """The data fields that are filled. Raises UsageError when mapped ones are missing and that is not to be ignored."""
+    wanted = data_fields(config.attributes.preset, config.attributes.map)
+    if not wanted:
+        return FieldMap(())
+    scope = config.attributes.scope
+    there: Collection[str] = () if scope == "list" and found is None else target.existing_fields(scope)
+    missing = [field for field in wanted if field.name not in there]
+    if not missing:
+        return FieldMap(wanted)
+    names = ", ".join(field.name for field in missing)
+    if config.attributes.missing == "refuse":
+        raise UsageError(
+            f"these data fields do not exist in CleverReach: {names}",
+            hint="`crsync attrs create` creates them; attributes.missing: ignore leaves them out",
+        )
+    progress.warn(f"these data fields do not exist in CleverReach and are left out: {names}")
+    return FieldMap(_without(wanted, missing))
+
+
+def _without(wanted: tuple[DataField, ...], missing: list[DataField]) -> tuple[DataField, ...]:
+    return tuple(field for field in wanted if field not in missing)
+
+
+def load_checkpoint(folder: StateFolder, config: Config, source: Source) -> Checkpoint | None:
+    known = checkpoints.load(folder.checkpoint)
+    if known is not None:
+        check_identity(known, config, source)
+    return known

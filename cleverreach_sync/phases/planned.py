@@ -1,0 +1,181 @@
+"""A decided person on the way from phase 2 to phase 3: into a row of the spool and back."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import orjson
+
+from cleverreach_sync.merge import Facts
+from cleverreach_sync.model import (
+    NOTHING,
+    RANK_CUSTOMER,
+    Consent,
+    ConsentState,
+    Kind,
+    Memory,
+    Person,
+    Purchases,
+    Recipient,
+    RecipientState,
+)
+from cleverreach_sync.plan import Outcome, Plan, Suppression
+from cleverreach_sync.state.ledger import Entry, body, facts_json, kind_bits, kinds_in, memory_json
+from cleverreach_sync.state.spool import PlanRow
+
+
+class Class(IntEnum):
+    """What is left to do about somebody, in the order of phase 3. People of unknown standing come last: they are
+    created unless the reading before the write finds them."""
+
+    RECORD = 0  # nothing to write, but something to remember
+    MOVED = 1  # the old address of somebody who has another one now; known by receiver ID only
+    GONE = 2  # consent ended by absence; known by receiver ID only
+    END = 3  # consent ended
+    CHECK = 4  # an end, if they carry an own special tag in the list
+    UPDATE = 5
+    NEW = 6
+
+
+UNCHANGED: Final = "unchanged"
+NOBODY: Final = "nobody"  # known only by what makes nobody a person
+OPEN: Final = ""  # to be decided anew
+# Outcomes that hold as long as rows and rules stay the same; all others depend on the target.
+LASTING: Final = frozenset({UNCHANGED, NOBODY, "excluded", "not_selected", "opted_out"})
+
+
+class Candidate(NamedTuple):
+    """A person to be decided again, with what is needed for it."""
+
+    row: PlanRow
+    person: Person
+    memory: Memory
+    values: dict[str, str] | None
+    suppressed: Suppression
+
+
+def plan_row(
+    class_: Class,
+    seq: int,
+    key: bytes,
+    person: Person,
+    plan: Plan,
+    memory: Memory,
+    facts: Facts,
+    seen: bytes,
+    suppressed_at: int | None,
+) -> tuple[object, ...]:
+    """The row in the form of PlanRow."""
+    return (
+        class_,
+        seq,
+        key,
+        person.email,
+        plan.outcome if class_ else outcome_to_keep(plan),
+        kind_bits(plan.kinds),
+        plan.activates,
+        orjson.dumps(
+            (
+                person.consent.state,
+                person.consent.at,
+                person.purchases,
+                person.created_at,
+                person.invalid,
+                person.withdrew,
+            )
+        ),
+        None if plan.values is None else orjson.dumps(plan.values),
+        None if memory is NOTHING else memory_json(memory),
+        memory.receiver_id,
+        memory.fingerprint,
+        facts_json(facts),
+        seen,
+        idents_of(facts),
+        suppressed_at,
+    )
+
+
+def idents_of(facts: Facts) -> bytes:
+    """The keyed hashes of the customer IDs among the records."""
+    return b"".join(
+        [bytes.fromhex(record.ident) for record in facts.records if record.ident and record.rank == RANK_CUSTOMER]
+    )
+
+
+def outcome_to_keep(plan: Plan) -> str:
+    """What the ledger keeps of a decision that wrote nothing: the outcome, if it will hold."""
+    if plan.outcome is Outcome.UNCHANGED:
+        return UNCHANGED
+    return plan.reason if plan.outcome is Outcome.SKIPPED and plan.reason in LASTING else OPEN
+
+
+def candidate(row: PlanRow) -> Candidate:
+    """The person of a row."""
+    state, at, purchases, created_at, invalid, withdrew = orjson.loads(row.person or b"")
+    person = Person(
+        row.email,
+        {},
+        Consent(ConsentState(state), at),
+        None if purchases is None else Purchases(*purchases),
+        created_at,
+        invalid,
+        withdrew,
+    )
+    memory = NOTHING if row.memory is None else memory_of(row)
+    values = None if row.fields is None else orjson.loads(row.fields)
+    return Candidate(row, person, memory, values, Suppression(unsubscribed_at=row.suppressed))
+
+
+def memory_of(row: PlanRow) -> Memory:
+    """What was agreed, as it was when the row was planned."""
+    state, tags, agreed, ended, ended_at, made_inactive, run, barred = orjson.loads(row.memory or b"")
+    return Memory(
+        row.receiver_id,
+        RecipientState(state),
+        kinds_in(tags),
+        row.fingerprint,
+        ConsentState(agreed),
+        ended,
+        ended_at,
+        made_inactive,
+        run,
+        barred,
+    )
+
+
+def entry(row: PlanRow, memory: Memory, outcome: str, kinds: frozenset[Kind], *, due: bool = False) -> Entry:
+    """What the ledger keeps of a person. `outcome` OPEN: they are decided anew next time, whatever their rows."""
+    return Entry(
+        key=row.key,
+        seen=row.seen if outcome else b"",
+        outcome=outcome,
+        kinds=kind_bits(kinds),
+        due=due,
+        receiver_id=memory.receiver_id,
+        fingerprint=memory.fingerprint,
+        idents=row.idents,
+        body=body(row.facts, memory_json(memory)),
+    )
+
+
+def stored(row: PlanRow) -> Entry:
+    """The entry of a RECORD row, without reading it."""
+    return Entry(
+        row.key,
+        row.seen if row.outcome else b"",
+        row.outcome,
+        row.kinds,
+        0,
+        row.receiver_id,
+        row.fingerprint,
+        row.idents,
+        body(row.facts, row.memory or b"null"),
+    )
+
+
+def absent(found: Recipient | None, memory: Memory) -> Memory:
+    """The memory after a reading that found somebody elsewhere than expected."""
+    if not memory.transferred:
+        return memory
+    return memory._replace(state=RecipientState.ABSENT if found is None else found.state)

@@ -1,0 +1,229 @@
+"""Phase 1: all streams of the source side by side, and who is not to be written to, into the spool."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+
+from cleverreach_sync.address import Patterns
+from cleverreach_sync.errors import CrsyncError, StateError
+from cleverreach_sync.phases.run import Reader, Run
+from cleverreach_sync.sources.interface import Chunk
+from cleverreach_sync.state.spool import BLACKLISTED
+
+DIGEST_BYTES: Final = 12
+_QUEUED: Final = 4
+
+
+class _Pump:
+    """Runs iterators in threads of their own and hands what they yield to one consumer, a few items ahead at most."""
+
+    def __init__(self, iterators: dict[Any, Callable[[], Iterator[Any]]]) -> None:
+        self._queue: queue.Queue[tuple[Any, Any, BaseException | None]] = queue.Queue(maxsize=_QUEUED)
+        self._stopped = threading.Event()
+        self._left = len(iterators)
+        self._threads = [
+            threading.Thread(target=self._run, args=(name, start), name=f"read-{name}", daemon=True)
+            for name, start in iterators.items()
+        ]
+
+    @property
+    def stopped(self) -> Callable[[], bool]:
+        return self._stopped.is_set
+
+    def _put(self, item: tuple[Any, Any, BaseException | None]) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            return
+
+    def _run(self, name: Any, start: Callable[[], Iterator[Any]]) -> None:
+        try:
+            for item in start():
+                self._put((name, item, None))
+                if self._stopped.is_set():
+                    return
+        except BaseException as error:  # noqa: BLE001 - it is raised again where it can be handled
+            self._put((name, None, error))
+        else:
+            self._put((name, None, None))
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        for thread in self._threads:
+            thread.start()
+        try:
+            while self._left:
+                try:
+                    name, item, error = self._queue.get(timeout=0.2)
+                except queue.Empty:
+                    yield None, None  # a chance to notice a signal
+                    continue
+                if error is not None:
+                    raise error
+                if item is None:
+                    self._left -= 1
+                    continue
+                yield name, item
+        finally:
+            self._stopped.set()
+            for thread in self._threads:
+                thread.join()
+
+
+def read(run: Run, cursors: dict[str, str | None]) -> bool:
+    """Reads everything into the spool. False if it was stopped before the end; then nothing may be decided."""
+    readers = run.readers
+    iterators: dict[Any, Callable[[], Iterator[Any]]] = {}
+    stopped: list[Callable[[], bool]] = []
+    for number, reader in enumerate(readers):
+        iterators[number] = _stream(reader, cursors.get(reader.label), lambda: stopped[0]())  # noqa: PLW0108 - set below
+    iterators |= _suppressions(run)
+    pump = _Pump(iterators)
+    stopped.append(pump.stopped)
+
+    run.progress.begin("read", None, "bytes" if all(_by_bytes(reader) for reader in readers) else "rows")
+    spooled = _Spooled(run)
+    ended: dict[str, tuple[bool, str | None]] = {}
+    done = [(0, 0)] * len(readers)
+    patterns: list[str] = []
+    for name, item in pump:
+        if run.stop.asked(run.clock.now()):
+            run.stop.check()
+            run.progress.end()
+            return False
+        if name is None:
+            continue
+        if isinstance(name, int):
+            spooled.add(name, item)
+            done[name] = (item.done, item.total or 0)
+            if item.end is not None:
+                ended[readers[name].label] = (item.end.complete, item.end.cursor)
+            total = sum(each[1] for each in done) if all(each[1] for each in done) else None
+            run.progress.advance(sum(each[0] for each in done), total)
+        else:
+            patterns += _suppress(run, name, item)
+    run.progress.end()
+    missing = [reader.label for reader in readers if reader.label not in ended]
+    if missing:
+        raise CrsyncError(f"stream {missing[0]} ended without an end", hint="please report this")
+    run.blocked = Patterns(patterns)
+    run.complete = {label: complete for label, (complete, _) in ended.items()}
+    run.cursors = {label: cursor for label, (_, cursor) in ended.items() if cursor is not None}
+    _keep(run, spooled)
+    return True
+
+
+def read_suppressions(run: Run) -> None:
+    """Who is not to be written to, again, for a run that goes on with rows read before."""
+    run.spool.forget_suppressed()
+    patterns: list[str] = []
+    for name, item in _Pump(_suppressions(run)):
+        run.stop.check()
+        if name is not None:
+            patterns += _suppress(run, name, item)
+    run.blocked = Patterns(patterns)
+    run.spool.commit()
+
+
+def _stream(reader: Reader, since: str | None, stopped: Callable[[], bool]) -> Callable[[], Iterator[Chunk]]:
+    return lambda: reader.source.read(reader.stream.name, since, stopped)
+
+
+def _by_bytes(reader: Reader) -> bool:
+    return reader.source.type == "file"
+
+
+def _suppressions(run: Run) -> dict[Any, Callable[[], Iterator[Any]]]:
+    found: dict[Any, Callable[[], Iterator[Any]]] = {"blacklist": run.target.blacklist}
+    if run.unsubscribed_in_account:
+        found["unsubscribed"] = run.target.unsubscribed
+    return found
+
+
+def _suppress(run: Run, name: str, page: Any) -> list[str]:
+    """Spools a page of addresses; the patterns among them are returned."""
+    address = run.keys.address
+    if name == "unsubscribed":
+        run.spool.suppress([(address(email), at) for email, at in page])
+        return []
+    run.spool.suppress([(address(entry), BLACKLISTED) for entry in page if not _is_pattern(entry)])
+    return [entry for entry in page if _is_pattern(entry)]
+
+
+def _is_pattern(entry: str) -> bool:
+    return "*" in entry or "?" in entry
+
+
+class _Spooled:
+    """Puts chunks into the spool and counts."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.unreadable: dict[str, int] = {}
+        self.rows = 0
+
+    def add(self, number: int, chunk: Chunk) -> None:
+        run = self._run
+        secret, salt = run.keys.secret, run.salt
+        rows = chunk.rows
+        self.rows += len(rows) + len(chunk.unreadable)
+        run.spool.add_rows(
+            [
+                (
+                    blake2b(email.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).digest(),
+                    number,
+                    ident,
+                    place,
+                    email,
+                    blake2b(body, digest_size=DIGEST_BYTES, salt=salt).digest(),
+                    body,
+                    0,
+                )
+                for email, ident, body, place in rows
+            ]
+        )
+        if chunk.unreadable:
+            location = run.readers[number].source.location(run.readers[number].stream.name)
+            for bad in chunk.unreadable:
+                self.unreadable[bad.reason] = self.unreadable.get(bad.reason, 0) + 1
+                run.warnings.add(location, bad.place, bad.message)
+
+
+def _keep(run: Run, spooled: _Spooled) -> None:
+    """What a later process needs to go on with these rows."""
+    run.tally.read(spooled.rows, spooled.unreadable)
+    meta = {
+        "rows": spooled.rows,
+        "unreadable": spooled.unreadable,
+        "complete": run.complete,
+        "cursors": run.cursors,
+        "streams": [reader.label for reader in run.readers],
+        "salt": run.salt.hex(),
+    }
+    for number, reader in enumerate(run.readers):
+        run.spool.put(f"context:{number}", reader.source.context(reader.stream.name))
+    run.spool.put("complete", orjson.dumps(meta))
+    run.spool.commit()
+
+
+def resume(run: Run) -> bool:
+    """Takes over the rows of an interrupted run; False if they do not fit this one."""
+    try:
+        meta = orjson.loads(run.spool.get("complete") or b"null")
+        if meta["streams"] != [reader.label for reader in run.readers] or meta["salt"] != run.salt.hex():
+            return False
+        for number, reader in enumerate(run.readers):
+            reader.source.restore(reader.stream.name, run.spool.get(f"context:{number}") or b"")
+        run.tally.read(int(meta["rows"]), dict(meta["unreadable"]))
+        run.complete = dict(meta["complete"])
+        run.cursors = dict(meta["cursors"])
+    except (ValueError, KeyError, TypeError, AttributeError, StateError):
+        return False
+    return True

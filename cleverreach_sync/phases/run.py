@@ -1,0 +1,164 @@
+"""What the phases of a run share: its parts, its clock, and what it was asked to do."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from cleverreach_sync.address import Patterns
+from cleverreach_sync.errors import CrsyncError, Interrupted
+from cleverreach_sync.phases.tally import Tally
+from cleverreach_sync.plan import Rules
+from cleverreach_sync.progress import Progress
+from cleverreach_sync.sources.interface import Source, Stream
+from cleverreach_sync.state.ledger import Keys, Ledger
+from cleverreach_sync.state.rejects import Reject
+from cleverreach_sync.state.spool import Spool
+from cleverreach_sync.targets.interface import Target
+
+SHOWN_WARNINGS: Final = 20
+_SLICE: Final = 0.5  # seconds; how fast a signal is noticed while waiting
+
+
+class Clock:
+    """The run's one clock and one sleep. `wall` is unix seconds, `now` only counts on."""
+
+    def wall(self) -> float:
+        return time.time()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Stop:
+    """Asked to stop: by a signal, or because the time is up. Set from a signal handler."""
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self.deadline: float | None = None
+        self.reason: str | None = None
+        self.abandoned = False
+
+    def by_signal(self) -> bool:
+        return self.signum is not None
+
+    def asked(self, now: float) -> bool:
+        if self.signum is not None:
+            return True
+        if self.deadline is not None and now >= self.deadline:
+            self.reason = "max_duration"
+            return True
+        return False
+
+    def check(self) -> None:
+        """Raises Interrupted after a signal, and where the run has failed elsewhere."""
+        if self.signum is not None:
+            raise Interrupted(self.signum)
+        if self.abandoned:
+            raise CrsyncError("the run ended meanwhile")
+
+    def pause(self, clock: Clock, seconds: float) -> None:
+        """Waits, unless there is a reason to end."""
+        until = clock.now() + seconds
+        while (left := until - clock.now()) > 0:
+            self.check()
+            clock.sleep(min(left, _SLICE))
+        self.check()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a command asks of a run. `details`: people listed by a dry run, None for all. `against_target`: everybody
+    confirmed is compared with the list, too."""
+
+    command: str = "sync"
+    dry_run: bool = False
+    limit: int | None = None
+    forced: frozenset[str] = frozenset()
+    max_duration: float | None = None
+    lock_timeout: float = 0.0
+    include_deleted: bool = False
+    against_target: bool = False
+    details: int | None = 50
+    show_pii: bool = False
+    exit_code: bool = False
+
+
+class Reader(NamedTuple):
+    """A stream to read. `label` names it in ledger and checkpoint."""
+
+    label: str
+    source: Source
+    stream: Stream
+
+
+class Warnings:
+    """What could not be read, in the order of the source; the first are shown, the rest is counted."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._first: list[tuple[int, int, str]] = []
+        self._count = 0
+
+    def add(self, location: str, place: int, message: str) -> None:
+        self._count += 1
+        text = f"{location}:{place}: {message}" if place else f"{location}: {message}"
+        # A heap of the lowest places: the largest of them leaves first.
+        item = (-place, -self._count, text)
+        if len(self._first) < SHOWN_WARNINGS:
+            heapq.heappush(self._first, item)
+        else:
+            heapq.heappushpop(self._first, item)
+
+    def show(self) -> None:
+        for _, _, text in sorted(self._first, reverse=True):
+            self._progress.warn(text)
+        if self._count > len(self._first):
+            self._progress.warn(f"... and {self._count - len(self._first)} more")
+        self._first, self._count = [], 0
+
+
+@dataclass(slots=True)
+class Run:
+    """A run on its way through the phases. `now` is when it began, in unix seconds; `created_list`: the list is new, it
+    holds nobody but whom this run puts there."""
+
+    options: Options
+    rules: Rules
+    readers: tuple[Reader, ...]
+    target: Target
+    ledger: Ledger
+    keys: Keys
+    spool: Spool
+    progress: Progress
+    clock: Clock
+    stop: Stop
+    now: int
+    salt: bytes
+    blocked: Patterns = field(default_factory=lambda: Patterns(()))
+    tally: Tally = field(default_factory=Tally)
+    rejects: dict[str, Reject] = field(default_factory=dict)
+    attempted: frozenset[bytes] = frozenset()
+    complete: dict[str, bool] = field(default_factory=dict)
+    cursors: dict[str, str] = field(default_factory=dict)
+    list_exists: bool = True
+    created_list: bool = False
+    own_tags_in_list: bool = True
+    full: bool = True
+    batch_size: int = 250
+    concurrency: int = 2
+    retry_for: float = 300.0
+    unsubscribed_in_account: bool = True
+    warnings: Warnings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.warnings = Warnings(self.progress)
+
+    def stop_waiting(self) -> None:
+        """After an error: nobody is to wait for a better time any more."""
+        self.stop.abandoned = True

@@ -1,0 +1,169 @@
+"""Reads how people stand in the list without writing: for the guards before a run, and for a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+import orjson
+
+from cleverreach_sync.model import ENDED_MOVED, Kind, Person, Recipient
+from cleverreach_sync.phases.differences import differs, shown_change
+from cleverreach_sync.phases.planned import Candidate, Class, candidate, outcome_to_keep
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.plan import Outcome, Plan, decide, settle
+from cleverreach_sync.state.ledger import kind_bits, memory_json
+from cleverreach_sync.state.spool import PlanRow
+
+T = TypeVar("T")
+_BUFFER = 1000
+
+
+class Seen(NamedTuple):
+    """Somebody as they stand, and what is to happen to them."""
+
+    who: Candidate
+    recipient: Recipient | None
+    plan: Plan
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part
+
+
+def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
+    """The recipients of a batch by the person's key, read by address, or by ID where only that is known."""
+    if not run.list_exists:
+        return {}
+    by_id = [row for row in rows if not row.email]
+    if by_id:
+        known = run.target.read_ids([row.receiver_id for row in by_id if row.receiver_id])
+        return {row.key: known[row.receiver_id] for row in by_id if row.receiver_id in known}
+    found = run.target.read([row.email for row in rows])
+    return {row.key: found[row.email] for row in rows if row.email in found}
+
+
+def decided(run: Run, row: PlanRow, recipient: Recipient | None) -> Seen:
+    """The decision about one row, against the recipient as read."""
+    who = candidate(row)
+    if not row.email and recipient is not None:
+        who = who._replace(person=who.person._replace(email=recipient.email))
+    plan = decide(who.person, who.memory, recipient, who.suppressed, run.rules, run.now, who.values)
+    return Seen(who, recipient, plan)
+
+
+def survey(run: Run, class_: Class) -> Iterator[Seen]:
+    """Everybody of a class, as they stand."""
+    for rows in batches(run.spool.planned(class_), run.batch_size):
+        run.stop.check()
+        found = recipients_of(run, rows)
+        for row in rows:
+            yield decided(run, row, found.get(row.key))
+
+
+def sort_out_checks(run: Run) -> tuple[int, int]:
+    """Reads those of whom only the list can tell what is to happen, and puts them where they belong. Returns the ends
+    of consent and the activations among them."""
+    target = {Outcome.DEACTIVATED: Class.END, Outcome.UPDATED: Class.UPDATE, Outcome.CREATED: Class.NEW}
+    ends = activates = 0
+    rows: list[PlanRow] = []
+    for seen in survey(run, Class.CHECK):
+        plan, who = seen.plan, seen.who
+        class_ = target.get(plan.outcome, Class.RECORD)
+        ends += class_ is Class.END
+        activates += plan.activates and class_ is Class.UPDATE
+        row = who.row._replace(class_=class_, outcome=plan.outcome, kinds=kind_bits(plan.kinds))
+        if plan.values is not None:
+            row = row._replace(fields=orjson.dumps(plan.values))
+        if class_ is Class.RECORD:
+            run.tally.done(plan, who.person.consent.state)
+            if plan.outcome is Outcome.INVALID:
+                continue
+            memory = settle(plan, who.person, who.memory, run.now)
+            row = row._replace(outcome=outcome_to_keep(plan), memory=memory_json(memory))
+        rows.append(row)
+        if len(rows) >= _BUFFER:
+            run.spool.plan(rows)
+            rows.clear()
+    run.spool.plan(rows)
+    run.spool.drop_class(Class.CHECK)
+    return ends, activates
+
+
+def count_new(run: Run) -> int:
+    """How many would be created."""
+    return sum(seen.plan.outcome is Outcome.CREATED for seen in survey(run, Class.NEW))
+
+
+def rehearse(run: Run) -> None:
+    """A dry run: counts everybody who is left to do, and notes what would change."""
+    total = sum(run.spool.count(class_) for class_ in Class if class_ is not Class.RECORD)
+    run.progress.begin("compare", total)
+    limit = run.options.limit
+    sent = done = 0
+    lines: list[tuple[int, bytes]] = []
+    show = _shower(run, lines)
+    for row in run.spool.planned(Class.MOVED):
+        run.tally.deactivate()
+        lines.append((row.seq, orjson.dumps(_moved(row))))
+    for class_ in (Class.GONE, Class.END, Class.UPDATE, Class.NEW):
+        for seen in survey(run, class_):
+            done += 1
+            run.progress.advance(done)
+            plan = _against_list(run, seen) if run.options.against_target else seen.plan
+            if plan.outcome in (Outcome.CREATED, Outcome.UPDATED):
+                if limit is not None and sent >= limit:
+                    run.stop.reason = "limit"
+                    continue
+                sent += 1
+            run.tally.done(plan, seen.who.person.consent.state)
+            show(seen, plan)
+        run.spool.show(lines)
+        lines.clear()
+    run.spool.commit()
+    run.progress.end()
+
+
+def _moved(row: PlanRow) -> dict[str, object]:
+    del row
+    return {
+        "action": "deactivate",
+        "email": "***",
+        "kinds": [],
+        "tags": [],
+        "attributes": {},
+        "state": ["active", "inactive"],
+        "reason": ENDED_MOVED,
+    }
+
+
+def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Seen, Plan], None]:
+    pii, types = run.options.show_pii, {field.name: field.type for field in run.rules.fields.fields}
+
+    def show(seen: Seen, plan: Plan) -> None:
+        if plan.change is not None and plan.outcome is not Outcome.UNCHANGED:
+            lines.append((seen.who.row.seq, orjson.dumps(shown_change(plan, seen.recipient, types, show_pii=pii))))
+            if len(lines) >= 1000:
+                run.spool.show(lines)
+                lines.clear()
+
+    return show
+
+
+def _against_list(run: Run, seen: Seen) -> Plan:
+    """Somebody confirmed is left alone unless the list shows other tags or values than were confirmed."""
+    plan = seen.plan
+    if seen.recipient is None or plan.outcome is not Outcome.UNCHANGED or plan.values is None:
+        return plan
+    types = {field.name: field.type for field in run.rules.fields.fields}
+    wanted = frozenset(kind for kind in Kind if kind in plan.kinds)
+    if not differs(plan, seen.recipient, types, run.rules.own.among(seen.recipient.tags), wanted):
+        return plan
+    resent = run.rules._replace(resend=True)
+    who = seen.who
+    person: Person = who.person
+    again = decide(person, who.memory._replace(run=""), seen.recipient, who.suppressed, resent, run.now, who.values)
+    return again._replace(reason="differs_in_list")

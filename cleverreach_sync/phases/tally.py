@@ -1,0 +1,99 @@
+"""What became of whom, counted. The counts always add up to the people."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cleverreach_sync.model import ConsentState, Kind
+from cleverreach_sync.plan import Outcome, Plan, Wanted
+
+
+class Tally:
+    """The numbers of the result document."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.outcomes: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self.invalid: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.activation: Counter[str] = Counter()
+
+    @property
+    def people(self) -> int:
+        return sum(self.outcomes.values())
+
+    @property
+    def failed(self) -> int:
+        """The people that count against `limits.max_rejected`."""
+        return self.outcomes[Outcome.INVALID] + self.outcomes[Outcome.REJECTED]
+
+    def read(self, rows: int, unreadable: dict[str, int]) -> None:
+        """Rows that were read; each without a usable address is a person of its own."""
+        self.rows += rows
+        self.invalid.update(unreadable)
+        self.outcomes[Outcome.INVALID] += sum(unreadable.values())
+
+    def unchanged(self, kinds: frozenset[Kind], number: int = 1) -> None:
+        self.outcomes[Outcome.UNCHANGED] += number
+        for kind in kinds:
+            self.kinds[kind] += number
+
+    def skip(self, reason: str, number: int = 1) -> None:
+        self.outcomes[Outcome.SKIPPED] += number
+        self.skipped[reason] += number
+
+    def reject(self, reason: str) -> None:
+        self.outcomes[Outcome.REJECTED] += 1
+        self.rejected[reason] += 1
+
+    def deactivate(self) -> None:
+        self.outcomes[Outcome.DEACTIVATED] += 1
+
+    def done(self, plan: Plan, consent: ConsentState) -> None:
+        """One person whose plan was carried out, or would be."""
+        if plan.outcome is Outcome.SKIPPED:
+            self.skip(plan.reason)
+        elif plan.outcome is Outcome.INVALID:
+            self.outcomes[Outcome.INVALID] += 1
+            self.invalid[plan.reason] += 1
+        elif plan.outcome is Outcome.DEACTIVATED:
+            self.deactivate()
+        else:
+            self.outcomes[plan.outcome] += 1
+            for kind in plan.kinds:
+                self.kinds[kind] += 1
+            self._activation(plan, consent)
+
+    def _activation(self, plan: Plan, consent: ConsentState) -> None:
+        if plan.outcome is Outcome.CREATED and plan.change is not None:
+            if plan.change.state is Wanted.ACTIVE:
+                self.activation["created_active"] += 1
+                if consent is not ConsentState.YES:
+                    self.activation["without_consent"] += 1
+            else:
+                self.activation["created_inactive"] += 1
+        elif plan.activates:
+            self.activation["activated"] += 1
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "rows": self.rows,
+            "people": self.people,
+            **{outcome.value: self.outcomes[outcome] for outcome in Outcome},
+        }
+
+    def documents(self) -> dict[str, dict[str, int]]:
+        """The parts of the result document that are numbers by name."""
+        return {
+            "counts": self.counts(),
+            "skipped": dict(self.skipped),
+            "invalid": {name: number for name, number in self.invalid.items() if number},
+            "rejected": dict(self.rejected),
+            "kinds": {kind.value: self.kinds[kind] for kind in Kind},
+            "activation": {
+                name: self.activation[name]
+                for name in ("created_active", "created_inactive", "activated", "without_consent")
+            },
+        }

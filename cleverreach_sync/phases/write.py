@@ -1,0 +1,188 @@
+"""Phase 3: ends of consent first, then updates, then new people. Reading, writing and recording overlap.
+
+Worker threads read a batch's addresses, decide and write; one thread feeds them and records what was confirmed, one
+commit a batch. No more than `concurrency` write requests run at the same time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from typing import Final
+
+from cleverreach_sync.errors import RejectedError
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.model import ENDED_MOVED, RecipientState
+from cleverreach_sync.phases.batch import Batch, Delivery, Result
+from cleverreach_sync.phases.planned import Class, entry, memory_of, stored
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.survey import batches
+from cleverreach_sync.plan import Outcome
+
+_RECORDED_AT_ONCE: Final = 2000
+_REFUSED_BATCHES: Final = 3
+_POLL_SECONDS: Final = 0.5
+
+
+class Writing:
+    """Carries out the plan of a run. `rejected` are the keys and reasons of those the target did not take."""
+
+    def __init__(self, run: Run, retries: Retries) -> None:
+        self._run = run
+        self.rejected: dict[bytes, tuple[str, str]] = {}
+        self.accepted: set[bytes] = set()
+        self._delivery = Delivery(run, retries, threading.BoundedSemaphore(run.concurrency))
+        self._number = max(run.ledger.attempts(), default=0)
+        self._sent = 0
+        self._batches_answered = 0
+        self._done = 0
+        self.complete = True
+
+    def all(self, *, hold_back_new: bool) -> None:
+        """Writes everything. Raises what ends a run early; whatever was confirmed until then is recorded."""
+        run = self._run
+        classes = [Class.GONE, Class.END, Class.UPDATE] + ([] if hold_back_new else [Class.NEW])
+        total = sum(run.spool.count(class_) for class_ in (Class.MOVED, *classes))
+        run.progress.begin("write", total)
+        self._record_decided()
+        self._moved()
+        with ThreadPoolExecutor(max_workers=2 * run.concurrency, thread_name_prefix="write") as pool:
+            pending: dict[Future[list[Result]], Batch] = {}
+            try:
+                for class_ in classes:
+                    self._class(class_, pool, pending)
+                    self._drain(pending, 0)  # ends are through before the first update is sent
+            except BaseException:
+                run.stop_waiting()
+                self._collect_rest(pending)
+                raise
+        run.progress.end()
+        if hold_back_new and run.spool.count(Class.NEW):
+            self.complete = False
+
+    def _record_decided(self) -> None:
+        """What is to be remembered of those to whom nothing is written."""
+        run = self._run
+        for rows in batches(run.spool.planned(Class.RECORD), _RECORDED_AT_ONCE):
+            run.ledger.record([stored(row) for row in rows])
+            run.ledger.commit()
+            run.stop.check()
+
+    def _moved(self) -> None:
+        run = self._run
+        for row in run.spool.planned(Class.MOVED):
+            run.stop.check()
+            run.target.make_inactive(row.receiver_id or "")
+            memory = memory_of(row)._replace(state=RecipientState.INACTIVE, ended=ENDED_MOVED, ended_at=run.now)
+            run.ledger.record([entry(row, memory, "", frozenset())])
+            run.ledger.commit()
+            run.tally.deactivate()
+
+    def _class(self, class_: Class, pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]) -> None:
+        run = self._run
+        counted = class_ in (Class.UPDATE, Class.NEW)
+        rows = run.spool.planned(class_)
+        while True:
+            if run.stop.asked(run.clock.now()):
+                run.stop.check()
+                self.complete = False
+                return
+            first = next(rows, None)
+            if first is None:
+                return
+            size = self._room(pending) if counted else self._delivery.batch_size
+            if size <= 0:
+                run.stop.reason = "limit"
+                self.complete = False
+                return
+            part = [first, *islice(rows, size - 1)]
+            self._submit(Batch(self._next_number(), class_, part), pool, pending)
+            self._drain(pending, 2 * run.concurrency)
+
+    def _room(self, pending: dict[Future[list[Result]], Batch]) -> int:
+        """How many people may be in the next batch; with a limit nobody is sent before it is clear that they are
+        within it."""
+        run = self._run
+        limit = run.options.limit
+        if limit is None:
+            return self._delivery.batch_size
+        while True:
+            left = limit - self._sent - sum(len(batch.rows) for batch in pending.values())
+            if left > 0 or not pending:
+                break
+            self._drain(pending, len(pending) - 1)
+        if left <= 0:
+            return 0
+        return min(self._delivery.batch_size, left)
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _submit(self, batch: Batch, pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]) -> None:
+        run = self._run
+        run.ledger.attempt(batch.number, [row.key for row in batch.rows])
+        run.ledger.commit()
+        pending[pool.submit(self._delivery.deliver, batch)] = batch
+
+    def _drain(self, pending: dict[Future[list[Result]], Batch], most: int) -> None:
+        """Records finished batches until no more than `most` are under way."""
+        while pending and len(pending) > most:
+            finished, _ = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            for future in finished:
+                batch = pending.pop(future)
+                self._record(batch, future.result())
+
+    def _collect_rest(self, pending: dict[Future[list[Result]], Batch]) -> None:
+        """After an error: whatever the others under way confirm is still recorded."""
+        for future in pending:
+            future.cancel()
+        for future, batch in pending.items():
+            if future.cancelled():
+                continue
+            try:
+                results = future.result()
+            except Exception:  # noqa: BLE001, S112 - the first error is the one that is reported
+                continue
+            self._record(batch, results, last=True)
+
+    def _record(self, batch: Batch, results: list[Result], *, last: bool = False) -> None:
+        """One commit a batch: who was confirmed, and that the batch is no longer under way."""
+        run = self._run
+        run.ledger.record([result.entry for result in results if result.entry is not None])
+        run.ledger.forget_attempts([batch.number])
+        run.ledger.commit()
+        verdicts: Counter[bool] = Counter()
+        for result in results:
+            key = result.row.key
+            if result.plan.outcome is Outcome.REJECTED:
+                verdicts[False] += 1
+                run.tally.reject(result.plan.reason)
+                self.rejected[key] = (result.email, result.plan.reason)
+            else:
+                if result.sent:
+                    verdicts[True] += 1
+                if key.hex() in run.rejects:
+                    self.accepted.add(key)
+                run.tally.done(result.plan, result.consent)
+            if result.sent and batch.class_ in (Class.UPDATE, Class.NEW):
+                self._sent += 1
+        self._done += len(results)
+        run.progress.advance(self._done)
+        if not last:
+            self._notice_refusals(verdicts)
+
+    def _notice_refusals(self, verdicts: Counter[bool]) -> None:
+        """A target that refuses the first batches row for row will not like the rest any better."""
+        if not verdicts[True] and not verdicts[False]:
+            return
+        self._batches_answered += 1
+        if verdicts[True]:
+            self._batches_answered = _REFUSED_BATCHES + 1
+        elif self._batches_answered == _REFUSED_BATCHES:
+            raise RejectedError(
+                "the first three batches were refused row for row; the rest is not sent",
+                hint="`crsync status` lists who was refused and why; check the data fields and the list",
+            )
