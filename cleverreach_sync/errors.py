@@ -106,16 +106,14 @@ class StateError(CrsyncError):
     kind = "state"
 
 
-class Interrupted(CrsyncError):  # noqa: N818 - an ending asked for, not an error
+class Interrupted(CrsyncError):
     """SIGINT or SIGTERM arrived; in-flight batches were finished or abandoned."""
 
     kind = "signal"
     retryable = True
 
     def __init__(self, signum: int) -> None:
-        super().__init__(
-            "stopped by signal", hint="nothing is lost: the next run continues where this one stopped"
-        )
+        super().__init__("stopped by signal", hint="nothing is lost: the next run continues where this one stopped")
         self.signum = signum
 
     @property

@@ -114,7 +114,7 @@ _COMPUTED: Final[Mapping[str, Callable[[Person], str | None]]] = {
     "email": lambda person: person.email,
     "subscribed": lambda person: person.consent.state.value,
     "subscribed_at": lambda person: _day(person.consent.at),
-    "orders": lambda person: None if person.purchases is None else str(person.purchases.count),
+    "orders": lambda person: None if person.purchases is None else str(person.purchases.number),
     "last_order_at": lambda person: None if person.purchases is None else _day(person.purchases.last_at),
     "total_spent": lambda person: None if person.purchases is None else person.purchases.total,
 }

@@ -22,9 +22,9 @@ _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)")
 
 
 class Limit(NamedTuple):
-    """A number of people: the larger of `count` and `percent` of some base; each may be absent, one is there."""
+    """A number of people: the larger of `people` and `percent` of some base; each may be absent, one is there."""
 
-    count: int | None = None
+    people: int | None = None
     percent: float | None = None
 
     @classmethod
@@ -34,7 +34,7 @@ class Limit(NamedTuple):
         if found is None or (not found[2] and "." in found[1]):
             raise ValueError(f"expected a number of people or a percentage such as 5%, not {text!r}")
         if not found[2]:
-            return cls(count=int(found[1]))
+            return cls(people=int(found[1]))
         if float(found[1]) > 100:
             raise ValueError("a percentage cannot be more than 100%")
         return cls(percent=float(found[1]))
@@ -46,9 +46,9 @@ class Limit(NamedTuple):
             if base is None:
                 return None
             share = int(base * self.percent / 100)
-        if self.count is None:
+        if self.people is None:
             return share
-        return self.count if share is None else max(self.count, share)
+        return self.people if share is None else max(self.people, share)
 
 
 class Guard(NamedTuple):

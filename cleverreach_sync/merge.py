@@ -131,7 +131,7 @@ def _remember(item: Found, remembered: Sequence[Remembered], now: int) -> Rememb
         record.at,
         state,
         at,
-        None if bought is None else bought.count,
+        None if bought is None else bought.number,
         None if bought is None else bought.last_at,
         None if bought is None else bought.total,
         filled,
@@ -231,16 +231,16 @@ def _orders(found: Sequence[Found], before: dict[str, Order], order_key: Callabl
 def _purchases(records: Sequence[Remembered], orders: dict[str, Order]) -> Purchases | None:
     if len(records) == 1 and not orders:
         only = records[0]
-        return None if only.count is None else Purchases(only.count, only.last_at, only.total)
-    summaries = [record for record in records if record.count is not None]
+        return None if only.number is None else Purchases(only.number, only.last_at, only.total)
+    summaries = [record for record in records if record.number is not None]
     if not summaries and not orders:
         return None
     counting = [order for order in orders.values() if order.counts]
     last = [record.last_at for record in summaries] + [order.at for order in counting]
-    totals = [record.total for record in summaries if record.count] + [order.total for order in counting]
+    totals = [record.total for record in summaries if record.number] + [order.total for order in counting]
     currencies = {order.currency for order in counting if order.currency}
     return Purchases(
-        count=sum(record.count or 0 for record in summaries) + len(counting),
+        number=sum(record.number or 0 for record in summaries) + len(counting),
         last_at=_latest(last),
         total=None if len(currencies) > 1 else _sum(totals),
     )

@@ -81,7 +81,7 @@ class Consent(NamedTuple):
 class Purchases(NamedTuple):
     """A summary of somebody's orders that count. `total` is None where the source has no amount."""
 
-    count: int
+    number: int
     last_at: int | None = None
     total: str | None = None
 
@@ -130,8 +130,8 @@ class RecipientState(StrEnum):
 
 
 class Recipient(NamedTuple):
-    """One row of the recipient list as it was read. `attributes` is by data field name, values as the target gives them;
-    `registered` is the target's stamp, 0 if it has none."""
+    """One row of the recipient list as it was read. `attributes` is by data field name, values as the target gives
+    them; `registered` is the target's stamp, 0 if it has none."""
 
     id: str
     email: str
@@ -155,7 +155,7 @@ class Remembered(NamedTuple):
     at: int | None
     consent: str | None
     consent_at: int | None
-    count: int | None
+    number: int | None
     last_at: int | None
     total: str | None
     filled: int

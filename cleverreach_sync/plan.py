@@ -192,7 +192,7 @@ def decide(
     if ruled.target is Becomes.CREATED or recipient is None:
         return _create(person, memory, kinds, shop, added, values, rules, now)
 
-    state, at = _new_state(person, memory, recipient, kinds, shop, ruled.target, rules, now)
+    state, at = _new_state(person, memory, recipient, kinds, ruled.target, rules, now)
     if not (
         (rules.resend and memory.run != rules.run)
         or state is not None
@@ -314,7 +314,6 @@ def _new_state(
     memory: Memory,
     recipient: Recipient,
     kinds: frozenset[Kind],
-    shop: Shop,
     becomes: Becomes,
     rules: Rules,
     now: int,

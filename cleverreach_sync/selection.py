@@ -26,12 +26,12 @@ _SPECIAL: Final = "Special"
 
 def kinds_of(consent: ConsentState, purchases: Purchases | None) -> frozenset[Kind]:
     """Every kind that applies to somebody, selected or not. Unknown facts count as absent here."""
-    return KINDS[purchases is not None and purchases.count > 0, consent is ConsentState.YES]
+    return KINDS[purchases is not None and purchases.number > 0, consent is ConsentState.YES]
 
 
 def contradicted(consent: ConsentState, purchases: Purchases | None) -> frozenset[Kind]:
     """The kinds whose tag the known facts speak against; an unknown fact takes nothing back."""
-    bought = purchases is not None and purchases.count > 0
+    bought = purchases is not None and purchases.number > 0
     wrong = set()
     if consent in (ConsentState.NO, ConsentState.OPTED_OUT):
         wrong.add(SUBSCRIBER)

@@ -95,7 +95,7 @@ def _limit(value: object) -> Limit:
     if isinstance(value, Limit):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return Limit(count=value)
+        return Limit(people=value)
     if value is None:
         raise wrong("is empty; remove the line for the default, or set 100% for no limit")
     if not isinstance(value, str) or not value.isascii() or len(value) > 20:

@@ -14,6 +14,7 @@ from cleverreach_sync.cli.invocation import Invocation, signals
 if TYPE_CHECKING:
     from cleverreach_sync.config.schema import Config
     from cleverreach_sync.progress import Progress
+    from cleverreach_sync.targets.interface import RecipientList
 
 
 def check(
@@ -64,7 +65,7 @@ class Checks:
             self._target = target
             if not self._check("credentials", self._credentials):
                 return
-            self._found = None
+            self._found: RecipientList | None = None
             self._check("list", self._list)
             self._check("permissions", self._permissions)
             self._check("data fields", self._fields)
@@ -160,7 +161,7 @@ class Checks:
         skew = self._target.clock_skew(self._clock.wall())
         if skew is None:
             return ("the server tells no time",)
-        if abs(skew) > 120:  # noqa: PLR2004
+        if abs(skew) > 120:
             words = "behind" if skew > 0 else "ahead"
             return (f"this machine is {abs(skew):.0f} seconds {words}", "set the clock (NTP)")
         return ("in step with the server",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess  # noqa: S404 - runs this very program
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final

@@ -79,7 +79,7 @@ class Node:
             yield self
 
 
-class Unparsable(Exception):  # noqa: N818 - carries the flaw that ends reading
+class Unparsable(Exception):
     """The text is no YAML that can be read at all."""
 
     def __init__(self, flaw: Flaw) -> None:

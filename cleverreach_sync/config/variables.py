@@ -19,7 +19,7 @@ class Filled(NamedTuple):
     error: str | None = None
 
 
-class _Malformed(Exception):  # noqa: N818 - never leaves this module
+class _Malformed(Exception):
     pass
 
 

@@ -63,8 +63,8 @@ class HttpClient:
     """A client of one server. TLS is always verified, redirects are never followed (credentials would go along).
 
     `exchange` raises TryAgain for a timeout, a dropped connection or no connection, UsageError for a certificate that
-    cannot be verified, and returns every answer that came, whatever its status. `server_time` is the last `Date` header,
-    in unix seconds.
+    cannot be verified, and returns every answer that came, whatever its status. `server_time` is the last `Date`
+    header, in unix seconds.
     """
 
     def __init__(

@@ -6,8 +6,8 @@ from cleverreach_sync.errors import CrsyncError, TemporaryError
 
 
 class TryAgain(TemporaryError):
-    """The request may succeed later. `after` is what the server asked to wait, in seconds. `ambiguous`: it may have been
-    carried out all the same. `timed_out`: nothing came back in time."""
+    """The request may succeed later. `after` is what the server asked to wait, in seconds. `ambiguous`: it may have
+    been carried out all the same. `timed_out`: nothing came back in time."""
 
     def __init__(
         self,

@@ -20,8 +20,8 @@ _HINTS = {
 
 
 class Numbers(NamedTuple):
-    """What the guards look at; None where a number could not be determined. `size`: recipients in the list at the start.
-    `created` is None while nobody looked (no limit is set)."""
+    """What the guards look at; None where a number could not be determined. `size`: recipients in the list at the
+    start. `created` is None while nobody looked (no limit is set)."""
 
     people: int
     people_before: int | None

@@ -51,7 +51,7 @@ class Result(NamedTuple):
     sent: bool
 
 
-class Split(Exception):  # noqa: N818 - a turn, not an error
+class Split(Exception):
     """The batch is to be tried in halves."""
 
 

@@ -97,6 +97,7 @@ class _Deciding:
         self._complete = frozenset(label for label, complete in run.complete.items() if complete)
         self._classes: Counter[int] = Counter()
         self._activates = 0
+        self._warned = False
         self._fast: Counter[tuple[str, int]] = Counter()
         self._buffer: list[tuple[object, ...]] = []
         self._arrivals: list[tuple[bytes, bytes]] = []
@@ -156,6 +157,7 @@ class _Deciding:
         run = self._run
         facts_before, memory = (NO_FACTS, NOTHING) if met.entry is None else read_body(met.entry)
         rows = met.rows
+        self._warned = False
         found = [
             self._decoders[row.stream](row) if not row.carried else self._carried(row) for row in self._fresh(rows)
         ]
@@ -168,7 +170,8 @@ class _Deciding:
             now=run.now,
             order_key=run.keys.ident,
         )
-        seen = rows[0].digest if len(rows) == 1 else seen_of(rows)
+        # Whoever has a value that could not be read is read again next time, so that the warning comes again.
+        seen = b"" if self._warned else rows[0].digest if len(rows) == 1 else seen_of(rows)
         unsubscribed_at = met.unsubscribed_at or None
         suppressed = Suppression(blacklisted, unsubscribed_at)
         seq = rows[0].rowid
@@ -267,6 +270,7 @@ class _Deciding:
 
         def read_row(row: RawRow) -> Found:
             def warn(warned: Warned) -> None:
+                self._warned = True
                 warnings.add(location, warned.place, warned.message)
 
             record = read(stream, Row(row.email, row.ident, row.body, row.place), warn)

@@ -52,7 +52,8 @@ def check_identity(known: Checkpoint, config: Config, source: Source) -> None:
 
 
 def find_list(target: Target, config: Config, known: Checkpoint | None, progress: Progress) -> RecipientList | None:
-    """The list, by its ID once that is known. Raises UsageError if it is gone, StateError if the config names another."""
+    """The list, by its ID once that is known. Raises UsageError if it is gone, StateError if the config names
+    another."""
     recorded = known.identity if known is not None and known.identity.list_id else None
     wanted = str(config.target.list)
     if recorded is not None and wanted not in (recorded.list, recorded.list_id):

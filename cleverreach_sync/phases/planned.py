@@ -79,7 +79,7 @@ def plan_row(
             (
                 person.consent.state,
                 person.consent.at,
-                person.purchases,
+                None if person.purchases is None else tuple(person.purchases),
                 person.created_at,
                 person.invalid,
                 person.withdrew,

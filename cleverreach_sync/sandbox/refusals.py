@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure of the program
+class Refused(Exception):
     """A call is answered with `{"error": {"code", "message"}}`; the message is `<HTTP reason>: <detail>`."""
 
     def __init__(self, code: int, detail: str = "") -> None:
@@ -20,7 +20,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of the progra
         return {"error": {"code": self.code, "message": self.message}}
 
 
-class OAuthRefused(Exception):  # noqa: N818 - likewise
+class OAuthRefused(Exception):
     """The token endpoint is not below `/v3` and has its own shape: `{"error": "text", "error_description": "text"}`."""
 
     def __init__(self, status: int, error: str, description: str) -> None:

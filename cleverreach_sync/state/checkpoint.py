@@ -48,8 +48,8 @@ class InterruptedRun(_Model):
 
 
 class Checkpoint(_Model):
-    """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`: how
-    many people the last completed full read found. Times are RFC 3339, UTC."""
+    """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`:
+    how many people the last completed full read found. Times are RFC 3339, UTC."""
 
     identity: Identity
     shop_url: str | None = None

@@ -266,7 +266,8 @@ def kinds_in(bits: int) -> frozenset[Kind]:
 def facts_json(facts: Facts) -> bytes:
     """The facts for an entry's body."""
     orders = {key: (order.counts, order.at, order.total, order.currency) for key, order in facts.orders.items()}
-    return orjson.dumps((facts.records, orders) if orders else (facts.records,))
+    records = [tuple(record) for record in facts.records]  # a named tuple is nothing to orjson
+    return orjson.dumps((records, orders) if orders else (records,))
 
 
 def memory_json(memory: Memory) -> bytes:

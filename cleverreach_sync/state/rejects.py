@@ -24,8 +24,8 @@ class Fact(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """`email` is masked, and `facts` empty, where nothing personal may be kept. `key` is the keyed hash, hex. `since` is
-    a time in unix seconds."""
+    """`email` is masked, and `facts` empty, where nothing personal may be kept. `key` is the keyed hash, hex. `since`
+    is a time in unix seconds."""
 
     email: str
     key: str
@@ -87,7 +87,7 @@ def save(path: Path, people: Iterable[Reject], *, keep: bool) -> None:
 
 def record_json(record: Record) -> list[Any]:
     """A record as JSON can hold it."""
-    return orjson.loads(orjson.dumps(record))  # type: ignore[no-any-return]
+    return orjson.loads(orjson.dumps(record, default=tuple))  # type: ignore[no-any-return]
 
 
 def record_of(document: list[Any]) -> Record:

@@ -103,7 +103,7 @@ def test_booleans(tmp_path: Path, written: str, expected: bool) -> None:
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [("7", Limit(count=7)), ("7%", Limit(percent=7.0)), ("2.5 %", Limit(percent=2.5)), ("null", None), ("", None)],
+    [("7", Limit(people=7)), ("7%", Limit(percent=7.0)), ("2.5 %", Limit(percent=2.5)), ("null", None), ("", None)],
 )
 def test_limits(tmp_path: Path, written: str, expected: Limit | None) -> None:
     assert load(tmp_path, VALID + f"limits:\n  max_created: {written}\n").limits.max_created == expected

@@ -17,7 +17,7 @@ def test_the_sample_shop(tmp_path: Path) -> None:
     assert found.unreadable == [Unreadable("email", "the e-mail is empty", 26)]
     assert found.warned == [Warned("column 'birthday': not a date", 20)]
     assert {record.consent.state for record in found.records if record.consent} == set(ConsentState)
-    assert {record.purchases.count > 0 for record in found.records if record.purchases} == {True, False}
+    assert {record.purchases.number > 0 for record in found.records if record.purchases} == {True, False}
     assert found.source.warnings == []
 
 
