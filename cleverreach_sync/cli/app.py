@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from cleverreach_sync import __version__
 from cleverreach_sync.cli import attrs, check, demo, init, runs, sandbox, schema, status
@@ -15,28 +16,58 @@ from cleverreach_sync.cli import attrs, check, demo, init, runs, sandbox, schema
 # The base of what typer raises for wrong usage; it has no public name of its own.
 _WrongUsage: Final = typer.BadParameter.__mro__[2]
 
+_SET_UP: Final = "Set up"
+_TRANSFER: Final = "Transfer"
+_TRY_OUT: Final = "Try out"
+
+
+class _Command(TyperCommand):
+    """A command whose --help is listed like every other switch, without a type."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _switch(super().get_help_option(ctx))
+
+
+class _Group(TyperGroup):
+    def get_help_option(self, ctx: Any) -> Any:
+        return _switch(super().get_help_option(ctx))
+
+
+def _switch(option: Any) -> Any:
+    if option is not None:
+        option.metavar = ""
+    return option
+
+
 app = typer.Typer(
     name="crsync",
+    cls=_Group,
     help="Get a shop's customers into CleverReach: correctly tagged, never mailing anybody who left.",
+    epilog="Start with `crsync demo`, then `crsync init`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-attributes = typer.Typer(name="attrs", help="Data fields (attributes) of CleverReach.", no_args_is_help=True)
-attributes.command("create")(attrs.create)
-attributes.command("list")(attrs.list_)
+attributes = typer.Typer(
+    name="attrs", cls=_Group, help="Create or list the data fields in CleverReach.", no_args_is_help=True
+)
+attributes.command("create", cls=_Command)(attrs.create)
+attributes.command("list", cls=_Command)(attrs.list_)
 
-app.command("init")(init.init)
-app.command("check")(check.check)
-app.add_typer(attributes)
-app.command("diff")(runs.diff)
-app.command("sync")(runs.sync)
-app.command("resync")(runs.resync)
-app.command("status")(status.status)
-app.command("schema")(schema.schema)
-app.command("sandbox")(sandbox.sandbox)
-app.command("demo")(demo.demo)
+for _panel, _name, _does in (
+    (_SET_UP, "init", init.init),
+    (_SET_UP, "check", check.check),
+    (_SET_UP, "schema", schema.schema),
+    (_TRANSFER, "diff", runs.diff),
+    (_TRANSFER, "sync", runs.sync),
+    (_TRANSFER, "resync", runs.resync),
+    (_TRANSFER, "status", status.status),
+    (_TRY_OUT, "demo", demo.demo),
+    (_TRY_OUT, "sandbox", sandbox.sandbox),
+):
+    app.command(_name, cls=_Command, rich_help_panel=_panel)(_does)
+app.add_typer(attributes, rich_help_panel=_SET_UP)
 
 
 def _version(wanted: bool) -> None:
@@ -48,7 +79,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        False, "--version", metavar="", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     del version
@@ -86,7 +117,7 @@ def _wrong_usage(error: Exception, arguments: Sequence[str]) -> int:
         no_color="--no-color" in arguments,
     )
     sys.stdout.flush()
-    words = message[0].lower() + message[1:].rstrip(".")
+    words = (message[0].lower() + message[1:]).replace("Value error, ", "").rstrip(".")
     return call.fail(UsageError(words, hint=f"`{command} --help` shows what there is"))
 
 

@@ -34,7 +34,7 @@ def list_(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Show wanted and existing data fields side by side."""
+    """Show the data fields that are filled, and those that exist."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     _attributes(call, call_path=config, creates=False, dry_run=True)
 
@@ -60,13 +60,15 @@ def _document(
     from cleverreach_sync.fields import data_fields
     from cleverreach_sync.http.redaction import Redaction
     from cleverreach_sync.phases import opening
+    from cleverreach_sync.phases.setting import open_target
     from cleverreach_sync.state import checkpoint
     from cleverreach_sync.state.files import StateFolder
-    from cleverreach_sync.sync import open_target
 
     wanted = data_fields(config.attributes.preset, config.attributes.map)
     scope = config.attributes.scope
-    target, _ = open_target(config, progress, clock, stop, Redaction(config.secrets()))
+    target, _ = open_target(
+        config, progress, clock, lambda seconds: stop.pause(clock, seconds), Redaction(config.secrets())
+    )
     with closing(target):
         found = None
         if scope == "list":

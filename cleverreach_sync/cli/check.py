@@ -25,7 +25,7 @@ def check(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Check config, credentials, permissions, list, data fields and clock; read-only."""
+    """Check everything a run needs: config, credentials, list, data fields. Writes nothing."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.phases.run import Clock, Stop
@@ -54,13 +54,14 @@ class Checks:
         from contextlib import closing
 
         from cleverreach_sync.http.redaction import Redaction
-        from cleverreach_sync.sync import open_target
+        from cleverreach_sync.phases.setting import open_target
 
         self._put("config", f"{self._path} is valid")
         self._check("source", self._source)
         self._check("state", self._state)
         redact = Redaction(self._config.secrets())
-        target, _ = open_target(self._config, self._progress, self._clock, self._stop, redact)
+        clock, stop = self._clock, self._stop
+        target, _ = open_target(self._config, self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact)
         with closing(target):
             self._target = target
             if not self._check("credentials", self._credentials):

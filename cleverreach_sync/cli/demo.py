@@ -43,7 +43,7 @@ def demo(
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Run the main job against a local sandbox, with sample data in ./crsync-demo/."""
+    """See it work: sample customers, a sandbox, all in ./crsync-demo/. Needs no account."""
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.cli.schema import schema_text
@@ -59,15 +59,16 @@ def demo(
             config.write_text(_CONFIG.format(url=server.url), encoding="utf-8")
             (FOLDER / "crsync.schema.json").write_text(schema_text(), encoding="utf-8")
             _say(f"Wrote {config} and an export of a shop, {export}.")
-            for command in ("attrs create", "diff", "sync"):
-                _run(command, config)
+            _run("attrs create", config)
+            _run("diff", config, "--details", "5")
+            _run("sync", config)
             _say("The same again: nothing has changed, nothing is written.")
             _run("sync", config)
             sample.write(export, later=True)
             _say("The next day's export: one subscriber has opted out in the shop.")
             for command in ("diff", "sync", "status"):
                 _run(command, config)
-        _say(f"That was it. Look at {config}, change {export}, or start with your own shop: crsync init")
+        _say(f"That was it. Look at {config} and {export},\n# or start with your own shop: crsync init")
 
 
 def _say(text: str) -> None:
@@ -75,9 +76,9 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _run(command: str, config: Path) -> None:
+def _run(command: str, config: Path, *options: str) -> None:
     """Runs a command as a user would type it. Raises typer.Exit with its code if it fails."""
-    words = [*command.split(), "-c", str(config)]
+    words = [*command.split(), "-c", str(config), *options]
     typer.echo(f"\n$ crsync {' '.join(words)}")
     sys.stdout.flush()
     finished = subprocess.run(  # noqa: S603 - this very program

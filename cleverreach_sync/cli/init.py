@@ -14,16 +14,16 @@ SCHEMA_NAME = "crsync.schema.json"
 
 
 def init(
-    path: Path = typer.Argument(opt.DEFAULT_CONFIG, metavar="[PATH]", help="Where to write the config."),
-    source: str | None = typer.Option(None, "--source", metavar="TYPE", help="The source system.", show_default="file"),
-    yes: bool = typer.Option(False, "--yes", "-y", help="Ask nothing, take the defaults."),
-    force: bool = typer.Option(False, "--force", help="Overwrite an existing file."),
+    path: Path = typer.Argument(opt.DEFAULT_CONFIG, metavar="PATH", help="Where to write the config."),
+    source: str | None = typer.Option(None, "--source", metavar="TYPE", help="The shop system.", show_default="file"),
+    yes: bool = typer.Option(False, "--yes", "-y", metavar="", help="Ask nothing, take the defaults."),
+    force: bool = typer.Option(False, "--force", metavar="", help="Overwrite an existing file."),
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Write a commented starter config."""
+    """Write a config to start with, every choice explained."""
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.cli.schema import schema_text
@@ -71,8 +71,10 @@ def _tell_next(path: Path) -> None:
     option = "" if path == opt.DEFAULT_CONFIG else f" -c {path}"
     typer.echo(f"wrote {path} and {path.parent / SCHEMA_NAME}", err=True)
     typer.echo(
-        "next: create an OAuth app in CleverReach (My Account > Extras > REST API), put its ID and secret\n"
-        "into the variables CLEVERREACH_CLIENT_ID and CLEVERREACH_CLIENT_SECRET, then\n"
+        f"next: look through {path}, then create an OAuth app in CleverReach\n"
+        "(My Account > Extras > REST API) and give crsync what it shows:\n"
+        "  export CLEVERREACH_CLIENT_ID=...\n"
+        "  export CLEVERREACH_CLIENT_SECRET=...\n"
         f"  crsync check{option}",
         err=True,
     )

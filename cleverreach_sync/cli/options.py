@@ -63,11 +63,11 @@ ConfigPath = Annotated[
 ]
 Format = Annotated[
     ResultFormat,
-    typer.Option("--format", envvar="CRSYNC_FORMAT", help="Form of the result on stdout.", rich_help_panel=_OUTPUT),
+    typer.Option("--format", envvar="CRSYNC_FORMAT", help="Form of the result.", rich_help_panel=_OUTPUT),
 ]
 FormatOfDiff = Annotated[
     DiffFormat,
-    typer.Option("--format", envvar="CRSYNC_FORMAT", help="Form of the result on stdout.", rich_help_panel=_OUTPUT),
+    typer.Option("--format", envvar="CRSYNC_FORMAT", help="Form of the result.", rich_help_panel=_OUTPUT),
 ]
 Verbose = Annotated[
     int,
@@ -77,34 +77,44 @@ Verbose = Annotated[
         count=True,
         metavar="",
         show_default=False,
-        help="Tell more on stderr; twice: with tracebacks.",
+        help="Tell more; twice: with tracebacks.",
         rich_help_panel=_OUTPUT,
     ),
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("-q", "--quiet", help="Print nothing when all is well, warnings included.", rich_help_panel=_OUTPUT),
+    typer.Option(
+        "-q", "--quiet", metavar="", help="Print nothing when all is well, warnings included.", rich_help_panel=_OUTPUT
+    ),
 ]
 Logs = Annotated[
     LogFormat,
     typer.Option(
         "--log-format",
         envvar="CRSYNC_LOG_FORMAT",
-        help="Form of warnings and errors on stderr.",
+        help="Form of warnings and errors.",
         rich_help_panel=_OUTPUT,
     ),
 ]
 NoColor = Annotated[
     bool,
     typer.Option(
-        "--no-color", envvar="CRSYNC_NO_COLOR", help="No colours (as with NO_COLOR).", rich_help_panel=_OUTPUT
+        "--no-color",
+        metavar="",
+        envvar="CRSYNC_NO_COLOR",
+        help="No colours (as with NO_COLOR).",
+        rich_help_panel=_OUTPUT,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Show what would be done, write nothing.")]
 Limit = Annotated[
     int | None,
     typer.Option(
-        "--limit", min=0, metavar="N", help="Send at most N people; ends of consent do not count.", rich_help_panel=_RUN
+        "--limit",
+        min=0,
+        metavar="N",
+        help="Send at most N people; who left is deactivated all the same.",
+        rich_help_panel=_RUN,
     ),
 ]
 Force = Annotated[
@@ -125,6 +135,7 @@ LockTimeout = Annotated[
         envvar="CRSYNC_LOCK_TIMEOUT",
         metavar="SECONDS",
         callback=_seconds,
+        show_default="0",
         help="Wait this long for another run to end.",
         rich_help_panel=_RUN,
     ),
@@ -142,12 +153,16 @@ MaxDuration = Annotated[
 ]
 ShowPii = Annotated[
     bool,
-    typer.Option("--show-pii", help="Show addresses and values in clear.", rich_help_panel=_OUTPUT),
+    typer.Option("--show-pii", metavar="", help="Show e-mail addresses and values unmasked.", rich_help_panel=_OUTPUT),
 ]
 Details = Annotated[
     str,
     typer.Option(
-        "--details", metavar="N|all", callback=_details, help="How many people to list.", rich_help_panel=_OUTPUT
+        "--details",
+        metavar="N|all",
+        callback=_details,
+        help="How many people a dry run lists.",
+        rich_help_panel=_OUTPUT,
     ),
 ]
 

@@ -67,7 +67,10 @@ def resync(
     config: opt.ConfigPath = opt.DEFAULT_CONFIG,
     dry_run: opt.DryRun = False,
     include_deleted: bool = typer.Option(
-        False, "--include-deleted", help="Transfer those who were deleted from the list by hand, too."
+        False,
+        "--include-deleted",
+        metavar="",
+        help="Also transfer those who were deleted from the list by hand.",
     ),
     limit: opt.Limit = None,
     force: opt.Force = [],  # noqa: B006 - typer reads it
@@ -81,7 +84,7 @@ def resync(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Transfer everybody selected again ("restart synchronisation")."""
+    """Transfer everybody selected once more, changed or not."""
     from cleverreach_sync.phases.run import Options
 
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
@@ -104,9 +107,11 @@ def diff(
     against: opt.Against = typer.Option(
         opt.Against.STATE,
         "--against",
-        help="state: what sync would do now. target: also compare everybody with the list.",
+        help="state: what sync would do now. target: also find what was changed in CleverReach by hand.",
     ),
-    exit_code: bool = typer.Option(False, "--exit-code", help="Exit with 3 when anything would change."),
+    exit_code: bool = typer.Option(
+        False, "--exit-code", metavar="", help="Exit with code 3 when anything would change."
+    ),
     details: opt.Details = "50",
     show_pii: opt.ShowPii = False,
     form: opt.FormatOfDiff = opt.DiffFormat.TEXT,
@@ -115,7 +120,7 @@ def diff(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Show what sync would do; read-only."""
+    """Show what sync would do. Writes nothing."""
     from cleverreach_sync.phases.run import Options
 
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)

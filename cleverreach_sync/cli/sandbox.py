@@ -11,8 +11,12 @@ from cleverreach_sync.cli.invocation import Invocation
 
 
 def sandbox(
-    port: int = typer.Option(8787, "--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes any that is free."),
-    db: Path | None = typer.Option(None, "--db", metavar="PATH", help="Keep the data in a file; default in memory."),
+    port: int = typer.Option(
+        8787, "--port", min=0, max=65535, metavar="PORT", help="Port on this machine; 0 takes any that is free."
+    ),
+    db: Path | None = typer.Option(
+        None, "--db", metavar="PATH", help="Keep the data in this file. Default: in memory."
+    ),
     fault: list[str] = typer.Option(
         [],
         "--fault",
@@ -26,7 +30,7 @@ def sandbox(
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Run a local CleverReach-compatible server."""
+    """Run a CleverReach-compatible server on this machine, to try things out."""
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.sandbox.faults import parse_faults
@@ -34,7 +38,7 @@ def sandbox(
 
         def ready(url: str) -> None:
             if not quiet:
-                typer.echo(f"sandbox: {url} (any client ID and secret; stop with Ctrl-C)", err=True)
-                typer.echo(f"in the config: target.base_url: {url}", err=True)
+                typer.echo(f"sandbox: {url} (takes any client ID and secret; Ctrl-C ends it)", err=True)
+                typer.echo(f"in the config, below target: base_url: {url}", err=True)
 
         serve(port, db, parse_faults(fault), ready)

@@ -19,7 +19,7 @@ def status(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Show the last runs, cursors, totals and open rejects."""
+    """Show the last runs, how far the shop was read, and who was rejected."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.report.text import status_text

@@ -29,11 +29,13 @@ _ENDS: Final = frozenset({Class.END, Class.GONE, Class.MOVED})
 
 @dataclass(slots=True)
 class Batch:
-    """Some people of one class. `attempted`: a write may have been carried out without an answer."""
+    """Some people of one class. `fresh`: nobody has tried to write it yet; `attempted`: a write may have been carried
+    out without an answer."""
 
     number: int
     class_: Class
     rows: Sequence[PlanRow]
+    fresh: bool = True
     attempted: bool = False
     timeouts: int = 0
     found: dict[bytes, Recipient] | None = None
@@ -84,7 +86,7 @@ class Delivery:
                 self.batch_size = min(self.batch_size, middle)
         results: list[Result] = []
         for rows in (batch.rows[:middle], batch.rows[middle:]):
-            half = Batch(batch.number, batch.class_, rows, attempted=batch.attempted)
+            half = Batch(batch.number, batch.class_, rows, fresh=False, attempted=batch.attempted)
             results += self.deliver(half)
         return results
 
@@ -110,6 +112,7 @@ class Delivery:
 
     def _failed(self, batch: Batch, failure: TryAgain) -> None:
         batch.found = None
+        batch.fresh = False
         if failure.ambiguous:
             batch.attempted = True
         if failure.timed_out:
@@ -127,7 +130,7 @@ class Delivery:
         """Everybody of the batch against the list as read just now; only the first attempt into a list that this run
         created needs no reading."""
         run = self._run
-        if run.created_list and not batch.attempted and batch.class_ is Class.NEW:
+        if run.created_list and batch.fresh and batch.class_ is Class.NEW:
             return [decided(run, row, None) for row in batch.rows]
         if batch.found is None or self._too_old(batch):
             batch.read_at = run.clock.now()
@@ -179,6 +182,10 @@ class Delivery:
         if self._made_before(batch, one):
             plan = plan._replace(outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed))
             memory = memory._replace(made_inactive=confirmed.state is RecipientState.INACTIVE)
+        elif plan.outcome is Outcome.CREATED:
+            plan = plan._replace(change=_as_created(change, confirmed))
+        elif plan.activates:
+            plan = plan._replace(activates=confirmed.state is RecipientState.ACTIVE)
         kept = OPEN if plan.outcome is Outcome.DEACTIVATED else UNCHANGED
         return Result(who.row, who.person.email, plan, state, entry(who.row, memory, kept, plan.kinds), sent=True)
 

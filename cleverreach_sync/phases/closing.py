@@ -1,17 +1,20 @@
-"""How a run ends: rejects, checkpoint, history, and the result document."""
+"""What a run leaves behind: rejects and checkpoint."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from cleverreach_sync.guards import Guard
+from cleverreach_sync.phases.opening import identity_of
 from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.setting import Setting
 from cleverreach_sync.sources.interface import Row
+from cleverreach_sync.state import checkpoint as checkpoints
+from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.rejects import Fact, Reject, record_json
+from cleverreach_sync.state.spool import Spool
 
 _DAY = 86400
 
@@ -87,18 +90,70 @@ def _facts(run: Run, rejected: dict[bytes, tuple[str, str]]) -> dict[bytes, list
     return found
 
 
-def guard_documents(found: Sequence[Guard], forced: frozenset[str]) -> list[dict[str, Any]]:
-    """The guards of the result document."""
-    documents = []
-    for guard in found:
-        document: dict[str, Any] = {
-            "name": guard.name,
-            "limit": guard.limit,
-            "value": guard.value,
-            "refuses": guard.refuses and guard.name not in forced,
-            "reason": guard.reason if guard.refuses else "",
-        }
-        if guard.refuses and guard.name in forced:
-            document["forced"] = True
-        documents.append(document)
-    return documents
+def anew(spool: Spool) -> Spool:
+    """An empty spool in the place of one that does not fit."""
+    spool.close()
+    return Spool.create(spool.path)
+
+
+def reads_everything(run: Run) -> bool:
+    """Whether this run read the whole source."""
+    return run.full or all(reader.stream.full_read for reader in run.readers)
+
+
+def begin_writing(setting: Setting, run: Run) -> Checkpoint:
+    """The checkpoint before the first write: a run that has begun."""
+    known, options, interrupted = setting.known, setting.call.options, setting.interrupted
+    usable = known if known is not None and setting.lost is None else None
+    checkpoint = Checkpoint(
+        identity=identity_of(setting.call.config, setting.source, setting.found),
+        shop_url=setting.source.url,
+        digest=known.digest if known is not None else None,
+        selection=known.selection if known is not None else [],
+        cursors=usable.cursors if usable is not None else {},
+        initial_sync_at=usable.initial_sync_at if usable is not None else None,
+        full_people=known.full_people if known is not None else None,
+        ledger_id=run.ledger.id,
+        interrupted=InterruptedRun(
+            run_id=setting.run_id,
+            command=options.command if interrupted is None else interrupted.command,
+            started_at=timestamp(setting.began),
+            digest=setting.digest,
+            spool=run.spool.id,
+            full=run.full,
+            resend=run.rules.resend,
+            include_deleted=run.rules.include_deleted,
+            adopt=run.rules.adopt,
+            forced=sorted(setting.forced),
+        ),
+    )
+    checkpoints.save(setting.call.folder.checkpoint, checkpoint)
+    return checkpoint
+
+
+def end_complete(setting: Setting, run: Run, begun: Checkpoint, people: int) -> None:
+    """The checkpoint of a run that is through: cursors move, since everything before them is confirmed or accounted
+    for."""
+    run.ledger.forget_all_attempts()
+    run.ledger.commit()
+    config, clock = setting.call.config, setting.call.clock
+    update: dict[str, Any] = {
+        "digest": setting.digest,
+        "selection": sorted(kind.value for kind in config.selected),
+        "cursors": {**begun.cursors, **run.cursors},
+        "initial_sync_at": begun.initial_sync_at or timestamp(clock.wall()),
+        "full_people": people if reads_everything(run) else begun.full_people,
+        "interrupted": None,
+    }
+    checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update=update))
+    run.spool.delete()
+
+
+def end_early(setting: Setting, run: Run, begun: Checkpoint) -> None:
+    """The checkpoint of a run that was cut short: one whose time was up goes on with what it has read, one cut by a
+    limit reads anew; a resync stays one."""
+    pending = begun.interrupted
+    if setting.call.stop.reason != "max_duration" and pending is not None:
+        pending = pending.model_copy(update={"spool": ""}) if pending.resend or pending.adopt else None
+        run.spool.delete()
+    checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update={"interrupted": pending}))

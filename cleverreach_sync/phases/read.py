@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, Final
@@ -174,6 +175,7 @@ class _Spooled:
         secret, salt = run.keys.secret, run.salt
         rows = chunk.rows
         self.rows += len(rows) + len(chunk.unreadable)
+        run.tally.read(len(rows) + len(chunk.unreadable), Counter(bad.reason for bad in chunk.unreadable))
         run.spool.add_rows(
             [
                 (
@@ -198,7 +200,6 @@ class _Spooled:
 
 def _keep(run: Run, spooled: _Spooled) -> None:
     """What a later process needs to go on with these rows."""
-    run.tally.read(spooled.rows, spooled.unreadable)
     meta = {
         "rows": spooled.rows,
         "unreadable": spooled.unreadable,

@@ -104,6 +104,7 @@ class Warnings:
         self._progress = progress
         self._first: list[tuple[int, int, str]] = []
         self._count = 0
+        self.shown: list[str] = []
 
     def add(self, location: str, place: int, message: str) -> None:
         self._count += 1
@@ -116,10 +117,12 @@ class Warnings:
             heapq.heappushpop(self._first, item)
 
     def show(self) -> None:
-        for _, _, text in sorted(self._first, reverse=True):
-            self._progress.warn(text)
-        if self._count > len(self._first):
-            self._progress.warn(f"... and {self._count - len(self._first)} more")
+        lines = [text for _, _, text in sorted(self._first, reverse=True)]
+        if self._count > len(lines):
+            lines.append(f"... and {self._count - len(lines)} more")
+        for line in lines:
+            self._progress.warn(line)
+        self.shown += lines
         self._first, self._count = [], 0
 
 

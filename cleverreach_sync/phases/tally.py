@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from cleverreach_sync.model import ConsentState, Kind
 from cleverreach_sync.plan import Outcome, Plan, Wanted
@@ -29,7 +30,7 @@ class Tally:
         """The people that count against `limits.max_rejected`."""
         return self.outcomes[Outcome.INVALID] + self.outcomes[Outcome.REJECTED]
 
-    def read(self, rows: int, unreadable: dict[str, int]) -> None:
+    def read(self, rows: int, unreadable: Mapping[str, int]) -> None:
         """Rows that were read; each without a usable address is a person of its own."""
         self.rows += rows
         self.invalid.update(unreadable)

@@ -44,7 +44,6 @@ class InterruptedRun(_Model):
     include_deleted: bool = False
     adopt: bool = False
     forced: list[str] = []
-    ends: dict[str, str | None] = {}
 
 
 class Checkpoint(_Model):

@@ -151,11 +151,10 @@ class CleverReach:
             }
             body = _rows(self._session.post("/receivers/filter", asked))
             page = [left for row in body if isinstance(row, dict) and (left := _left(row)) is not None]
-            if page and page == before:
-                return  # a server that does not know pages
-            yield page
-            if len(body) < PAGE:
+            # A short page is not the last one where the server allows smaller pages than were asked for.
+            if not body or page == before:
                 return
+            yield page
             before = page
 
     # recipients

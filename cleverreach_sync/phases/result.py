@@ -1,0 +1,97 @@
+"""The result document of a run (`crsync.run/1`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.guards import Guard
+from cleverreach_sync.phases.closing import timestamp
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.setting import Setting
+
+SCHEMA: Final = "crsync.run/1"
+
+
+@dataclass(slots=True)
+class Phase:
+    """How long a phase took, and how many it dealt with: rows when reading, else people."""
+
+    name: str
+    seconds: float = 0.0
+    people: int = 0
+
+
+def document(
+    setting: Setting,
+    run: Run,
+    *,
+    complete: bool,
+    phases: Sequence[Phase],
+    guards: Sequence[Guard],
+    error: CrsyncError | None,
+) -> dict[str, Any]:
+    """The document. Holds neither addresses nor values but in `changes`, where they are masked unless asked for."""
+    call = setting.call
+    config, options = call.config, call.options
+    found, traffic = setting.found, setting.target.traffic
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "command": options.command,
+        "run_id": setting.run_id,
+        "dry_run": options.dry_run,
+        "complete": complete,
+        "started_at": timestamp(setting.began),
+        "finished_at": timestamp(call.clock.wall()),
+        "source": {"type": config.source.type, "name": config.source.tag_source},
+        "target": {
+            "type": config.target.type,
+            "list_id": found.id if found else None,
+            "list_name": found.name if found else str(config.target.list),
+        },
+        "config": call.shown_path,
+        "transfer": None,
+        "tags": sorted(kind.value for kind in config.selected),
+        **run.tally.documents(),
+        "guards": guard_documents(guards, setting.forced),
+        "requests": {"source": 0, "target": traffic.requests, "retries": traffic.retries},
+        "resumed": setting.resumed,
+        "warnings": run.warnings.shown,
+        "phases": [{"name": phase.name, "seconds": phase.seconds, "people": phase.people} for phase in phases],
+    }
+    if call.stop.reason is not None:
+        result["stopped"] = call.stop.reason
+    if options.dry_run:
+        result["changes"] = [orjson.loads(line) for line in run.spool.shown(options.details)]
+    result |= _ending(run, error, exit_code=options.exit_code)
+    return result
+
+
+def _ending(run: Run, error: CrsyncError | None, *, exit_code: bool) -> dict[str, Any]:
+    if error is not None:
+        ending = {"code": error.code, "class": error.kind, "retryable": error.retryable}
+        return {"error": {**ending, "message": error.message, "hint": error.hint}, "exit": ending}
+    if exit_code and any(run.tally.outcomes[name] for name in ("created", "updated", "deactivated")):
+        return {"exit": {"code": 3, "class": "differences", "retryable": False}}
+    return {"exit": {"code": 0, "class": "ok", "retryable": False}}
+
+
+def guard_documents(found: Sequence[Guard], forced: frozenset[str]) -> list[dict[str, Any]]:
+    """The guards of the result document."""
+    documents = []
+    for guard in found:
+        item: dict[str, Any] = {
+            "name": guard.name,
+            "limit": guard.limit,
+            "value": guard.value,
+            "refuses": guard.refuses and guard.name not in forced,
+            "reason": guard.reason if guard.refuses else "",
+        }
+        if guard.refuses and guard.name in forced:
+            item["forced"] = True
+        documents.append(item)
+    return documents

@@ -1,0 +1,241 @@
+"""Everything a run needs before the first row is read: source, target, list, data fields, state, rules."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from cleverreach_sync.address import Patterns
+from cleverreach_sync.config.digest import decision_digest
+from cleverreach_sync.config.schema import Config
+from cleverreach_sync.fields import FieldMap, Fingerprints
+from cleverreach_sync.http.client import HttpClient, Traffic
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.phases import opening
+from cleverreach_sync.phases.run import Clock, Options, Reader, Run, Stop
+from cleverreach_sync.plan import Rules
+from cleverreach_sync.progress import Progress
+from cleverreach_sync.selection import OwnTags
+from cleverreach_sync.sources.file import open_consent
+from cleverreach_sync.sources.interface import Source
+from cleverreach_sync.state import rejects
+from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
+from cleverreach_sync.state.files import StateFolder
+from cleverreach_sync.state.spool import Spool
+from cleverreach_sync.targets.cleverreach.target import CleverReach
+from cleverreach_sync.targets.interface import RecipientList
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked for, and by what means it is done. `shown_path`: the config file as the user named it."""
+
+    config: Config
+    options: Options
+    progress: Progress
+    clock: Clock
+    stop: Stop
+    folder: StateFolder
+    shown_path: str
+
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return lambda seconds: self.stop.pause(self.clock, seconds)
+
+
+@dataclass(slots=True)
+class Setting:
+    """What was found when the run began. `lost`: why the ledger cannot be used. `carriers`: recipients that carry an
+    own special tag, looked at on a first run only; None if the target does not say."""
+
+    call: Call
+    began: float
+    source: Source
+    target: CleverReach
+    retries: Retries
+    known: Checkpoint | None
+    found: RecipientList | None
+    lost: str | None
+    interrupted: InterruptedRun | None
+    first_run: bool
+    carriers: int | None
+    run_id: str
+    digest: str
+    resumed: bool = False
+
+    @property
+    def full(self) -> bool:
+        """Whether the source is read from the start, whatever the cursors say."""
+        known, interrupted = self.known, self.interrupted
+        return (
+            known is None
+            or known.initial_sync_at is None
+            or known.digest != self.digest
+            or self.call.options.command == "resync"
+            or self.lost is not None
+            or (interrupted is not None and (interrupted.full or interrupted.digest != self.digest))
+        )
+
+    @property
+    def forced(self) -> frozenset[str]:
+        """The guards overridden, by this call or by that of the interrupted run it goes on with."""
+        before = self.interrupted.forced if self.interrupted is not None else ()
+        return self.call.options.forced | frozenset(before)
+
+
+def open_target(
+    config: Config, progress: Progress, clock: Clock, sleep: Callable[[float], None], redact: Redaction
+) -> tuple[CleverReach, Retries]:
+    """The target of a config, and how its requests are repeated."""
+    traffic = Traffic()
+
+    def on_retry(failure: TryAgain) -> None:
+        traffic.retry()
+        progress.info(f"trying again: {failure.message}")
+
+    retries = Retries(config.limits.retry_for, clock.now, sleep, on_retry)
+    http = HttpClient(
+        config.target.base_url,
+        timeout=config.target.timeout,
+        redact=redact,
+        traffic=traffic,
+        connections=2 * config.target.concurrency + 4,
+        log=progress.info,
+    )
+    return CleverReach(config.target, http, retries, clock.now, scope=config.attributes.scope), retries
+
+
+def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
+    """Opens what a run needs; `stack` closes it. Raises the errors of the tree, before anything is read or written."""
+    config, options, progress = call.config, call.options, call.progress
+    began = call.clock.wall()
+    source = config.source.open(config.base)
+    stack.callback(source.close)
+    known = opening.load_checkpoint(call.folder, config, source)
+    target, retries = open_target(config, progress, call.clock, call.sleep, Redaction(config.secrets()))
+    stack.callback(target.close)
+    found = opening.find_list(target, config, known, progress)
+    fields = opening.mapped_fields(target, config, found, progress)
+    memory = opening.open_memory(call.folder, known, read_only=options.dry_run)
+    lost = memory.lost
+    if lost is not None and "ledger" in options.forced and not options.dry_run:
+        memory = opening.fresh_memory(call.folder, lost)
+    stack.callback(memory.ledger.close)
+    interrupted = None if lost is not None or known is None else known.interrupted
+    first_run = interrupted is None and lost is None and memory.ledger.in_list() == 0
+    own = OwnTags(config.source.tag_source)
+    setting = Setting(
+        call=call,
+        began=began,
+        source=source,
+        target=target,
+        retries=retries,
+        known=known,
+        found=found,
+        lost=lost,
+        interrupted=interrupted,
+        first_run=first_run,
+        carriers=target.carriers(list(own.by_kind.values())) if found and first_run else 0,
+        run_id=_run_id(options, interrupted),
+        digest=decision_digest(config),
+    )
+    return setting, _run(setting, memory, fields, own, stack)
+
+
+def _run_id(options: Options, interrupted: InterruptedRun | None) -> str:
+    """A run goes on under the ID of the interrupted one, but for a resync, which sends anew."""
+    if interrupted is not None and (interrupted.resend or options.command != "resync"):
+        return interrupted.run_id
+    return secrets.token_hex(8)
+
+
+def _run(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTags, stack: ExitStack) -> Run:
+    call = setting.call
+    config = call.config
+    rules = _rules(setting, memory, fields, own)
+    decides = f"{setting.digest} {sorted(field.name for field in fields.fields)} {rules.adopt}"
+    return Run(
+        options=call.options,
+        rules=rules,
+        readers=_readers(config, setting.source, stack),
+        target=setting.target,
+        ledger=memory.ledger,
+        keys=memory.keys,
+        spool=_spool(setting, stack),
+        progress=call.progress,
+        clock=call.clock,
+        stop=call.stop,
+        now=int(setting.began),
+        salt=blake2b(decides.encode(), digest_size=16).digest(),
+        rejects=_rejects(setting, memory),
+        attempted=frozenset(key for keys in memory.ledger.attempts().values() for key in keys),
+        list_exists=setting.found is not None,
+        own_tags_in_list=not (setting.first_run and setting.carriers == 0),
+        full=setting.full,
+        batch_size=config.target.batch_size,
+        concurrency=config.target.concurrency,
+        unsubscribed_in_account=config.target.unsubscribed_in == "account",
+    )
+
+
+def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTags) -> Rules:
+    config, options, interrupted = setting.call.config, setting.call.options, setting.interrupted
+    lost = setting.lost is not None and ("ledger" in options.forced or options.dry_run)
+    foreign = setting.carriers != 0 and ("foreign_tags" in options.forced or options.dry_run)
+    return Rules(
+        selection=config.selected,
+        activate=config.activated,
+        exclude=Patterns(config.exclude),
+        own=own,
+        fields=fields,
+        fingerprints=Fingerprints(memory.keys.secret),
+        resend=options.command == "resync" or (interrupted is not None and interrupted.resend),
+        include_deleted=options.include_deleted or (interrupted is not None and interrupted.include_deleted),
+        adopt=lost or foreign or (interrupted is not None and interrupted.adopt),
+        run=setting.run_id,
+    )
+
+
+def _readers(config: Config, source: Source, stack: ExitStack) -> tuple[Reader, ...]:
+    readers = [Reader(stream.name, source, stream) for stream in source.streams()]
+    if config.consent is not None:
+        overlay = open_consent(config.consent, config.base, config.consent.absent)
+        stack.callback(overlay.close)
+        readers += [Reader(f"file:{stream.name}", overlay, stream) for stream in overlay.streams()]
+    return tuple(readers)
+
+
+def _spool(setting: Setting, stack: ExitStack) -> Spool:
+    """A new spool, or that of the interrupted run; a dry run's is nowhere near the state."""
+    call, interrupted = setting.call, setting.interrupted
+    if call.options.dry_run:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crsync-")))
+        spool = Spool.create(folder / "spool.sqlite3")
+    elif (
+        interrupted is not None
+        and interrupted.digest == setting.digest
+        and (left := Spool.reopen(call.folder.spool, interrupted.spool, call.clock.wall())) is not None
+    ):
+        setting.resumed = True
+        spool = left
+    else:
+        spool = Spool.create(call.folder.spool)
+    stack.callback(spool.close)
+    return spool
+
+
+def _rejects(setting: Setting, memory: opening.Memory) -> dict[str, rejects.Reject]:
+    known = rejects.load(setting.call.folder.rejects)
+    if setting.lost is None:
+        return known
+    # The hashes were made with a key that is gone.
+    kept = [item for item in known.values() if item.facts]
+    keyed = [item._replace(key=memory.keys.address(item.email).hex()) for item in kept]
+    return {item.key: item for item in keyed}
