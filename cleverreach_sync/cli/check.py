@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,14 @@ from cleverreach_sync.cli.invocation import Invocation, signals
 
 if TYPE_CHECKING:
     from cleverreach_sync.config.schema import Config
+    from cleverreach_sync.http.redaction import Redaction
     from cleverreach_sync.progress import Progress
+    from cleverreach_sync.sources.interface import Sight, Source
     from cleverreach_sync.targets.interface import RecipientList
+
+
+class _NoMore(Exception):
+    """Everything was looked at."""
 
 
 def check(
@@ -57,9 +63,10 @@ class Checks:
         from cleverreach_sync.phases.setting import open_target
 
         self._put("config", f"{self._path} is valid")
-        self._check("source", self._source)
-        self._check("state", self._state)
         redact = Redaction(self._config.secrets())
+        self._sources(redact)
+        self._consent_file()
+        self._check("state", self._state)
         clock, stop = self._clock, self._stop
         target, _ = open_target(self._config, self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact)
         with closing(target):
@@ -87,31 +94,42 @@ class Checks:
 
         try:
             message, *more = look()
+        except _NoMore:
+            return False
         except Interrupted:
             raise
         except CrsyncError as error:
-            self._put(name, error.message, "error", error.hint)
+            place = f"{error.where}: " if error.where else ""
+            self._put(name, place + error.message, "error", error.hint)
             if not self.code:
                 self.code, self._class, self._retryable = error.code, error.kind, error.retryable
             return False
         self._put(name, message, "warning" if more else "ok", more[0] if more else None)
         return True
 
-    def _source(self) -> tuple[str, ...]:
-        """Reads the beginning of every stream."""
+    def _sources(self, redact: Redaction) -> None:
+        """Looks at the beginning of every stream of the source."""
+        from cleverreach_sync.phases.setting import open_source
+
+        clock, stop = self._clock, self._stop
+        source, _ = open_source(self._config, self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact)
+        self._look("source", source)
+
+    def _consent_file(self) -> None:
+        from cleverreach_sync.sources.file import open_consent
+
+        options = self._config.consent
+        if options is not None:
+            self._look("consent file", open_consent(options, self._config.base, options.absent))
+
+    def _look(self, name: str, source: Source) -> None:
+        """A line for everything a look at a source showed."""
         from contextlib import closing
 
-        with closing(self._config.source.open(self._config.base)) as source:
-            seen = []
-            for stream in source.streams():
-                chunks = source.read(stream.name, None, lambda: False)
-                first = next(chunks, None)
-                chunks.close()  # type: ignore[attr-defined]
-                rows = len(first.rows) if first is not None else 0
-                more = first is not None and first.end is None
-                seen.append(f"{stream.name}: {'more than ' if more else ''}{rows} rows")
-            notes = "; ".join(source.warnings)
-            return ("; ".join(seen), notes) if notes else ("; ".join(seen),)
+        with closing(source):
+            sights = source.inspect()
+            while self._check(name, lambda: _next_sight(sights)):
+                pass
 
     def _state(self) -> tuple[str, ...]:
         from cleverreach_sync.state import checkpoint, rejects
@@ -166,3 +184,9 @@ class Checks:
             words = "behind" if skew > 0 else "ahead"
             return (f"this machine is {abs(skew):.0f} seconds {words}", "set the clock (NTP)")
         return ("in step with the server",)
+
+
+def _next_sight(sights: Iterator[Sight]) -> tuple[str, ...]:
+    for message, hint in sights:
+        return (message,) if hint is None else (message, hint)
+    raise _NoMore

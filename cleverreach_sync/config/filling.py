@@ -39,7 +39,7 @@ class Filling:
         if filled.error is not None:
             self._break(node, filled.error)
         for name in filled.missing:
-            words = "set it, or give a default with ${" + name + ":-default}"
+            words = f"set it before you run crsync: export {name}=...; or give a default: ${{{name}:-default}}"
             self._break(node, f"the environment variable {name} is not set", words)
         for name in filled.variables:
             self.hidden.append((self._env.get(name, ""), f"${{{name}}}"))

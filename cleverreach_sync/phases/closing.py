@@ -42,6 +42,7 @@ def spool_rejects(run: Run, days: int) -> None:
                     b"",
                     orjson.dumps(fact.record),
                     1,
+                    None,
                 )
                 for fact in reject.facts
                 if fact.stream in labels

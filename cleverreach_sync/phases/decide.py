@@ -105,6 +105,7 @@ class _Deciding:
         options = run.options
         self._may_rest = not (run.rules.resend or run.rules.adopt or options.against_target)
         self._had_people = not run.ledger.is_empty()
+        self._full_read = [reader.stream.full_read for reader in run.readers]
         self._decoders: list[Callable[[RawRow], Found]] = [self._decoder(n) for n in range(len(run.readers))]
 
     def all(self, total: int | None) -> Summary | None:
@@ -171,7 +172,7 @@ class _Deciding:
             order_key=run.keys.ident,
         )
         # Whoever has a value that could not be read is read again next time, so that the warning comes again.
-        seen = b"" if self._warned else rows[0].digest if len(rows) == 1 else seen_of(rows)
+        seen = b"" if self._warned else self._to_remember(rows)
         unsubscribed_at = met.unsubscribed_at or None
         suppressed = Suppression(blacklisted, unsubscribed_at)
         seq = rows[0].rowid
@@ -290,6 +291,13 @@ class _Deciding:
             return fresh
         replaced = {(row.stream, self._ident(row)) for row in now} | {(row.stream, "") for row in now}
         return [*fresh, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
+
+    def _to_remember(self, rows: Sequence[RawRow]) -> bytes:
+        """One digest of the rows that every run reads again: as long as no others come, nothing has changed."""
+        again = [row for row in rows if self._full_read[row.stream]]
+        if len(again) == 1:
+            return again[0].digest
+        return seen_of(again) if again else b""
 
     def _ident(self, row: RawRow) -> str:
         label = self._run.readers[row.stream].label

@@ -187,8 +187,9 @@ class _Spooled:
                     blake2b(body, digest_size=DIGEST_BYTES, salt=salt).digest(),
                     body,
                     0,
+                    owner,
                 )
-                for email, ident, body, place in rows
+                for email, ident, body, place, owner in rows
             ]
         )
         if chunk.unreadable:
@@ -198,8 +199,20 @@ class _Spooled:
                 run.warnings.add(location, bad.place, bad.message)
 
 
+def _give_to_owners(run: Run, spooled: _Spooled) -> None:
+    """An order of an account belongs to the account's address, whatever the order says."""
+    numbers = {reader.label: number for number, reader in enumerate(run.readers)}
+    for number, reader in enumerate(run.readers):
+        if reader.stream.owners is not None:
+            lost = run.spool.give_to_owners(number, numbers[reader.stream.owners])
+            if lost:
+                spooled.unreadable["email"] = spooled.unreadable.get("email", 0) + lost
+                run.tally.read(0, {"email": lost})
+
+
 def _keep(run: Run, spooled: _Spooled) -> None:
     """What a later process needs to go on with these rows."""
+    _give_to_owners(run, spooled)
     meta = {
         "rows": spooled.rows,
         "unreadable": spooled.unreadable,

@@ -38,7 +38,7 @@ def document(
     """The document. Holds neither addresses nor values but in `changes`, where they are masked unless asked for."""
     call = setting.call
     config, options = call.config, call.options
-    found, traffic = setting.found, setting.target.traffic
+    found, traffic, read = setting.found, setting.target.traffic, setting.read_traffic
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "command": options.command,
@@ -58,7 +58,11 @@ def document(
         "tags": sorted(kind.value for kind in config.selected),
         **run.tally.documents(),
         "guards": guard_documents(guards, setting.forced),
-        "requests": {"source": 0, "target": traffic.requests, "retries": traffic.retries},
+        "requests": {
+            "source": read.requests,
+            "target": traffic.requests,
+            "retries": read.retries + traffic.retries,
+        },
         "resumed": setting.resumed,
         "warnings": run.warnings.shown,
         "phases": [{"name": phase.name, "seconds": phase.seconds, "people": phase.people} for phase in phases],

@@ -24,7 +24,7 @@ from cleverreach_sync.plan import Rules
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.selection import OwnTags
 from cleverreach_sync.sources.file import open_consent
-from cleverreach_sync.sources.interface import Source
+from cleverreach_sync.sources.interface import Means, Source
 from cleverreach_sync.state import rejects
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.files import StateFolder
@@ -58,6 +58,7 @@ class Setting:
     call: Call
     began: float
     source: Source
+    read_traffic: Traffic
     target: CleverReach
     retries: Retries
     known: Checkpoint | None
@@ -95,12 +96,7 @@ def open_target(
 ) -> tuple[CleverReach, Retries]:
     """The target of a config, and how its requests are repeated."""
     traffic = Traffic()
-
-    def on_retry(failure: TryAgain) -> None:
-        traffic.retry()
-        progress.info(f"trying again: {failure.message}")
-
-    retries = Retries(config.limits.retry_for, clock.now, sleep, on_retry)
+    retries = retries_of(config, traffic, progress, clock, sleep)
     http = HttpClient(
         config.target.base_url,
         timeout=config.target.timeout,
@@ -112,14 +108,44 @@ def open_target(
     return CleverReach(config.target, http, retries, clock.now, scope=config.attributes.scope), retries
 
 
+def retries_of(
+    config: Config, traffic: Traffic, progress: Progress, clock: Clock, sleep: Callable[[float], None]
+) -> Retries:
+    """Repetition as the config allows it; every one is counted."""
+
+    def on_retry(failure: TryAgain) -> None:
+        traffic.retry()
+        progress.info(f"trying again: {failure.message}")
+
+    return Retries(config.limits.retry_for, clock.now, sleep, on_retry)
+
+
+def open_source(
+    config: Config, progress: Progress, clock: Clock, sleep: Callable[[float], None], redact: Redaction
+) -> tuple[Source, Traffic]:
+    """The source of a config, and the count of its requests."""
+    traffic = Traffic()
+    means = Means(
+        redact=redact,
+        traffic=traffic,
+        retries=retries_of(config, traffic, progress, clock, sleep),
+        wall=clock.wall,
+        clock=clock.now,
+        sleep=sleep,
+        log=progress.info,
+    )
+    return config.source.open(config.base, means), traffic
+
+
 def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     """Opens what a run needs; `stack` closes it. Raises the errors of the tree, before anything is read or written."""
     config, options, progress = call.config, call.options, call.progress
     began = call.clock.wall()
-    source = config.source.open(config.base)
+    redact = Redaction(config.secrets())
+    source, read_traffic = open_source(config, progress, call.clock, call.sleep, redact)
     stack.callback(source.close)
     known = opening.load_checkpoint(call.folder, config, source)
-    target, retries = open_target(config, progress, call.clock, call.sleep, Redaction(config.secrets()))
+    target, retries = open_target(config, progress, call.clock, call.sleep, redact)
     stack.callback(target.close)
     found = opening.find_list(target, config, known, progress)
     fields = opening.mapped_fields(target, config, found, progress)
@@ -135,6 +161,7 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         call=call,
         began=began,
         source=source,
+        read_traffic=read_traffic,
         target=target,
         retries=retries,
         known=known,

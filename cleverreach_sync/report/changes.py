@@ -23,7 +23,7 @@ def effects(change: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: {_quoted(before)} -> {_quoted(after)}"
     yield from masked(fields)
     if change.get("reason"):
-        yield f"why: {change['reason']}"
+        yield f"why: {words.spoken(words.REASONS, change['reason'])}"
 
 
 def state_words(change: dict[str, Any]) -> str:

@@ -122,7 +122,7 @@ def _row(change: dict[str, Any]) -> str:
         _arrow(state_words(change)),
         " ".join(code(tag) for tag in change.get("tags") or ()),
         "; ".join(_fields(change.get("attributes") or {})),
-        prose(change.get("reason") or ""),
+        prose(words.spoken(words.REASONS, change.get("reason") or "")),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -207,8 +207,9 @@ def took(doc: dict[str, Any]) -> str:
         ended = datetime.fromisoformat(doc["finished_at"]) - datetime.fromisoformat(doc["started_at"])
     except (KeyError, TypeError, ValueError):
         return f"took {parts}" if parts else ""
-    # The times are whole seconds; the phases know better.
-    total = max(ended.total_seconds(), sum(seconds for _, seconds in spent))
+    # The times are whole seconds, up to one more or less than it took; the phases know better.
+    known = sum(seconds for _, seconds in spent)
+    total = known if abs(ended.total_seconds() - known) <= 1 else max(ended.total_seconds(), known)
     return f"took {duration(total)}{': ' + parts if parts else ''}"
 
 

@@ -24,11 +24,20 @@ INVALID: Final = {
 }
 REJECTED: Final = {
     "not_confirmed": "not confirmed by CleverReach",
-    "unconfirmed": "not confirmed by CleverReach",
-    "missing_in_answer": "not confirmed by CleverReach",
-    "refused": "refused by CleverReach",
-    "invalid_email": "e-mail address refused by CleverReach",
-    "too_large": "too much data for one request",
+    "duplicate_address": "taken for a duplicate by CleverReach",
+    "invalid_address": "e-mail address refused by CleverReach",
+    "still_active": "could not be made inactive yet",
+    "refused_400": "refused by CleverReach (400)",
+    "refused_413": "too much data for one request (413)",
+    "refused_422": "refused by CleverReach (422)",
+}
+REASONS: Final = {  # why somebody changes, of a diff
+    "opted_out": "unsubscribed in the shop",
+    "consent_ended": "no longer a subscriber in the shop",
+    "moved": "has another e-mail address now",
+    "activated": "was created inactive, and may be active now",
+    "reactivated": "subscribed again in the shop",
+    "differs_in_list": "was changed in CleverReach by hand",
 }
 OUTCOMES: Final = {  # outcome: (what happened, what would happen)
     "created": ("created", "would be created"),

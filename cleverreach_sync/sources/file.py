@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -15,7 +15,7 @@ from cleverreach_sync.errors import StateError, UsageError
 from cleverreach_sync.model import PERSON_FIELDS, Record, Signal
 from cleverreach_sync.settings_types import PersonField, wrong
 from cleverreach_sync.sources.columns import EMAIL_HEADINGS, Matched, match, missing
-from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Warned
+from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Warned
 from cleverreach_sync.sources.registry import SourceSettings
 from cleverreach_sync.sources.rows import Formats, Plan
 from cleverreach_sync.sources.tabular import (
@@ -35,6 +35,7 @@ _JSON_NAMES: Final = (".jsonl", ".ndjson")
 _CSV_NAMES: Final = (".csv", ".tsv", ".txt")
 _HEADER_LINES: Final = 50
 _MOST_PLANS: Final = 1024
+_ENOUGH: Final = 100  # rows that show a file can be read
 
 
 def _path(text: str) -> str:
@@ -128,8 +129,9 @@ class FileSettings(FileOptions, SourceSettings):
         description="The file always holds everybody: a subscriber who is no longer in it counts as unsubscribed.",
     )
 
-    def open(self, base: Path) -> FileSource:
+    def open(self, base: Path, means: Means | None = None) -> FileSource:
         """The source; its file is opened when it is read."""
+        del means
         return FileSource(self, base, name=self.tag_source, complete=self.complete)
 
 
@@ -182,6 +184,23 @@ class FileSource:
 
     def location(self, stream: str) -> str:  # noqa: ARG002 - there is one stream
         return self._location
+
+    def inspect(self) -> Iterator[Sight]:
+        """Reads the beginning of the file."""
+        for stream in self.streams():
+            chunks = self.read(stream.name, None, lambda: False)
+            rows, more = 0, True
+            for chunk in chunks:
+                rows += len(chunk.rows)
+                more = chunk.end is None
+                if rows >= _ENOUGH:
+                    break
+            if isinstance(chunks, Generator):
+                chunks.close()
+            columns = f", {len(self.fields)} columns that count" if self.fields else ""
+            yield Sight(f"{self.location(stream.name)}: {'more than ' if more else ''}{rows} rows{columns}")
+            for note in self.warnings:
+                yield Sight(note, "see `columns` of the file source")
 
     def close(self) -> None:
         if self._file is not None:

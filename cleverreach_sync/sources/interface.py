@@ -8,21 +8,28 @@ one such row into a `Record`, and runs only for people whose rows differ from th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from cleverreach_sync.http.client import Traffic
+from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import Record, Signal
 
 
 class Row(NamedTuple):
     """One raw row. `email` is normalised; `body` is what `decode` gets back; `place` a line number, 0 if none.
 
-    `ident` identifies the record within its stream, None where the source has no ID.
+    `ident` identifies the record within its stream, None where the source has no ID. `owner` is the ident of another
+    stream's record whose person the row belongs to (an order of an account); if that record is read in the same run,
+    its address counts, else `email`, which may be empty then.
     """
 
     email: str
     ident: str | None
     body: bytes
     place: int
+    owner: str | None = None
 
 
 class Unreadable(NamedTuple):
@@ -60,11 +67,33 @@ class Chunk(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """One stream of a source. `full_read`: it has no change filter, every run reads it from the start."""
+    """One stream of a source. `full_read`: it has no change filter, every run reads it from the start. `owners` names
+    the stream whose records its rows' `owner` refers to."""
 
     name: str
     signals: frozenset[Signal]
     full_read: bool
+    owners: str | None = None
+
+
+class Sight(NamedTuple):
+    """What a look at the source showed: one line for the user, and what to do if it is not as it should be."""
+
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """By what means a source talks to its shop: the run's one clock, its repetition of requests, its counts."""
+
+    redact: Redaction
+    traffic: Traffic
+    retries: Retries
+    wall: Callable[[], float]
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    log: Callable[[str], None]
 
 
 class Source(Protocol):
@@ -108,5 +137,10 @@ class Source(Protocol):
         ...
 
     def location(self, stream: str) -> str: ...
+
+    def inspect(self) -> Iterator[Sight]:
+        """Looks at the beginning of every stream, read-only: what can be seen and what cannot. Raises the errors of
+        the tree for what keeps a run from starting."""
+        ...
 
     def close(self) -> None: ...

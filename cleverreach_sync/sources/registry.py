@@ -12,7 +12,7 @@ from cleverreach_sync.settings_types import Question
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cleverreach_sync.sources.interface import Source
+    from cleverreach_sync.sources.interface import Means, Source
 
 
 class SourceSettings(BaseModel):
@@ -34,7 +34,7 @@ class SourceSettings(BaseModel):
         """The prefix of the special tags."""
         return self.name or self.default_name
 
-    def open(self, base: Path) -> Source:
+    def open(self, base: Path, means: Means) -> Source:
         """The source itself; relative paths count from `base`, the folder of the config file."""
         raise NotImplementedError
 

@@ -37,13 +37,21 @@ def _find(path: str, base: Path) -> Path:
         found = sorted(glob.glob(path, root_dir=base, recursive=True))  # noqa: PTH207
         matches = [base / name for name in found if (base / name).is_file()]
         if not matches:
-            raise UsageError(f"no file matches '{path}'", hint=f"looked in {base}")
+            raise UsageError(
+                f"no file matches '{path}'", hint=f"looked in {base.resolve()}; `path` in the config says where"
+            )
         return matches[-1]
     if not whole.exists():
-        raise UsageError(f"no such file: {path}", hint=f"looked for {whole}")
+        raise UsageError(
+            f"no such file: {path}", hint=f"put your export there, or change `path` in the config{_looked(path, whole)}"
+        )
     if whole.is_dir():
         raise UsageError(f"{path} is a folder", hint="name a file in it, or a pattern such as exports/*.csv")
     return whole
+
+
+def _looked(path: str, whole: Path) -> str:
+    return "" if whole == Path(path) else f" (looked for {whole})"
 
 
 class TextFile:

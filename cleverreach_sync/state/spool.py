@@ -21,7 +21,7 @@ _TABLES: Final = """
 create table meta (name text primary key, value blob);
 create table raw (
   key blob not null, stream integer not null, ident text, place integer not null, email text not null,
-  digest blob not null, body blob not null, carried integer not null);
+  digest blob not null, body blob not null, carried integer not null, owner text);
 create table suppressed (key blob not null, at integer);
 create table arrived (ident blob not null, key blob not null);
 create table plan (
@@ -120,8 +120,22 @@ class Spool:
         return None if row is None else row[0]
 
     def add_rows(self, rows: Iterable[Sequence[object]]) -> None:
-        """Rows of (key, stream, ident, place, email, digest, body, carried)."""
-        self._db.executemany("insert into raw values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        """Rows of (key, stream, ident, place, email, digest, body, carried, owner)."""
+        self._db.executemany("insert into raw values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def give_to_owners(self, stream: int, owners: int) -> int:
+        """Gives the rows of `stream` that name an owner to the person of that record of the stream `owners`. Rows that
+        have no address even then are dropped; returns their number."""
+        self._db.execute("create index if not exists owned on raw (stream, ident)")
+        self._db.execute(
+            "update raw set key = owner_row.key, email = owner_row.email "
+            "from (select ident, key, email from raw where stream = ?) as owner_row "
+            "where raw.stream = ? and raw.owner = owner_row.ident",
+            (owners, stream),
+        )
+        dropped = self._db.execute("delete from raw where stream = ? and email = ''", (stream,)).rowcount
+        self._db.execute("drop index owned")
+        return int(dropped)
 
     def rows(self) -> Iterator[RawRow]:
         """Every row by person; those of one person in the order of the source."""
