@@ -58,6 +58,7 @@ class _Pipeline:
         self._phases: list[Phase] = []
         self._guards: list[Guard] = []
         self._complete = False
+        self._begun = False
 
     def all(self) -> Finished:
         run, error = self._run, None
@@ -65,6 +66,7 @@ class _Pipeline:
             self._three_phases()
         except CrsyncError as failure:
             if not run.tally.rows and len(self._phases) <= 1:
+                self._leave_no_addresses()
                 raise
             error = failure
         run.warnings.show()
@@ -73,7 +75,13 @@ class _Pipeline:
         )
         if not run.options.dry_run:
             history.append(self._call.folder.history, result)
+        self._leave_no_addresses()
         return Finished(result, error)
+
+    def _leave_no_addresses(self) -> None:
+        """A spool that no later run goes on with is not left lying about."""
+        if not self._begun and not self._setting.resumed:
+            self._run.spool.delete()
 
     def _three_phases(self) -> None:
         if not self._read():
@@ -192,6 +200,7 @@ class _Pipeline:
         run, setting, folder = self._run, self._setting, self._call.folder
         keep = self._call.config.limits.keep_rejects
         begun = closing.begin_writing(setting, run)
+        self._begun = True
         if setting.found is None and run.spool.count(Class.NEW) and not hold_back_new:
             setting.found = setting.target.create_list()
             run.list_exists = run.created_list = True
