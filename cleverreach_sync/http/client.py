@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import email.utils
 import ssl
@@ -107,6 +108,9 @@ class HttpClient:
         if json is not None:
             content = orjson.dumps(json)
             sent["content-type"] = "application/json; charset=utf-8"
+        if basic is not None:
+            pair = f"{basic[0]}:{basic[1]}".encode()
+            self.redact.add(base64.b64encode(pair).decode())  # how it goes over the line, and may come back
         self.traffic.request()
         try:
             response = self._client.request(
@@ -118,11 +122,15 @@ class HttpClient:
                 headers=sent,
                 auth=httpx.BasicAuth(*basic) if basic else None,
             )
+        except (httpx.ConnectTimeout, httpx.PoolTimeout):
+            raise TryAgain(f"cannot connect to {self._host(url)} in time") from None
         except httpx.TimeoutException:
             raise TryAgain(f"{self._host(url)} did not answer in time", ambiguous=True, timed_out=True) from None
         except httpx.ConnectError as error:
             raise self._no_connection(error, url) from None
-        except httpx.TransportError as error:
+        except httpx.UnsupportedProtocol:
+            raise UsageError(f"cannot call {self._host(url)}", hint="check the URL") from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
             raise TryAgain(
                 f"the connection to {self._host(url)} was dropped ({type(error).__name__})", ambiguous=True
             ) from None

@@ -16,11 +16,13 @@ class Redaction:
     """Replaces known secrets by `***` and masks e-mail addresses."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = {secret for secret in secrets if len(secret) > 2}
+        self._secrets: set[str] = set()
+        for secret in secrets:
+            self.add(secret)
 
     def add(self, secret: str) -> None:
         if len(secret) > 2:
-            self._secrets.add(secret)
+            self._secrets = self._secrets | {secret}  # a new set: others may be going through the old one
 
     def __call__(self, text: str) -> str:
         for secret in sorted(self._secrets, key=len, reverse=True):

@@ -67,8 +67,8 @@ def _failure(state: tenacity.RetryCallState) -> TryAgain | None:
 
 def _wait(state: tenacity.RetryCallState) -> float:
     failure = _failure(state)
-    if failure is not None and failure.after is not None:
-        return failure.after + random.random() * min(1.0, 0.1 * failure.after)
+    if failure is not None and failure.after:
+        return max(FIRST_WAIT, failure.after + random.random() * min(1.0, 0.1 * failure.after))
     ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (state.attempt_number - 1))
     return ceiling / 2 + random.random() * ceiling / 2
 

@@ -6,8 +6,9 @@ new token.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
@@ -20,6 +21,7 @@ API: Final = "/v3"
 _SHARE_OF_LIFE: Final = 0.9
 _LONGEST_LIFE: Final = 24 * 3600.0
 _DEFAULT_LIFE: Final = 3600.0
+_WORD: Final = re.compile(r"\w+")
 _CREDENTIALS_HINT: Final = (
     "check target.client_id and target.client_secret: in CleverReach, My Account > Extras > REST API, "
     "an OAuth app with the scopes for recipients"
@@ -49,6 +51,19 @@ class Session:
         self._token = ""
         self._expires = 0.0
 
+    def rows(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Any = None,
+        texts: bool = False,
+    ) -> list[Any]:
+        """For calls that read a list of objects (`texts`: or of strings). An answer that is none is asked for again:
+        it must not read as an empty list."""
+        return self._retries(lambda: _rows(self.once(method, path, params=params, json=json), texts=texts))
+
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         return self._retries(lambda: self.once("GET", path, params=params))
 
@@ -65,10 +80,11 @@ class Session:
         answer = self._call(method, path, params, json, token)
         if self._code(answer) == 401:
             token = self._renewed_token(token)
+            self._http.traffic.retry()
             answer = self._call(method, path, params, json, token)
             if self._code(answer) == 401:
                 raise AuthError("CleverReach refuses a fresh token (401)", hint=_CREDENTIALS_HINT)
-        return self._body(answer)
+        return self._body(answer, json)
 
     def _call(self, method: str, path: str, params: Mapping[str, str | int] | None, json: Any, token: str) -> Answer:
         headers = {"authorization": f"Bearer {token}"}
@@ -89,13 +105,13 @@ class Session:
             return 400
         return answer.status
 
-    def _body(self, answer: Answer) -> Any:
+    def _body(self, answer: Answer, sent: Any) -> Any:
         code = self._code(answer)
-        if 200 <= code < 300:
-            if not answer.readable:
-                raise TryAgain(f"CleverReach answered with something that is no JSON: {answer.text}", ambiguous=True)
+        if 200 <= code < 300 and answer.readable:
             return answer.body
-        message = self._message(answer)
+        message = self._message(answer, sent)
+        if 200 <= code < 300:
+            raise TryAgain(f"CleverReach answered with something that is no JSON{message}", ambiguous=True)
         if code == 429:
             raise TryAgain(f"CleverReach: too many requests (429{message})", after=answer.retry_after)
         if code >= 500 or code == 408:
@@ -117,12 +133,17 @@ class Session:
             raise Conflict(f"CleverReach: exists already (409{message})", status=409)
         raise Refused(f"CleverReach refused the request ({code}{message})", status=code)
 
-    def _message(self, answer: Answer) -> str:
+    def _message(self, answer: Answer, sent: Any) -> str:
+        """The server's words, without any that were in the values it was sent: it may repeat what it did not like."""
         error = answer.body.get("error") if isinstance(answer.body, dict) else None
         text = error.get("message") if isinstance(error, dict) else error
         if not isinstance(text, str):
             text = answer.text
-        return f": {self._http.redact.excerpt(text)}" if text else ""
+        if not text:
+            return ""
+        values = {word for value in _texts(sent) for word in _WORD.findall(value.lower())}
+        shown = _WORD.sub(lambda word: "***" if word[0].lower() in values else word[0], self._http.redact(text))
+        return f": {self._http.redact.excerpt(shown)}"
 
     def _current_token(self) -> str:
         with self._lock:
@@ -137,7 +158,7 @@ class Session:
             return self._token
 
     def _fetch_token(self) -> None:
-        answer = self._retries(self._token_answer)
+        answer = self._token_answer()
         body = answer.body if isinstance(answer.body, dict) else {}
         token = body.get("access_token")
         if not answer.ok or not isinstance(token, str) or not token:
@@ -150,13 +171,15 @@ class Session:
         self._expires = self._clock() + min(_LONGEST_LIFE, _seconds(body.get("expires_in"))) * _SHARE_OF_LIFE
 
     def _token_answer(self) -> Answer:
-        answer = self._http.exchange(
-            "POST", TOKEN_PATH, form={"grant_type": "client_credentials"}, basic=self._credentials
-        )
-        if answer.status == 429 or answer.status >= 500:
-            raise TryAgain(
-                f"CleverReach gives no token now ({answer.status})", after=answer.retry_after, ambiguous=False
+        """One attempt. Whoever needs the token begins anew if it fails; a batch is read again before it is sent."""
+        try:
+            answer = self._http.exchange(
+                "POST", TOKEN_PATH, form={"grant_type": "client_credentials"}, basic=self._credentials
             )
+        except TryAgain as failure:
+            raise TryAgain(failure.message, hint=failure.hint) from None  # what it was needed for was not carried out
+        if answer.status == 429 or answer.status >= 500:
+            raise TryAgain(f"CleverReach gives no token now ({answer.status})", after=answer.retry_after)
         if answer.ok and not answer.readable:
             raise TryAgain(f"CleverReach answered with something that is no JSON: {answer.text}")
         return answer
@@ -169,6 +192,35 @@ class Session:
 
     def close(self) -> None:
         self._http.close()
+
+
+def _rows(body: object, *, texts: bool) -> list[Any]:
+    """The objects of a bare array; nothing at all is an empty one, an object with numbers for keys stands for one, and
+    so does a single object. Raises TryAgain for anything else."""
+    rows: list[Any] | None = None
+    if body is None:
+        rows = []
+    elif isinstance(body, list):
+        rows = [row for part in body for row in (part if isinstance(part, list) else [part])]
+    elif isinstance(body, dict) and all(key.isdigit() for key in body):
+        rows = list(body.values())
+    elif isinstance(body, dict) and "id" in body:
+        rows = [body]
+    if rows is None or not all(isinstance(row, dict) or (texts and isinstance(row, str)) for row in rows):
+        raise TryAgain("CleverReach answered with something that is not the list that was asked for")
+    return rows
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in what was sent, but for the names of keys."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 def _seconds(value: object) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from cleverreach_sync.address import normalise
-from cleverreach_sync.errors import UsageError
+from cleverreach_sync.errors import CrsyncError, UsageError
 from cleverreach_sync.fields import DataField
 from cleverreach_sync.http.client import HttpClient, Traffic
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
@@ -46,6 +47,7 @@ class CleverReach:
         self._session = Session(
             http, settings.client_id.get_secret_value(), settings.client_secret.get_secret_value(), retries, clock
         )
+        self._retries = retries
         self._list: RecipientList | None = None
         self._by_query = False
 
@@ -80,19 +82,17 @@ class CleverReach:
 
     def _list_by_id(self, ident: str) -> RecipientList | None:
         try:
-            body = self._session.get(f"/groups/{ident}")
+            found = self._session.rows("GET", f"/groups/{ident}")
         except NotFound:
             return None
         except UsageError as error:
             if "404" in error.message:
                 return None
             raise
-        return _list_of(body[0] if isinstance(body, list) and body else body)
+        return _list_of(found[0]) if found else None
 
     def _list_by_name(self, name: str) -> RecipientList | None:
-        found = [_list_of(row) for row in _rows(self._session.get("/groups"))]
-        lists = [row for row in found if row is not None]
-        named = [row for row in lists if row.name == name]
+        lists, named = self._lists_called(name)
         if len(named) > 1:
             ids = ", ".join(row.id for row in named)
             raise UsageError(
@@ -103,10 +103,23 @@ class CleverReach:
             return named[0]
         return next((row for row in lists if row.id == name), None)
 
+    def _lists_called(self, name: str) -> tuple[list[RecipientList], list[RecipientList]]:
+        """All lists, and those of that name."""
+        found = [_list_of(row) for row in self._session.rows("GET", "/groups")]
+        lists = [row for row in found if row is not None]
+        return lists, [row for row in lists if row.name == name]
+
     def create_list(self) -> RecipientList:
         name = str(self._settings.list)
-        body = self._session.post("/groups", {"name": name})
-        created = _list_of(body)
+        tried = False
+
+        def attempt() -> RecipientList | None:
+            nonlocal tried
+            there = self._lists_called(name)[1] if tried else []  # made by an attempt whose answer was lost
+            tried = True
+            return there[0] if there else _list_of(self._session.once("POST", "/groups", json={"name": name}))
+
+        created = self._retries(attempt)
         if created is None:
             raise UsageError("CleverReach did not say which list it created", hint="run again")
         self._list = created
@@ -128,7 +141,7 @@ class CleverReach:
     # who is not to be written to
 
     def blacklist(self) -> Iterator[Sequence[str]]:
-        body = _rows(self._session.get("/blacklist"))
+        body = self._session.rows("GET", "/blacklist", texts=True)
         for start in range(0, len(body), PAGE):
             page: list[str] = []
             for row in body[start : start + PAGE]:
@@ -149,8 +162,8 @@ class CleverReach:
                 "pagesize": PAGE,
                 "page": number,
             }
-            body = _rows(self._session.post("/receivers/filter", asked))
-            page = [left for row in body if isinstance(row, dict) and (left := _left(row)) is not None]
+            body = self._session.rows("POST", "/receivers/filter", json=asked)
+            page = [left for row in body if (left := _left(row)) is not None]
             # A short page is not the last one where the server allows smaller pages than were asked for.
             if not body or page == before:
                 return
@@ -181,13 +194,13 @@ class CleverReach:
         if not self._by_query:
             body = {by: list(values), "detail": _DETAIL_TAGS, "pagesize": max(len(values), 1), "page": 0, "type": "all"}
             try:
-                found = _rows(self._session.post(f"{self._group}/get_receivers", body))
+                found = self._session.rows("POST", f"{self._group}/get_receivers", json=body)
             except Refused:
                 self._by_query = True
             else:
-                if len(found) <= len(values):
+                if _answers(found, by, values):
                     return found
-                self._by_query = True  # it answered more than it was asked for: the filter was not understood
+                self._by_query = True
         found = []
         for start in range(0, len(values), _IN_ADDRESS_LINE):
             part = values[start : start + _IN_ADDRESS_LINE]
@@ -198,7 +211,13 @@ class CleverReach:
                 "page": 0,
                 "type": "all",
             }
-            found += _rows(self._session.get(f"{self._group}/receivers", params))
+            page = self._session.rows("GET", f"{self._group}/receivers", params=params)
+            if not _answers(page, by, part):
+                raise CrsyncError(
+                    "CleverReach answers with recipients it was not asked for; nobody can be looked up before a write",
+                    hint="please report this",
+                )
+            found += page
         return found
 
     def write(self, changes: Sequence[Change]) -> dict[str, RowAnswer]:
@@ -230,8 +249,8 @@ class CleverReach:
     def existing_fields(self, scope: str) -> dict[str, ExistingField]:
         path = "/attributes" if scope == "global" else f"{self._group}/attributes"
         found: dict[str, ExistingField] = {}
-        for row in _rows(self._session.get(path)):
-            if isinstance(row, dict) and isinstance(row.get("name"), str):
+        for row in self._session.rows("GET", path):
+            if isinstance(row.get("name"), str):
                 name = row["name"].strip().lower()
                 found[name] = ExistingField(str(row.get("id", "")), name, str(row.get("type", "")))
         return found
@@ -266,13 +285,23 @@ class CleverReach:
         self._session.close()
 
 
-def _rows(body: object) -> list[Any]:
-    """A bare array; nothing at all is an empty one."""
-    if isinstance(body, list):
-        return body
-    if isinstance(body, dict) and body:
-        return list(body.values()) if all(key.isdigit() for key in body) else [body]
-    return []
+def _answers(found: Sequence[dict[str, Any]], by: str, asked: Sequence[str]) -> bool:
+    """Whether a server has understood whom it was asked for. One that has not answers with a page of anybody, and
+    whoever is not on it would be taken for absent."""
+    if len(found) > len(asked):
+        return False
+    if by == "id_list":
+        return {str(row.get("id")) for row in found} <= set(asked)
+    wanted = {_folded(email) for email in asked}
+    return all(_folded(normalise(text) or text) in wanted for text in (str(row.get("email", "")) for row in found))
+
+
+def _folded(email: str) -> str:
+    """An address as a database compares it that takes accented letters for plain ones."""
+    if email.isascii():
+        return email.lower()
+    parted = unicodedata.normalize("NFKD", email.casefold())
+    return "".join(char for char in parted if not unicodedata.combining(char))
 
 
 def _list_of(row: object) -> RecipientList | None:
