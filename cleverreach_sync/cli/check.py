@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cleverreach_sync.progress import Progress
     from cleverreach_sync.sources.interface import Sight, Source
     from cleverreach_sync.targets.interface import RecipientList
+
+_RETRY_SECONDS: Final = 10.0
 
 
 class _NoMore(Exception):
@@ -68,7 +70,9 @@ class Checks:
         self._consent_file()
         self._check("state", self._state)
         clock, stop = self._clock, self._stop
-        target, _ = open_target(self._config, self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact)
+        target, _ = open_target(
+            self._impatient(), self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact
+        )
         with closing(target):
             self._target = target
             if not self._check("credentials", self._credentials):
@@ -78,6 +82,12 @@ class Checks:
             self._check("permissions", self._permissions)
             self._check("data fields", self._fields)
             self._check("clock", self._clocks)
+
+    def _impatient(self) -> Config:
+        """Somebody waits for the answer: what is not reachable now is told now."""
+        limits = self._config.limits
+        brief = limits.model_copy(update={"retry_for": min(limits.retry_for, _RETRY_SECONDS)})
+        return self._config.model_copy(update={"limits": brief})
 
     def document(self) -> dict[str, Any]:
         return {

@@ -59,11 +59,18 @@ def _asked_type(types: tuple[str, ...]) -> str:
 
 
 def _answers(kind: str) -> dict[str, str]:
-    from cleverreach_sync.config.starter import questions
+    from cleverreach_sync.config.starter import questions, starter_config
 
-    found = {}
+    found: dict[str, str] = {}
     for question in questions(kind):
-        found[question.key] = str(typer.prompt(question.text, default=question.default, err=True))
+        while True:
+            found[question.key] = str(typer.prompt(question.text, default=question.default, err=True))
+            try:
+                starter_config(kind, found)
+            except ValueError as error:
+                typer.echo(f"{error}; please answer again", err=True)
+            else:
+                break
     return found
 
 

@@ -121,7 +121,7 @@ def _put(lines: str, answers: Mapping[str, str]) -> str:
 
 
 def _kinds(answer: str) -> tuple[Kind, ...]:
-    words = [word for word in re.split(r"[\s,\[\]]+", answer.lower()) if word]
+    words = [word.removesuffix("s") for word in re.split(r"[\s,\[\]]+", answer.lower()) if word]
     unknown = [word for word in words if word not in tuple(Kind)]
     if unknown or not words:
         raise ValueError(f"expected one or more of {', '.join(Kind)}")
