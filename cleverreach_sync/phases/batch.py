@@ -30,7 +30,7 @@ _ENDS: Final = frozenset({Class.END, Class.GONE, Class.MOVED})
 @dataclass(slots=True)
 class Batch:
     """Some people of one class. `fresh`: nobody has tried to write it yet; `attempted`: a write may have been carried
-    out without an answer."""
+    out without an answer; `before`: the receiver IDs as read before such a write."""
 
     number: int
     class_: Class
@@ -39,6 +39,7 @@ class Batch:
     attempted: bool = False
     timeouts: int = 0
     found: dict[bytes, Recipient] | None = None
+    before: dict[bytes, str] = field(default_factory=dict)
     read_at: float = field(default=0.0)
 
 
@@ -86,7 +87,7 @@ class Delivery:
                 self.batch_size = min(self.batch_size, middle)
         results: list[Result] = []
         for rows in (batch.rows[:middle], batch.rows[middle:]):
-            half = Batch(batch.number, batch.class_, rows, fresh=False, attempted=batch.attempted)
+            half = Batch(batch.number, batch.class_, rows, fresh=False, attempted=batch.attempted, before=batch.before)
             results += self.deliver(half)
         return results
 
@@ -111,10 +112,11 @@ class Delivery:
         return self._results(batch, seen, answers)
 
     def _failed(self, batch: Batch, failure: TryAgain) -> None:
-        batch.found = None
-        batch.fresh = False
         if failure.ambiguous:
             batch.attempted = True
+            batch.before = {key: found.id for key, found in (batch.found or {}).items()} | batch.before
+        batch.found = None
+        batch.fresh = False
         if failure.timed_out:
             batch.timeouts += 1
             if batch.timeouts >= _TIMEOUTS_WHOLE and len(batch.rows) > 1:
@@ -135,7 +137,29 @@ class Delivery:
         if batch.found is None or self._too_old(batch):
             batch.read_at = run.clock.now()
             batch.found = recipients_of(run, batch.rows)
-        return [decided(run, row, batch.found.get(row.key)) for row in batch.rows]
+        return [self._seen(batch, row, batch.found.get(row.key)) for row in batch.rows]
+
+    def _seen(self, batch: Batch, row: PlanRow, recipient: Recipient | None) -> Seen:
+        one = decided(self._run, row, recipient)
+        if recipient is None or one.plan.change is None or not self._remade(batch, one, recipient):
+            return one
+        self._run.target.make_inactive(recipient.id)
+        plan = Plan(Outcome.SKIPPED, "deleted_in_target", one.plan.kinds, one.plan.shop)
+        return one._replace(recipient=None, plan=plan)
+
+    def _remade(self, batch: Batch, one: Seen, recipient: Recipient) -> bool:
+        """Whether they were deleted, and made again under another ID by a write whose answer was lost: earlier in this
+        process, or in one that died."""
+        before = batch.before.get(one.who.row.key)
+        if before is not None:
+            return before != recipient.id
+        memory = one.who.memory
+        return (
+            one.who.row.key in self._run.attempted
+            and memory.transferred
+            and memory.receiver_id != recipient.id
+            and bool(self._run.rules.own.among(recipient.tags))
+        )
 
     def _results(self, batch: Batch, seen: Sequence[Seen], answers: dict[str, RowAnswer]) -> list[Result]:
         self._learn(seen, answers)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -274,13 +275,15 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONWARNINGS": "error", "COLUMNS": "200"}
 
 
-class Asked(NamedTuple):
-    """A call as it arrived at the sandbox. `at` is the time of `Gate.clock`."""
+@dataclass(eq=False, slots=True)
+class Asked:
+    """A call as it arrived at the sandbox. `at` is the time of `Gate.clock`, `status` that of the answer."""
 
     name: str
     body: Any
     path: str
     at: float
+    status: int = 0
 
     @property
     def emails(self) -> list[str]:
@@ -306,7 +309,9 @@ class Gate:
         asked = Asked(endpoint.name, orjson.loads(body) if body else None, request.url.path, self.clock())
         with self._lock:
             self.calls.append(asked)
-        return carry_out() if self.meddle is None else self.meddle(asked, carry_out)
+        response = carry_out() if self.meddle is None else self.meddle(asked, carry_out)
+        asked.status = response.status_code
+        return response
 
     def named(self, name: str) -> list[Asked]:
         return [asked for asked in self.calls if asked.name == name]
