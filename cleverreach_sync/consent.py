@@ -42,6 +42,7 @@ class Agreed(StrEnum):
     YES = "yes"  # transferred with consent
     OURS = "ours"  # transferred, or carries an own tag, without a consent to end
     ENDED = "ended"  # the end of consent is confirmed
+    ENDED_BEFORE = "ended_before"  # that of an earlier statement is confirmed, the shop's is a newer withdrawal
 
 
 class Becomes(StrEnum):
@@ -80,6 +81,7 @@ POLICY: Final[tuple[Row, ...]] = (
     (None, Standing.DELETED, None, Verdict(_SKIP, "deleted_in_target")),
     (Shop.OPTED_OUT, _NEW, None, Verdict(_SKIP, "opted_out", subscriber=False)),
     (Shop.OPTED_OUT, _IN_LIST, _WITH_US, Verdict(Becomes.ENDED, subscriber=False)),
+    (Shop.OPTED_OUT, Standing.ACTIVE, Agreed.ENDED_BEFORE, Verdict(Becomes.ENDED, subscriber=False)),
     (Shop.OPTED_OUT, _IN_LIST, None, Verdict(_SKIP, "opted_out", subscriber=False)),
     (Shop.NO, _IN_LIST, Agreed.YES, Verdict(Becomes.ENDED, subscriber=False)),
     (Shop.STALE_YES, _IN_LIST, None, Verdict(Becomes.LEFT, subscriber=False)),
@@ -135,10 +137,23 @@ def weigh(consent: Consent, memory: Memory) -> Shop:
     return _STATEMENT[consent.state]
 
 
-def agreed_with(memory: Memory, *, own_tags: bool) -> Agreed:
-    """What was agreed, of what is remembered and whether the recipient carries an own special tag."""
+def withdrawn_again(shop: Shop, consent: Consent, memory: Memory) -> bool:
+    """Whether the shop's withdrawal is another one than the end that was recorded: somebody may have come back by
+    themselves in between, by a form of the target."""
+    if shop is not Shop.OPTED_OUT or memory.ended is None:
+        return False
+    if memory.ended != ENDED_OPTED_OUT:
+        return True
+    if consent.state is not ConsentState.OPTED_OUT or consent.at is None:
+        return False
+    return memory.ended_at is not None and consent.at > memory.ended_at
+
+
+def agreed_with(memory: Memory, *, own_tags: bool, again: bool = False) -> Agreed:
+    """What was agreed, of what is remembered and whether the recipient carries an own special tag. `again`: see
+    `withdrawn_again`."""
     if memory.ended is not None:
-        return Agreed.ENDED
+        return Agreed.ENDED_BEFORE if again else Agreed.ENDED
     if memory.transferred and memory.agreed is ConsentState.YES:
         return Agreed.YES
     return Agreed.OURS if memory.transferred or own_tags else Agreed.NOTHING

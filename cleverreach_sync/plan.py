@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from cleverreach_sync.address import Patterns
-from cleverreach_sync.consent import Agreed, Becomes, Shop, Standing, agreed_with, verdict, weigh
+from cleverreach_sync.consent import Agreed, Becomes, Shop, Standing, agreed_with, verdict, weigh, withdrawn_again
 from cleverreach_sync.fields import FieldMap, Fingerprints
 from cleverreach_sync.model import (
     ENDED_NO,
@@ -166,7 +166,8 @@ def decide(
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, Shop.UNKNOWN)
     shop = Shop.OPTED_OUT if person.withdrew else weigh(person.consent, memory)
     standing = standing_of(recipient, memory, person, suppressed, rules)
-    ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried)))
+    again = withdrawn_again(shop, person.consent, memory)
+    ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again))
 
     if ruled.target is Becomes.ENDED and recipient is not None:
         return _end(person, recipient, shop, rules)
@@ -366,12 +367,22 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     )
 
 
+def as_last_seen(plan: Plan, memory: Memory) -> Plan:
+    """The plan about somebody who is not read again because nothing about them changed: unchanged, unless it is known
+    that they had left the list."""
+    if plan.outcome is not Outcome.UNCHANGED or memory.state not in _LEFT_AS:
+        return plan
+    return Plan(Outcome.SKIPPED, _LEFT_AS[memory.state], plan.kinds, plan.shop)
+
+
 def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:
     """What is agreed after a decision that wrote nothing. Somebody who left the list anyway needs no end written, but
     the end counts from now on."""
     if not memory.transferred:
         return memory
-    if plan.shop is Shop.OPTED_OUT and memory.ended != ENDED_OPTED_OUT and _left(plan, memory):
+    if withdrawn_again(plan.shop, person.consent, memory) or (
+        plan.shop is Shop.OPTED_OUT and memory.ended is None and _left(plan, memory)
+    ):
         at = person.consent.at if person.consent.state is ConsentState.OPTED_OUT else None
         return memory._replace(agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=now if at is None else at)
     if plan.shop is Shop.NO and memory.agreed is ConsentState.YES and memory.ended is None and _left(plan, memory):
@@ -382,6 +393,11 @@ def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:
 
 
 _LEFT: Final = frozenset({"bounced_in_target", "unsubscribed_in_target", "deleted_in_target"})
+_LEFT_AS: Final = {
+    RecipientState.ABSENT: "deleted_in_target",
+    RecipientState.UNSUBSCRIBED: "unsubscribed_in_target",
+    RecipientState.BOUNCED: "bounced_in_target",
+}
 
 
 def _left(plan: Plan, memory: Memory) -> bool:
@@ -405,6 +421,7 @@ __all__ = [
     "Rules",
     "Suppression",
     "Wanted",
+    "as_last_seen",
     "decide",
     "remember",
     "remembered_recipient",

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.consent import Shop
+from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
-from cleverreach_sync.model import NOTHING, Consent, ConsentState, Memory
+from cleverreach_sync.model import NOTHING, Consent, ConsentState, Memory, Person
 from cleverreach_sync.phases.planned import (
     LASTING,
     NOBODY,
@@ -23,7 +23,7 @@ from cleverreach_sync.phases.planned import (
 )
 from cleverreach_sync.phases.read import DIGEST_BYTES
 from cleverreach_sync.phases.run import Run
-from cleverreach_sync.plan import Outcome, Plan, Suppression, decide, remembered_recipient, settle
+from cleverreach_sync.plan import Outcome, Plan, Suppression, as_last_seen, decide, remembered_recipient, settle
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.state.ledger import Entry, kinds_in, read_body
 from cleverreach_sync.state.rejects import record_of
@@ -182,8 +182,9 @@ class _Deciding:
             return
         recipient = remembered_recipient(person.email, memory, run.rules.own)
         plan = decide(person, memory, recipient, suppressed, run.rules, run.now)
-        class_ = self._class(plan, memory, blacklisted)
+        class_ = self._class(plan, person, memory, blacklisted)
         if class_ is Class.RECORD:
+            plan = as_last_seen(plan, memory)
             run.tally.done(plan, person.consent.state)
             if plan.outcome is Outcome.INVALID:
                 return
@@ -192,7 +193,7 @@ class _Deciding:
         self._activates += plan.activates and class_ is Class.UPDATE
         self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at))
 
-    def _class(self, plan: Plan, memory: Memory, blacklisted: bool) -> Class:
+    def _class(self, plan: Plan, person: Person, memory: Memory, blacklisted: bool) -> Class:
         run = self._run
         outcome = plan.outcome
         unknown = not memory.transferred and run.list_exists and not run.created_list
@@ -201,6 +202,8 @@ class _Deciding:
                 return Class.CHECK
             if run.own_tags_in_list and plan.shop is Shop.OPTED_OUT:
                 return Class.CHECK
+        if memory.transferred and not blacklisted and withdrawn_again(plan.shop, person.consent, memory):
+            return Class.CHECK
         if outcome is Outcome.CREATED:
             return Class.NEW
         if outcome is Outcome.UPDATED:
