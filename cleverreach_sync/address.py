@@ -83,17 +83,25 @@ class Patterns:
 
 
 def _domain_forms(pattern: str) -> set[str]:
-    """The pattern as written, and with its domain in IDNA form where it has one without wildcards."""
+    """The pattern as written, and with the labels of its domain in IDNA form, but for those with wildcards."""
     local, at, domain = pattern.rpartition("@")
-    forms = {pattern}
-    if at and domain and not domain.isascii() and "*" not in domain and "?" not in domain:
-        known = normalise(f"a@{domain}")
-        if known is not None:
-            forms.add(f"{local}@{known[2:]}")
-    return forms
+    if domain.isascii():
+        return {pattern}
+    return {pattern, f"{local}{at}{'.'.join(map(_idna_label, domain.split('.')))}"}
+
+
+def _idna_label(label: str) -> str:
+    if label.isascii() or "*" in label or "?" in label:
+        return label
+    known = normalise(f"a@{label}.de")
+    return label if known is None else known[2:-3]
 
 
 @lru_cache(maxsize=4096)
 def _translate(pattern: str) -> str:
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return f"(?:{''.join(parts)})"
+    first, *rest = ["".join("." if c == "?" else re.escape(c) for c in part) for part in pattern.split("*")]
+    if not rest:
+        return f"(?:{first})"
+    # Atomic groups: the first place where a part fits is as good as any, so nothing is ever tried twice.
+    middle = "".join(f"(?>.*?{part})" for part in rest[:-1] if part)
+    return f"(?:{first}{middle}.*{rest[-1]})"

@@ -29,10 +29,12 @@ _OUT = ConsentState.OPTED_OUT
 
 
 class Facts(NamedTuple):
-    """What is remembered of one person: their records, and their orders by keyed hash of the ID."""
+    """What is remembered of one person: their records, and their orders by keyed hash of the ID. `nobody`: known only
+    by what makes nobody a person."""
 
     records: tuple[Remembered, ...] = ()
     orders: dict[str, Order] = {}  # noqa: RUF012 - never changed
+    nobody: bool = False
 
 
 NO_FACTS: Final = Facts()
@@ -64,7 +66,9 @@ def merge(
     kept = _still_valid(found, before.records, complete) if before.records else ()
     fresh = tuple(_remember(item, before.records, now) for item in found)
     orders = _orders(found, before.orders, order_key)
-    facts = Facts((*kept, *fresh), orders)
+    known = bool(before.records or before.orders) and not before.nobody
+    is_person = known or any(item.record.makes_person for item in found)
+    facts = Facts((*kept, *fresh), orders, nobody=not is_person)
 
     invalid = next((item.record.invalid for item in found if item.record.invalid), None)
     consent = merge_consent(facts.records)
@@ -79,7 +83,7 @@ def merge(
         created_at=min(created) if created else None,
         invalid=invalid,
         withdrew=invalid is not None and any(_says_out(item.record) for item in found),
-        is_person=bool(kept) or bool(before.orders) or any(item.record.makes_person for item in found),
+        is_person=is_person,
     )
     return person, facts
 

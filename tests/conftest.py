@@ -1,4 +1,4 @@
-"""Golden files: `pytest --renew-golden` writes what is compared otherwise."""
+"""Golden files: `pytest --renew-golden` writes what is compared otherwise. Properties: the same examples in every run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", derandomize=True, deadline=None, max_examples=100)
+settings.register_profile("search", deadline=None, max_examples=5000)  # pytest --hypothesis-profile=search
+settings.load_profile("suite")
 
 GOLDEN = Path(__file__).parent / "unit" / "golden"
 

@@ -267,6 +267,8 @@ def facts_json(facts: Facts) -> bytes:
     """The facts for an entry's body."""
     orders = {key: (order.counts, order.at, order.total, order.currency) for key, order in facts.orders.items()}
     records = [tuple(record) for record in facts.records]  # a named tuple is nothing to orjson
+    if facts.nobody:
+        return orjson.dumps((records, orders, True))
     return orjson.dumps((records, orders) if orders else (records,))
 
 
@@ -311,7 +313,7 @@ def _facts(document: list[Any]) -> Facts:
     records = tuple(Remembered._make((*record[:10], tuple(record[10]))) for record in document[0])
     if len(document) == 1:
         return Facts(records) if records else NO_FACTS
-    return Facts(records, {key: Order(key, *order) for key, order in document[1].items()})
+    return Facts(records, {key: Order(key, *order) for key, order in document[1].items()}, nobody=len(document) > 2)
 
 
 def _memory(document: list[Any] | None, entry: Entry) -> Memory:
