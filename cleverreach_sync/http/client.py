@@ -7,7 +7,8 @@ import datetime as dt
 import email.utils
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,11 +17,12 @@ import orjson
 
 from cleverreach_sync import __version__
 from cleverreach_sync.errors import TemporaryError, UsageError
-from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.redaction import Redaction
 
 _BOM: Final = b"\xef\xbb\xbf"
 _CONNECT_SECONDS: Final = 20.0
+_BLOCK_BYTES: Final = 1 << 18
 
 
 class Answer(NamedTuple):
@@ -41,6 +43,15 @@ class Answer(NamedTuple):
     def retry_after(self) -> float | None:
         """Seconds to wait, of a `Retry-After` header in either form."""
         return parse_retry_after(self.headers.get("retry-after"))
+
+
+class LineBlock(NamedTuple):
+    """Some lines of a download, without their ends. `done` and `total` are bytes as transmitted, total None if the
+    server does not say."""
+
+    lines: list[bytes]
+    done: int
+    total: int | None
 
 
 class Traffic:
@@ -112,7 +123,7 @@ class HttpClient:
             pair = f"{basic[0]}:{basic[1]}".encode()
             self.redact.add(base64.b64encode(pair).decode())  # how it goes over the line, and may come back
         self.traffic.request()
-        try:
+        with self._failures(url):
             response = self._client.request(
                 method,
                 url,
@@ -122,6 +133,49 @@ class HttpClient:
                 headers=sent,
                 auth=httpx.BasicAuth(*basic) if basic else None,
             )
+        answer = self._answer(response)
+        self.server_time = parse_date(response.headers.get("date")) or self.server_time
+        if self._log is not None:
+            self._log(f"{method} {urlsplit(url).path} -> {answer.status}")
+        if 300 <= answer.status < 400:
+            raise self._redirected(url, response.headers.get("location", ""))
+        return answer
+
+    def stream_lines(self, url: str) -> Iterator[LineBlock]:
+        """Downloads a text of lines from a full address, some lines at a time, without any credentials.
+
+        Raises TryAgain as `exchange` does, also for an answer cut short and for a server that is busy; Refused for one
+        that says no.
+        """
+        self.traffic.request()
+        with self._failures(url), self._client.stream("GET", url, headers={"accept": "*/*"}) as response:
+            if self._log is not None:
+                self._log(f"GET {self._host(url)}{urlsplit(url).path} -> {response.status_code}")
+            if not response.is_success:
+                raise self._no_download(response, url)
+            length = response.headers.get("content-length", "")
+            total = int(length) if length.isdecimal() else None
+            rest = b""
+            for content in response.iter_bytes(_BLOCK_BYTES):
+                *lines, rest = (rest + content).split(b"\n")
+                yield LineBlock(lines, response.num_bytes_downloaded, total)
+            if rest:
+                yield LineBlock([rest], response.num_bytes_downloaded, total)
+
+    def _no_download(self, response: httpx.Response, url: str) -> Exception:
+        status = response.status_code
+        if 300 <= status < 400:
+            return self._redirected(url, response.headers.get("location", ""))
+        after = parse_retry_after(response.headers.get("retry-after"))
+        if status in (408, 429) or status >= 500:
+            return TryAgain(f"{self._host(url)} does not give the file now ({status})", after=after)
+        return Refused(f"{self._host(url)} refuses the download ({status})", status=status)
+
+    @contextmanager
+    def _failures(self, url: str) -> Iterator[None]:
+        """Puts what went wrong on the way into the terms of the error tree."""
+        try:
+            yield
         except (httpx.ConnectTimeout, httpx.PoolTimeout):
             raise TryAgain(f"cannot connect to {self._host(url)} in time") from None
         except httpx.TimeoutException:
@@ -136,13 +190,6 @@ class HttpClient:
             ) from None
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
             raise UsageError(f"cannot call {self._host(url)}: {type(error).__name__}", hint="check the URL") from None
-        answer = self._answer(response)
-        self.server_time = parse_date(response.headers.get("date")) or self.server_time
-        if self._log is not None:
-            self._log(f"{method} {urlsplit(url).path} -> {answer.status}")
-        if 300 <= answer.status < 400:
-            raise self._redirected(url, response.headers.get("location", ""))
-        return answer
 
     def _answer(self, response: httpx.Response) -> Answer:
         content = response.content
@@ -207,4 +254,4 @@ def parse_retry_after(value: str | None) -> float | None:
     return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None  # noqa: PLR0124 - not NaN
 
 
-__all__ = ["Answer", "HttpClient", "TemporaryError", "Traffic", "parse_retry_after"]
+__all__ = ["Answer", "HttpClient", "LineBlock", "TemporaryError", "Traffic", "parse_retry_after"]
