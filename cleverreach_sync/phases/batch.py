@@ -18,7 +18,7 @@ from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import Seen, decided, recipients_of
 from cleverreach_sync.plan import Change, Outcome, Plan, Wanted, remember, settle
 from cleverreach_sync.state.ledger import Entry
-from cleverreach_sync.state.spool import PlanRow
+from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 
 OLDEST_READING: Final = 60.0

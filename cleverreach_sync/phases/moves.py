@@ -23,7 +23,7 @@ from cleverreach_sync.phases.decide import split_idents
 from cleverreach_sync.phases.planned import OPEN, Class, candidate, plan_row
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.plan import Outcome, Plan
-from cleverreach_sync.state.ledger import memory_json, read_body
+from cleverreach_sync.state.ledger import memory_tuple, read_body
 from cleverreach_sync.state.spool import BLACKLISTED
 
 _ARRIVALS_AT_ONCE: Final = 100_000
@@ -31,12 +31,14 @@ _MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
 
 
 class Move(NamedTuple):
-    """A customer whose record was at `old` before and is at `new` now. `facts` are the old address's without it."""
+    """A customer whose record was at `old` before and is at `new` now. `facts` are the old address's without it.
+    `certain`: no other record has the old address."""
 
     old: bytes
     new: bytes
     memory: Memory
     facts: Facts
+    certain: bool
 
 
 def follow_moves(run: Run) -> int:
@@ -52,17 +54,37 @@ def follow_moves(run: Run) -> int:
 
 
 def _moves(run: Run, arrived: dict[bytes, bytes]) -> Iterator[Move]:
-    for old, idents in run.ledger.idents():
-        moved = {ident: arrived[ident] for ident in split_idents(idents) if arrived.get(ident, old) != old}
-        if not moved or run.spool.holds(old):
-            continue
+    for old, moved in _left_behind(run, arrived):
         entry = run.ledger.entries([old])[old]
         facts, memory = read_body(entry)
         gone = {ident.hex() for ident in moved}
         kept = tuple(record for record in facts.records if record.ident not in gone)
-        if any(not run.complete.get(record.stream, False) for record in kept):
-            continue  # another record has that address still
-        yield Move(old, next(iter(moved.values())), memory, facts._replace(records=kept))
+        certain = all(run.complete.get(record.stream, False) for record in kept)
+        yield Move(old, next(iter(moved.values())), memory, facts._replace(records=kept), certain)
+
+
+def _left_behind(run: Run, arrived: dict[bytes, bytes]) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+    """The addresses this read brought nothing of, whose customer IDs are at another one now: ID -> new address. IDs
+    that yet another address has are no identity."""
+    left: dict[bytes, list[bytes]] = {}
+    shared: set[bytes] = set()
+    for key, idents in run.ledger.idents():
+        moved = [ident for ident in split_idents(idents) if arrived.get(ident, key) != key]
+        if not moved:
+            continue
+        if run.spool.holds(key):
+            shared.update(ident for ident in moved if _still_has(run, key, ident))
+        else:
+            left[key] = moved
+    for key, moved in left.items():
+        known = {ident: arrived[ident] for ident in moved if ident not in shared}
+        if known:
+            yield key, known
+
+
+def _still_has(run: Run, key: bytes, ident: bytes) -> bool:
+    row = run.spool.planned_for(key)
+    return row is None or ident in split_idents(row.idents)
 
 
 def _settle(run: Run, moves: list[Move]) -> int:
@@ -74,8 +96,10 @@ def _settle(run: Run, moves: list[Move]) -> int:
         reason = _left(run, move, recipient)
         if reason is not None:
             _bar(run, move, reason)
+        if not move.certain:
+            continue
         standing = recipient is not None and recipient.state in (RecipientState.ACTIVE, RecipientState.INACTIVE)
-        ending = standing and move.memory.ended is None
+        ending = standing and move.memory.ended is None and reason != "blacklisted"
         ends += ending
         person = Person("", {}, Consent(ConsentState.UNKNOWN), None, None)
         plan = Plan(
@@ -110,12 +134,14 @@ def _left(run: Run, move: Move, recipient: Recipient | None) -> str | None:
 
 
 def _bar(run: Run, move: Move, reason: str) -> None:
+    """Skips the new address, in this run and later, even if another reason counts first for now."""
     row = run.spool.planned_for(move.new)
-    if row is None or row.class_ not in _MAY_STILL_COME:
+    if row is None or row.receiver_id is not None or row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
         return
     who = candidate(row)
     memory = who.memory if who.memory is not NOTHING else Memory()
     memory = memory._replace(barred=reason, ended=memory.ended or ENDED_NO, ended_at=run.now)
     run.spool.drop_planned(move.new)
-    run.tally.skip(reason)
-    run.spool.plan([row._replace(class_=Class.RECORD, outcome=OPEN, memory=memory_json(memory), fields=None)])
+    if row.class_ in _MAY_STILL_COME:
+        run.tally.skip(reason)
+    run.spool.plan([row._replace(class_=int(Class.RECORD), outcome=OPEN, memory=memory_tuple(memory), fields=None)])

@@ -5,14 +5,10 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-import orjson
-
 from cleverreach_sync.merge import Facts
 from cleverreach_sync.model import (
-    NOTHING,
     RANK_CUSTOMER,
     Consent,
-    ConsentState,
     Kind,
     Memory,
     Person,
@@ -20,9 +16,9 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import Outcome, Plan, Suppression
-from cleverreach_sync.state.ledger import Entry, body, facts_json, kind_bits, kinds_in, memory_json
-from cleverreach_sync.state.spool import PlanRow
+from cleverreach_sync.plan import NOT_SUPPRESSED, Outcome, Plan, Suppression
+from cleverreach_sync.state.ledger import CONSENTS, Entry, body, facts_json, kind_bits, memory_of, memory_tuple
+from cleverreach_sync.state.plans import PlanRow
 
 
 class Class(IntEnum):
@@ -68,25 +64,23 @@ def plan_row(
 ) -> tuple[object, ...]:
     """The row in the form of PlanRow."""
     return (
-        class_,
+        class_._value_,
         seq,
         key,
         person.email,
-        plan.outcome if class_ else outcome_to_keep(plan),
+        plan.outcome._value_ if class_ else outcome_to_keep(plan),
         kind_bits(plan.kinds),
         plan.activates,
-        orjson.dumps(
-            (
-                person.consent.state,
-                person.consent.at,
-                None if person.purchases is None else tuple(person.purchases),
-                person.created_at,
-                person.invalid,
-                person.withdrew,
-            )
+        (
+            person.consent.state._value_,
+            person.consent.at,
+            None if person.purchases is None else tuple(person.purchases),
+            person.created_at,
+            person.invalid,
+            person.withdrew,
         ),
-        None if plan.values is None else orjson.dumps(plan.values),
-        None if memory is NOTHING else memory_json(memory),
+        plan.values,
+        memory_tuple(memory),
         memory.receiver_id,
         memory.fingerprint,
         facts_json(facts),
@@ -112,36 +106,23 @@ def outcome_to_keep(plan: Plan) -> str:
 
 def candidate(row: PlanRow) -> Candidate:
     """The person of a row."""
-    state, at, purchases, created_at, invalid, withdrew = orjson.loads(row.person or b"")
+    state, at, purchases, created_at, invalid, withdrew = row.person
     person = Person(
         row.email,
         {},
-        Consent(ConsentState(state), at),
+        Consent(CONSENTS[state], at),
         None if purchases is None else Purchases(*purchases),
         created_at,
         invalid,
         withdrew,
     )
-    memory = NOTHING if row.memory is None else memory_of(row)
-    values = None if row.fields is None else orjson.loads(row.fields)
-    return Candidate(row, person, memory, values, Suppression(unsubscribed_at=row.suppressed))
+    suppressed = NOT_SUPPRESSED if row.suppressed is None else Suppression(unsubscribed_at=row.suppressed)
+    return Candidate(row, person, remembered(row), row.fields, suppressed)
 
 
-def memory_of(row: PlanRow) -> Memory:
+def remembered(row: PlanRow) -> Memory:
     """What was agreed, as it was when the row was planned."""
-    state, tags, agreed, ended, ended_at, made_inactive, run, barred = orjson.loads(row.memory or b"")
-    return Memory(
-        row.receiver_id,
-        RecipientState(state),
-        kinds_in(tags),
-        row.fingerprint,
-        ConsentState(agreed),
-        ended,
-        ended_at,
-        made_inactive,
-        run,
-        barred,
-    )
+    return memory_of(row.memory, row.receiver_id, row.fingerprint)
 
 
 def entry(row: PlanRow, memory: Memory, outcome: str, kinds: frozenset[Kind], *, due: bool = False) -> Entry:
@@ -155,7 +136,7 @@ def entry(row: PlanRow, memory: Memory, outcome: str, kinds: frozenset[Kind], *,
         receiver_id=memory.receiver_id,
         fingerprint=memory.fingerprint,
         idents=row.idents,
-        body=body(row.facts, memory_json(memory)),
+        body=body(row.facts, memory_tuple(memory)),
     )
 
 
@@ -170,7 +151,7 @@ def stored(row: PlanRow) -> Entry:
         row.receiver_id,
         row.fingerprint,
         row.idents,
-        body(row.facts, row.memory or b"null"),
+        body(row.facts, row.memory),
     )
 
 

@@ -13,8 +13,8 @@ from cleverreach_sync.phases.differences import differs, shown_change
 from cleverreach_sync.phases.planned import Candidate, Class, candidate, outcome_to_keep
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.plan import Outcome, Plan, decide, settle
-from cleverreach_sync.state.ledger import kind_bits, memory_json
-from cleverreach_sync.state.spool import PlanRow
+from cleverreach_sync.state.ledger import kind_bits, memory_tuple
+from cleverreach_sync.state.plans import PlanRow
 
 T = TypeVar("T")
 _BUFFER = 1000
@@ -75,15 +75,15 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
         class_ = target.get(plan.outcome, Class.RECORD)
         ends += class_ is Class.END
         activates += plan.activates and class_ is Class.UPDATE
-        row = who.row._replace(class_=class_, outcome=plan.outcome, kinds=kind_bits(plan.kinds))
+        row = who.row._replace(class_=int(class_), outcome=plan.outcome.value, kinds=kind_bits(plan.kinds))
         if plan.values is not None:
-            row = row._replace(fields=orjson.dumps(plan.values))
+            row = row._replace(fields=plan.values)
         if class_ is Class.RECORD:
             run.tally.done(plan, who.person.consent.state)
             if plan.outcome is Outcome.INVALID:
                 continue
             memory = settle(plan, who.person, who.memory, run.now)
-            row = row._replace(outcome=outcome_to_keep(plan), memory=memory_json(memory))
+            row = row._replace(outcome=outcome_to_keep(plan), memory=memory_tuple(memory))
         rows.append(row)
         if len(rows) >= _BUFFER:
             run.spool.plan(rows)

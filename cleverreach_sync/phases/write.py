@@ -16,7 +16,7 @@ from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import ENDED_MOVED, RecipientState
 from cleverreach_sync.phases.batch import Batch, Delivery, Result
-from cleverreach_sync.phases.planned import Class, entry, memory_of, stored
+from cleverreach_sync.phases.planned import Class, entry, remembered, stored
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import batches
 from cleverreach_sync.plan import Outcome
@@ -75,7 +75,7 @@ class Writing:
         for row in run.spool.planned(Class.MOVED):
             run.stop.check()
             run.target.make_inactive(row.receiver_id or "")
-            memory = memory_of(row)._replace(state=RecipientState.INACTIVE, ended=ENDED_MOVED, ended_at=run.now)
+            memory = remembered(row)._replace(state=RecipientState.INACTIVE, ended=ENDED_MOVED, ended_at=run.now)
             run.ledger.record([entry(row, memory, "", frozenset())])
             run.ledger.commit()
             run.tally.deactivate()

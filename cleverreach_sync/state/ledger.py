@@ -28,6 +28,7 @@ from cleverreach_sync.model import (
     RecipientState,
     Remembered,
 )
+from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.files import private
 
 SCHEMA: Final = "1"
@@ -204,9 +205,9 @@ class Ledger:
     def forget_all_attempts(self) -> None:
         self._db.execute("delete from attempt")
 
-    def record(self, entries: Iterable[Entry]) -> None:
+    def record(self, entries: Sequence[Entry]) -> None:
         """Counts from the next `commit`."""
-        self._db.executemany("insert or replace into person values (?, ?, ?, ?, ?, ?, ?, ?, ?)", entries)
+        insert(self._db, "insert or replace into person", entries)
 
     def commit(self) -> None:
         try:
@@ -253,6 +254,8 @@ def looks_like_ledger(path: Path) -> bool:
 _KIND_BITS: Final = {Kind.SUBSCRIBER: 1, Kind.BUYER: 2, Kind.CONTACT: 4}
 _KINDS_OF: Final = {bits: frozenset(kind for kind, bit in _KIND_BITS.items() if bits & bit) for bits in range(8)}
 _BITS_OF: Final = {kinds: bits for bits, kinds in _KINDS_OF.items()}
+_STATES: Final = {state.value: state for state in RecipientState}
+CONSENTS: Final = {state.value: state for state in ConsentState}
 
 
 def kind_bits(kinds: frozenset[Kind]) -> int:
@@ -272,33 +275,51 @@ def facts_json(facts: Facts) -> bytes:
     return orjson.dumps((records, orders) if orders else (records,))
 
 
-def memory_json(memory: Memory) -> bytes:
+def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
+    """The memory in built-in types, without receiver ID and fingerprint, which stand beside it; None for none."""
     if memory is NOTHING:
-        return b"null"
-    return orjson.dumps(
-        (
-            memory.state,
-            kind_bits(memory.tags),
-            memory.agreed,
-            memory.ended,
-            memory.ended_at,
-            memory.made_inactive,
-            memory.run,
-            memory.barred,
-        )
+        return None
+    return (
+        memory.state._value_,
+        _BITS_OF[memory.tags],
+        memory.agreed._value_,
+        memory.ended,
+        memory.ended_at,
+        memory.made_inactive,
+        memory.run,
+        memory.barred,
     )
 
 
-def body(facts: bytes, memory: bytes) -> bytes:
-    """An entry's body of `facts_json` and `memory_json`."""
-    return b"[" + facts + b"," + memory + b"]"
+def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerprint: bytes) -> Memory:
+    """What `memory_tuple` made."""
+    if document is None:
+        return NOTHING
+    state, tags, agreed, ended, ended_at, made_inactive, run, barred = document
+    return Memory(
+        receiver_id,
+        _STATES[state],
+        _KINDS_OF[tags],
+        fingerprint,
+        CONSENTS[agreed],
+        ended,
+        ended_at,
+        made_inactive,
+        run,
+        barred,
+    )
+
+
+def body(facts: bytes, memory: tuple[Any, ...] | None) -> bytes:
+    """An entry's body of `facts_json` and `memory_tuple`."""
+    return b"[" + facts + b"," + orjson.dumps(memory) + b"]"
 
 
 def read_body(entry: Entry) -> tuple[Facts, Memory]:
     """What is remembered of a person. Raises StateError for a body that cannot be read."""
     try:
         facts, memory = orjson.loads(entry.body)
-        return _facts(facts), _memory(memory, entry)
+        return _facts(facts), memory_of(memory, entry.receiver_id, entry.fingerprint)
     except (ValueError, TypeError, KeyError) as error:
         raise StateError("the ledger holds an entry that cannot be read", hint="restore it from a backup") from error
 
@@ -314,21 +335,3 @@ def _facts(document: list[Any]) -> Facts:
     if len(document) == 1:
         return Facts(records) if records else NO_FACTS
     return Facts(records, {key: Order(key, *order) for key, order in document[1].items()}, nobody=len(document) > 2)
-
-
-def _memory(document: list[Any] | None, entry: Entry) -> Memory:
-    if document is None:
-        return NOTHING
-    state, tags, agreed, ended, ended_at, made_inactive, run, barred = document
-    return Memory(
-        entry.receiver_id,
-        RecipientState(state),
-        kinds_in(tags),
-        entry.fingerprint,
-        ConsentState(agreed),
-        ended,
-        ended_at,
-        made_inactive,
-        run,
-        barred,
-    )

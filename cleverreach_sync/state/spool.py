@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.files import private, remove
+from cleverreach_sync.state.plans import TABLE, Plans
 
 KEEP_SECONDS: Final = 24 * 3600
 _SCHEMA: Final = "1"
@@ -24,10 +26,6 @@ create table raw (
   digest blob not null, body blob not null, carried integer not null, owner text);
 create table suppressed (key blob not null, at integer);
 create table arrived (ident blob not null, key blob not null);
-create table plan (
-  class integer not null, seq integer not null, key blob not null, email text not null, outcome text not null,
-  kinds integer not null, active integer not null, person blob, fields blob, memory blob, receiver_id text,
-  fingerprint blob not null, facts blob not null, seen blob not null, idents blob not null, suppressed integer);
 create table shown (seq integer not null, line blob not null);
 """
 BLACKLISTED: Final = -1
@@ -47,33 +45,11 @@ class RawRow(NamedTuple):
     rowid: int
 
 
-class PlanRow(NamedTuple):
-    """One decided person. `class_` is the order of writing, `seq` the order of the source; `fields` are the data field
-    values as JSON, `memory` what was agreed as JSON (None: nothing), `suppressed` when they unsubscribed elsewhere."""
-
-    class_: int
-    seq: int
-    key: bytes
-    email: str
-    outcome: str
-    kinds: int
-    active: int
-    person: bytes | None
-    fields: bytes | None
-    memory: bytes | None
-    receiver_id: str | None
-    fingerprint: bytes
-    facts: bytes
-    seen: bytes
-    idents: bytes
-    suppressed: int | None
-
-
-class Spool:
-    """An open spool. SQLite errors mean it is lost: `Spool.reopen` answers None then."""
+class Spool(Plans):
+    """An open spool, with the plan of its run. SQLite errors mean it is lost: `Spool.reopen` answers None then."""
 
     def __init__(self, database: sqlite3.Connection, path: Path, ident: str) -> None:
-        self._db = database
+        super().__init__(database)
         self.path = path
         self.id = ident
 
@@ -83,7 +59,7 @@ class Spool:
         private(path)
         database = _connect(path)
         database.execute("pragma page_size = 8192")
-        database.executescript(_TABLES)
+        database.executescript(_TABLES + TABLE)
         ident = secrets.token_hex(8)
         spool = cls(database, path, ident)
         spool.put("schema", _SCHEMA.encode())
@@ -119,9 +95,9 @@ class Spool:
         row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
         return None if row is None else row[0]
 
-    def add_rows(self, rows: Iterable[Sequence[object]]) -> None:
+    def add_rows(self, rows: Sequence[Sequence[object]]) -> None:
         """Rows of (key, stream, ident, place, email, digest, body, carried, owner)."""
-        self._db.executemany("insert into raw values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        insert(self._db, "insert into raw", rows)
 
     def give_to_owners(self, stream: int, owners: int) -> int:
         """Gives the rows of `stream` that name an owner to the person of that record of the stream `owners`. Rows that
@@ -176,44 +152,15 @@ class Spool:
             "select ident, min(key) from arrived group by ident having count(distinct key) = 1 order by ident"
         )
 
-    def plan(self, rows: Iterable[Sequence[object]]) -> None:
-        """Rows in the form of PlanRow."""
-        self._db.executemany(
-            "insert into plan values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-
-    def planned(self, class_: int) -> Iterator[PlanRow]:
-        """The people of one class, in the order they were decided, which is that of the ledger."""
-        cursor = self._db.execute("select * from plan where class = ? order by rowid", (class_,))
-        cursor.arraysize = 500
-        make = PlanRow._make
-        while batch := cursor.fetchmany():
-            yield from map(make, batch)
-
-    def count(self, class_: int) -> int:
-        return int(self._db.execute("select count(*) from plan where class = ?", (class_,)).fetchone()[0])
-
     def forget_plan(self) -> None:
-        self._db.execute("delete from plan")
+        super().forget_plan()
         self._db.execute("delete from arrived")
-
-    def drop_class(self, class_: int) -> None:
-        self._db.execute("delete from plan where class = ?", (class_,))
 
     def holds(self, key: bytes) -> bool:
         """Whether this read brought anything about somebody; for the few that have to be looked up."""
         return (
             self._db.execute("select 1 from raw where key = ? and not carried limit 1", (key,)).fetchone() is not None
         )
-
-    def planned_for(self, key: bytes) -> PlanRow | None:
-        """The plan of one person; for the few that have to be looked up."""
-        row = self._db.execute("select * from plan where key = ?", (key,)).fetchone()
-        return None if row is None else PlanRow._make(row)
-
-    def drop_planned(self, key: bytes) -> None:
-        self._db.execute("delete from plan where key = ?", (key,))
 
     def suppressed_at(self, key: bytes) -> int | None:
         """BLACKLISTED, the last time somebody unsubscribed, or None; for the few that have to be looked up."""
@@ -231,6 +178,7 @@ class Spool:
             yield line
 
     def commit(self) -> None:
+        self.close_parcels()
         self._db.commit()
 
     def close(self) -> None:
