@@ -14,8 +14,12 @@ CrsyncError                 1  bug        unexpected: report it
 
 from __future__ import annotations
 
+import errno
+import signal
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
 class CrsyncError(Exception):
@@ -119,3 +123,26 @@ class Interrupted(CrsyncError):
     @property
     def code(self) -> int:  # type: ignore[override]
         return 128 + self.signum
+
+
+def as_crsync_error(error: BaseException) -> CrsyncError:
+    """`error` itself, or what it means. A bug names only its type: a foreign text may hold personal data."""
+    if isinstance(error, CrsyncError):
+        return error
+    known: CrsyncError
+    if isinstance(error, KeyboardInterrupt):
+        known = Interrupted(signal.SIGINT)
+    elif type(error).__module__ == "sqlite3":  # not imported here: a command line starts without it
+        known = StateError(
+            f"the state on this machine cannot be read or written: {error}",
+            hint="look for a full disk, or restore the state folder from a backup",
+        )
+    elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+        known = StateError(f"cannot write to the disk: {error.strerror}", hint="free some disk space")
+    else:
+        known = CrsyncError(
+            f"unexpected error ({type(error).__name__})",
+            hint="this is a bug: run again with -vv and report what it prints",
+        )
+    known.__cause__ = error
+    return known

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError
+from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, as_crsync_error
 from cleverreach_sync.guards import Guard
 from cleverreach_sync.model import Consent, ConsentState
 from cleverreach_sync.phases import closing
@@ -18,7 +18,7 @@ from cleverreach_sync.phases.moves import follow_moves
 from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.read import read, read_suppressions, resume
 from cleverreach_sync.phases.result import Phase, document
-from cleverreach_sync.phases.run import Clock, Options, Run, Stop
+from cleverreach_sync.phases.run import Clock, Options, OutOfTime, Run, Stop
 from cleverreach_sync.phases.setting import Call, Setting, open_everything
 from cleverreach_sync.phases.survey import count_new, rehearse, sort_out_checks
 from cleverreach_sync.phases.write import Writing
@@ -64,10 +64,13 @@ class _Pipeline:
         run, error = self._run, None
         try:
             self._three_phases()
-        except CrsyncError as failure:
+        except OutOfTime:
+            pass  # the document says that it is not complete, and why
+        except Exception as unknown:  # noqa: BLE001 - whatever it was, it ends with a document of what was done
+            failure = as_crsync_error(unknown)
             if not run.tally.rows and len(self._phases) <= 1:
                 self._leave_no_addresses()
-                raise
+                raise failure from failure.__cause__
             error = failure
         run.warnings.show()
         result = document(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cleverreach_sync.report.bars import Lines
 
 QUIET = -1
+_SHOW_CURSOR = "\x1b[?25h"  # bars hide it
 
 
 class Invocation:
@@ -77,8 +78,9 @@ class Invocation:
 
     def fail(self, error: BaseException, *, document_shown: bool = False) -> int:
         """Prints an error; its exit code."""
+        from cleverreach_sync.errors import as_crsync_error
         from cleverreach_sync.report.document import dumps, error_document
-        from cleverreach_sync.report.errors import as_crsync_error, print_error
+        from cleverreach_sync.report.errors import print_error
         from cleverreach_sync.report.stream import write
 
         known = as_crsync_error(error)
@@ -108,7 +110,11 @@ def signals(stop: Stop) -> Iterator[None]:
 
     def ask(signum: int, _frame: FrameType | None) -> None:
         if stop.signum is not None:
-            raise KeyboardInterrupt
+            # What is under way may wait for a server for minutes. The state is made for a run that dies.
+            if sys.stderr.isatty():
+                sys.stderr.write(_SHOW_CURSOR)
+                sys.stderr.flush()
+            os._exit(128 + signum)
         stop.signum = signum
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}

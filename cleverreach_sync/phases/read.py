@@ -24,10 +24,11 @@ _QUEUED: Final = 4
 class _Pump:
     """Runs iterators in threads of their own and hands what they yield to one consumer, a few items ahead at most."""
 
-    def __init__(self, iterators: dict[Any, Callable[[], Iterator[Any]]]) -> None:
+    def __init__(self, iterators: dict[Any, Callable[[], Iterator[Any]]], stop_waiting: Callable[[], None]) -> None:
         self._queue: queue.Queue[tuple[Any, Any, BaseException | None]] = queue.Queue(maxsize=_QUEUED)
         self._stopped = threading.Event()
         self._left = len(iterators)
+        self._stop_waiting = stop_waiting
         self._threads = [
             threading.Thread(target=self._run, args=(name, start), name=f"read-{name}", daemon=True)
             for name, start in iterators.items()
@@ -74,6 +75,8 @@ class _Pump:
                 yield name, item
         finally:
             self._stopped.set()
+            if self._left:  # an error, or no more time: the others are not to wait for a server to get well
+                self._stop_waiting()
             for thread in self._threads:
                 thread.join()
 
@@ -86,7 +89,7 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     for number, reader in enumerate(readers):
         iterators[number] = _stream(reader, cursors.get(reader.label), lambda: stopped[0]())  # noqa: PLW0108 - set below
     iterators |= _suppressions(run)
-    pump = _Pump(iterators)
+    pump = _Pump(iterators, run.stop_waiting)
     stopped.append(pump.stopped)
 
     run.progress.begin("read", None, "bytes" if all(_by_bytes(reader) for reader in readers) else "rows")
@@ -125,7 +128,7 @@ def read_suppressions(run: Run) -> None:
     """Who is not to be written to, again, for a run that goes on with rows read before."""
     run.spool.forget_suppressed()
     patterns: list[str] = []
-    for name, item in _Pump(_suppressions(run)):
+    for name, item in _Pump(_suppressions(run), run.stop_waiting):
         run.stop.check()
         if name is not None:
             patterns += _suppress(run, name, item)

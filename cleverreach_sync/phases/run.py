@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from cleverreach_sync.address import Patterns
-from cleverreach_sync.errors import CrsyncError, Interrupted
+from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
 from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.plan import Rules
 from cleverreach_sync.progress import Progress
@@ -33,6 +33,10 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class OutOfTime(TemporaryError):
+    """`--max-duration` is over: the run is to end well, and the next one goes on."""
 
 
 class Stop:
@@ -63,10 +67,12 @@ class Stop:
             raise CrsyncError("the run ended meanwhile")
 
     def pause(self, clock: Clock, seconds: float) -> None:
-        """Waits, unless there is a reason to end."""
+        """Waits, unless there is a reason to end. Raises OutOfTime when the run's time is up before."""
         until = clock.now() + seconds
         while (left := until - clock.now()) > 0:
             self.check()
+            if self.asked(clock.now()):
+                raise OutOfTime("the time given for the run was up while it waited to try again")
             clock.sleep(min(left, _SLICE))
         self.check()
 

@@ -10,20 +10,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cleverreach_sync.errors import ConfigError, CrsyncError
+from cleverreach_sync.errors import ConfigError, CrsyncError, as_crsync_error
 from cleverreach_sync.report.page import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_REPORT_IT = "this is a bug: run again with -vv and report what it prints"
-
-
-def as_crsync_error(error: BaseException) -> CrsyncError:
-    """`error` itself, or a bug that names only the type: the text of a foreign error may hold personal data."""
-    if isinstance(error, CrsyncError):
-        return error
-    return CrsyncError(f"unexpected error ({type(error).__name__})", hint=_REPORT_IT)
 
 
 def print_error(error: BaseException, console: Console, *, log_format: str = "text", verbosity: int = 0) -> None:
