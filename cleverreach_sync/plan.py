@@ -174,17 +174,17 @@ def decide(
     if person.invalid is not None:
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, shop)
 
-    stated = person.consent.state if ruled.subscriber else ConsentState.NO
+    barred = memory.barred if recipient is None and shop is not Shop.YES else None
+    stated = person.consent.state if ruled.subscriber or barred else ConsentState.NO
     applying = kinds_of(stated, person.purchases)
     kinds = applying & rules.selection
     if rules.exclude.match(person.email):
         return Plan(Outcome.SKIPPED, "excluded", kinds, shop)
     if not kinds:
         return Plan(Outcome.SKIPPED, "not_selected", kinds, shop)
-    if ruled.target is Becomes.SKIPPED:
-        return Plan(Outcome.SKIPPED, ruled.reason or "", kinds, shop)
-    if memory.barred is not None and shop is not Shop.YES and recipient is None:
-        return Plan(Outcome.SKIPPED, memory.barred, kinds, shop)
+    reasons = [reason for reason in (ruled.reason, barred) if reason is not None]
+    if reasons:
+        return Plan(Outcome.SKIPPED, min(reasons, key=SKIP_REASONS.index), kinds, shop)
 
     after_opt_out = memory.ended == ENDED_OPTED_OUT and shop is not Shop.YES
     added, removed = _tags(kinds, stated, person, carried, after_opt_out=after_opt_out)

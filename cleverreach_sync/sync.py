@@ -153,8 +153,8 @@ class _Pipeline:
         returned."""
         run, limits, forced = self._run, self._call.config.limits, self._setting.forced
         classes = summary.classes
-        more_ends, more_activates = sort_out_checks(run) if classes[Class.CHECK] else (0, 0)
-        ends = sum(classes[ending] for ending in (Class.END, Class.GONE, Class.MOVED)) + more_ends
+        _, more_activates = sort_out_checks(run) if classes[Class.CHECK] else (0, 0)
+        ends = sum(run.spool.count(ending) for ending in (Class.END, Class.GONE, Class.MOVED))
         created = count_new(run) if limits.max_created is not None else None
         numbers = self._numbers(summary, ends, summary.activates + more_activates, created)
         self._guards = guards(numbers, limits)

@@ -99,7 +99,7 @@ def _settle(run: Run, moves: list[Move]) -> int:
         if not move.certain:
             continue
         standing = recipient is not None and recipient.state in (RecipientState.ACTIVE, RecipientState.INACTIVE)
-        ending = standing and move.memory.ended is None and reason != "blacklisted"
+        ending = standing and move.memory.ended is None
         ends += ending
         person = Person("", {}, Consent(ConsentState.UNKNOWN), None, None)
         plan = Plan(

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import orjson
 
+from cleverreach_sync.address import mask
 from cleverreach_sync.model import ENDED_MOVED, Kind, Person, Recipient
 from cleverreach_sync.phases.differences import differs, shown_change
 from cleverreach_sync.phases.planned import Candidate, Class, candidate, outcome_to_keep
@@ -83,7 +84,9 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
             if plan.outcome is Outcome.INVALID:
                 continue
             memory = settle(plan, who.person, who.memory, run.now)
-            row = row._replace(outcome=outcome_to_keep(plan), memory=memory_tuple(memory))
+            row = row._replace(
+                outcome=outcome_to_keep(plan), memory=memory_tuple(memory), receiver_id=memory.receiver_id
+            )
         rows.append(row)
         if len(rows) >= _BUFFER:
             run.spool.plan(rows)
@@ -106,9 +109,11 @@ def rehearse(run: Run) -> None:
     sent = done = 0
     lines: list[tuple[int, bytes]] = []
     show = _shower(run, lines)
-    for row in run.spool.planned(Class.MOVED):
-        run.tally.deactivate()
-        lines.append((row.seq, orjson.dumps(_moved(row))))
+    for rows in batches(run.spool.planned(Class.MOVED), run.batch_size):
+        found = recipients_of(run, rows)
+        for row in rows:
+            run.tally.deactivate()
+            lines.append((row.seq, orjson.dumps(_moved(found.get(row.key), show_pii=run.options.show_pii))))
     for class_ in (Class.GONE, Class.END, Class.UPDATE, Class.NEW):
         for seen in survey(run, class_):
             done += 1
@@ -127,15 +132,15 @@ def rehearse(run: Run) -> None:
     run.progress.end()
 
 
-def _moved(row: PlanRow) -> dict[str, object]:
-    del row
+def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
+    email = "" if recipient is None else recipient.email
     return {
         "action": "deactivate",
-        "email": "***",
+        "email": email if show_pii else mask(email),
         "kinds": [],
         "tags": [],
         "attributes": {},
-        "state": ["active", "inactive"],
+        "state": [None if recipient is None else recipient.state.value, "inactive"],
         "reason": ENDED_MOVED,
     }
 

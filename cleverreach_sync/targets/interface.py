@@ -91,7 +91,7 @@ class Target(Protocol):
         ...
 
     def make_inactive(self, receiver_id: str) -> bool:
-        """Ends the mailing of one recipient by ID; False if they are gone already."""
+        """Ends the mailing of one recipient by ID; False if they are gone already, or blacklisted."""
         ...
 
     def existing_fields(self, scope: str) -> dict[str, ExistingField]:

@@ -242,6 +242,10 @@ class CleverReach:
             self._session.put(f"{self._group}/receivers/{receiver_id}", {"activated": 0})
         except NotFound:
             return False
+        except Refused as refusal:
+            if "blacklisted" not in refusal.message:
+                raise
+            return False  # not mailed anyway
         return True
 
     # data fields
