@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from hashlib import blake2b
@@ -156,7 +157,8 @@ class FieldMap:
 _NAME: Final = 3
 _VALUE: Final = 5
 _PIECE: Final = _NAME + _VALUE
-_CACHE_SIZE: Final = 8192
+_CACHE_SIZE: Final = 16384
+_SELDOM: Final = 4096  # values of one field in a full cache: more, and they hardly ever come again
 
 
 class Fingerprints:
@@ -167,30 +169,42 @@ class Fingerprints:
         self._salt, self._person = key[:16], key[16:32]
         self._names: dict[str, bytes] = {}
         self._pieces: dict[tuple[str, str], bytes] = {}
+        self._begun: dict[str, blake2b] = {}  # hashes that have taken in a name
+        self._seldom: frozenset[str] = frozenset()
 
     def _name(self, name: str) -> bytes:
         known = self._names.get(name)
         if known is None:
             known = blake2b(name.encode(), digest_size=_NAME, salt=self._salt, person=self._person).digest()
+            self._begun[name] = blake2b(known, digest_size=_VALUE, salt=self._salt, person=self._person)
             self._names[name] = known
         return known
 
     def piece(self, name: str, value: str) -> bytes:
+        return self._pieces.get((name, value)) or self._hash((name, value))
+
+    def _hash(self, field: tuple[str, str]) -> bytes:
+        name, value = field
+        head = self._name(name)
+        hashed = self._begun[name].copy()
+        hashed.update(value.encode())
+        piece = head + hashed.digest()
+        if name not in self._seldom:
+            self._keep(field, piece)
+        return piece
+
+    def _keep(self, field: tuple[str, str], piece: bytes) -> None:
+        """Most values of some fields come again and again; those of others are not worth their place."""
         pieces = self._pieces
-        known = pieces.get((name, value))
-        if known is None:
-            head = self._name(name)
-            known = (
-                head + blake2b(head + value.encode(), digest_size=_VALUE, salt=self._salt, person=self._person).digest()
-            )
-            if len(pieces) >= _CACHE_SIZE:
-                pieces.clear()
-            pieces[name, value] = known
-        return known
+        if len(pieces) >= _CACHE_SIZE:
+            often = Counter(name for name, _ in list(pieces))
+            self._seldom |= {name for name, number in often.items() if number > _SELDOM}
+            pieces.clear()
+        pieces[field] = piece
 
     def of(self, values: Mapping[str, str]) -> bytes:
-        piece = self.piece
-        return b"".join([piece(name, value) for name, value in values.items()])
+        known, hashed = self._pieces.get, self._hash
+        return b"".join([known(field) or hashed(field) for field in values.items()])
 
     def outgoing(self, values: Mapping[str, str], confirmed: bytes) -> dict[str, str]:
         """The values to send: the filled ones, and `""` where a value that was sent became empty in the shop."""

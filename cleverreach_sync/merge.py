@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from itertools import compress
 from typing import Final, NamedTuple
 
 from cleverreach_sync.model import (
@@ -26,6 +28,7 @@ _UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
 _YES = ConsentState.YES
 _NO = ConsentState.NO
 _OUT = ConsentState.OPTED_OUT
+_STATES: Final = {state.value: state for state in ConsentState}
 
 
 class Facts(NamedTuple):
@@ -64,26 +67,30 @@ def merge(
     means for somebody who is not in it. `now` is the time an undated withdrawal counts from.
     """
     kept = _still_valid(found, before.records, complete) if before.records else ()
-    fresh = tuple(_remember(item, before.records, now) for item in found)
+    fresh = tuple([_remember(item, before.records, now) for item in found])
     orders = _orders(found, before.orders, order_key)
-    known = bool(before.records or before.orders) and not before.nobody
-    is_person = known or any(item.record.makes_person for item in found)
+    is_person = bool(before.records or before.orders) and not before.nobody
+    invalid: str | None = None
+    created: int | None = None
+    for _, _, record in found:
+        is_person = is_person or record.makes_person
+        invalid = invalid or record.invalid
+        if record.created_at is not None and (created is None or record.created_at < created):
+            created = record.created_at
     facts = Facts((*kept, *fresh), orders, nobody=not is_person)
 
-    invalid = next((item.record.invalid for item in found if item.record.invalid), None)
     consent = merge_consent(facts.records)
     if implied is not None and consent.state is ConsentState.UNKNOWN:
         consent = implied
-    created = [item.record.created_at for item in found if item.record.created_at is not None]
     person = Person(
-        email=email,
-        profile=_profile(found, kept),
-        consent=consent,
-        purchases=_purchases(facts.records, orders),
-        created_at=min(created) if created else None,
-        invalid=invalid,
-        withdrew=invalid is not None and any(_says_out(item.record) for item in found),
-        is_person=is_person,
+        email,
+        _profile(found, kept),
+        consent,
+        _purchases(facts.records, orders),
+        created,
+        invalid,
+        invalid is not None and any(_says_out(item.record) for item in found),
+        is_person,
     )
     return person, facts
 
@@ -111,19 +118,14 @@ def _still_valid(
 
 def _remember(item: Found, remembered: Sequence[Remembered], now: int) -> Remembered:
     record = item.record
-    filled = 0
-    extras: tuple[str, ...] = ()
-    for name, value in record.profile.items():
-        if value:
-            bit = BITS.get(name)
-            if bit is not None:
-                filled |= bit
-            else:
-                extras = (*extras, name)
+    profile = record.profile
+    bits, has_extras = _bits_of(tuple(profile))
+    filled = sum(compress(bits, profile.values()))
+    extras = tuple([name for name, value in profile.items() if value and name not in BITS]) if has_extras else ()
     state: str | None = None
     at: int | None = None
     if record.consent is not None:
-        state = record.consent.state.value
+        state = record.consent.state._value_
         at = record.consent.at
         if at is None and record.consent.state is _OUT:
             at = _first_seen(item, remembered, now)
@@ -143,6 +145,12 @@ def _remember(item: Found, remembered: Sequence[Remembered], now: int) -> Rememb
     )
 
 
+@lru_cache(maxsize=1024)
+def _bits_of(names: tuple[str, ...]) -> tuple[tuple[int, ...], bool]:
+    """The bits of a profile's fields, 0 for `extra.*`, and whether it has such."""
+    return tuple(BITS.get(name, 0) for name in names), any(name not in BITS for name in names)
+
+
 def _first_seen(item: Found, remembered: Sequence[Remembered], now: int) -> int:
     seen = [
         old.consent_at
@@ -156,7 +164,7 @@ def merge_consent(records: Sequence[Remembered]) -> Consent:
     """One statement of several. `opted_out` beats `no` beats `unknown`; `yes` beats `no`; between `yes` and
     `opted_out` the later date decides, on equal dates and for an undated `yes` it is `opted_out`."""
     if len(records) == 1 and records[0].consent is not None:
-        return Consent(ConsentState(records[0].consent), records[0].consent_at)
+        return Consent(_STATES[records[0].consent], records[0].consent_at)
     yes: list[int | None] = []
     out: list[int | None] = []
     no: list[int | None] = []

@@ -31,15 +31,23 @@ def kinds_of(consent: ConsentState, purchases: Purchases | None) -> frozenset[Ki
 
 def contradicted(consent: ConsentState, purchases: Purchases | None) -> frozenset[Kind]:
     """The kinds whose tag the known facts speak against; an unknown fact takes nothing back."""
-    bought = purchases is not None and purchases.number > 0
+    return _CONTRADICTED[consent, None if purchases is None else purchases.number > 0]
+
+
+def _contradicted(consent: ConsentState, bought: bool | None) -> frozenset[Kind]:
     wrong = set()
     if consent in (ConsentState.NO, ConsentState.OPTED_OUT):
         wrong.add(SUBSCRIBER)
-    if purchases is not None and not bought:
+    if bought is False:
         wrong.add(BUYER)
     if bought or consent is ConsentState.YES:
         wrong.add(CONTACT)
     return frozenset(wrong)
+
+
+_CONTRADICTED: Final = {
+    (consent, bought): _contradicted(consent, bought) for consent in ConsentState for bought in (None, False, True)
+}
 
 
 @lru_cache(maxsize=1024)
@@ -76,14 +84,26 @@ def fold(text: str) -> str:
     return "".join(char if char.isascii() else "_" for char in text)
 
 
+_NONE: Final[frozenset[Kind]] = frozenset()
+
+
 class OwnTags:
-    """Recognises a source's special tags among those a recipient carries."""
+    """A source's special tags: writes them, and recognises them among those a recipient carries."""
 
     def __init__(self, source: str) -> None:
         self.by_kind = special_tags(source)
+        self._texts: dict[frozenset[Kind], tuple[str, ...]] = {}
         self._kind = {text: kind for kind, text in self.by_kind.items()}
         self._kind |= {fold(text): kind for kind, text in self.by_kind.items() if not text.isascii()}
 
     def among(self, tags: Iterable[str]) -> frozenset[Kind]:
         kinds = self._kind
-        return frozenset(kinds[text] for text in tags if text in kinds)
+        found = [kinds[text] for text in tags if text in kinds]
+        return frozenset(found) if found else _NONE
+
+    def texts(self, kinds: frozenset[Kind]) -> tuple[str, ...]:
+        """The tags of some kinds, always in the same order."""
+        known = self._texts.get(kinds)
+        if known is None:
+            known = self._texts[kinds] = tuple(self.by_kind[kind] for kind in ALL_KINDS if kind in kinds)
+        return known
