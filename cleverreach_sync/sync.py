@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, as_crsync_error
+from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, as_crsync_error
 from cleverreach_sync.guards import Guard
 from cleverreach_sync.model import Consent, ConsentState
 from cleverreach_sync.phases import closing
@@ -45,6 +45,7 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
         if not options.dry_run:
             call.folder.create()
             stack.enter_context(held(call.folder.lock, options.lock_timeout, clock.now, call.sleep))
+            call.folder.sweep()
         setting, started = open_everything(call, stack)
         return _Pipeline(setting, started, stack).all()
 
@@ -73,13 +74,20 @@ class _Pipeline:
                 raise failure from failure.__cause__
             error = failure
         run.warnings.show()
-        result = document(
-            self._setting, run, complete=self._complete, phases=self._phases, guards=self._guards, error=error
-        )
+        result = self._document(error)
         if not run.options.dry_run:
-            history.append(self._call.folder.history, result)
+            try:
+                history.append(self._call.folder.history, result)
+            except StateError as failure:
+                error = error or failure
+                result = self._document(error)
         self._leave_no_addresses()
         return Finished(result, error)
+
+    def _document(self, error: CrsyncError | None) -> dict[str, Any]:
+        return document(
+            self._setting, self._run, complete=self._complete, phases=self._phases, guards=self._guards, error=error
+        )
 
     def _leave_no_addresses(self) -> None:
         """A spool that no later run goes on with is not left lying about."""

@@ -13,7 +13,7 @@ from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, Identity
 from cleverreach_sync.state.files import StateFolder, remove
-from cleverreach_sync.state.ledger import Keys, Ledger, looks_like_ledger
+from cleverreach_sync.state.ledger import Keys, Ledger
 from cleverreach_sync.targets.interface import RecipientList, Target
 
 
@@ -79,7 +79,7 @@ def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: boo
     """The ledger and its key; an empty one in their place when they are missing or another's. Raises StateError for a
     damaged one."""
     keys = Keys.load(folder.key)
-    there = looks_like_ledger(folder.ledger)
+    there = folder.ledger.exists()
     lost: str | None = None
     if known is not None and (not there or keys is None):
         lost = "the ledger is missing" if not there else "the key of the ledger is missing"
@@ -89,6 +89,8 @@ def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: boo
             lost = "there is a ledger, but no checkpoint that knows it"
         elif known is not None and known.ledger_id != ledger.id:
             lost = "the ledger is another's"
+        elif not ledger.made_with(keys):
+            lost = "the key is not that of the ledger"
         if lost is None:
             return Memory(ledger, keys, None)
         ledger.close()
@@ -99,14 +101,14 @@ def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: boo
 
 def fresh_memory(folder: StateFolder, lost: str | None) -> Memory:
     """A new ledger; one that cannot be used is kept under another name."""
-    if looks_like_ledger(folder.ledger):
+    if folder.ledger.exists():
         with_id = folder.ledger.with_name(f"{folder.ledger.name}.unused")
         remove(with_id)
         folder.ledger.replace(with_id)
     remove(folder.ledger)
     keys = Keys.fresh()
     keys.save(folder.key)
-    return Memory(Ledger.create(folder.ledger), keys, lost)
+    return Memory(Ledger.create(folder.ledger, keys), keys, lost)
 
 
 def mapped_fields(target: Target, config: Config, found: RecipientList | None, progress: Progress) -> FieldMap:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from cleverreach_sync.errors import StateError
@@ -56,7 +56,7 @@ class Checkpoint(_Model):
     selection: list[str] = []
     cursors: dict[str, str] = {}
     initial_sync_at: str | None = None
-    full_people: int | None = None
+    full_people: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
     ledger_id: str
     interrupted: InterruptedRun | None = None
 

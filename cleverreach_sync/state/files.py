@@ -34,6 +34,13 @@ class StateFolder:
                 hint="check its owner and permissions, or set state_dir in the config",
             ) from None
 
+    def sweep(self) -> None:
+        """Removes what a run that was killed was about to put in the place of a file. Only for who holds the lock."""
+        for path in (self.checkpoint, self.rejects, self.history):
+            for left in self.path.glob(f".{path.name}.*"):
+                with contextlib.suppress(OSError):
+                    left.unlink()
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replaces `path` as a whole: temporary file, fsync, rename, fsync of the folder. Mode 0600."""

@@ -29,9 +29,11 @@ from cleverreach_sync.model import (
     Remembered,
 )
 from cleverreach_sync.state.bulk import insert
-from cleverreach_sync.state.files import private
+from cleverreach_sync.state.files import private, remove, sync_folder
 
 SCHEMA: Final = "1"
+_SQLITE: Final = b"SQLite format 3\0"
+_OF_KEY: Final = "the key of this ledger"  # what is hashed to know the key again
 KEY_BYTES: Final = 32
 HASH_BYTES: Final = 16
 _IDENT_BYTES: Final = 10
@@ -109,33 +111,38 @@ class Ledger:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._read_only = read_only
-        self._db = _connect(path, read_only=read_only)
-        try:
-            known = dict(self._db.execute("select name, value from meta").fetchall())
-        except sqlite3.DatabaseError:
-            self._db.close()
-            raise _unusable(path) from None
+        known = _meta(path)
         if known.get("schema") != SCHEMA:
-            self._db.close()
             raise StateError(
                 f"{path} was written by another version of crsync",
                 hint="use that version, or a newer one that still reads it",
             )
-        self.id = str(known["id"])
+        self.id = known.get("id", "")
+        self._made_with = known.get("key")
+        self._db = _connect(path, read_only=read_only)
 
     @classmethod
-    def create(cls, path: Path) -> Ledger:
-        private(path)
-        database = sqlite3.connect(path)
+    def create(cls, path: Path, keys: Keys) -> Ledger:
+        """An empty one, there as a whole or not at all."""
+        fresh = path.with_name(f"{path.name}.new")
+        remove(fresh)
+        private(fresh)
+        database = sqlite3.connect(fresh)
         try:
             database.execute("pragma page_size = 8192")
-            database.execute("pragma journal_mode = wal")
             database.executescript(_TABLES)
+            database.execute("insert into meta values ('key', ?)", (keys.ident(_OF_KEY),))
             database.execute("insert into meta values ('schema', ?), ('id', ?)", (SCHEMA, secrets.token_hex(8)))
             database.commit()
         finally:
             database.close()
+        fresh.replace(path)
+        sync_folder(path.parent)
         return cls(path)
+
+    def made_with(self, keys: Keys) -> bool:
+        """Whether the hashes in it are those of `keys`."""
+        return self._made_with is None or self._made_with == keys.ident(_OF_KEY)
 
     @classmethod
     def in_memory(cls) -> Ledger:
@@ -247,8 +254,22 @@ def _unusable(path: Path) -> StateError:
     )
 
 
-def looks_like_ledger(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
+def _meta(path: Path) -> dict[str, str]:
+    """What a ledger says about itself, without a change to the file, whatever it is."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_SQLITE))
+    except OSError as error:
+        raise StateError(f"cannot read {path}: {error.strerror}", hint="check owner and permissions") from None
+    if begins != _SQLITE:
+        raise _unusable(path)
+    database = _connect(path, read_only=True)
+    try:
+        return {str(name): str(value) for name, value in database.execute("select name, value from meta")}
+    except (sqlite3.DatabaseError, ValueError):
+        raise _unusable(path) from None
+    finally:
+        database.close()
 
 
 _KIND_BITS: Final = {Kind.SUBSCRIBER: 1, Kind.BUYER: 2, Kind.CONTACT: 4}

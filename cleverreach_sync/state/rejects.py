@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -13,6 +13,8 @@ from cleverreach_sync.address import mask
 from cleverreach_sync.errors import StateError
 from cleverreach_sync.model import Consent, ConsentState, Order, Purchases, Record
 from cleverreach_sync.state.files import write_atomically
+
+_KEY_BYTES: Final = 16
 
 
 class Fact(NamedTuple):
@@ -51,7 +53,7 @@ def load(path: Path) -> dict[str, Reject]:
     for number, line in enumerate(lines, 1):
         try:
             reject = _reject(orjson.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             raise StateError(
                 f"{path}:{number} cannot be read",
                 hint="restore the file from a backup, or move it away: rejected people are then sent again when the "
@@ -62,7 +64,13 @@ def load(path: Path) -> dict[str, Reject]:
 
 
 def _reject(item: dict[str, Any]) -> Reject:
+    if len(bytes.fromhex(item["key"])) != _KEY_BYTES or not isinstance(item["email"], str):
+        raise ValueError
     facts = tuple(Fact(str(fact["stream"]), str(fact["ident"]), fact["record"]) for fact in item.get("facts", ()))
+    for fact in facts:
+        record_of(fact.record)
+    if not 0 <= int(item["attempts"]) < 1 << 53:
+        raise ValueError
     since = int(dt.datetime.fromisoformat(item["since"]).timestamp())
     return Reject(str(item["email"]), str(item["key"]), str(item["reason"]), since, int(item["attempts"]), facts)
 
@@ -93,6 +101,8 @@ def record_json(record: Record) -> list[Any]:
 def record_of(document: list[Any]) -> Record:
     """The record of `record_json`. Raises ValueError, TypeError, KeyError for anything else."""
     email, ident, rank, at, created_at, profile, consent, purchases, orders, invalid, makes_person = document
+    if not isinstance(email, str) or not isinstance(profile, dict):
+        raise TypeError
     return Record(
         email,
         ident,

@@ -73,17 +73,20 @@ class Spool(Plans):
         """The spool of an interrupted run; None if it is missing, another's, damaged, or older than 24 hours."""
         if not path.exists():
             return None
-        database = _connect(path)
+        database = sqlite3.connect(path, check_same_thread=False)
         try:
+            # From now on it is changed in place, and may be needed once more if this process dies, too.
+            _tune(database, journal="delete")
+            sound = database.execute("pragma quick_check(1)").fetchone() == ("ok",)
             meta = dict(database.execute("select name, value from meta").fetchall())
             fits = meta.get("schema") == _SCHEMA.encode() and meta.get("id") == ident.encode()
             young = now - int(meta.get("created", b"0")) < KEEP_SECONDS
             whole = "complete" in meta
-            if fits and young and whole:
+            if sound and fits and young and whole:
                 spool = cls(database, path, ident)
                 spool.forget_plan()
                 return spool
-        except (sqlite3.DatabaseError, ValueError):
+        except (sqlite3.DatabaseError, ValueError, TypeError):
             pass
         database.close()
         return None
@@ -192,7 +195,11 @@ class Spool(Plans):
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, check_same_thread=False)
     # Losing the spool costs a second read of the source, nothing else.
-    database.execute("pragma journal_mode = off")
+    _tune(database, journal="off")
+    return database
+
+
+def _tune(database: sqlite3.Connection, *, journal: str) -> None:
+    database.execute(f"pragma journal_mode = {journal}")
     database.execute("pragma synchronous = off")
     database.execute("pragma cache_size = -8000")
-    return database
