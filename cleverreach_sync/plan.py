@@ -96,7 +96,8 @@ class Change(NamedTuple):
 
 class Plan(NamedTuple):
     """The decision about one person. `change` is None unless something is to be written; `kinds` are the selected
-    kinds that apply; `reason` says why, in a word of the reports."""
+    kinds that apply; `reason` says why, in a word of the reports; `adopted` is what had to be assumed about a recipient
+    with an own special tag."""
 
     outcome: Outcome
     reason: str
@@ -105,6 +106,7 @@ class Plan(NamedTuple):
     change: Change | None = None
     activates: bool = False
     values: dict[str, str] | None = None  # the data fields, empty ones included
+    adopted: Memory | None = None
 
 
 _SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
@@ -160,8 +162,23 @@ def decide(
     """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds; `values` are
     the data fields where they were filled before."""
     carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
-    if rules.adopt and carried and not memory.transferred:
-        memory = adopted(memory, recipient, carried)
+    if recipient is None or not (rules.adopt and carried) or memory.transferred:
+        return _decide(person, memory, recipient, carried, suppressed, rules, now, values)
+    assumed = adopted(memory, recipient, carried)
+    plan = _decide(person, assumed, recipient, carried, suppressed, rules, now, values)
+    return plan._replace(adopted=assumed)
+
+
+def _decide(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient | None,
+    carried: frozenset[Kind],
+    suppressed: Suppression,
+    rules: Rules,
+    now: int,
+    values: dict[str, str] | None,
+) -> Plan:
     if person.invalid is not None and not person.withdrew:
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, Shop.UNKNOWN)
     shop = Shop.OPTED_OUT if person.withdrew else weigh(person.consent, memory)
@@ -204,28 +221,26 @@ def decide(
         or rules.fingerprints.changed(_filled(values, memory, rules), memory.fingerprint)
     ):
         return Plan(Outcome.UNCHANGED, "", kinds, shop)
-    by_kind = rules.own.by_kind
+    own = rules.own
     change = Change(
-        email=person.email,
-        creates=False,
-        receiver_id=recipient.id,
-        state=state,
-        at=at,
-        registered=None,
-        tags_added=tuple(by_kind[kind] for kind in Kind if kind in added),
-        tags_removed=tuple(by_kind[kind] for kind in Kind if kind in removed & carried),
-        attributes=_filled(values, memory, rules),
+        person.email,
+        False,
+        recipient.id,
+        state,
+        at,
+        None,
+        own.texts(added),
+        own.texts(removed & carried),
+        _filled(values, memory, rules),
     )
     activates = state is Wanted.ACTIVE
-    reason = "reactivated" if ruled.target is Becomes.REACTIVATED else "activated" if activates else ""
+    reason = "" if not activates else "reactivated" if ruled.target is Becomes.REACTIVATED else "activated"
     return Plan(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
 
 
-def adopted(memory: Memory, recipient: Recipient | None, carried: frozenset[Kind]) -> Memory:
+def adopted(memory: Memory, recipient: Recipient, carried: frozenset[Kind]) -> Memory:
     """What to assume of a recipient that carries an own special tag when the memory of them is lost: transferred by
     crsync, a Subscriber tag is a consent given before, inactive means that somebody ended it, and it stays so."""
-    if recipient is None:
-        return memory
     inactive = recipient.state is RecipientState.INACTIVE
     return memory._replace(
         receiver_id=recipient.id,
@@ -290,17 +305,16 @@ def _create(
 ) -> Plan:
     ended = memory.ended is not None and shop is not Shop.YES
     active = bool(kinds & rules.activate) and not ended
-    by_kind = rules.own.by_kind
     change = Change(
-        email=person.email,
-        creates=True,
-        receiver_id=None,
-        state=Wanted.ACTIVE if active else Wanted.INACTIVE,
-        at=_consent_date(person, now) if active else None,
-        registered=person.created_at if person.created_at is not None and 0 < person.created_at <= now else now,
-        tags_added=tuple(by_kind[kind] for kind in Kind if kind in added),
-        tags_removed=(),
-        attributes=values if "" not in values.values() else {n: v for n, v in values.items() if v},
+        person.email,
+        True,
+        None,
+        Wanted.ACTIVE if active else Wanted.INACTIVE,
+        _consent_date(person, now) if active else None,
+        person.created_at if person.created_at is not None and 0 < person.created_at <= now else now,
+        rules.own.texts(added),
+        (),
+        values if "" not in values.values() else {n: v for n, v in values.items() if v},
     )
     return Plan(Outcome.CREATED, "", kinds, shop, change, active, values)
 
@@ -333,37 +347,36 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     """What is agreed after the target confirmed `plan.change` with `confirmed`. `now`: when the run began."""
     change = plan.change
     carried = rules.own.among(confirmed.tags)
+    memory = plan.adopted or memory
     if plan.outcome is Outcome.DEACTIVATED:
-        at = person.consent.at if plan.shop is Shop.OPTED_OUT else None
         return memory._replace(
             receiver_id=confirmed.id,
             state=RecipientState.INACTIVE,
             tags=carried - {_SUBSCRIBER},
             agreed=ConsentState.OPTED_OUT if plan.shop is Shop.OPTED_OUT else ConsentState.NO,
             ended=ENDED_OPTED_OUT if plan.shop is Shop.OPTED_OUT else ENDED_NO,
-            ended_at=now if at is None else at,
+            ended_at=_ended_at(person, memory, now),
             made_inactive=False,
             run=rules.run,
         )
     if change is None:
         return memory
-    if rules.adopt and not memory.transferred and not change.creates and carried:
-        memory = adopted(memory, confirmed, carried)
-    sent = frozenset(kind for kind in plan.kinds if rules.own.by_kind[kind] in change.tags_added)
-    dropped = frozenset(kind for kind in Kind if rules.own.by_kind[kind] in change.tags_removed)
+    sent = plan.kinds & rules.own.among(change.tags_added)
+    dropped = rules.own.among(change.tags_removed)
     # Made again under another ID: nothing of what was sent before is there.
     anew = change.creates or confirmed.id != memory.receiver_id
     reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)
-    return memory._replace(
-        receiver_id=confirmed.id,
-        state=confirmed.state,
-        tags=(carried - dropped) | sent,
-        fingerprint=rules.fingerprints.joined(change.attributes, b"" if anew else memory.fingerprint),
-        agreed=_agreed(person, plan, memory),
-        ended=None if reopened else memory.ended,
-        ended_at=None if reopened else memory.ended_at,
-        made_inactive=change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not reopened,
-        run=rules.run,
+    return Memory(
+        confirmed.id,
+        confirmed.state,
+        (carried - dropped) | sent,
+        rules.fingerprints.joined(change.attributes, b"" if anew else memory.fingerprint),
+        _agreed(person, plan, memory),
+        None if reopened else memory.ended,
+        None if reopened else memory.ended_at,
+        change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not reopened,
+        rules.run,
+        memory.barred,
     )
 
 
@@ -378,18 +391,26 @@ def as_last_seen(plan: Plan, memory: Memory) -> Plan:
 def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:
     """What is agreed after a decision that wrote nothing. Somebody who left the list anyway needs no end written, but
     the end counts from now on."""
+    memory = plan.adopted or memory
     if not memory.transferred:
         return memory
     if withdrawn_again(plan.shop, person.consent, memory) or (
         plan.shop is Shop.OPTED_OUT and memory.ended is None and _left(plan, memory)
     ):
-        at = person.consent.at if person.consent.state is ConsentState.OPTED_OUT else None
-        return memory._replace(agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=now if at is None else at)
+        at = _ended_at(person, memory, now)
+        return memory._replace(agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=at)
     if plan.shop is Shop.NO and memory.agreed is ConsentState.YES and memory.ended is None and _left(plan, memory):
         return memory._replace(agreed=ConsentState.NO, ended=ENDED_NO, ended_at=now)
     if plan.shop is Shop.YES and memory.ended is None and memory.agreed is not ConsentState.YES:
         return memory._replace(agreed=ConsentState.YES)
     return memory
+
+
+def _ended_at(person: Person, memory: Memory, now: int) -> int:
+    """From when on a new consent counts: from the date of the withdrawal, else from now; an end recorded before, which
+    is later, stays."""
+    at = person.consent.at if person.consent.state is ConsentState.OPTED_OUT else None
+    return max(now if at is None else at, memory.ended_at or 0)
 
 
 _LEFT: Final = frozenset({"bounced_in_target", "unsubscribed_in_target", "deleted_in_target"})
@@ -401,7 +422,15 @@ _LEFT_AS: Final = {
 
 
 def _left(plan: Plan, memory: Memory) -> bool:
-    return plan.reason in _LEFT or memory.ended is not None
+    return plan.reason in _LEFT or memory.state in _LEFT_AS or memory.ended is not None
+
+
+def end_is_open(plan: Plan, memory: Memory) -> bool:
+    """Whether consent ended of somebody who was transferred without the list having followed (they are blacklisted,
+    say): that must not be forgotten for another reason to skip them."""
+    if not memory.transferred or memory.ended is not None:
+        return False
+    return plan.shop is Shop.OPTED_OUT or (plan.shop is Shop.NO and memory.agreed is ConsentState.YES)
 
 
 def _agreed(person: Person, plan: Plan, memory: Memory) -> ConsentState:
@@ -423,6 +452,7 @@ __all__ = [
     "Wanted",
     "as_last_seen",
     "decide",
+    "end_is_open",
     "remember",
     "remembered_recipient",
     "settle",

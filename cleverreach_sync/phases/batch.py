@@ -189,7 +189,11 @@ class Delivery:
         """Nothing was written: unchanged after all, or skipped."""
         who, plan, run = one.who, one.plan, self._run
         memory = settle(plan, who.person, absent(one.recipient, who.memory), run.now)
-        kept = None if plan.outcome is Outcome.INVALID else entry(who.row, memory, outcome_to_keep(plan), plan.kinds)
+        kept = (
+            None
+            if plan.outcome is Outcome.INVALID
+            else entry(who.row, memory, outcome_to_keep(plan, memory), plan.kinds)
+        )
         return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=False)
 
     def _answered(self, batch: Batch, one: Seen, change: Change, answer: RowAnswer) -> Result:

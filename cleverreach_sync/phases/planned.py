@@ -16,7 +16,7 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import NOT_SUPPRESSED, Outcome, Plan, Suppression
+from cleverreach_sync.plan import NOT_SUPPRESSED, Outcome, Plan, Suppression, end_is_open
 from cleverreach_sync.state.ledger import CONSENTS, Entry, body, facts_json, kind_bits, memory_of, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 
@@ -68,7 +68,7 @@ def plan_row(
         seq,
         key,
         person.email,
-        plan.outcome._value_ if class_ else outcome_to_keep(plan),
+        plan.outcome._value_ if class_ else outcome_to_keep(plan, memory),
         kind_bits(plan.kinds),
         plan.activates,
         (
@@ -97,8 +97,10 @@ def idents_of(facts: Facts) -> bytes:
     )
 
 
-def outcome_to_keep(plan: Plan) -> str:
-    """What the ledger keeps of a decision that wrote nothing: the outcome, if it will hold."""
+def outcome_to_keep(plan: Plan, memory: Memory) -> str:
+    """What the ledger keeps of a decision that wrote nothing: the outcome, if it will hold. `memory` as settled."""
+    if end_is_open(plan, memory):
+        return OPEN
     if plan.outcome is Outcome.UNCHANGED:
         return UNCHANGED
     return plan.reason if plan.outcome is Outcome.SKIPPED and plan.reason in LASTING else OPEN

@@ -85,7 +85,7 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
                 continue
             memory = settle(plan, who.person, who.memory, run.now)
             row = row._replace(
-                outcome=outcome_to_keep(plan), memory=memory_tuple(memory), receiver_id=memory.receiver_id
+                outcome=outcome_to_keep(plan, memory), memory=memory_tuple(memory), receiver_id=memory.receiver_id
             )
         rows.append(row)
         if len(rows) >= _BUFFER:
