@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, as_crsync_error
 from cleverreach_sync.guards import Guard
-from cleverreach_sync.model import Consent, ConsentState
+from cleverreach_sync.model import Kind
 from cleverreach_sync.phases import closing
 from cleverreach_sync.phases.admission import Numbers, guards, refusal
 from cleverreach_sync.phases.decide import Summary, decide_everybody
@@ -23,6 +23,7 @@ from cleverreach_sync.phases.setting import Call, Setting, open_everything
 from cleverreach_sync.phases.survey import count_new, rehearse, sort_out_checks
 from cleverreach_sync.phases.write import Writing
 from cleverreach_sync.progress import Progress
+from cleverreach_sync.sources.file import FileSource
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.files import StateFolder
 from cleverreach_sync.state.lock import held
@@ -136,9 +137,18 @@ class _Pipeline:
         for reader in run.readers:
             for note in reader.source.warnings:
                 run.progress.warn(note)
+        self._warn_of_missing_consent()
         closing.spool_rejects(run, self._call.config.limits.rejects_days)
         run.spool.commit()
         return True
+
+    def _warn_of_missing_consent(self) -> None:
+        run, source = self._run, self._setting.source
+        if Kind.SUBSCRIBER not in run.rules.selection or self._call.config.consent is not None:
+            return
+        if isinstance(source, FileSource) and source.fields and not source.has_consent:
+            where = source.location(source.streams()[0].name)
+            run.progress.warn(f"{where}: no column 'subscribed', so nobody is known to have subscribed")
 
     def _cursors(self) -> dict[str, str | None]:
         """Where each stream goes on; None: from its start."""
@@ -149,8 +159,8 @@ class _Pipeline:
     def _decide(self) -> Summary | None:
         run, consent = self._run, self._call.config.consent
         with self._timed("decide"):
-            implied = Consent(ConsentState.NO) if consent is not None and consent.absent == "no" else None
-            summary = decide_everybody(run, implied, run.tally.rows or None)
+            implied_by = run.readers[-1].label if consent is not None and consent.absent == "no" else None
+            summary = decide_everybody(run, implied_by, run.tally.rows or None)
             if summary is not None:
                 summary.classes[Class.MOVED] += follow_moves(run)
         run.warnings.show()

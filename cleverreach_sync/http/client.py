@@ -27,13 +27,14 @@ _BLOCK_BYTES: Final = 1 << 18
 
 class Answer(NamedTuple):
     """What came back. `body` is the parsed JSON, None for an empty body or one that is no JSON (`readable` tells).
-    `text` is the beginning of the body, redacted, for messages."""
+    `text` is the beginning of the body, redacted, for messages; `raw` all of one that is no JSON."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
     readable: bool
     text: str
+    raw: bytes = b""
 
     @property
     def ok(self) -> bool:
@@ -199,7 +200,7 @@ class HttpClient:
             return Answer(response.status_code, response.headers, orjson.loads(content.removeprefix(_BOM)), True, "")
         except orjson.JSONDecodeError:
             text = self.redact.excerpt(content[:2000].decode("utf-8", "replace"))
-            return Answer(response.status_code, response.headers, None, False, text)
+            return Answer(response.status_code, response.headers, None, False, text, content)
 
     def _no_connection(self, error: httpx.ConnectError, url: str) -> Exception:
         cause: BaseException | None = error

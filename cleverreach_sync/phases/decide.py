@@ -32,6 +32,7 @@ from cleverreach_sync.state.spool import RawRow
 _BUFFER: Final = 1000
 _TICK: Final = 500
 IDENT_BYTES: Final = 10
+_NO: Final = Consent(ConsentState.NO)
 
 
 class Met(NamedTuple):
@@ -85,15 +86,16 @@ def meet(run: Run, *, absent_too: bool) -> Iterator[Met]:
         entry = next(entries, None)
 
 
-def decide_everybody(run: Run, implied: Consent | None, total: int | None) -> Summary | None:
-    """Decides everybody into the plan. None if it was stopped."""
-    return _Deciding(run, implied).all(total)
+def decide_everybody(run: Run, implied_by: str | None, total: int | None) -> Summary | None:
+    """Decides everybody into the plan. None if it was stopped. `implied_by` labels the consent file, if not to be in it
+    means `no`."""
+    return _Deciding(run, implied_by).all(total)
 
 
 class _Deciding:
-    def __init__(self, run: Run, implied: Consent | None) -> None:
+    def __init__(self, run: Run, implied_by: str | None) -> None:
         self._run = run
-        self._implied = implied
+        self._implied_by = implied_by
         self._complete = frozenset(label for label, complete in run.complete.items() if complete)
         self._classes: Counter[int] = Counter()
         self._activates = 0
@@ -106,6 +108,9 @@ class _Deciding:
         self._may_rest = not (run.rules.resend or run.rules.adopt or options.against_target)
         self._had_people = not run.ledger.is_empty()
         self._full_read = [reader.stream.full_read for reader in run.readers]
+        self._full_labels = {reader.label for reader in run.readers if reader.stream.full_read}
+        # Who is gone from a stream that is read completely now and then shows in no row.
+        self._may_rest = self._may_rest and self._complete <= self._full_labels
         self._decoders: list[Callable[[RawRow], Found]] = [self._decoder(n) for n in range(len(run.readers))]
 
     def all(self, total: int | None) -> Summary | None:
@@ -167,12 +172,12 @@ class _Deciding:
             found,
             facts_before,
             complete=self._complete,
-            implied=self._implied,
+            implied=self._implied(found),
             now=run.now,
             order_key=run.keys.ident,
         )
         # Whoever has a value that could not be read is read again next time, so that the warning comes again.
-        seen = b"" if self._warned else self._to_remember(rows)
+        seen = b"" if self._warned or self._waits(person, facts, found) else self._to_remember(rows)
         unsubscribed_at = met.unsubscribed_at or None
         suppressed = Suppression(blacklisted, unsubscribed_at)
         seq = rows[0].rowid
@@ -192,6 +197,22 @@ class _Deciding:
         self._notice_arrival(met.key, facts, met.entry)
         self._activates += plan.activates and class_ is Class.UPDATE
         self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at))
+
+    def _implied(self, found: Sequence[Found]) -> Consent | None:
+        """What absence from the consent file means for somebody, if they are absent: as far as all of it was read."""
+        label = self._implied_by
+        if label not in self._complete or any(item.stream == label for item in found):
+            return None
+        return _NO
+
+    def _waits(self, person: Person, facts: Facts, found: Sequence[Found]) -> bool:
+        """Whether the same rows may mean something else as soon as a stream is read completely again: somebody may be
+        gone from it."""
+        torn = self._implied_by is not None and self._implied_by not in self._complete
+        if torn and person.consent.state is ConsentState.UNKNOWN:
+            return True
+        kept = facts.records[: len(facts.records) - len(found)]
+        return any(record.consent == ConsentState.YES and record.stream in self._full_labels for record in kept)
 
     def _class(self, plan: Plan, person: Person, memory: Memory, blacklisted: bool) -> Class:
         run = self._run
@@ -227,7 +248,7 @@ class _Deciding:
             (),
             facts_before,
             complete=self._complete,
-            implied=self._implied,
+            implied=self._implied(()),
             now=run.now,
             order_key=run.keys.ident,
         )

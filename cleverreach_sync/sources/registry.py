@@ -42,6 +42,7 @@ class SourceSettings(BaseModel):
 # type: module and class of its settings
 _SYSTEMS: Final[dict[str, tuple[str, str]]] = {
     "file": ("cleverreach_sync.sources.file", "FileSettings"),
+    "woocommerce": ("cleverreach_sync.sources.woocommerce_settings", "WooCommerceSettings"),
 }
 SOURCE_TYPES: Final = tuple(_SYSTEMS)
 
