@@ -1,0 +1,177 @@
+"""Lists that come in pages, read so that rows that move meanwhile are neither lost nor doubled.
+
+Facts: a shop goes on selling while it is read. A row deleted on a page already read moves all later ones up, and the
+first of the next page is never shown; a row changed in a list sorted by its change moves to the end. The only signs are
+the totals.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+from cleverreach_sync.errors import TemporaryError
+
+PASSES: Final = 5
+RawRow = Mapping[str, Any]
+
+
+class Page(NamedTuple):
+    """Some rows of a list. `total` are the rows of the whole list, None if the server does not say; `at` is the
+    server's time in unix seconds, None if it tells none."""
+
+    rows: Sequence[RawRow]
+    total: int | None = None
+    at: float | None = None
+
+
+class _Pass:
+    """One walk over all pages. `ids` are the rows it saw; `started`/`ended` the totals before and after."""
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+        self.started: int | None = None
+        self.ended: int | None = None
+        self.newest = 0
+
+    def nothing_moved(self) -> bool:
+        """Rows that came in meanwhile stand at the end and move nothing; every other change shows in the totals."""
+        if self.started is None or self.ended is None:
+            return self.ended is None and self.started is None
+        added = sum(ident > self.newest for ident in self.ids)
+        return self.ended == self.started + added == len(self.ids)
+
+
+def numbered_pages(
+    fetch: Callable[[int], Page],
+    ident: Callable[[RawRow], int],
+    *,
+    size: int,
+    what: str,
+    readers: int = 2,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Page]:
+    """All rows of a list sorted by an ID that never changes, ascending and growing; each once, as first seen.
+
+    `fetch` gives page 1, 2, ... of `size` rows and may be called by `readers` threads at a time. When rows may have
+    been missed, the list is read again, PASSES times at most. Ends early when `stopped()`. Raises TemporaryError for a
+    list (`what` in words) that never holds still, and whatever `fetch` raises.
+    """
+    known: set[int] = set()
+    for _ in range(PASSES):
+        walk = _Pass()
+        for page in _pages(fetch, ident, walk, size, readers, stopped):
+            walk.ids.update(map(ident, page.rows))
+            fresh = []
+            for row in page.rows:
+                if (number := ident(row)) not in known:
+                    known.add(number)
+                    fresh.append(row)
+            yield page._replace(rows=fresh)
+            if stopped():
+                return
+        if walk.nothing_moved():
+            return
+    raise TemporaryError(
+        f"the {what} changed while they were read, {PASSES} times in a row",
+        hint="run again at a quieter time; look for a plug-in that keeps deleting, or a cache before the shop's API",
+    )
+
+
+def _pages(
+    fetch: Callable[[int], Page],
+    ident: Callable[[RawRow], int],
+    walk: _Pass,
+    size: int,
+    readers: int,
+    stopped: Callable[[], bool],
+) -> Iterator[Page]:
+    first = fetch(1)
+    walk.started = walk.ended = first.total
+    walk.newest = max(map(ident, first.rows), default=0)
+    yield first
+    if first.total is None:
+        yield from _until_short(fetch, first, size)
+        return
+    count = -(-first.total // size)
+    if count <= 1:
+        return
+    # How far the list goes before the rest is read tells later what was added to it.
+    end = fetch(count)
+    walk.started = walk.ended = end.total
+    walk.newest = max(map(ident, end.rows), default=0)
+    yield from in_order(fetch, range(2, count), readers=readers, stopped=stopped)
+    if count > 2 and not stopped():
+        end = fetch(count)
+    walk.ended = end.total
+    yield end
+    while end.total is not None and end.total > count * size and not stopped():
+        count += 1
+        end = fetch(count)
+        walk.ended = end.total
+        yield end
+
+
+def _until_short(fetch: Callable[[int], Page], page: Page, size: int) -> Iterator[Page]:
+    number = 1
+    while len(page.rows) >= size:
+        number += 1
+        page = fetch(number)
+        yield page
+
+
+def in_order(
+    fetch: Callable[[int], Page], numbers: Iterable[int], *, readers: int, stopped: Callable[[], bool]
+) -> Iterator[Page]:
+    """Pages fetched by several threads, a few ahead at most, in the order of `numbers`."""
+    pool = ThreadPoolExecutor(readers, thread_name_prefix="page")
+    ahead: deque[Future[Page]] = deque()
+    try:
+        for number in numbers:
+            ahead.append(pool.submit(fetch, number))
+            if len(ahead) > readers:
+                yield ahead.popleft().result()
+            if stopped():
+                return
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        # After an error nobody waits for a page that is still being tried.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def keyset_pages(
+    fetch: Callable[[int], Page],
+    key: Callable[[RawRow], int],
+    mark: Callable[[RawRow], object],
+    after: int,
+    *,
+    size: int,
+    tied: Callable[[int], Iterator[Page]] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Page]:
+    """All rows with a key above `after`, in ascending order of the key; each version of a row (`mark`) once.
+
+    `fetch(after)` gives the first `size` rows above a key. Where several rows may share a key (a time), `tied(key)`
+    reads all rows of one key: the last key of every page is read again from its start, and a page that holds only one
+    key by `tied`. Without `tied` keys are unique. Ends early when `stopped()`.
+    """
+    seen: set[object] = set()
+    while not stopped():
+        page = fetch(after)
+        yield page._replace(rows=[row for row in page.rows if mark(row) not in seen])
+        if not page.rows or (len(page.rows) < size if page.total is None else len(page.rows) >= page.total):
+            return
+        last = max(map(key, page.rows))
+        if tied is None:
+            after = last
+        elif last - 1 > after:
+            seen = {mark(row) for row in page.rows if key(row) == last}
+            after = last - 1
+        else:
+            seen |= {mark(row) for row in page.rows}
+            for part in tied(last):
+                yield part._replace(rows=[row for row in part.rows if mark(row) not in seen])
+            after, seen = last, set()

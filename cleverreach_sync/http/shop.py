@@ -1,0 +1,147 @@
+"""A shop's JSON API: requests repeated while that may help, and answers in every disguise.
+
+Shops run on hosts with firewalls, maintenance pages and plug-ins that print into the answer. What is no JSON is
+therefore an everyday failure and repeated like a 503; a refusal is put into the merchant's words by the source.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from json import JSONDecodeError, JSONDecoder
+from typing import Any, Final
+
+import orjson
+
+from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.retries import Retries
+
+TIMEOUT: Final = 90.0  # seconds; a page of 100 orders with everything in it takes half a second where nothing is wrong
+AT_ONCE: Final = 2  # requests; shops live on weak hosts
+_BUSY: Final = frozenset({408, 425, 429})
+_TURNS_AWAY: Final = frozenset({403, 406})
+_LET_THROUGH: Final = "a firewall or security plug-in stands before the shop: let this machine's address through"
+_LINE_STARTS: Final = re.compile(rb"^[\[{]", re.MULTILINE)
+_BOM: Final = b"\xef\xbb\xbf"
+_MOST_STARTS: Final = 20
+
+
+class ShopApi:
+    """One shop's API. Thread-safe; at most `at_once` requests are under way at a time, whoever asks.
+
+    `explain` makes an error of an answer that refuses (4xx), in the merchant's words, or None for a general one.
+    `no_json` is the hint for answers with status 200 that are no JSON. Redirects are never followed.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        retries: Retries,
+        *,
+        explain: Callable[[Answer], CrsyncError | None],
+        no_json: str | None = None,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        self.http = http
+        self._retries = retries
+        self._explain = explain
+        self._no_json = no_json
+        self._slots = threading.BoundedSemaphore(at_once)
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
+        check: Callable[[Answer], None] | None = None,
+    ) -> Answer:
+        """The answer to a GET: a 2xx with JSON. `check` may raise TryAgain for one that makes no sense.
+
+        Raises what `explain` makes of a refusal, TemporaryError when repeating did not help.
+        """
+
+        def attempt() -> Answer:
+            with self._slots:
+                answer = self.http.exchange("GET", path, params=params, headers=headers, basic=basic)
+            answer = self.judged(answer)
+            if check is not None:
+                check(answer)
+            return answer
+
+        return self._retries(attempt)
+
+    def judged(self, answer: Answer) -> Answer:
+        """The answer, if it is a 2xx with JSON. Raises TryAgain, or what `explain` makes of it."""
+        status = answer.status
+        if answer.ok:
+            answer = without_notices(answer)
+            if answer.readable and (answer.body is not None or status == 204):
+                return answer
+            raise TryAgain(
+                f"the shop answered with something that is no JSON ({status}{self._said(answer)})",
+                after=answer.retry_after,
+                hint=self._no_json,
+            )
+        if status in _BUSY or status >= 500:
+            what = "has too many requests" if status == 429 else "is not available"
+            raise TryAgain(f"the shop {what} ({status}{self._said(answer)})", after=answer.retry_after)
+        if status in _TURNS_AWAY and not answer.readable:
+            raise TryAgain(
+                f"the shop turned crsync away ({status}{self._said(answer)})",
+                after=answer.retry_after,
+                hint=_LET_THROUGH,
+            )
+        raise self._explain(answer) or Refused(
+            f"the shop refused the request ({status}{self._said(answer)})", status=status
+        )
+
+    def _said(self, answer: Answer) -> str:
+        words = self.words(answer) or ("empty" if answer.body is None and answer.readable else "")
+        return f": {words}" if words else ""
+
+    def words(self, answer: Answer) -> str:
+        """What an answer says, in one line, without secrets and addresses; "" if nothing."""
+        body = answer.body
+        message = body.get("message") if isinstance(body, dict) else None
+        return self.http.redact.excerpt(message) if isinstance(message, str) else answer.text
+
+
+def without_notices(answer: Answer) -> Answer:
+    """The answer with the JSON that PHP's notices and warnings stand before or behind; unchanged if there is none.
+
+    What was cut short must never pass for an empty list, so the JSON has to be whole, and to reach up to one end.
+    """
+    if answer.readable:
+        return answer
+    raw = answer.raw.removeprefix(_BOM).strip()
+    if raw[:1] in (b"[", b"{"):
+        return _with(answer, _leading(raw))
+    for found, start in zip(range(_MOST_STARTS), _LINE_STARTS.finditer(raw), strict=False):
+        del found
+        try:
+            return answer._replace(body=orjson.loads(raw[start.start() :]), readable=True)
+        except orjson.JSONDecodeError:
+            continue
+    return answer
+
+
+def _leading(raw: bytes) -> Any:
+    """The JSON at the beginning of something that goes on with a tag; None if there is none."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        value, end = JSONDecoder().raw_decode(text)
+    except (JSONDecodeError, RecursionError):
+        return None
+    return value if text[end:].lstrip().startswith("<") else None
+
+
+def _with(answer: Answer, value: Any) -> Answer:
+    return answer if value is None else answer._replace(body=value, readable=True)
+
+
+__all__ = ["AT_ONCE", "TIMEOUT", "ShopApi", "without_notices"]

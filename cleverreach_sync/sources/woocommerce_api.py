@@ -1,0 +1,218 @@
+"""The REST API of WooCommerce (wc/v3) and MailPoet: pages of rows, and refusals in the merchant's words.
+
+Facts (seen with WooCommerce 9.4): customers know no date filter and ignore unknown parameters, `role` hides everybody
+but role customer unless it is `all`, and only `orderby=id` is a stable order. Orders: `modified_after` is exclusive,
+has seconds, and is UTC only without a zone and with `dates_are_gmt=true`. A key that is unknown, one that the web
+server keeps back, and plain permalinks all give the same 401.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
+from cleverreach_sync.http.client import Answer, HttpClient, parse_date
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.paging import Page, RawRow
+from cleverreach_sync.http.shop import TIMEOUT, ShopApi
+from cleverreach_sync.sources.interface import Means
+from cleverreach_sync.sources.values import utc_text
+from cleverreach_sync.sources.woocommerce_rows import CUSTOMER_FIELDS, ORDER_FIELDS
+
+PER_PAGE: Final = 100  # the most WooCommerce gives
+READERS: Final = 2
+_API: Final = "/wp-json/wc/v3"
+_NEWSLETTER: Final = "/wp-json/mailpoet/v1/subscribers"
+_KEYS: Final = "WooCommerce > Settings > Advanced > REST API"
+_PERMALINKS: Final = "WordPress > Settings > Permalinks has to be anything but 'Plain'"
+_WHERE: Final = "source.url is the address of the shop, with its sub directory if it has one"
+_LINK: Final = re.compile(r'<([^>]*)>\s*;[^,]*rel="?https://api\.w\.org/"?')
+
+
+class WooApi:
+    """One shop. `login` is a WordPress user and an application password, for MailPoet."""
+
+    def __init__(self, url: str, key: tuple[str, str], login: tuple[str, str] | None, means: Means) -> None:
+        self.url = url
+        self._key = key
+        self._login = login
+        http = HttpClient(url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log)
+        self._api = ShopApi(
+            http,
+            means.retries,
+            explain=self._explain,
+            no_json=f"if this stays so: is {url} the shop itself, and is there no cache or maintenance page before it? "
+            f"{_PERMALINKS}",
+            at_once=READERS,
+        )
+        self._newsletter = ShopApi(http, means.retries, explain=self._explain_newsletter, at_once=1)
+
+    def customers(self, page: int, *, meta: bool) -> Page:
+        """A page of all accounts by ID. Raises AuthError where their meta data are wanted, but not shown."""
+        fields = (*CUSTOMER_FIELDS, "meta_data") if meta else CUSTOMER_FIELDS
+        query: dict[str, str | int] = {
+            "role": "all",
+            "orderby": "id",
+            "order": "asc",
+            "page": page,
+            "per_page": PER_PAGE,
+        }
+        found = self._page("/customers", query, fields)
+        if meta and not all("meta_data" in row for row in found.rows):
+            raise AuthError(
+                "WooCommerce does not show this key the meta data of customers, so crsync cannot see who subscribed",
+                hint=f"the user of the key needs the role administrator (a shop manager is not enough): {_KEYS}",
+            )
+        return found
+
+    def orders(self, page: int, *, meta: bool, **query: str | int) -> Page:
+        """A page of orders of every status but trash, unless `query` says otherwise."""
+        fields = (*ORDER_FIELDS, "meta_data") if meta else ORDER_FIELDS
+        return self._page("/orders", {"order": "asc", **query, "page": page, "per_page": PER_PAGE}, fields)
+
+    def subscribers(self, page: int) -> Page:
+        """A page of MailPoet's subscribers of every status, by ID. The listing is MailPoet's own and may change."""
+        query: dict[str, str | int] = {
+            "orderby": "id",
+            "order": "asc",
+            "group": "all",
+            "page": page,
+            "per_page": PER_PAGE,
+        }
+        found: list[Page] = []
+
+        def check(answer: Answer) -> None:
+            body = answer.body.get("data", answer.body) if isinstance(answer.body, dict) else None
+            items = body.get("items") if isinstance(body, dict) else None
+            meta = body.get("meta") if isinstance(body, dict) else None
+            if not isinstance(items, list) or not all(_has_id(item) for item in items):
+                raise TryAgain("MailPoet answered with something that is no list of subscribers")
+            total = meta.get("count") if isinstance(meta, dict) else None
+            rows = [{**item, "id": int(item["id"])} for item in items]
+            found[:] = [Page(rows, total if isinstance(total, int) else None, _date(answer))]
+
+        self._newsletter.get(_NEWSLETTER, query, basic=self._login, check=check)
+        return found[0]
+
+    def _page(self, path: str, query: Mapping[str, str | int], fields: Sequence[str]) -> Page:
+        found: list[Page] = []
+
+        def check(answer: Answer) -> None:
+            rows = answer.body
+            if not isinstance(rows, list) or not all(isinstance(row, dict) and _has_id(row) for row in rows):
+                raise TryAgain("the shop answered with something that is no list of rows")
+            total = _whole(answer.headers.get("x-wp-total"))
+            if total and not rows and query["page"] == 1:
+                raise TryAgain(f"the shop answered with an empty page where there are {total} rows")
+            found[:] = [Page(rows, total, _date(answer))]
+
+        self._api.get(_API + path, {**query, "_fields": ",".join(fields)}, basic=self._key, check=check)
+        return found[0]
+
+    def _explain(self, answer: Answer) -> CrsyncError | None:
+        words = self._api.words(answer)
+        said = f": {words}" if words else ""
+        code = answer.body.get("code") if isinstance(answer.body, dict) else None
+        if answer.status == 401:
+            return self._not_known(code, said)
+        if answer.status == 403:
+            return AuthError(
+                f"WooCommerce does not allow this key to read customers and orders (403{said})",
+                hint=f"the user of the key needs the role administrator or shop manager: {_KEYS}",
+            )
+        if answer.status == 404:
+            return self._no_api()
+        return None
+
+    def _not_known(self, code: object, said: str) -> AuthError:
+        if not isinstance(code, str):
+            return AuthError(
+                f"the web server asks for a password of its own (401{said})",
+                hint="a shop that is not public yet is often locked by a password: let this machine's address through",
+            )
+        words = said.lower()
+        if code != "woocommerce_rest_authentication_error":
+            return AuthError(
+                f"WooCommerce knows no such key, or did not get to see it (401{said})",
+                hint=f"check source.consumer_key: {_KEYS}. If it is right: {_PERMALINKS}; the web server has to pass "
+                "the header Authorization on to PHP; behind a proxy WordPress has to know that it is called by https",
+            )
+        if "permission" in words or "berechtig" in words:
+            return AuthError(
+                f"the key may not read (401{said})",
+                hint=f"give the key the permission 'Read', or 'Read/Write': {_KEYS}",
+            )
+        return AuthError(
+            f"WooCommerce refuses the key (401{said})",
+            hint=f"check source.consumer_secret (cs_...), it does not fit source.consumer_key (ck_...): {_KEYS}",
+        )
+
+    def _explain_newsletter(self, answer: Answer) -> CrsyncError | None:
+        words = self._newsletter.words(answer)
+        said = f"{answer.status}: {words}" if words else str(answer.status)
+        if answer.status in (401, 403):
+            return AuthError(
+                f"WordPress does not let this user read MailPoet's subscribers ({said})",
+                hint="check source.username and source.application_password (WordPress > Users > Profile > Application "
+                "Passwords); the user has to be an administrator",
+            )
+        if answer.status == 404:
+            return UsageError(
+                f"there is no list of MailPoet's subscribers at {self.url} ({said})",
+                hint="activate the plug-in MailPoet, or bring it up to date; or give crsync a file instead (consent:)",
+            )
+        return None
+
+    def _no_api(self) -> UsageError:
+        """Where WordPress says that its API is; asked without any credentials."""
+        missing = f"there is no WooCommerce at {self.url} (404)"
+        try:
+            front = self._api.http.exchange("GET", "/")
+        except CrsyncError:
+            return UsageError(missing, hint=_WHERE)
+        found = _LINK.search(front.headers.get("link", ""))
+        if found is None:
+            return UsageError(missing, hint=_WHERE)
+        if "rest_route=" in found[1]:
+            return UsageError("WordPress offers no API that crsync can use", hint=_PERMALINKS)
+        there = urlsplit(found[1])
+        root = f"{there.scheme}://{there.netloc}{there.path}".rstrip("/")
+        if root == f"{self.url}/wp-json":
+            return UsageError(
+                f"WordPress answers at {self.url}, but there is no WooCommerce",
+                hint="activate the plug-in WooCommerce, or bring it up to date (5.8 or later); a security plug-in may "
+                "have switched its API off",
+            )
+        return UsageError(
+            missing,
+            hint=f"WordPress says that its API is at {root}: set source.url to what stands before /wp-json there",
+        )
+
+    def close(self) -> None:
+        self._api.http.close()
+
+
+def since(seconds: int) -> str:
+    """A time as orders are asked for it: UTC, without a zone."""
+    return utc_text(seconds).removesuffix("Z")
+
+
+def _date(answer: Answer) -> float | None:
+    return parse_date(answer.headers.get("date"))
+
+
+def _has_id(row: object) -> bool:
+    ident = row.get("id") if isinstance(row, dict) else None
+    return isinstance(ident, int) or (isinstance(ident, str) and ident.isdecimal())
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def ident(row: RawRow) -> int:
+    """The ID of a row."""
+    return int(row["id"])

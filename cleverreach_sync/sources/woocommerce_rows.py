@@ -1,0 +1,233 @@
+"""Rows of WooCommerce: what is kept of them, and what they say about a person. Pure.
+
+Facts (WooCommerce 9.4): `*_gmt` dates are UTC without a zone, `date_modified_gmt` of a customer may be null; e-mails
+keep the case typed; orders include carts (`checkout-draft`) and erased ones, whose e-mail is `deleted@site.invalid`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from cleverreach_sync.address import normalise
+from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
+from cleverreach_sync.sources.interface import Row, Unreadable, Warned
+from cleverreach_sync.sources.values import json_text, read_amount, read_time, utc_text
+
+DRAFT: Final = frozenset({"checkout-draft", "auto-draft"})
+TRASH: Final = "trash"
+ERASED: Final = "deleted@site.invalid"
+CUSTOMER_FIELDS: Final = (
+    *("id", "email", "first_name", "last_name", "role", "billing"),
+    *("date_created_gmt", "date_modified_gmt"),
+)
+ORDER_FIELDS: Final = (
+    *("id", "status", "customer_id", "billing", "date_created_gmt", "date_modified_gmt", "total", "currency"),
+)
+_CUSTOMER_KEPT: Final = ("id", "first_name", "last_name", "role", "date_created_gmt", "date_modified_gmt")
+_ORDER_KEPT: Final = ("id", "status", "date_created_gmt", "total", "currency")
+_BILLING: Final = {
+    "company": "company",
+    "postcode": "zip",
+    "city": "city",
+    "state": "state",
+    "country": "country",
+    "phone": "phone",
+}
+_BILLING_KEPT: Final = ("first_name", "last_name", "address_1", "address_2", *_BILLING)
+_YES, _NO, _UNKNOWN = (Consent(state) for state in (ConsentState.YES, ConsentState.NO, ConsentState.UNKNOWN))
+# MailPoet: an inactive subscriber has not opened anything for a long time, but has not withdrawn either.
+_MAILPOET: Final = {
+    "subscribed": ConsentState.YES,
+    "inactive": ConsentState.YES,
+    "unsubscribed": ConsentState.OPTED_OUT,
+}
+
+
+class MetaRule(NamedTuple):
+    """Which value of a meta key means yes. `member` is the one to look at in a JSON value; `values` in lower case."""
+
+    key: str
+    member: str | None
+    values: frozenset[str]
+
+    @classmethod
+    def parse(cls, text: str, values: frozenset[str]) -> MetaRule:
+        """Of what stands behind `meta:`: `<key>`, `<key>:<member>` or `<key>:<member>=<value>`. Raises ValueError."""
+        key, _, rest = text.partition(":")
+        member, equals, value = rest.partition("=")
+        if not key.strip() or (":" in text and not member.strip()) or (equals and not value.strip()):
+            raise ValueError("expected meta:<key> or meta:<key>:<member>=<value>")
+        wanted = frozenset({value.strip().lower()}) if equals else values
+        return cls(key.strip(), member.strip() or None, wanted)
+
+    def find(self, meta: object) -> Any:
+        """The value of the key in a `meta_data` list, None if it has none; of several the first, as WordPress reads."""
+        if isinstance(meta, list):
+            for entry in meta:
+                if isinstance(entry, dict) and entry.get("key") == self.key:
+                    return entry.get("value")
+        return None
+
+    def consent(self, value: Any) -> Consent:
+        """A value that is not among those that mean yes is a no."""
+        if value is None:
+            return _UNKNOWN
+        if self.member is not None:
+            value = _member(value, self.member)
+        text = json_text(value)
+        return _YES if text is not None and text.strip().lower() in self.values else _NO
+
+
+def _member(value: Any, name: str) -> Any:
+    """A member of a JSON object, which may be written as a text."""
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return None
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def customer_row(raw: Mapping[str, Any], rule: MetaRule | None) -> Row | Unreadable:
+    """What is kept of a customer. `raw` has `meta_data` where there is a rule."""
+    ident = raw["id"]
+    email = normalise(_text(raw.get("email")))
+    if email is None:
+        return Unreadable("email", f"customer {ident}: no usable e-mail address", 0)
+    kept = {name: raw.get(name) for name in _CUSTOMER_KEPT}
+    kept["billing"] = _billing(raw)
+    if rule is not None:
+        kept["meta"] = rule.find(raw.get("meta_data"))
+    return Row(email, str(ident), orjson.dumps(kept), 0)
+
+
+def order_row(raw: Mapping[str, Any], rule: MetaRule | None, counting: frozenset[str]) -> Row | Unreadable | None:
+    """What is kept of an order; None for a cart, and for what makes nobody a person and names nobody either."""
+    status = raw.get("status")
+    if status in DRAFT:
+        return None
+    ident, account = raw["id"], raw.get("customer_id")
+    billing = raw.get("billing")
+    typed = _text(billing.get("email")) if isinstance(billing, dict) else ""
+    erased = typed.strip().lower() == ERASED
+    email = None if erased else normalise(typed)
+    owner = str(account) if isinstance(account, int) and account > 0 else None
+    if email is None and owner is None:
+        if erased:
+            return Unreadable("email", f"order {ident}: its personal data were erased in the shop", 0)
+        return Unreadable("email", f"order {ident}: no usable e-mail address", 0) if status in counting else None
+    kept = {name: raw.get(name) for name in _ORDER_KEPT}
+    if owner is None and status != TRASH:
+        kept["billing"] = _billing(raw)
+    if rule is not None:
+        kept["meta"] = rule.find(raw.get("meta_data"))
+    return Row(email or "", str(ident), orjson.dumps(kept), 0, owner)
+
+
+def subscriber_row(raw: Mapping[str, Any]) -> Row | Unreadable:
+    """What is kept of a subscriber of MailPoet."""
+    email = normalise(_text(raw.get("email")))
+    if email is None:
+        return Unreadable("email", f"subscriber {raw['id']}: no usable e-mail address", 0)
+    kept = {name: raw.get(name) for name in ("id", "status", "last_subscribed_at")}
+    return Row(email, str(raw["id"]), orjson.dumps(kept), 0)
+
+
+def customer_record(row: Row, rule: MetaRule | None, warn: Callable[[Warned], None]) -> Record:
+    """A customer: profile, and consent where there is a rule."""
+    raw = orjson.loads(row.body)
+    billing = raw["billing"]
+    profile = _address(billing)
+    for name in ("first_name", "last_name"):
+        profile[name] = _text(raw[name]) or profile.get(name, "")
+    profile |= {"customer_number": str(raw["id"]), "source_id": str(raw["id"]), "customer_type": _text(raw["role"])}
+    what = f"customer {raw['id']}"
+    created = _time(raw, "date_created_gmt", what, warn)
+    changed = _time(raw, "date_modified_gmt", what, warn)
+    if created is not None:
+        profile["created_at"] = utc_text(created)
+    if changed is not None:
+        profile["updated_at"] = utc_text(changed)
+    return Record(
+        row.email,
+        row.ident,
+        RANK_CUSTOMER,
+        created if changed is None else changed,
+        created,
+        profile,
+        None if rule is None else rule.consent(raw["meta"]),
+    )
+
+
+def order_record(row: Row, rule: MetaRule | None, counting: frozenset[str], warn: Callable[[Warned], None]) -> Record:
+    """An order: a purchase if its status counts, a guest's address, and consent where there is a rule."""
+    raw = orjson.loads(row.body)
+    what = f"order {raw['id']}"
+    at = _time(raw, "date_created_gmt", what, warn)
+    counts = raw["status"] in counting
+    total = read_amount(text) if (text := json_text(raw["total"])) else None
+    if total is None and counts:
+        warn(Warned(f"{what}: its total is no amount", 0))
+    consent = None if rule is None else rule.consent(raw["meta"])
+    if consent is not None and consent.state is not ConsentState.UNKNOWN:
+        consent = consent._replace(at=at)
+    order = Order(str(raw["id"]), counts, at, total, _text(raw["currency"]) or None)
+    return Record(
+        row.email,
+        row.ident,
+        RANK_GUEST,
+        at,
+        None,
+        _address(raw["billing"]) if "billing" in raw else {},
+        consent,
+        None,
+        (order,),
+        None,
+        counts,
+    )
+
+
+def subscriber_record(row: Row, warn: Callable[[Warned], None]) -> Record:
+    """A subscriber of MailPoet: consent only. Bounced and unconfirmed ones have none."""
+    raw = orjson.loads(row.body)
+    state = _MAILPOET.get(raw["status"], ConsentState.NO)
+    at = _time(raw, "last_subscribed_at", f"subscriber {raw['id']}", warn) if state is ConsentState.YES else None
+    return Record(row.email, row.ident, RANK_GUEST, None, None, {}, Consent(state, at))
+
+
+def modified(raw: Mapping[str, Any]) -> int:
+    """When an order was changed last, in unix seconds; 0 if it does not say."""
+    return read_time(_text(raw.get("date_modified_gmt"))) or 0
+
+
+def _billing(raw: Mapping[str, Any]) -> dict[str, str]:
+    billing = raw.get("billing")
+    return (
+        {name: _text(billing[name]) for name in _BILLING_KEPT if name in billing} if isinstance(billing, dict) else {}
+    )
+
+
+def _address(billing: Mapping[str, str]) -> dict[str, str]:
+    profile = {field: billing[name] for name, field in _BILLING.items() if name in billing}
+    profile |= {name: billing[name] for name in ("first_name", "last_name") if name in billing}
+    lines = [billing[name] for name in ("address_1", "address_2") if name in billing]
+    if lines:
+        profile["street"] = ", ".join(filter(None, lines))
+    return profile
+
+
+def _time(raw: Mapping[str, Any], name: str, what: str, warn: Callable[[Warned], None]) -> int | None:
+    value = raw[name]
+    if value is None or value == "":
+        return None
+    seconds = read_time(value) if isinstance(value, str) else None
+    if seconds is None:
+        warn(Warned(f"{what}: {name} is no date", 0))
+    return seconds
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
