@@ -13,6 +13,7 @@ from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import NOTHING, Consent, ConsentState, Memory, Person
 from cleverreach_sync.phases.planned import (
+    ELSEWHERE,
     LASTING,
     NOBODY,
     OPEN,
@@ -187,7 +188,8 @@ class _Deciding:
             return
         recipient = remembered_recipient(person.email, memory, run.rules.own)
         plan = decide(person, memory, recipient, suppressed, run.rules, run.now)
-        class_ = self._class(plan, person, memory, blacklisted)
+        looked = met.entry is not None and met.entry.outcome == ELSEWHERE and met.entry.seen == seen
+        class_ = self._class(plan, person, memory, blacklisted=blacklisted, looked=looked)
         if class_ is Class.RECORD:
             plan = as_last_seen(plan, memory)
             run.tally.done(plan, person.consent.state)
@@ -214,7 +216,7 @@ class _Deciding:
         kept = facts.records[: len(facts.records) - len(found)]
         return any(record.consent == ConsentState.YES and record.stream in self._full_labels for record in kept)
 
-    def _class(self, plan: Plan, person: Person, memory: Memory, blacklisted: bool) -> Class:
+    def _class(self, plan: Plan, person: Person, memory: Memory, *, blacklisted: bool, looked: bool) -> Class:
         run = self._run
         outcome = plan.outcome
         unknown = not memory.transferred and run.list_exists and not run.created_list
@@ -222,6 +224,8 @@ class _Deciding:
             if run.rules.adopt and outcome is not Outcome.INVALID:
                 return Class.CHECK
             if run.own_tags_in_list and plan.shop is Shop.OPTED_OUT:
+                return Class.CHECK
+            if plan.reason == ELSEWHERE and (run.rules.resend or not looked):
                 return Class.CHECK
         if memory.transferred and not blacklisted and withdrawn_again(plan.shop, person.consent, memory):
             return Class.CHECK

@@ -39,6 +39,8 @@ NOBODY: Final = "nobody"  # known only by what makes nobody a person
 OPEN: Final = ""  # to be decided anew
 # Outcomes that hold as long as rows and rules stay the same; all others depend on the target.
 LASTING: Final = frozenset({UNCHANGED, NOBODY, "excluded", "not_selected", "opted_out"})
+# Somebody unknown who unsubscribed somewhere in the account was not found in this list, and is not looked for again.
+ELSEWHERE: Final = "unsubscribed_in_target"
 
 
 class Candidate(NamedTuple):
@@ -103,7 +105,7 @@ def outcome_to_keep(plan: Plan, memory: Memory) -> str:
         return OPEN
     if plan.outcome is Outcome.UNCHANGED:
         return UNCHANGED
-    return plan.reason if plan.outcome is Outcome.SKIPPED and plan.reason in LASTING else OPEN
+    return plan.reason if plan.outcome is Outcome.SKIPPED and plan.reason in (*LASTING, ELSEWHERE) else OPEN
 
 
 def candidate(row: PlanRow) -> Candidate:

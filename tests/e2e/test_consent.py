@@ -624,6 +624,22 @@ class TestUnsubscribedElsewhere:
         shop.write(both(ANNA))
         assert shop.agreed_sync().counts == {"created": 1}
 
+    def test_somebody_of_this_list_is_judged_by_it(self, shop: Shop) -> None:
+        shop.put(ANNA, activated=NOW)
+        shop.write(both(ANNA))
+        assert shop.sync().counts == {"updated": 1}
+        assert shop.list()[ANNA].active
+
+    def test_they_are_looked_for_in_this_list_once(self, shop: Shop) -> None:
+        shop.write(both(ANNA))
+        shop.sync()
+        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 1
+        shop.sync()
+        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 0
+        shop.write(both(ANNA, first_name="Anna"))
+        shop.sync()
+        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 1
+
 
 class TestManyRecords:
     def test_mixed_case_is_one_person(self, shop: Shop) -> None:
