@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -47,7 +48,10 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
             call.folder.create()
             stack.enter_context(held(call.folder.lock, options.lock_timeout, clock.now, call.sleep))
             call.folder.sweep()
-        setting, started = open_everything(call, stack)
+        try:
+            setting, started = open_everything(call, stack)
+        except sqlite3.Error as damage:
+            raise as_crsync_error(damage) from damage
         return _Pipeline(setting, started, stack).all()
 
 

@@ -145,6 +145,7 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     source, read_traffic = open_source(config, progress, call.clock, call.sleep, redact)
     stack.callback(source.close)
     known = opening.load_checkpoint(call.folder, config, source)
+    rejected = rejects.load(call.folder.rejects)
     target, retries = open_target(config, progress, call.clock, call.sleep, redact)
     stack.callback(target.close)
     found = opening.find_list(target, config, known, progress)
@@ -173,7 +174,7 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         run_id=_run_id(options, interrupted),
         digest=decision_digest(config),
     )
-    return setting, _run(setting, memory, fields, own, stack)
+    return setting, _run(setting, memory, rejected, fields, own, stack)
 
 
 def _run_id(options: Options, interrupted: InterruptedRun | None) -> str:
@@ -183,7 +184,14 @@ def _run_id(options: Options, interrupted: InterruptedRun | None) -> str:
     return secrets.token_hex(8)
 
 
-def _run(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTags, stack: ExitStack) -> Run:
+def _run(
+    setting: Setting,
+    memory: opening.Memory,
+    rejected: dict[str, rejects.Reject],
+    fields: FieldMap,
+    own: OwnTags,
+    stack: ExitStack,
+) -> Run:
     call = setting.call
     config = call.config
     rules = _rules(setting, memory, fields, own)
@@ -201,7 +209,7 @@ def _run(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTag
         stop=call.stop,
         now=int(setting.began),
         salt=blake2b(decides.encode(), digest_size=16).digest(),
-        rejects=_rejects(setting, memory),
+        rejects=_rejects(setting, memory, rejected),
         attempted=frozenset(key for keys in memory.ledger.attempts().values() for key in keys),
         list_exists=setting.found is not None,
         own_tags_in_list=not (setting.first_run and setting.carriers == 0),
@@ -258,8 +266,7 @@ def _spool(setting: Setting, stack: ExitStack) -> Spool:
     return spool
 
 
-def _rejects(setting: Setting, memory: opening.Memory) -> dict[str, rejects.Reject]:
-    known = rejects.load(setting.call.folder.rejects)
+def _rejects(setting: Setting, memory: opening.Memory, known: dict[str, rejects.Reject]) -> dict[str, rejects.Reject]:
     if setting.lost is None:
         return known
     # The hashes were made with a key that is gone.

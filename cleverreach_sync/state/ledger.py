@@ -111,6 +111,7 @@ class Ledger:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._read_only = read_only
+        self._writes = False
         known = _meta(path)
         if known.get("schema") != SCHEMA:
             raise StateError(
@@ -152,6 +153,7 @@ class Ledger:
     def _empty(self) -> Ledger:
         self.path = Path(":memory:")
         self._read_only = True
+        self._writes = False
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
         self._db.executescript(_TABLES)
         self.id = ""
@@ -204,17 +206,29 @@ class Ledger:
 
     def attempt(self, batch: int, keys: Iterable[bytes]) -> None:
         """Remembers that a batch is about to be sent. Counts from the next `commit`."""
+        self._write_ahead()
         self._db.execute("insert or replace into attempt values (?, ?)", (batch, b"".join(keys)))
 
     def forget_attempts(self, batches: Iterable[int]) -> None:
         self._db.executemany("delete from attempt where batch = ?", [(batch,) for batch in batches])
 
     def forget_all_attempts(self) -> None:
+        self._write_ahead()
         self._db.execute("delete from attempt")
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Counts from the next `commit`."""
+        self._write_ahead()
         insert(self._db, "insert or replace into person", entries)
+
+    def _write_ahead(self) -> None:
+        """Before the first change, and not a moment sooner: a damaged ledger is left as it is."""
+        if self._writes or self._read_only:
+            return
+        self._writes = True
+        self._db.execute("pragma journal_mode = wal")
+        # A crash of the machine may lose the last commits, never mix them up; what they recorded is sent again.
+        self._db.execute("pragma synchronous = normal")
 
     def commit(self) -> None:
         try:
@@ -225,9 +239,10 @@ class Ledger:
     def close(self) -> None:
         """Leaves one plain file behind, which a dry run can read without touching the folder."""
         if not self._read_only:
-            with contextlib.suppress(sqlite3.OperationalError):
+            with contextlib.suppress(sqlite3.DatabaseError):
                 self._db.commit()
-                self._db.execute("pragma journal_mode = delete")
+                if self._db.execute("pragma journal_mode").fetchone() == ("wal",):
+                    self._db.execute("pragma journal_mode = delete")
         self._db.close()
 
 
@@ -237,9 +252,6 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
         else:
             database = sqlite3.connect(path, check_same_thread=False)
-            database.execute("pragma journal_mode = wal")
-            # A crash of the machine may lose the last commits, never mix them up; what they recorded is sent again.
-            database.execute("pragma synchronous = normal")
         database.execute("pragma cache_size = -8000")
         database.execute("select name from sqlite_master limit 1").fetchall()
     except sqlite3.DatabaseError:

@@ -1,0 +1,467 @@
+"""Runs that end before they are through: killed, stopped by a signal, out of time. The next one goes on."""
+
+# ruff: noqa: F401, F811 - fixtures are imported by name
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleverreach_sync.phases.run import Stop
+from tests.e2e.program import (
+    BUYER,
+    READ,
+    SUBSCRIBER,
+    UPSERT,
+    Gate,
+    Program,
+    counted,
+    environment,
+    gate,
+    interrupt_at,
+    lost,
+    people,
+    person,
+    program,
+    refusal,
+    sandbox,
+    sandbox_of_process,
+    until,
+)
+
+ROOT = Path(__file__).parents[2]
+BATCH, PARALLEL = 100, 3
+IN_FLIGHT = BATCH * 2 * (PARALLEL + 1)  # batches that are read ahead included
+
+
+@pytest.fixture
+def many(program: Program) -> Program:
+    program.configure(target={"batch_size": BATCH, "concurrency": PARALLEL})
+    return program
+
+
+class Sent:
+    """How often each address was in a write that was carried out."""
+
+    def __init__(self, program: Program) -> None:
+        self.times: Counter[str] = Counter()
+        self.writes = 0
+        self._lock = threading.Lock()
+        self.then: Callable[[], object] = lambda: None
+        program.state.after_write = self._note
+
+    def _note(self, _path: str, rows: Sequence[Any]) -> None:
+        with self._lock:
+            self.writes += 1
+            self.times.update(row["email"] for row in rows if "email" in row)
+        self.then()
+
+
+def die(program: Program, place: str, when: str, number: int, *words: str) -> int:
+    """Runs crsync until it is killed at that point; its return code."""
+    if not program.config_path.exists():
+        program.configure()
+    path = str(program.config_path)
+    command = [sys.executable, "-m", "tests.e2e.dying", place, when, str(number), *words, "-c", path]
+    finished = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert finished.returncode in (0, -signal.SIGKILL), finished.stderr
+    return finished.returncode
+
+
+def kill_at_write(program: Program, number: int, *words: str, after: bool = False) -> int:
+    """Kills a run at its n-th write, before or after that was carried out; its return code."""
+    process = program.start(*words, "-q")
+    state, seen, lock = program.state, [0], threading.Lock()
+
+    def strike(_path: str, _rows: Sequence[Any]) -> None:
+        with lock:
+            seen[0] += 1
+            if seen[0] == number:
+                process.kill()
+                process.wait()
+
+    noted = state.after_write
+    if after:
+
+        def noted_first(path: str, rows: list[Any]) -> None:
+            if noted is not None:
+                noted(path, rows)
+            strike(path, rows)
+
+        state.after_write = noted_first
+    else:
+        state.before_write = strike
+    try:
+        process.communicate(timeout=60)
+    finally:
+        state.before_write, state.after_write = None, noted
+    assert process.returncode in (0, -signal.SIGKILL)
+    return process.returncode
+
+
+def check_as_undisturbed(program: Program, wanted: Sequence[dict[str, str]], sent: Sent, deaths: int) -> None:
+    shown = program.recipients()
+    assert set(shown) == {row["email"] for row in wanted}
+    for row in wanted:
+        recipient = shown[row["email"]]
+        assert recipient["global_attributes"]["city"] == row["city"]
+        assert recipient["active"] == (row["subscribed"] != "opted_out")
+        assert (SUBSCRIBER in recipient["tags"]) == (row["subscribed"] == "yes")
+    assert sum(times - 1 for times in sent.times.values()) <= deaths * IN_FLIGHT
+    assert program.recorded() == {recipient["id"] for recipient in shown.values()}
+    program.check_ledger()
+
+
+def goes_on_to_the_end(program: Program, rows: int) -> dict[str, Any]:
+    finished = program.run()
+    assert finished.error is None
+    assert finished.document["complete"]
+    assert finished.document["counts"]["people"] == rows
+    assert "interrupted" not in {name for name, value in program.checkpoint.items() if value}
+    assert not (program.state_path / "spool.sqlite3").exists()
+    before = program.state.traffic.writes
+    assert program.counts() == {"rows": rows, "people": rows, "unchanged": rows}
+    assert program.state.traffic.writes == before
+    return finished.document
+
+
+class TestKill:
+    def test_a_first_sync_again_and_again(self, many: Program) -> None:
+        rows = people(3000)
+        many.export(rows)
+        sent, dice = Sent(many), random.Random(20)
+        deaths = 0
+        for _ in range(5):
+            code = kill_at_write(many, dice.randint(1, 6), "sync", after=dice.random() < 0.5)
+            deaths += code != 0
+            if many.state_path.joinpath("ledger.sqlite3").exists():
+                many.check_ledger()
+        assert deaths >= 4
+        goes_on_to_the_end(many, len(rows))
+        check_as_undisturbed(many, rows, sent, deaths)
+        # Whoever was created and not recorded counts in the run that finds them.
+        created = sum(run["counts"]["created"] for run in many.history)
+        assert created <= len(rows)
+
+    def test_at_any_moment(self, many: Program) -> None:
+        rows = people(2000)
+        many.export(rows)
+        sent, dice = Sent(many), random.Random(21)
+        for _ in range(3):
+            process = many.start("sync", "-q")
+            threading.Event().wait(0.4 + dice.random() * 0.5)
+            process.kill()
+            process.communicate()
+        goes_on_to_the_end(many, len(rows))
+        check_as_undisturbed(many, rows, sent, 3)
+
+    @pytest.mark.parametrize(
+        ("place", "when", "number"),
+        [
+            ("cleverreach_sync.state.ledger:Ledger.create", "before", 1),
+            ("cleverreach_sync.state.files:sync_folder", "before", 1),
+            ("cleverreach_sync.state.ledger:Ledger.create", "after", 1),
+            ("cleverreach_sync.phases.read:_keep", "before", 1),
+            ("cleverreach_sync.state.checkpoint:save", "before", 1),
+            ("cleverreach_sync.targets.cleverreach.target:CleverReach.create_list", "after", 1),
+            ("cleverreach_sync.state.checkpoint:save", "after", 2),
+            ("cleverreach_sync.state.ledger:Ledger.record", "before", 1),
+            ("cleverreach_sync.state.ledger:Ledger.record", "after", 2),
+            ("cleverreach_sync.state.ledger:Ledger.forget_all_attempts", "before", 1),
+            ("cleverreach_sync.state.checkpoint:save", "before", 3),
+            ("cleverreach_sync.state.checkpoint:save", "after", 3),
+            ("cleverreach_sync.state.history:append", "before", 1),
+        ],
+    )
+    def test_at_every_interesting_point(self, many: Program, place: str, when: str, number: int) -> None:
+        rows = people(450)
+        many.export(rows)
+        sent = Sent(many)
+        assert die(many, place, when, number, "sync") == -signal.SIGKILL
+        goes_on_to_the_end(many, len(rows))
+        check_as_undisturbed(many, rows, sent, 1)
+        assert len(many.state.groups) == 1
+
+    def test_while_it_resumes(self, many: Program) -> None:
+        """The spool of an interrupted run is changed by the one that goes on with it, which dies, too."""
+        rows = people(1500)
+        many.export(rows)
+        sent = Sent(many)
+        assert kill_at_write(many, 3, "sync") != 0
+        for place in ("phases.moves:follow_moves", "state.checkpoint:save"):
+            assert die(many, f"cleverreach_sync.{place}", "before", 1, "sync") == -signal.SIGKILL
+        document = goes_on_to_the_end(many, len(rows))
+        assert document["resumed"]
+        check_as_undisturbed(many, rows, sent, 3)
+
+    def test_a_resync(self, many: Program) -> None:
+        rows = people(1500)
+        many.export(rows)
+        many.counts()
+        sent = Sent(many)
+        assert kill_at_write(many, 4, "resync", after=True) != 0
+        assert kill_at_write(many, 4, "sync") != 0
+        document = goes_on_to_the_end(many, len(rows))
+        assert document["resumed"]
+        check_as_undisturbed(many, rows, sent, 2)
+        assert set(sent.times) == {row["email"] for row in rows}
+
+    def test_an_incremental_run_with_ends_of_consent(self, many: Program) -> None:
+        many.export(people(1500))
+        many.counts()
+        rows = [
+            *(person(number, subscribed="opted_out") for number in range(400)),
+            *(person(number, city="Neustadt") for number in range(400, 1500)),
+            *people(500, 1500),
+        ]
+        rows[:400] = [{**row, "city": people(1, number)[0]["city"]} for number, row in enumerate(rows[:400])]
+        many.export(rows)
+        sent = Sent(many)
+        deaths = sum(
+            kill_at_write(many, number, "sync", after=after) != 0
+            for number, after in ((2, True), (3, False), (6, True))
+        )
+        assert deaths == 3
+        finished = many.run()
+        assert finished.error is None
+        assert finished.document["resumed"]
+        check_as_undisturbed(many, rows, sent, deaths)
+        assert not many.active() & {row["email"] for row in rows[:400]}
+
+    def test_with_faults(self, many: Program) -> None:
+        rows = people(1000)
+        many.export(rows)
+        for name in ("reset", "error_200", "false", "unauthorized", "drop_row"):
+            many.state.faults.set(name, 0.05, only="upsertplus")
+        deaths = sum(kill_at_write(many, number, "sync", after=number % 2 == 0) != 0 for number in (3, 4))
+        assert deaths == 2
+        many.state.faults.clear()
+        many.run()
+        many.run()
+        shown = many.recipients()
+        assert many.active() == set(shown) == {row["email"] for row in rows}
+        assert many.recorded() == {recipient["id"] for recipient in shown.values()}
+
+    def test_nobody_is_counted_twice(self, many: Program) -> None:
+        many.export(people(1000))
+        assert kill_at_write(many, 5, "sync", after=True) != 0
+        recorded = len(many.recorded())
+        document = goes_on_to_the_end(many, 1000)
+        assert document["counts"]["created"] == 1000 - recorded
+        assert document["counts"]["unchanged"] == recorded
+        assert document["activation"]["created_active"] == 1000 - recorded
+
+
+class TestSignals:
+    @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_while_writing(self, many: Program, signum: int, code: int) -> None:
+        many.export(people(2000))
+        process = many.start("sync", "--format", "json")
+        interrupt_at(many, process, 4, signum)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == code
+        document = json.loads(out)
+        assert document["exit"] == {"code": code, "class": "signal", "retryable": True}
+        assert document["error"]["code"] == code
+        assert not document["complete"]
+        assert err.startswith("error: ")
+        assert "hint: " in err
+        # What was under way is recorded: the numbers, the list and the ledger agree.
+        assert 300 <= document["counts"]["created"] < 2000
+        assert document["counts"]["created"] == len(many.recipients()) == len(many.recorded())
+        assert many.checkpoint["interrupted"]["run_id"] == document["run_id"]
+        many.state.before_write = None
+        finished = many.run()
+        assert finished.document["resumed"]
+        assert finished.document["run_id"] == document["run_id"]
+        assert finished.document["counts"]["created"] + document["counts"]["created"] == 2000
+
+    def test_while_waiting_to_try_again(self, program: Program) -> None:
+        program.export(people(10))
+        program.state.faults.set("rate_limit", 1, only="upsertplus")
+        process = program.start("sync", "-v")
+        until(lambda: program.state.faults.struck["rate_limit"] >= 1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=5)
+        assert process.returncode == 143
+        program.state.faults.clear()
+        assert program.run().document["resumed"]
+        assert len(program.active()) == 10
+
+    def test_while_reading(self, program: Program) -> None:
+        program.export(people(10))
+        program.state.faults.set("unavailable", 1, only="blacklist")
+        process = program.start("sync", "--format", "json")
+        until(lambda: program.state.faults.struck["unavailable"] >= 1)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=5)
+        assert process.returncode == 130
+        assert json.loads(out)["schema"] in ("crsync.run/1", "crsync.error/1")
+        assert not (program.state_path / "spool.sqlite3").exists()
+        program.state.faults.clear()
+        assert program.counts()["created"] == 10
+
+    def test_a_second_one_does_not_wait(self, program: Program) -> None:
+        program.export(people(10))
+        process = program.start("sync")
+        held = threading.Event()
+
+        def hold(_path: str, _rows: Sequence[Any]) -> None:
+            process.send_signal(signal.SIGINT)
+            held.wait(20)
+
+        program.state.before_write = hold
+        until(lambda: program.state.traffic.writes > 1)
+        threading.Event().wait(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=5)
+        held.set()
+        program.state.before_write = None
+        assert process.returncode == 130
+        assert program.run().document["resumed"]
+        assert len(program.active()) == 10
+
+    def test_before_anything_was_begun(self, program: Program) -> None:
+        program.export(people(10))
+        program.state.faults.set("unavailable", 1, only="GET /v3/groups")
+        process = program.start("sync", "--format", "json")
+        until(lambda: program.state.faults.struck["unavailable"] >= 1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=5)
+        assert process.returncode == 130
+        assert json.loads(out)["error"]["class"] == "signal"
+        assert "Traceback" not in err
+
+
+class TestMaxDuration:
+    def test_ends_well_and_the_next_run_goes_on(self, many: Program) -> None:
+        many.export(people(2000))
+        writes = [0]
+
+        def later(_path: str, _rows: Sequence[Any]) -> None:
+            writes[0] += 1
+            if writes[0] == 5:
+                many.clock.passed += 3600
+
+        many.state.before_write = later
+        first = many.run(max_duration=600)
+        assert first.error is None
+        assert first.document["exit"]["code"] == 0
+        assert (first.document["complete"], first.document["stopped"]) == (False, "max_duration")
+        assert 0 < first.document["counts"]["created"] < 2000
+        assert many.checkpoint["interrupted"]
+        second = many.run(max_duration=600)
+        assert second.document["resumed"]
+        assert second.document["complete"]
+        assert second.document["counts"]["created"] + first.document["counts"]["created"] == 2000
+
+    def test_ends_a_wait_for_a_server(self, program: Program, gate: Gate) -> None:
+        program.export(people(100))
+        gate.on(UPSERT, None, refusal(429, Retry_After="200"))
+        finished = program.run(max_duration=100)
+        assert finished.error is None
+        assert finished.document["exit"]["code"] == 0
+        assert finished.document["stopped"] == "max_duration"
+        assert 99 <= program.clock.passed < 102
+        assert program.run().document["resumed"]
+        assert len(program.active()) == 100
+
+    def test_ends_while_reading(self, program: Program, gate: Gate) -> None:
+        program.export(people(10))
+        gate.always("GET /v3/blacklist", refusal(503))
+        finished = program.run(max_duration=60)
+        assert finished.error is None
+        assert not finished.document["complete"]
+        gate.meddle = None
+        assert program.counts()["created"] == 10
+
+    def test_that_is_long_enough_changes_nothing(self, program: Program) -> None:
+        program.export(people(10))
+        assert program.run(max_duration=600).document["complete"]
+
+
+class TestSpoolOfAnInterruptedRun:
+    @pytest.fixture
+    def stopped(self, program: Program, gate: Gate) -> Program:
+        program.export(people(200))
+        gate.on(UPSERT, None, refusal(403), refusal(403), refusal(403))
+        assert program.failing().code == 6
+        gate.meddle = None
+        assert program.checkpoint["interrupted"]["spool"]
+        assert 0 < len(program.recorded()) < 200
+        return program
+
+    def test_older_than_24_hours_is_dropped(self, stopped: Program) -> None:
+        stopped.clock.passed += 24 * 3600 + 1
+        stopped.export(people(201))
+        finished = stopped.run()
+        assert not finished.document["resumed"]
+        assert len(stopped.active()) == 201
+
+    def test_younger_goes_on_with_what_was_read(self, stopped: Program) -> None:
+        stopped.clock.passed += 23 * 3600
+        stopped.export(people(201))
+        finished = stopped.run()
+        assert finished.document["resumed"]
+        assert len(stopped.active()) == 200
+        assert stopped.counts()["created"] == 1
+
+    def test_missing(self, stopped: Program) -> None:
+        (stopped.state_path / "spool.sqlite3").unlink()
+        finished = stopped.run()
+        assert not finished.document["resumed"]
+        assert len(stopped.active()) == 200
+
+    @pytest.mark.parametrize("damage", ["empty", "text", "cut", "holes", "header"])
+    def test_damaged(self, stopped: Program, damage: str) -> None:
+        path = stopped.state_path / "spool.sqlite3"
+        content = path.read_bytes()
+        broken = {
+            "empty": b"",
+            "text": b"this is no database" * 100,
+            "cut": content[: len(content) // 2],
+            "holes": content[:8192] + b"\xaa" * (len(content) - 8192),
+            "header": b"X" * 64 + content[64:],
+        }
+        path.write_bytes(broken[damage])
+        finished = stopped.run()
+        assert finished.error is None
+        assert not finished.document["resumed"]
+        assert len(stopped.active()) == 200
+
+    def test_anothers(self, stopped: Program) -> None:
+        path = stopped.state_path / "checkpoint.json"
+        document = json.loads(path.read_bytes())
+        document["interrupted"]["spool"] = "0" * 16
+        path.write_text(json.dumps(document))
+        assert not stopped.run().document["resumed"]
+        assert len(stopped.active()) == 200
+
+    def test_a_change_of_the_config_meanwhile_is_not_lost(self, stopped: Program) -> None:
+        stopped.configure(exclude=["person00199@*"], attributes={"map": {"firstname": "first_name", "city": "zip"}})
+        finished = stopped.run()
+        assert not finished.document["resumed"]
+        assert finished.document["skipped"] == {"excluded": 1}
+        stopped.configure(exclude=[], tags=["subscriber"])
+        stopped.run()
+        stopped.configure(tags=["subscriber", "buyer", "contact"])
+        assert stopped.run().error is None
+        assert len(stopped.active()) == 200
+
+    def test_diff_neither_uses_nor_changes_it(self, stopped: Program) -> None:
+        before = stopped.files()
+        document = stopped.run("diff").document
+        assert document["counts"]["created"] + document["counts"]["unchanged"] == 200
+        assert stopped.files() == before
+        assert stopped.run().document["resumed"]
