@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 FORCEABLE: Final = (
@@ -45,7 +46,7 @@ class Limit(NamedTuple):
         if self.percent is not None:
             if base is None:
                 return None
-            share = int(base * self.percent / 100)
+            share = int(base * Decimal(str(self.percent)) / 100)  # 5.6% of 2625 are 147, which floats miss
         if self.people is None:
             return share
         return self.people if share is None else max(self.people, share)

@@ -56,7 +56,9 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
             "foreign_tags",
             refuses=numbers.first_run and numbers.carriers != 0,
             value=numbers.carriers if numbers.first_run else None,
-            reason="the list carries special tags of this source, but nothing is known of an earlier run",
+            reason="whether the list carries special tags of this source could not be determined"
+            if numbers.carriers is None
+            else "the list carries special tags of this source, but nothing is known of an earlier run",
         ),
         flag("moved", refuses=numbers.moved is not None, reason=numbers.moved or ""),
     ]

@@ -10,6 +10,7 @@ from cleverreach_sync.address import mask
 from cleverreach_sync.fields import FieldType
 from cleverreach_sync.model import Kind, Recipient
 from cleverreach_sync.plan import Outcome, Plan, Wanted
+from cleverreach_sync.selection import fold
 
 _ACTIONS = {Outcome.CREATED: "create", Outcome.UPDATED: "update", Outcome.DEACTIVATED: "deactivate"}
 HIDDEN = "***"
@@ -67,8 +68,8 @@ def shown_change(
     if change is None:
         return {}
     carried = recipient.tags if recipient is not None else frozenset()
-    tags = [f"+{tag}" for tag in change.tags_added if tag not in carried]
-    tags += [f"-{tag}" for tag in change.tags_removed if tag in carried or recipient is None]
+    tags = [f"+{tag}" for tag in change.tags_added if tag not in carried and fold(tag) not in carried]
+    tags += [f"-{tag}" for tag in change.tags_removed if tag in carried or fold(tag) in carried or recipient is None]
     before = None if recipient is None else recipient.state.value
     after = before if change.state is None else "active" if change.state is Wanted.ACTIVE else "inactive"
     attributes = {}

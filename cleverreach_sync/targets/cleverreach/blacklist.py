@@ -7,6 +7,7 @@ the address in front of the suffix is blocked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from cleverreach_sync.address import normalise
@@ -19,18 +20,32 @@ def blocked_forms(entry: str) -> list[str]:
     text = entry.strip().lower()
     if not text:
         return []
-    bare = _without_suffix(text)
     if "*" in text or "?" in text:
-        return [text] if bare is None else [text, bare]
-    return [normalise(text) or (bare and normalise(bare)) or text]
+        return [text, *next(_without_suffix(text), [])]
+    forms = {known for known in (normalise(text),) if known is not None}
+    if not forms or "-" in text.rpartition(".")[2]:
+        forms.update(_blocked_before_suffix(text))
+    return sorted(forms) or [text]
 
 
-def _without_suffix(text: str) -> str | None:
-    """What stands before `-<Integration>`: a top-level domain has no hyphen (but for the Punycode prefix), so the first
-    one in the last label begins the suffix."""
+def _blocked_before_suffix(text: str) -> list[str]:
+    """The addresses that may stand in front of the suffix; the suffix may have dots of its own."""
+    for fronts in _without_suffix(text):
+        known = [address for address in map(normalise, fronts) if address is not None]
+        if known:
+            return known
+    return []
+
+
+def _without_suffix(text: str) -> Iterator[list[str]]:
+    """What may stand before `-<Integration>`, if the suffix begins in the last label, or in the one before, and so on.
+    A top-level domain has no hyphen, so the first one begins the suffix; in Punycode each of them may."""
     local, at, domain = text.rpartition("@")
-    head, dot, label = domain.rpartition(".")
-    hyphen = label.find("-", len(_PUNYCODE) if label.startswith(_PUNYCODE) else 0)
-    if not at or not dot or hyphen <= 0:
-        return None
-    return f"{local}@{head}.{label[:hyphen]}"
+    labels = domain.split(".")
+    for number in range(len(labels) - 1, 0, -1) if at else ():
+        label, head = labels[number], f"{local}@{'.'.join(labels[:number])}"
+        if label.startswith(_PUNYCODE):
+            hyphens = [place for place, char in enumerate(label) if char == "-" and place >= len(_PUNYCODE)]
+        else:
+            hyphens = [label.find("-")]
+        yield [f"{head}.{label[:place]}" for place in hyphens if place > 0]

@@ -7,6 +7,7 @@ unsubscription and is never sent, `deactivated: 0` would undo it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from cleverreach_sync.address import normalise
@@ -14,6 +15,7 @@ from cleverreach_sync.model import Recipient, RecipientState
 from cleverreach_sync.plan import Change, Wanted
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 
+_AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text
 ATTRIBUTES_OF: Final = {"global": "global_attributes", "list": "attributes"}
 
 
@@ -46,12 +48,13 @@ def stamp(value: object) -> int:
 
 def state_of(row: dict[str, Any]) -> RecipientState:
     """How somebody stands. `active` is the server's own word; the stamps tell why somebody is not."""
-    if stamp(row.get("deactivated")) > 0:
+    deactivated, bounced = row.get("deactivated"), row.get("bounced")
+    if deactivated and stamp(deactivated) > 0:
         return RecipientState.UNSUBSCRIBED
-    if stamp(row.get("bounced")) > 0:
+    if bounced and stamp(bounced) > 0:
         return RecipientState.BOUNCED
     active = row.get("active")
-    if not isinstance(active, bool):
+    if not isinstance(active, int):  # true and false are numbers too
         active = stamp(row.get("activated")) > 0
     return RecipientState.ACTIVE if active else RecipientState.INACTIVE
 
@@ -63,15 +66,16 @@ def recipient(row: object, scope: str) -> Recipient | None:
     email, ident = row.get("email"), row.get("id")
     if not isinstance(email, str) or ident in (None, "") or not isinstance(ident, str | int):
         return None
+    email = email.strip()
     values = row.get(ATTRIBUTES_OF[scope])
     tags = row.get("tags")
     return Recipient(
-        id=str(ident),
-        email=email if email.isascii() and email.islower() else normalise(email) or email.strip().lower(),
-        state=state_of(row),
-        tags=frozenset(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) and tags else frozenset(),
-        attributes=values if isinstance(values, dict) else {},
-        registered=stamp(row.get("registered")),
+        str(ident),
+        email if email.isascii() and email.islower() else normalise(email) or email.lower(),
+        state_of(row),
+        frozenset([tag for tag in tags if isinstance(tag, str)]) if isinstance(tags, list) and tags else frozenset(),
+        values if isinstance(values, dict) else {},
+        stamp(row.get("registered")),
     )
 
 
@@ -84,17 +88,18 @@ def answers(changes: list[Change], body: object, scope: str) -> dict[str, RowAns
         found = recipient(row, scope)
         if found is not None:
             confirmed[found.email] = found
-    refused = [row for row in rows if isinstance(row, str)]
+    refused = {word.strip(_AROUND): row for row in rows if isinstance(row, str) for word in row.lower().split()}
     return {change.email: _answer(change, confirmed.get(change.email), refused) for change in changes}
 
 
-def _answer(change: Change, found: Recipient | None, refused: list[str]) -> RowAnswer:
+def _answer(change: Change, found: Recipient | None, refused: Mapping[str, str]) -> RowAnswer:
     if found is None:
-        for text in refused:
-            if change.email in text.lower():
-                reason = "duplicate_address" if "duplicate" in text.lower() else "invalid_address"
-                return RowAnswer(Verdict.REFUSED, reason=reason)
-        return RowAnswer(Verdict.LATER, reason="not_confirmed")
+        text = refused.get(change.email)
+        if text is None:
+            return RowAnswer(Verdict.LATER, reason="not_confirmed")
+        return RowAnswer(
+            Verdict.REFUSED, reason="duplicate_address" if "duplicate" in text.lower() else "invalid_address"
+        )
     if change.state is Wanted.INACTIVE and found.state is RecipientState.ACTIVE:
         return RowAnswer(Verdict.LATER, found, reason="still_active")
     return RowAnswer(Verdict.ACCEPTED, found)
