@@ -7,7 +7,7 @@ import datetime as dt
 import email.utils
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ import orjson
 
 from cleverreach_sync import __version__
 from cleverreach_sync.errors import TemporaryError, UsageError
-from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.failures import Redirected, Refused, TryAgain
 from cleverreach_sync.http.redaction import Redaction
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -142,7 +142,7 @@ class HttpClient:
             raise self._redirected(url, response.headers.get("location", ""))
         return answer
 
-    def stream_lines(self, url: str) -> Iterator[LineBlock]:
+    def stream_lines(self, url: str) -> Generator[LineBlock]:
         """Downloads a text of lines from a full address, some lines at a time, without any credentials.
 
         Raises TryAgain as `exchange` does, also for an answer cut short and for a server that is busy; Refused for one
@@ -214,11 +214,12 @@ class HttpClient:
             cause = cause.__cause__ or cause.__context__
         return TryAgain(f"cannot connect to {self._host(url)}")
 
-    def _redirected(self, url: str, location: str) -> UsageError:
+    def _redirected(self, url: str, location: str) -> Redirected:
         target = urlsplit(location)
         where = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
-        return UsageError(
+        return Redirected(
             f"{self._host(url)} redirects to {where}; redirects are not followed, credentials would go along",
+            where=where,
             hint=f"if {where} is right, put it into the config as the URL",
         )
 

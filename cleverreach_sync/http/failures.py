@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleverreach_sync.errors import CrsyncError, TemporaryError
+from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
 
 
 class TryAgain(TemporaryError):
@@ -38,3 +38,11 @@ class NotFound(Refused):
 
 class Conflict(Refused):
     """409: it exists already."""
+
+
+class Redirected(UsageError):
+    """The server wants to be called elsewhere. `where` is that place, as far as it may be shown."""
+
+    def __init__(self, message: str, *, where: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.target = where

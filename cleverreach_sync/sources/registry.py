@@ -43,6 +43,7 @@ class SourceSettings(BaseModel):
 _SYSTEMS: Final[dict[str, tuple[str, str]]] = {
     "file": ("cleverreach_sync.sources.file", "FileSettings"),
     "woocommerce": ("cleverreach_sync.sources.woocommerce_settings", "WooCommerceSettings"),
+    "shopify": ("cleverreach_sync.sources.shopify_settings", "ShopifySettings"),
 }
 SOURCE_TYPES: Final = tuple(_SYSTEMS)
 

@@ -1,0 +1,170 @@
+"""A GraphQL exchange: HTTP 200 is no success, and a query has its price.
+
+Facts, of Shopify's Admin API: errors come with status 200 in a list `errors`, beside data or in its place; a query
+that costs more points than are left is THROTTLED and `extensions.cost` tells how fast they come back; one that could
+never be paid is MAX_COST_EXCEEDED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.tokens import Tokens
+
+_PASSING: Final = frozenset({"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT"})
+
+
+class Cost(NamedTuple):
+    """What a query costs, and what is left, in points; points per second come back."""
+
+    requested: float
+    available: float
+    restore_rate: float
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds until the query could be paid; None where that cannot be told."""
+        missing = self.requested - self.available
+        return max(0.0, missing) / self.restore_rate if self.restore_rate > 0 else None
+
+
+class Reply(NamedTuple):
+    """Data that came without any error, and the headers it came with."""
+
+    data: dict[str, Any]
+    headers: Mapping[str, str]
+
+
+class TooExpensive(Refused):
+    """One query may not cost that much, however long one waits."""
+
+
+class Denied(Refused):
+    """ACCESS_DENIED: a part of the answer, named by its path, is kept back. What came beside it is worth nothing, its
+    nulls mean no emptiness."""
+
+    def __init__(self, message: str, *, path: str, detail: str) -> None:
+        super().__init__(message, status=200)
+        self.path = path
+        self.detail = detail
+
+
+class NotUnderstood(Refused):
+    """The query does not fit the server's schema."""
+
+
+class GraphQL:
+    """One GraphQL endpoint. `ask` repeats what may succeed later; a 401 is worth one new token.
+
+    `name` is the system in words, `header` carries the token. `refused` makes the error of an answer with a status that
+    repeating does not change (401 after a new token included).
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        path: str,
+        *,
+        name: str,
+        header: str,
+        tokens: Tokens,
+        retries: Retries,
+        refused: Callable[[Answer], CrsyncError],
+    ) -> None:
+        self._http = http
+        self._path = path
+        self._name = name
+        self._header = header
+        self._tokens = tokens
+        self._retries = retries
+        self._refused = refused
+
+    def ask(self, document: str, variables: Mapping[str, Any] | None = None) -> Reply:
+        """The reply. Raises TooExpensive, Denied, NotUnderstood, TemporaryError and the errors of `refused`."""
+        return self._retries(lambda: self.once(document, variables))
+
+    def once(self, document: str, variables: Mapping[str, Any] | None = None) -> Reply:
+        """One attempt; raises TryAgain for what may succeed later."""
+        sent = {"query": document, "variables": dict(variables or {})}
+        token = self._tokens.current()
+        answer = self._post(sent, token)
+        if answer.status == 401:
+            new = self._tokens.renewed(token)
+            if new is not None:
+                answer = self._post(sent, new)
+        return self._reply(answer)
+
+    def _post(self, sent: Mapping[str, Any], token: str) -> Answer:
+        return self._http.exchange("POST", self._path, json=sent, headers={self._header: token})
+
+    def _reply(self, answer: Answer) -> Reply:
+        body = answer.body
+        errors = _errors(body)
+        if answer.status == 429 or any(_code(error) == "THROTTLED" for error in errors):
+            after = answer.retry_after if answer.retry_after is not None else _wait(body)
+            raise TryAgain(f"{self._name}: too many requests", after=after)
+        if answer.status == 408 or answer.status >= 500:
+            raise TryAgain(f"{self._name} is not available ({answer.status})", after=answer.retry_after)
+        if not answer.ok:
+            raise self._refused(answer)
+        if errors:
+            raise self._error(errors)
+        data = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(data, dict):
+            what = f"with something that is no JSON: {answer.text}" if not answer.readable else "without data"
+            raise TryAgain(f"{self._name} answered {what}")
+        return Reply(data, answer.headers)
+
+    def _error(self, errors: Sequence[Mapping[str, Any]]) -> CrsyncError:
+        for code in ("MAX_COST_EXCEEDED", "ACCESS_DENIED"):
+            error = next((error for error in errors if _code(error) == code), None)
+            if error is not None:
+                break
+        else:
+            error = errors[0]
+        code, message = _code(error), self._http.redact.excerpt(str(error.get("message") or "no message"))
+        path = ".".join(str(step) for step in error.get("path") or () if isinstance(step, str))
+        if code == "MAX_COST_EXCEEDED":
+            return TooExpensive(f"{self._name}: {message}", status=200)
+        if code == "ACCESS_DENIED":
+            return Denied(f"{self._name} denies access: {message}", path=path, detail=message)
+        if code in _PASSING or "internal error" in message.lower():
+            return TryAgain(f"{self._name}: {message}")
+        return NotUnderstood(f"{self._name} refuses the query: {message}", status=200)
+
+
+def _errors(body: Any) -> list[Mapping[str, Any]]:
+    """The top-level errors; a single text counts as one."""
+    found = body.get("errors") if isinstance(body, dict) else None
+    if not found:
+        return []
+    items = found if isinstance(found, list) else [found]
+    return [item if isinstance(item, dict) else {"message": str(item)} for item in items]
+
+
+def _code(error: Mapping[str, Any]) -> str:
+    extensions = error.get("extensions")
+    code = extensions.get("code") if isinstance(extensions, dict) else None
+    return code if isinstance(code, str) else ""
+
+
+def _wait(body: Any) -> float | None:
+    cost = cost_of(body)
+    return cost.wait if cost is not None else None
+
+
+def cost_of(body: Any) -> Cost | None:
+    """The price tag of an answer; None if it has none."""
+    try:
+        cost = body["extensions"]["cost"]
+        status = cost["throttleStatus"]
+        return Cost(
+            float(cost["requestedQueryCost"]), float(status["currentlyAvailable"]), float(status["restoreRate"])
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

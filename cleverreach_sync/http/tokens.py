@@ -1,0 +1,111 @@
+"""Access tokens: one that stays as it is, or one that credentials are exchanged for and that runs out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.retries import Retries
+
+_SHARE_OF_LIFE: Final = 0.9
+_DEFAULT_LIFE: Final = 600.0
+_LONGEST_LIFE: Final = 24 * 3600.0
+
+
+class Tokens(Protocol):
+    """Where the token of the next request comes from."""
+
+    def current(self) -> str:
+        """A token that should be good."""
+        ...
+
+    def renewed(self, refused: str) -> str | None:
+        """Another one, in place of `refused`; None if there is no other."""
+        ...
+
+
+class FixedToken:
+    """A token that lives until it is revoked."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def current(self) -> str:
+        return self._token
+
+    def renewed(self, refused: str) -> str | None:  # noqa: ARG002 - there is one
+        return None
+
+
+class ClientCredentials:
+    """OAuth 2.0 client credentials: a token is fetched when it is needed, and anew before it runs out. Thread-safe.
+
+    `sent` is what the token endpoint gets beside `grant_type`, as a form, or as JSON where that is what a system
+    reads. `refused` makes the error of an answer that brings no token. `expires_in` counts in seconds.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        path: str,
+        sent: Mapping[str, str],
+        *,
+        retries: Retries,
+        clock: Callable[[], float],
+        refused: Callable[[Answer], CrsyncError],
+        as_json: bool = False,
+    ) -> None:
+        self._http = http
+        self._path = path
+        self._sent = {"grant_type": "client_credentials", **sent}
+        self._retries = retries
+        self._clock = clock
+        self._refused = refused
+        self._as_json = as_json
+        self._lock = threading.Lock()
+        self._token = ""
+        self._expires = 0.0
+
+    def current(self) -> str:
+        with self._lock:
+            if not self._token or self._clock() >= self._expires:
+                self._fetch()
+            return self._token
+
+    def renewed(self, refused: str) -> str | None:
+        with self._lock:
+            if self._token == refused:  # else another thread has renewed it meanwhile
+                self._fetch()
+            return self._token
+
+    def _fetch(self) -> None:
+        self._token = ""
+        answer = self._retries(self._ask)
+        body = answer.body if isinstance(answer.body, dict) else {}
+        token = body.get("access_token")
+        if not answer.ok or not isinstance(token, str) or not token:
+            raise self._refused(answer)
+        self._http.redact.add(token)
+        self._token = token
+        self._expires = self._clock() + _life(body.get("expires_in")) * _SHARE_OF_LIFE
+
+    def _ask(self) -> Answer:
+        sent: dict[str, Any] = {"json": self._sent} if self._as_json else {"form": self._sent}
+        answer = self._http.exchange("POST", self._path, **sent)
+        if answer.status in (408, 429) or answer.status >= 500:
+            raise TryAgain(f"no access token can be had now ({answer.status})", after=answer.retry_after)
+        if answer.ok and not answer.readable:
+            raise TryAgain(f"no access token came, but something that is no JSON: {answer.text}")
+        return answer
+
+
+def _life(value: object) -> float:
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return _DEFAULT_LIFE
+    return min(seconds, _LONGEST_LIFE) if seconds > 0 else _DEFAULT_LIFE

@@ -1,0 +1,185 @@
+"""Everybody in the shop, by one of Shopify's bulk operations: the shop writes a file, which is then read line by line.
+
+Facts: an operation is CREATED, RUNNING, then COMPLETED, FAILED, CANCELED or EXPIRED; one that found nobody has no file;
+`rootObjectCount` says how many lines without a parent there are. The file lies on another host under a signed address
+that must not see the token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError
+from cleverreach_sync.http.client import LineBlock
+from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.sources.interface import Means
+from cleverreach_sync.sources.shopify_access import Access
+from cleverreach_sync.sources.shopify_queries import CANCEL, EVERYBODY, POLL, RUN
+from cleverreach_sync.sources.shopify_rows import Customer, NoCustomer, read_customer
+
+_FIRST_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 10.0
+_STANDSTILL: Final = 3600.0
+_UNDER_WAY: Final = frozenset({"CREATED", "RUNNING", "CANCELING"})
+_BUSY: Final = frozenset({"OPERATION_IN_PROGRESS", "LIMIT_REACHED"})
+_NEXT_RUN: Final = "the next run starts the export anew"
+
+
+class Export(NamedTuple):
+    """A finished operation: where its file is (None: nobody is in it), and how many customers are."""
+
+    url: str | None
+    customers: int
+
+
+def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Generator[int, None, Export | None]:
+    """Lets the shop write the file; yields how many customers are in it so far. Returns None when it was stopped.
+
+    An operation that is not needed any more is cancelled. Raises TemporaryError for one that failed, AuthError for one
+    that was denied access.
+    """
+    ident = _start(access, means)
+    wait, seen, moved_at = _FIRST_WAIT, "", means.clock()
+    under_way = True
+    try:
+        while True:
+            found = access.ask(POLL, {"id": ident})["node"]
+            status = found["status"] if found else "gone"
+            under_way = status in _UNDER_WAY
+            if not under_way:
+                return _ended(found, status, access)
+            if (state := f"{status} {found['objectCount']}") != seen:
+                seen, moved_at = state, means.clock()
+            elif means.clock() - moved_at > _STANDSTILL:
+                raise TemporaryError("Shopify's export of the customers does not get on", hint=_NEXT_RUN)
+            yield int(found["objectCount"])
+            if stopped():
+                return None
+            means.sleep(wait)
+            wait = min(_LONGEST_WAIT, wait * 1.5)
+    finally:
+        if under_way:
+            with suppress(CrsyncError):
+                access.once(CANCEL, {"id": ident})
+
+
+def _start(access: Access, means: Means) -> str:
+    def attempt() -> str:
+        answer = access.once(RUN, {"query": EVERYBODY})["bulkOperationRunQuery"] or {}
+        for error in answer.get("userErrors") or ():
+            if error["code"] in _BUSY:
+                raise TryAgain(f"Shopify has too many exports of this app under way ({error['code']})")
+            raise CrsyncError(f"Shopify refuses the export: {error['message']}")
+        operation = answer.get("bulkOperation")
+        if not operation:
+            raise TryAgain("Shopify did not start the export")
+        return str(operation["id"])
+
+    return means.retries(attempt)
+
+
+def _ended(found: Any, status: str, access: Access) -> Export:
+    if status == "COMPLETED":
+        url, customers = found["url"], int(found["rootObjectCount"])
+        if url is None and customers:
+            raise TemporaryError(f"Shopify's export of {customers} customers has no file", hint=_NEXT_RUN)
+        if url is not None and not access.may_download(url):
+            raise TemporaryError("Shopify's export lies at an address without encryption", hint=_NEXT_RUN)
+        return Export(url, customers)
+    code = found["errorCode"] if found else None
+    if code == "ACCESS_DENIED":
+        raise AuthError(
+            "Shopify's export of the customers was denied access (ACCESS_DENIED)",
+            hint="the app needs the scopes read_customers and read_orders, and access to protected customer data; "
+            "`crsync check` shows which is missing",
+        )
+    because = f" ({code})" if code else ""
+    words = {"FAILED": "failed", "CANCELED": "was cancelled", "EXPIRED": "expired"}.get(status, f"is {status}")
+    raise TemporaryError(f"Shopify's export of the customers {words}{because}", hint=_NEXT_RUN)
+
+
+def download(access: Access, means: Means, export: Export) -> Iterator[Sequence[Customer]]:
+    """The customers of the file. A broken download goes on where it ended; a file with another number of customers than
+    the operation has counted is a TemporaryError at its end."""
+    if export.url is None:
+        return
+    file = _File(access.download, export.url, export.customers)
+    try:
+        while True:
+            customers = means.retries(file.more)
+            if customers is None:
+                return
+            yield customers
+    finally:
+        file.close()
+
+
+class _File:
+    """The file while it is read. `done` lines were given away; `short`: it ended early once."""
+
+    def __init__(self, stream: Callable[[str], Generator[LineBlock]], url: str, customers: int) -> None:
+        self._stream = stream
+        self._url = url
+        self._expected = customers
+        self._lines: Generator[LineBlock] | None = None
+        self._done = 0
+        self._skip = 0
+        self._customers = 0
+        self._short = False
+
+    def more(self) -> list[Customer] | None:
+        """The next customers; None at the end. After TryAgain the download begins anew behind what was given away."""
+        if self._lines is None:
+            self._lines, self._skip = self._stream(self._url), self._done
+        try:
+            for block in self._lines:
+                lines = [line for line in block.lines if line.strip()]
+                skipped = min(self._skip, len(lines))
+                self._skip -= skipped
+                if skipped < len(lines):
+                    return self._read(lines[skipped:])
+        except TryAgain:
+            self.close()
+            raise
+        except Refused as error:
+            raise TemporaryError(f"{error.message}: the address of Shopify's export ran out", hint=_NEXT_RUN) from None
+        self._check_end()
+        return None
+
+    def _read(self, lines: Sequence[bytes]) -> list[Customer]:
+        found = []
+        for line in lines:
+            try:
+                node = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                raise TryAgain("Shopify's export was cut short, or is something else") from None
+            if isinstance(node, dict) and "__parentId" in node:
+                continue
+            try:
+                found.append(read_customer(node, line))
+            except NoCustomer:
+                raise TemporaryError("Shopify's export holds something that is no customer", hint=_NEXT_RUN) from None
+        self._done += len(lines)
+        self._customers += len(found)
+        return found
+
+    def _check_end(self) -> None:
+        missing = self._expected - self._customers
+        if missing > 0 and not self._short:
+            self._short = True
+            self.close()
+            raise TryAgain(f"Shopify's export ended {missing} customers early")
+        if missing:
+            raise TemporaryError(
+                f"Shopify's export holds {self._customers} customers, but {self._expected} were counted",
+                hint=_NEXT_RUN,
+            )
+
+    def close(self) -> None:
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None

@@ -1,0 +1,139 @@
+"""One customer of Shopify: JSON -> raw row -> record. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from cleverreach_sync.address import normalise
+from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
+from cleverreach_sync.sources.interface import Row, Unreadable, Warned
+from cleverreach_sync.sources.values import read_amount, read_count, read_time, utc_text
+
+# PENDING: asked, but not confirmed. REDACTED is a state of the sibling types: the data was erased on request.
+_CONSENT: Final = {
+    "SUBSCRIBED": ConsentState.YES,
+    "UNSUBSCRIBED": ConsentState.OPTED_OUT,
+    "NOT_SUBSCRIBED": ConsentState.NO,
+    "PENDING": ConsentState.NO,
+    "REDACTED": ConsentState.OPTED_OUT,
+}
+_FIELDS: Final = frozenset(
+    (
+        *("legacyResourceId", "firstName", "lastName", "locale", "tags", "createdAt", "updatedAt", "numberOfOrders"),
+        *("amountSpent", "lastOrder", "defaultEmailAddress", "defaultPhoneNumber", "defaultAddress"),
+    )
+)
+_NO_EMAIL: Final = Unreadable("email", "a customer without an e-mail address", 0)
+_BAD_EMAIL: Final = Unreadable("email", "a customer whose e-mail address is none", 0)
+
+
+class Customer(NamedTuple):
+    """What is taken out of a customer while reading. `updated_at` is unix seconds."""
+
+    ident: str
+    updated_at: int
+    row: Row | Unreadable
+
+
+class NoCustomer(Exception):
+    """The JSON is no customer as it was asked for."""
+
+
+def read_customer(node: Any, body: bytes) -> Customer:
+    """Takes e-mail, identity and date out of a customer; `body` is the same as JSON. Raises NoCustomer."""
+    if not isinstance(node, dict) or not node.keys() >= _FIELDS:
+        raise NoCustomer
+    try:
+        ident, updated = node["legacyResourceId"], read_time(node["updatedAt"])
+        given = node["defaultEmailAddress"]
+        address = None if given is None else given["emailAddress"]
+    except (KeyError, TypeError):
+        raise NoCustomer from None
+    if not isinstance(ident, str) or updated is None:
+        raise NoCustomer
+    if not address:
+        return Customer(ident, updated, _NO_EMAIL)
+    email = normalise(address)
+    return Customer(ident, updated, _BAD_EMAIL if email is None else Row(email, ident, body, 0))
+
+
+def read_record(row: Row, warn: Callable[[Warned], None]) -> Record:
+    """The record of a row whose `body` is a customer as JSON."""
+    node = orjson.loads(row.body)
+    created_at, updated_at = read_time(node["createdAt"]), read_time(node["updatedAt"])
+    given = node["defaultEmailAddress"]
+    state = _CONSENT.get(given["marketingState"])
+    consent, invalid = None, None
+    if state is None:  # INVALID, or a state that is not known yet
+        warn(Warned("the state of the e-mail marketing is invalid in Shopify", row.place))
+        invalid = "subscribed"
+    else:
+        changed = given["marketingUpdatedAt"]  # null: it never changed, and nobody knows since when it holds
+        consent = Consent(state, read_time(changed) if changed else None)
+    return Record(
+        email=row.email,
+        ident=row.ident,
+        rank=RANK_CUSTOMER,
+        at=updated_at,
+        created_at=created_at,
+        profile=_profile(node, created_at, updated_at),
+        consent=consent,
+        purchases=_purchases(node),
+        invalid=invalid,
+    )
+
+
+def consent_of(row: Row) -> str:
+    """What a row says about the newsletter, in a word to show."""
+    state = _CONSENT.get(orjson.loads(row.body)["defaultEmailAddress"]["marketingState"])
+    return "invalid" if state is None else state.value
+
+
+def _purchases(node: Mapping[str, Any]) -> Purchases | None:
+    """`numberOfOrders` is a number of 64 bits, as a text."""
+    number = read_count(str(node["numberOfOrders"]))
+    if number is None:
+        return None
+    last, spent = node["lastOrder"], node["amountSpent"]
+    return Purchases(
+        number,
+        read_time(last["createdAt"]) if last else None,
+        read_amount(str(spent["amount"])) if spent else None,
+    )
+
+
+def _profile(node: Mapping[str, Any], created_at: int | None, updated_at: int | None) -> dict[str, str]:
+    """All fields are asked for, so what is null is empty."""
+    address = node["defaultAddress"] or {}
+    phone = node["defaultPhoneNumber"] or {}
+    street = (_text(address.get("address1")), _text(address.get("address2")))
+    level = node["defaultEmailAddress"]["marketingOptInLevel"]
+    return {
+        "first_name": _text(node["firstName"]) or _text(address.get("firstName")),
+        "last_name": _text(node["lastName"]) or _text(address.get("lastName")),
+        "language": _text(node["locale"]),
+        "company": _text(address.get("company")),
+        "street": ", ".join(part for part in street if part),
+        "zip": _text(address.get("zip")),
+        "city": _text(address.get("city")),
+        "state": _text(address.get("provinceCode")),
+        "country": _text(address.get("countryCodeV2")),
+        "phone": _text(phone.get("phoneNumber")) or _text(address.get("phone")),
+        "customer_number": node["legacyResourceId"],
+        "source_id": node["legacyResourceId"],
+        "created_at": _time(created_at),
+        "updated_at": _time(updated_at),
+        "extra.tags": ", ".join(sorted(node["tags"])),
+        "extra.opt_in_level": _text(level).lower(),
+    }
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _time(moment: int | None) -> str:
+    return "" if moment is None else utc_text(moment)

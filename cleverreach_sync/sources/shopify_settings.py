@@ -1,0 +1,130 @@
+"""The `source:` section of a config for Shopify."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
+
+from cleverreach_sync.settings_types import Duration, Question, ShopUrl, wrong
+from cleverreach_sync.sources.registry import SourceSettings
+
+if TYPE_CHECKING:
+    from cleverreach_sync.sources.interface import Means
+    from cleverreach_sync.sources.shopify import ShopifySource
+
+TESTED_VERSION: Final = "2026-07"
+_SHOP: Final = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
+_VERSION: Final = r"^20[0-9]{2}-(01|04|07|10)$"
+
+
+def _shop(text: str) -> str:
+    name = re.sub(r"^https?://", "", text.strip().lower()).rstrip("/")
+    if _SHOP.fullmatch(name):
+        return name
+    if name.startswith("admin.shopify.com"):
+        raise wrong("that is the address of Shopify's admin; expected the name that ends in .myshopify.com")
+    if ".myshopify.com/" in name:
+        raise wrong("expected the name of the shop alone, without what follows .myshopify.com")
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise wrong("expected the whole name of the shop at Shopify; put .myshopify.com behind it")
+    raise wrong("expected the name of the shop at Shopify, such as my-shop.myshopify.com (Settings > Domains)")
+
+
+def _version(text: str) -> str:
+    if re.fullmatch(_VERSION, text) is None:
+        raise wrong(f"expected a version of Shopify's Admin API such as {TESTED_VERSION}")
+    return text
+
+
+def _token(token: SecretStr) -> SecretStr:
+    if token.get_secret_value().startswith("shpss_"):
+        raise wrong("that is the secret of an app; expected its access token, or client_id and client_secret")
+    return token
+
+
+class ShopifySettings(SourceSettings):
+    """A shop at Shopify."""
+
+    default_name: ClassVar[str] = "Shopify"
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question("shop", "Which shop (its name that ends in .myshopify.com)?", "my-shop.myshopify.com"),
+    )
+    starter: ClassVar[str] = """\
+# The name of your shop at Shopify: it ends in .myshopify.com, see Settings > Domains.
+type: shopify
+shop: {shop}
+# crsync reads your shop through an app of your own. Create it in the Dev Dashboard (dev.shopify.com > Apps > Create
+# app), in the organisation that the shop belongs to:
+#   Versions   give it the scopes read_customers and read_orders, and release the version
+#   Home       install the app in your shop
+#   Settings   has the client ID and the secret
+# Set both in the environment before you run crsync, then: crsync check
+client_id: ${SHOPIFY_CLIENT_ID}
+client_secret: ${SHOPIFY_CLIENT_SECRET}
+# A custom app that was created in the shop's admin before 2026 has a permanent token instead (Settings > Apps > Develop
+# apps > your app > API credentials). Then this line replaces the two above:
+# access_token: ${SHOPIFY_ACCESS_TOKEN}
+# The name of the shop as it stands in the tags: Shopify-Special.Buyer
+name: Shopify
+"""
+
+    type: Literal["shopify"] = Field(description="The shop system.")
+    name: str = Field(default="", description="The prefix of the special tags; Shopify if left out.")
+    shop: Annotated[str, AfterValidator(_shop), WithJsonSchema({"type": "string", "minLength": 1})] = Field(
+        description="The name of the shop at Shopify, such as my-shop.myshopify.com: Settings > Domains."
+    )
+    access_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+        default=None,
+        min_length=1,
+        description="The permanent token of a custom app, in place of client_id and client_secret.",
+    )
+    client_id: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Client ID of an app with the scopes read_customers and read_orders: Dev Dashboard > your app > "
+        "Settings.",
+    )
+    client_secret: SecretStr | None = Field(default=None, min_length=1, description="Secret of that app.")
+    api_version: Annotated[
+        str, AfterValidator(_version), WithJsonSchema({"type": "string", "pattern": rf"{_VERSION}|\$\{{"})
+    ] = Field(default=TESTED_VERSION, description="The version of Shopify's Admin API.")
+    url: ShopUrl | None = Field(
+        default=None, description="Where the shop is reached, if not at https://<shop>: a proxy, or a server for tests."
+    )
+    reconcile_every: Duration = Field(
+        default=86400.0,
+        description="How often everybody is read, as a change of consent may move no date: 24h, or 0 for every run.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        """Exactly one of the two ways to authenticate."""
+        if self.access_token is not None:
+            if self.client_id is not None or self.client_secret is not None:
+                raise wrong("access_token stands beside client_id or client_secret; keep one of the two ways")
+        elif self.client_id is None and self.client_secret is None:
+            raise wrong("client_id and client_secret are missing (or access_token, for a custom app that has one)")
+        elif self.client_id is None or self.client_secret is None:
+            missing, there = (
+                ("client_id", "client_secret") if self.client_id is None else ("client_secret", "client_id")
+            )
+            raise wrong(f"{missing} is missing beside {there}")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        return self.url or f"https://{self.shop}"
+
+    def credentials(self) -> dict[str, str]:
+        """What a token is exchanged for."""
+        if self.client_id is None or self.client_secret is None:
+            return {}
+        return {"client_id": self.client_id.get_secret_value(), "client_secret": self.client_secret.get_secret_value()}
+
+    def open(self, base: Path, means: Means) -> ShopifySource:  # noqa: ARG002 - no files
+        from cleverreach_sync.sources.shopify import ShopifySource  # noqa: PLC0415 - only a run needs it
+
+        return ShopifySource(self, means)

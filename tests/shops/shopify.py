@@ -1,0 +1,495 @@
+"""A shop at Shopify on loopback: answers queries of the Admin API by its schema, and misbehaves as the real one does.
+
+`shop.script` answers in place of the shop; what else can go wrong is an attribute. The shop has its own clock.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qs, urlsplit
+
+import graphql
+import pytest
+from graphql import GraphQLError
+
+SCHEMA = graphql.build_schema(
+    (Path(__file__).parents[1] / "schemas" / "shopify" / "admin_2026-07.pruned.graphql").read_text(), assume_valid=True
+)
+NOW = 1_795_000_000.0  # 2026-11-18T11:06:40Z
+SHOP = "my-shop.myshopify.com"
+TOKEN = "shpat_permanent-0815"
+CLIENT = {"client_id": "id-of-the-app", "client_secret": "secret-of-the-app"}
+SUPPORTED = ("2026-01", "2026-04", "2026-07", "2026-10")
+SCOPES = frozenset({"read_customers", "read_orders"})
+_HOUR = 3600.0
+_CUSTOMER_COST = 3
+
+
+class Answer(NamedTuple):
+    """What goes over the line. `cut`: the connection ends after so many bytes of the body."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+    cut: int | None = None
+
+
+def html(status: int) -> Answer:
+    return Answer(status, b"<!DOCTYPE html><title>Something went wrong</title>", {"content-type": "text/html"})
+
+
+def errors(code: str, message: str, data: Any = None, **more: Any) -> Answer:
+    """HTTP 200 with an error in it."""
+    error = {"message": message, "extensions": {"code": code, **more}}
+    return Answer(200, json.dumps({"data": data, "errors": [error]}).encode())
+
+
+def time_text(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class FakeShopify:
+    """`customers` by ID, each as the schema has it; `add` and `change` make them. `seen` names the requests:
+    `token`, `file`, or the operation; `queries` are the filters of pages."""
+
+    def __init__(self) -> None:
+        self.customers: dict[int, dict[str, Any]] = {}
+        self.clock: Callable[[], float] = lambda: self.now
+        self.now = NOW
+        self.time_zone = timedelta(hours=10)
+        self.tokens: dict[str, float] = {TOKEN: float("inf")}
+        self.token_life = 86399
+        self.scopes = SCOPES
+        self.personal_data = True
+        self.script: dict[str, deque[Answer | None]] = {}
+        self.seen: list[str] = []
+        self.queries: list[str | None] = []
+        self.served = 0
+        self.before: Callable[[str], None] = lambda _name: None
+        self.version: str | None = None  # that answers, whatever is asked for
+        self.max_cost = 1000.0
+        self.maximum, self.restore_rate = 4000.0, 200.0
+        self._points, self._paid_at = self.maximum, self.now
+        self.operations: dict[str, dict[str, Any]] = {}
+        self.bulk_polls = 2
+        self.bulk_ends = "COMPLETED"
+        self.bulk_error: str | None = None
+        self.bulk_busy: deque[str] = deque()
+        self.bulk_loses = 0
+        self.url_expired = False
+        self.url = ""
+        self._lock = threading.Lock()
+        self._server: ThreadingHTTPServer | None = None
+
+    # Customers
+
+    def add(self, number: int, email: str | None = "", *, at: float | None = None, **fields: Any) -> dict[str, Any]:
+        """A subscriber who never bought, unless `fields` say otherwise. `state` and `state_at` are those of the
+        consent."""
+        when = self.clock() - 90 * 24 * _HOUR + number if at is None else at
+        state, state_at = fields.pop("state", "SUBSCRIBED"), fields.pop("state_at", when)
+        orders, last = fields.pop("orders", 0), fields.pop("last_order", None)
+        address = f"person{number:05}@example.org" if email == "" else email
+        self.customers[number] = {
+            "__typename": "Customer",
+            "id": f"gid://shopify/Customer/{number}",
+            "legacyResourceId": str(number),
+            "firstName": f"Vorname{number:05}",
+            "lastName": f"Nachname{number:05}",
+            "displayName": f"Vorname{number:05} Nachname{number:05}",
+            "locale": "de",
+            "state": "DISABLED",
+            "verifiedEmail": True,
+            "tags": [],
+            "note": "not to be read",
+            "createdAt": time_text(when),
+            "updatedAt": time_text(when),
+            "numberOfOrders": str(orders),
+            "amountSpent": {"amount": f"{49.25 * orders:.2f}", "currencyCode": "EUR"},
+            "lastOrder": None if last is None else {"id": "gid://shopify/Order/1", "name": "#1", "createdAt": last},
+            "defaultEmailAddress": None if address is None else _email(address, state, state_at),
+            "defaultPhoneNumber": None,
+            "defaultAddress": _address(),
+            **fields,
+        }
+        return self.customers[number]
+
+    def change(self, number: int, *, touch: bool = True, **fields: Any) -> None:
+        """Changes a customer; `touch`: so that `updatedAt` tells. `email`, `state` and `address` go deeper."""
+        customer = self.customers[number]
+        if touch:
+            customer["updatedAt"] = time_text(self.clock())
+        if "email" in fields:
+            customer["defaultEmailAddress"]["emailAddress"] = fields.pop("email")
+        if "state" in fields:
+            state = {"marketingState": fields.pop("state"), "marketingUpdatedAt": time_text(self.clock())}
+            customer["defaultEmailAddress"].update(state)
+        if "address" in fields:
+            customer["defaultAddress"].update(fields.pop("address"))
+        customer.update(fields)
+
+    def orders(self, number: int, orders: int) -> None:
+        """So many orders, the last one now."""
+        when = time_text(self.clock())
+        last = {"id": "gid://shopify/Order/9", "name": "#9", "createdAt": when}
+        spent = {"amount": f"{49.25 * orders:.2f}", "currencyCode": "EUR"}
+        self.change(number, numberOfOrders=str(orders), lastOrder=last, amountSpent=spent)
+
+    def matching(self, query: str | None) -> list[dict[str, Any]]:
+        """The customers of a filter, in the order of UPDATED_AT."""
+        since = None if query is None else self._since(query)
+        found = [customer for customer in self.customers.values() if since is None or _moved(customer) >= since]
+        return sorted(found, key=lambda customer: (_moved(customer), int(customer["legacyResourceId"])))
+
+    def _since(self, query: str) -> float:
+        """A quoted moment is exact; of an unquoted one only the day counts, in the shop's time zone. `>` is `>=`."""
+        match = re.fullmatch(r"updated_at:>=?(?:'([^']+)'|(\S+))", query)
+        assert match is not None, query
+        if match[1]:
+            return datetime.fromisoformat(match[1]).timestamp()
+        day = datetime.fromisoformat(match[2][:10]).replace(tzinfo=UTC)
+        return (day - self.time_zone).timestamp()
+
+    # Requests
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        parts = urlsplit(path)
+        if method == "POST" and parts.path == "/admin/oauth/access_token":
+            return self._scripted("token", lambda: self._token(headers, body))
+        if method == "GET" and parts.path.startswith("/bulk/"):
+            return self._scripted("file", lambda: self._file(parts.path, parse_qs(parts.query), headers))
+        match = re.fullmatch(r"/admin/api/([^/]+)/graphql\.json", parts.path)
+        if method != "POST" or match is None:
+            return html(404)
+        sent = json.loads(body)
+        named = re.search(r"(?:query|mutation) +(\w+)", sent["query"])
+        name = named[1] if named else "query"
+        return self._scripted(name, lambda: self._graphql(match[1], sent, headers))
+
+    def _scripted(self, name: str, carry_out: Callable[[], Answer]) -> Answer:
+        with self._lock:
+            self.seen.append(name)
+            self.before(name)
+            planned = self.script.get(name) or self.script.get("*")
+            instead = planned.popleft() if planned else None
+            return carry_out() if instead is None else instead
+
+    def _token(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        if "json" in headers.get("content-type", ""):
+            sent = json.loads(body)
+        else:
+            sent = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+        if sent != {"grant_type": "client_credentials", **CLIENT}:
+            told = {"error": "invalid_client", "error_description": "The client credentials are wrong"}
+            return Answer(400, json.dumps(told).encode())
+        token = f"shpat_{len(self.tokens)}-for-a-day"
+        self.tokens[token] = self.clock() + self.token_life
+        granted = {"access_token": token, "scope": ",".join(sorted(self.scopes)), "expires_in": self.token_life}
+        return Answer(200, json.dumps(granted).encode())
+
+    def _graphql(self, version: str, sent: dict[str, Any], headers: Mapping[str, str]) -> Answer:
+        if version > SUPPORTED[-1]:
+            return Answer(404, b'{"errors":"Not Found"}')
+        if self.tokens.get(headers.get("x-shopify-access-token", ""), 0.0) <= self.clock():
+            return Answer(401, b'{"errors":"[API] Invalid API key or access token (unrecognized login)"}')
+        used = {"X-Shopify-API-Version": self.version or max(version, SUPPORTED[0])}
+        found = _checked(sent["query"])
+        if isinstance(found, str):
+            return _with(errors("undefinedField", found), used)
+        cost, refusal = self._pay(sent)
+        if refusal is not None:
+            return _with(refusal, used)
+        result = graphql.execute_sync(SCHEMA, found, self._root(), variable_values=sent.get("variables"))
+        shown: dict[str, Any] = {"data": result.data, "extensions": {"cost": cost}}
+        if result.errors:
+            shown["errors"] = [error.formatted for error in result.errors]
+        return Answer(200, json.dumps(shown).encode(), used)
+
+    def _pay(self, sent: Mapping[str, Any]) -> tuple[dict[str, Any], Answer | None]:
+        """The price tag of a query, and the refusal if it is too high for now, or for ever."""
+        requested = 2 + _CUSTOMER_COST * int((sent.get("variables") or {}).get("first") or 0)
+        now = self.clock()
+        self._points = min(self.maximum, self._points + max(0.0, now - self._paid_at) * self.restore_rate)
+        self._paid_at = now
+        if requested > self.max_cost:
+            text = f"Query cost is {requested}, which exceeds the single query max cost limit ({self.max_cost:.0f})."
+            return {}, errors("MAX_COST_EXCEEDED", text, cost=requested, maxCost=self.max_cost)
+        paid = requested <= self._points
+        self._points -= requested if paid else 0
+        status = {
+            "maximumAvailable": self.maximum,
+            "currentlyAvailable": self._points,
+            "restoreRate": self.restore_rate,
+        }
+        cost = {"requestedQueryCost": requested, "actualQueryCost": requested, "throttleStatus": status}
+        if paid:
+            return cost, None
+        body = {"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}], "extensions": {"cost": cost}}
+        return cost, Answer(200, json.dumps(body).encode())
+
+    # Fields
+
+    def _root(self) -> dict[str, Any]:
+        return {
+            "shop": {"name": "My Shop"},
+            "currentAppInstallation": {"accessScopes": [{"handle": scope} for scope in sorted(self.scopes)]},
+            "customers": self._customers,
+            "customersCount": self._count,
+            "node": lambda _info, id: self._operation(id),  # noqa: A006 - the schema's name
+            "bulkOperationRunQuery": self._run_bulk,
+            "bulkOperationCancel": self._cancel_bulk,
+        }
+
+    def _allow(self, scope: str, field: str) -> None:
+        if scope not in self.scopes:
+            needed = f"`{scope}` access scope."
+            raise GraphQLError(
+                f"Access denied for {field} field. Required access: {needed}",
+                extensions={"code": "ACCESS_DENIED", "requiredAccess": needed},
+            )
+
+    def _count(self, _info: Any, limit: int | None = 10000, query: str | None = None) -> dict[str, Any]:
+        self._allow("read_customers", "customersCount")
+        number = len(self.matching(query))
+        if limit is not None and number > limit:
+            return {"count": limit, "precision": "AT_LEAST"}
+        return {"count": number, "precision": "EXACT"}
+
+    def _customers(self, _info: Any, **asked: Any) -> dict[str, Any]:
+        self._allow("read_customers", "customers")
+        first, query = asked.get("first"), asked.get("query")
+        if first is None or not 1 <= first <= 250:
+            raise GraphQLError("first must be between 1 and 250", extensions={"code": "BAD_REQUEST"})
+        assert asked.get("sortKey") == "UPDATED_AT"
+        self.queries.append(query)
+        left = self.matching(query)
+        if asked.get("after"):
+            behind = tuple(json.loads(base64.b64decode(asked["after"])))
+            left = [one for one in left if (_moved(one), int(one["legacyResourceId"])) > behind]
+        page = left[:first]
+        self.served += len(page)
+        end = [_moved(page[-1]), int(page[-1]["legacyResourceId"])] if page else None
+        cursor = base64.b64encode(json.dumps(end).encode()).decode() if end else None
+        return {
+            "pageInfo": {"hasNextPage": len(left) > first, "endCursor": cursor},
+            "nodes": [self._guarded(customer) for customer in page],
+        }
+
+    def _guarded(self, customer: dict[str, Any]) -> dict[str, Any]:
+        """With fields that answer by an error where the app may not see them; the nulls come beside."""
+
+        def last_order(_info: Any) -> Any:
+            self._allow("read_orders", "lastOrder")
+            return customer["lastOrder"]
+
+        def email(_info: Any) -> Any:
+            if not self.personal_data:
+                raise GraphQLError(
+                    "This app is not approved to use the defaultEmailAddress field. See "
+                    "https://shopify.dev/docs/apps/launch/protected-customer-data for more details.",
+                    extensions={"code": "ACCESS_DENIED"},
+                )
+            return customer["defaultEmailAddress"]
+
+        return {**customer, "lastOrder": last_order, "defaultEmailAddress": email}
+
+    # Bulk operations
+
+    def _run_bulk(self, _info: Any, query: str, groupObjects: bool | None = None) -> dict[str, Any]:  # noqa: N803
+        assert groupObjects is False, "the default differs between versions"
+        if self.bulk_busy:
+            code = self.bulk_busy.popleft()
+            return {"bulkOperation": None, "userErrors": [{"message": "A bulk operation is running", "code": code}]}
+        found = _checked(query)
+        if isinstance(found, str):
+            return {"bulkOperation": None, "userErrors": [{"message": found, "code": "INVALID"}]}
+        number = str(len(self.operations) + 1)
+        lines = _lines(found, self.matching(None))
+        denied = not self.personal_data or not self.scopes >= SCOPES
+        self.operations[number] = {
+            "__typename": "BulkOperation",
+            "id": f"gid://shopify/BulkOperation/{number}",
+            "status": "CREATED",
+            "errorCode": None,
+            "objectCount": "0",
+            "rootObjectCount": "0",
+            "url": None,
+            "partialDataUrl": None,
+            "lines": lines,
+            "polls": self.bulk_polls,
+            "ends": "FAILED" if denied else self.bulk_ends,
+            "error": "ACCESS_DENIED" if denied else self.bulk_error,
+        }
+        return {"bulkOperation": self.operations[number], "userErrors": []}
+
+    def _operation(self, gid: str) -> dict[str, Any] | None:
+        operation = self.operations.get(gid.rpartition("/")[2])
+        if operation is None or operation["status"] not in ("CREATED", "RUNNING"):
+            return operation
+        total = len(operation["lines"])
+        if operation["polls"] > 0:
+            operation["polls"] -= 1
+            operation.update(status="RUNNING", objectCount=str(total // (operation["polls"] + 2)))
+            return operation
+        where = f"{self.url}/bulk/{gid.rpartition('/')[2]}.jsonl?Signature=signed-0815"
+        operation.update(status=operation["ends"], errorCode=operation["error"])
+        if operation["status"] != "COMPLETED":
+            operation["partialDataUrl"] = where
+            return operation
+        operation.update(objectCount=str(total), rootObjectCount=str(total), url=where if total else None)
+        return operation
+
+    def _cancel_bulk(self, _info: Any, id: str) -> dict[str, Any]:  # noqa: A002 - the schema's name
+        operation = self.operations[id.rpartition("/")[2]]
+        operation["status"] = "CANCELED"
+        return {"bulkOperation": operation, "userErrors": []}
+
+    def _file(self, path: str, query: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        if "x-shopify-access-token" in headers or "authorization" in headers or "cookie" in headers:
+            return Answer(400, b"<Error><Code>InvalidArgument</Code></Error>")
+        if query != {"Signature": ["signed-0815"]} or self.url_expired:
+            return Answer(403, b"<Error><Code>ExpiredToken</Code></Error>")
+        lines = self.operations[path.removeprefix("/bulk/").removesuffix(".jsonl")]["lines"]
+        kept = lines[: len(lines) - self.bulk_loses]
+        return Answer(200, b"".join(line + b"\n" for line in kept), {"content-type": "application/jsonl"})
+
+    # The server
+
+    def __enter__(self) -> Self:
+        shop = self
+
+        class Handler(_Handler):
+            def reply(self, body: bytes) -> Answer:
+                return shop.answer(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return formatdate(shop.clock(), usegmt=True)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def reply(self, body: bytes) -> Answer:
+        raise NotImplementedError
+
+    def do_POST(self) -> None:
+        found = self.reply(self.rfile.read(int(self.headers.get("content-length", 0))))
+        if found.status == 0:
+            self.close_connection = True
+            return
+        self.send_response(found.status)
+        for name, value in {"content-type": "application/json", **found.headers}.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(found.body)))
+        self.end_headers()
+        self.wfile.write(found.body if found.cut is None else found.body[: found.cut])
+        self.close_connection = self.close_connection or found.cut is not None
+
+    do_GET = do_POST  # noqa: N815 - the name that the server looks for
+
+    def log_message(self, *_: object) -> None: ...
+
+
+RESET = Answer(0)
+
+
+def _email(address: str, state: str, state_at: float | None) -> dict[str, Any]:
+    return {
+        "emailAddress": address,
+        "marketingState": state,
+        "marketingOptInLevel": "CONFIRMED_OPT_IN",
+        "marketingUpdatedAt": None if state_at is None else time_text(state_at),
+        "validFormat": True,
+    }
+
+
+def _address() -> dict[str, Any]:
+    return {
+        "firstName": None,
+        "lastName": None,
+        "company": None,
+        "address1": "Hauptstr. 1",
+        "address2": None,
+        "zip": "80331",
+        "city": "München",
+        "province": "Bavaria",
+        "provinceCode": "BY",
+        "countryCodeV2": "DE",
+        "phone": None,
+    }
+
+
+def _moved(customer: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(customer["updatedAt"]).timestamp()
+
+
+def _with(answer: Answer, headers: Mapping[str, str]) -> Answer:
+    return answer._replace(headers={**answer.headers, **headers})
+
+
+@functools.cache
+def _checked(text: str) -> graphql.DocumentNode | str:
+    """The query as a document, or what is wrong with it."""
+    try:
+        document = graphql.parse(text)
+    except GraphQLError as error:
+        return error.message
+    found = graphql.validate(SCHEMA, document)
+    return found[0].message if found else document
+
+
+def _lines(document: graphql.DocumentNode, customers: list[dict[str, Any]]) -> list[bytes]:
+    """What a bulk operation writes: the nodes of the one connection, with the fields that were asked for."""
+    (operation,) = document.definitions
+    assert isinstance(operation, graphql.OperationDefinitionNode)
+    assert not operation.variable_definitions
+    wanted = _fields(operation.selection_set)
+    assert list(wanted) == ["customers"]
+    assert list(wanted["customers"]) == ["edges"]
+    node = wanted["customers"]["edges"]["node"]
+    return [json.dumps(_picked(customer, node)).encode() for customer in customers]
+
+
+def _fields(selection: graphql.SelectionSetNode | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in selection.selections if selection else ():
+        assert isinstance(field, graphql.FieldNode)
+        found[field.name.value] = _fields(field.selection_set)
+    return found
+
+
+def _picked(value: Any, wanted: Mapping[str, Any]) -> Any:
+    if not wanted or value is None:
+        return value
+    return {name: _picked(value[name], below) for name, below in wanted.items()}
+
+
+@pytest.fixture
+def shopify() -> Iterator[FakeShopify]:
+    with FakeShopify() as running:
+        yield running
