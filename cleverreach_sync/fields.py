@@ -103,7 +103,10 @@ def data_fields(preset: str, mapping: Mapping[str, str | None]) -> tuple[DataFie
 
 def _day(at: int | None) -> str | None:
     # Day arithmetic instead of a datetime: this runs for everybody.
-    return None if at is None else dt.date.fromordinal(719163 + at // 86400).isoformat()
+    try:
+        return None if at is None else dt.date.fromordinal(719163 + at // 86400).isoformat()
+    except (ValueError, OverflowError):
+        return None  # beyond the calendar: a missing value
 
 
 def _number(count: int | None) -> str | None:
@@ -158,7 +161,7 @@ _NAME: Final = 3
 _VALUE: Final = 5
 _PIECE: Final = _NAME + _VALUE
 _CACHE_SIZE: Final = 16384
-_SELDOM: Final = 4096  # values of one field in a full cache: more, and they hardly ever come again
+_SELDOM: Final = 2048  # values of one field in a full cache: more, and they hardly ever come again
 
 
 class Fingerprints:

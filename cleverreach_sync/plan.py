@@ -362,7 +362,7 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     if change is None:
         return memory
     sent = plan.kinds & rules.own.among(change.tags_added)
-    dropped = rules.own.among(change.tags_removed)
+    dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NOBODY
     # Made again under another ID: nothing of what was sent before is there.
     anew = change.creates or confirmed.id != memory.receiver_id
     reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
 def carry_out(call: Invocation, path: Path, asked: Options) -> None:
     """Runs, prints the result, exits with its code."""
+    import gc
+
     from cleverreach_sync.phases.run import Clock, Stop
     from cleverreach_sync.report.text import run_text
     from cleverreach_sync.sync import run
 
+    # People come and go by the thousand, and none of them is part of a cycle.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     with call.ending():
         config = call.config(path)
         stop = Stop()

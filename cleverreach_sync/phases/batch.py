@@ -210,7 +210,7 @@ class Delivery:
         if self._made_before(batch, one):
             plan = plan._replace(outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed))
             memory = memory._replace(made_inactive=confirmed.state is RecipientState.INACTIVE)
-        elif plan.outcome is Outcome.CREATED:
+        elif plan.outcome is Outcome.CREATED and _is_active(change) is not _is_active(confirmed):
             plan = plan._replace(change=_as_created(change, confirmed))
         elif plan.activates:
             plan = plan._replace(activates=confirmed.state is RecipientState.ACTIVE)
@@ -260,6 +260,10 @@ class Delivery:
         due = batch.class_ in _ENDS
         kept = entry(who.row, who.memory, OPEN, plan.kinds, due=due)
         return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=True)
+
+
+def _is_active(side: Change | Recipient) -> bool:
+    return side.state is (Wanted.ACTIVE if isinstance(side, Change) else RecipientState.ACTIVE)
 
 
 def _as_created(change: Change, confirmed: Recipient) -> Change:

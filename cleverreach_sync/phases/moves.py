@@ -144,4 +144,6 @@ def _bar(run: Run, move: Move, reason: str) -> None:
     run.spool.drop_planned(move.new)
     if row.class_ in _MAY_STILL_COME:
         run.tally.skip(reason)
-    run.spool.plan([row._replace(class_=int(Class.RECORD), outcome=OPEN, memory=memory_tuple(memory), fields=None)])
+    run.spool.plan(
+        [row._replace(class_=int(Class.RECORD), outcome=OPEN, memory=memory_tuple(memory), fields=None, created=None)]
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from cleverreach_sync.consent import Shop
 from cleverreach_sync.merge import Facts
 from cleverreach_sync.model import (
     RANK_CUSTOMER,
@@ -16,8 +17,17 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import NOT_SUPPRESSED, Outcome, Plan, Suppression, end_is_open
-from cleverreach_sync.state.ledger import CONSENTS, Entry, body, facts_json, kind_bits, memory_of, memory_tuple
+from cleverreach_sync.plan import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted, end_is_open
+from cleverreach_sync.state.ledger import (
+    CONSENTS,
+    Entry,
+    body,
+    facts_json,
+    kind_bits,
+    kinds_in,
+    memory_of,
+    memory_tuple,
+)
 from cleverreach_sync.state.plans import PlanRow
 
 
@@ -37,6 +47,7 @@ class Class(IntEnum):
 UNCHANGED: Final = "unchanged"
 NOBODY: Final = "nobody"  # known only by what makes nobody a person
 OPEN: Final = ""  # to be decided anew
+_SHOPS: Final = {shop.value: shop for shop in Shop}
 # Outcomes that hold as long as rows and rules stay the same; all others depend on the target.
 LASTING: Final = frozenset({UNCHANGED, NOBODY, "excluded", "not_selected", "opted_out"})
 # Somebody unknown who unsubscribed somewhere in the account was not found in this list, and is not looked for again.
@@ -89,7 +100,29 @@ def plan_row(
         seen,
         idents_of(facts),
         suppressed_at,
+        _creation(plan),
     )
+
+
+def _creation(plan: Plan) -> tuple[Any, ...] | None:
+    change = plan.change
+    if change is None or not change.creates:
+        return None
+    active = change.state is Wanted.ACTIVE
+    return plan.shop._value_, kind_bits(plan.kinds), active, change.at, change.registered, change.tags_added
+
+
+def created(row: PlanRow) -> Plan | None:
+    """The plan of phase 2 about somebody it knew no recipient of, which holds as long as there is none; None if they
+    were not to be created."""
+    if row.created is None or row.receiver_id is not None or row.fields is None:
+        return None
+    shop, kinds, active, at, registered, tags = row.created
+    values = row.fields
+    filled = values if "" not in values.values() else {name: value for name, value in values.items() if value}
+    state = Wanted.ACTIVE if active else Wanted.INACTIVE
+    change = Change(row.email, True, None, state, at, registered, tags, (), filled)
+    return Plan(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active, values)
 
 
 def idents_of(facts: Facts) -> bytes:
@@ -132,15 +165,15 @@ def remembered(row: PlanRow) -> Memory:
 def entry(row: PlanRow, memory: Memory, outcome: str, kinds: frozenset[Kind], *, due: bool = False) -> Entry:
     """What the ledger keeps of a person. `outcome` OPEN: they are decided anew next time, whatever their rows."""
     return Entry(
-        key=row.key,
-        seen=row.seen if outcome else b"",
-        outcome=outcome,
-        kinds=kind_bits(kinds),
-        due=due,
-        receiver_id=memory.receiver_id,
-        fingerprint=memory.fingerprint,
-        idents=row.idents,
-        body=body(row.facts, memory_tuple(memory)),
+        row.key,
+        row.seen if outcome else b"",
+        outcome,
+        kind_bits(kinds),
+        due,
+        memory.receiver_id,
+        memory.fingerprint,
+        row.idents,
+        body(row.facts, memory_tuple(memory)),
     )
 
 

@@ -11,7 +11,7 @@ import orjson
 from cleverreach_sync.address import mask
 from cleverreach_sync.model import ENDED_MOVED, Kind, Person, Recipient
 from cleverreach_sync.phases.differences import differs, shown_change
-from cleverreach_sync.phases.planned import Candidate, Class, candidate, outcome_to_keep
+from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.plan import Outcome, Plan, decide, settle
 from cleverreach_sync.state.ledger import kind_bits, memory_tuple
@@ -52,7 +52,9 @@ def decided(run: Run, row: PlanRow, recipient: Recipient | None) -> Seen:
     who = candidate(row)
     if not row.email and recipient is not None:
         who = who._replace(person=who.person._replace(email=recipient.email))
-    plan = decide(who.person, who.memory, recipient, who.suppressed, run.rules, run.now, who.values)
+    plan = created(row) if recipient is None else None
+    if plan is None:
+        plan = decide(who.person, who.memory, recipient, who.suppressed, run.rules, run.now, who.values)
     return Seen(who, recipient, plan)
 
 

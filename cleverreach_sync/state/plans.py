@@ -21,7 +21,8 @@ create table plan (
 class PlanRow(NamedTuple):
     """One decided person. `class_` is the order of writing, `seq` the order of the source; `fields` are the data field
     values, `person` and `memory` who they are and what was agreed as plain tuples (None: nothing), `suppressed` when
-    they unsubscribed elsewhere. Values of built-in types only."""
+    they unsubscribed elsewhere, `created` how they are created if they are not in the list. Values of built-in types
+    only."""
 
     class_: int
     seq: int
@@ -39,6 +40,7 @@ class PlanRow(NamedTuple):
     seen: bytes
     idents: bytes
     suppressed: int | None
+    created: tuple[Any, ...] | None
 
 
 class Plans:
