@@ -44,12 +44,27 @@ def _problems(error: CrsyncError) -> Iterator[tuple[str | None, str, str | None]
 
 
 def _put_traceback(error: BaseException, console: Console, log_format: str) -> None:
-    trace = "".join(traceback.format_exception(error))
+    trace = "".join(_trace(error))
     if log_format == "json":
         put_json(console, "debug", trace)
         return
     for line in trace.splitlines():
         console.print(Text(printable(line, console.encoding), style="dim"), soft_wrap=True)
+
+
+def _trace(error: BaseException) -> Iterator[str]:
+    """The traceback, that of the first cause first. Foreign errors tell their type only: their text may hold an address
+    or a name."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    for link in reversed(chain):
+        text = f": {link.message}" if isinstance(link, CrsyncError) else ""
+        yield "Traceback (most recent call last):\n"
+        yield from traceback.format_tb(link.__traceback__)
+        yield f"{type(link).__module__}.{type(link).__qualname__}{text}\n"
 
 
 def put_labelled(console: Console, label: str, style: str, message: str) -> None:
