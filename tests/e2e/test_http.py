@@ -1,0 +1,212 @@
+"""Exchanges with servers that have no manners, over real connections."""
+
+# ruff: noqa: F401, F811 - fixtures are imported by name
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
+from cleverreach_sync.http.client import HttpClient, Traffic
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.redaction import Redaction
+from tests.e2e.program import SECRET, Program, people, person, program, sandbox, sandbox_of_process
+from tests.odd_server import Answering, Heard, odd_server, response
+
+TOKEN = response(200, json.dumps({"access_token": "a-token-of-this-test", "expires_in": 3600}).encode())
+
+
+def client(url: str, timeout: float = 5.0) -> HttpClient:
+    return HttpClient(url, timeout=timeout, redact=Redaction([SECRET]), traffic=Traffic())
+
+
+def failure(answering: Answering, timeout: float = 5.0) -> CrsyncError:
+    with odd_server(answering) as server:
+        http = client(server.url, timeout)
+        with pytest.raises(CrsyncError) as caught:
+            http.exchange("POST", "/v3/x", json=[{"email": person(0)["email"]}])
+        http.close()
+    assert person(0)["email"] not in str(caught.value)
+    return caught.value
+
+
+class TestExchange:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"",
+            b"\x00\x01\x02",
+            b"HTTP/1.1 200 OK\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+            b"SSH-2.0-OpenSSH_9.6\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            response(200, b"no gzip", "Content-Encoding: gzip"),
+        ],
+    )
+    def test_broken_answers_may_have_been_carried_out(self, raw: bytes) -> None:
+        error = failure(lambda _: raw)
+        assert isinstance(error, TryAgain)
+        assert error.ambiguous
+        assert not error.timed_out
+
+    def test_a_timeout(self) -> None:
+        error = failure(lambda _: None, timeout=0.2)
+        assert isinstance(error, TryAgain)
+        assert error.ambiguous
+        assert error.timed_out
+
+    def test_nobody_listens(self) -> None:
+        with odd_server(lambda _: b"") as server:
+            url = server.url
+        http = client(url)
+        with pytest.raises(TryAgain) as caught:
+            http.exchange("GET", "/v3/x")
+        http.close()
+        assert not caught.value.ambiguous
+        assert not caught.value.timed_out
+
+    def test_no_such_host(self) -> None:
+        http = client("https://no-such-host.invalid")
+        with pytest.raises(TryAgain) as caught:
+            http.exchange("GET", "/v3/x")
+        http.close()
+        assert "no-such-host.invalid" in str(caught.value)
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("to", ["https://elsewhere.example/v3/x?token=abc", "/v4/x", ""])
+    def test_redirects_are_refused(self, status: int, to: str) -> None:
+        with odd_server(lambda _: response(status, b"", f"Location: {to}")) as server:
+            http = client(server.url)
+            with pytest.raises(UsageError) as caught:
+                http.exchange("GET", "/v3/x", headers={"authorization": "Bearer t"})
+            http.close()
+            assert len(server.heard) == 1
+        assert "not followed" in caught.value.message
+        assert "abc" not in f"{caught.value.message} {caught.value.hint}"
+
+    @pytest.mark.parametrize("status", [200, 400, 404, 413, 429, 500, 503])
+    def test_whatever_the_status_an_answer_is_returned(self, status: int) -> None:
+        with odd_server(lambda _: response(status, b'{"a": 1}')) as server:
+            http = client(server.url)
+            answer = http.exchange("GET", "/v3/x")
+            http.close()
+        assert (answer.status, answer.body, answer.readable) == (status, {"a": 1}, True)
+        assert answer.ok == (status == 200)
+
+    def test_bodies(self) -> None:
+        bodies = iter(
+            [
+                response(200, gzip.compress(b"[1]"), "Content-Encoding: gzip"),
+                response(200, b"\xef\xbb\xbf[1]"),
+                response(200, b"[1]", "Content-Type: text/html"),
+                response(204),
+                response(200),
+                response(200, f"<p>{SECRET} jane@example.org</p>".encode()),
+            ]
+        )
+        with odd_server(lambda _: next(bodies)) as server:
+            http = client(server.url)
+            answers = [http.exchange("GET", "/v3/x") for _ in range(6)]
+            http.close()
+        assert [answer.body for answer in answers] == [[1], [1], [1], None, None, None]
+        assert [answer.readable for answer in answers] == [True] * 5 + [False]
+        assert answers[-1].text == "<p>*** j***@example.org</p>"
+        assert http.traffic.requests == 6
+
+    def test_the_servers_time(self) -> None:
+        with odd_server(lambda _: response(200, b"", "Date: Sun, 22 Nov 2026 00:00:00 GMT")) as server:
+            http = client(server.url)
+            http.exchange("GET", "/")
+            http.close()
+        assert http.server_time == 1795305600
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> ssl.SSLContext:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is needed to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            openssl,
+            *"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost".split(),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+class TestWholeRuns:
+    def test_a_certificate_that_cannot_be_verified(self, program: Program, self_signed: ssl.SSLContext) -> None:
+        program.export(people(1))
+        with odd_server(lambda _: TOKEN, self_signed) as server:
+            program.configure(target={"base_url": server.url})
+            error = program.failing()
+            assert server.heard == []
+        assert isinstance(error, UsageError)
+        assert "certificate" in error.message
+        assert "valid certificate" in (error.hint or "")
+        assert program.clock.passed == 0
+
+    def test_http_on_a_port_for_https(self, program: Program) -> None:
+        program.export(people(1))
+        program.configure(limits={"retry_for": 0}, target={"timeout": 0.2})
+        with odd_server(lambda _: TOKEN) as server:
+            program.configure(target={"base_url": server.url.replace("http:", "https:")})
+            assert isinstance(program.failing(), TemporaryError)
+
+    def test_credentials_do_not_follow_a_redirect(self, program: Program) -> None:
+        program.export(people(1))
+        with (
+            odd_server(lambda _: response(200, b"{}")) as thief,
+            odd_server(lambda _: response(307, b"", f"Location: {thief.url}/oauth/token.php")) as server,
+        ):
+            program.configure(target={"base_url": server.url})
+            error = program.failing()
+            assert len(server.heard) == 1
+            assert thief.heard == []
+        assert isinstance(error, UsageError)
+
+    def test_a_redirect_of_a_write_is_refused(self, program: Program) -> None:
+        program.export(people(3))
+
+        def answering(heard: Heard) -> bytes:
+            if heard.line.startswith("POST /oauth"):
+                return TOKEN
+            if "upsertplus" in heard.line:
+                return response(308, b"", "Location: https://elsewhere.example/")
+            if heard.line.startswith("POST /v3/groups "):
+                return response(200, b'{"id": "7", "name": "Online shop"}')
+            if heard.line.startswith("GET /v3/attributes"):
+                return response(
+                    200, json.dumps([{"id": 1, "name": n} for n in ("firstname", "lastname", "city")]).encode()
+                )
+            return response(200, b"[]")
+
+        with odd_server(answering) as server:
+            program.configure(target={"base_url": server.url})
+            error = program.failing()
+        assert isinstance(error, UsageError)
+        assert "elsewhere.example" in error.message
+        assert program.recorded() == set()
+
+    def test_a_server_that_hangs_is_given_up(self, program: Program) -> None:
+        program.export(people(1))
+        program.configure(target={"timeout": 0.1}, limits={"retry_for": 0})
+        with odd_server(lambda _: None) as server:
+            program.configure(target={"base_url": server.url})
+            error = program.failing()
+        assert isinstance(error, TemporaryError)
+        assert "in time" in error.message
