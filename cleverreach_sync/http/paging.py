@@ -27,19 +27,22 @@ class Page(NamedTuple):
     at: float | None = None
 
 
-class _Pass:
-    """One walk over all pages. `ids` are the rows it saw; `started`/`ended` the totals before and after."""
+class _Walk:
+    """One walk over all pages. Before it, the list had `started` rows, the last of them `newest`; after it `ended`."""
 
     def __init__(self) -> None:
         self.ids: set[int] = set()
         self.started: int | None = None
         self.ended: int | None = None
         self.newest = 0
+        self.unsteady = False
 
     def nothing_moved(self) -> bool:
         """Rows that came in meanwhile stand at the end and move nothing; every other change shows in the totals."""
+        if self.unsteady:
+            return False
         if self.started is None or self.ended is None:
-            return self.ended is None and self.started is None
+            return self.started is self.ended
         added = sum(ident > self.newest for ident in self.ids)
         return self.ended == self.started + added == len(self.ids)
 
@@ -61,7 +64,7 @@ def numbered_pages(
     """
     known: set[int] = set()
     for _ in range(PASSES):
-        walk = _Pass()
+        walk = _Walk()
         for page in _pages(fetch, ident, walk, size, readers, stopped):
             walk.ids.update(map(ident, page.rows))
             fresh = []
@@ -83,7 +86,7 @@ def numbered_pages(
 def _pages(
     fetch: Callable[[int], Page],
     ident: Callable[[RawRow], int],
-    walk: _Pass,
+    walk: _Walk,
     size: int,
     readers: int,
     stopped: Callable[[], bool],
@@ -91,30 +94,33 @@ def _pages(
     first = fetch(1)
     walk.started = walk.ended = first.total
     walk.newest = max(map(ident, first.rows), default=0)
-    yield first
     if first.total is None:
         yield from _until_short(fetch, first, size)
         return
-    count = -(-first.total // size)
-    if count <= 1:
+    if first.total <= size:
+        yield first
         return
-    # How far the list goes before the rest is read tells later what was added to it.
-    end = fetch(count)
-    walk.started = walk.ended = end.total
-    walk.newest = max(map(ident, end.rows), default=0)
-    yield from in_order(fetch, range(2, count), readers=readers, stopped=stopped)
-    if count > 2 and not stopped():
-        end = fetch(count)
-    walk.ended = end.total
-    yield end
-    while end.total is not None and end.total > count * size and not stopped():
+    # One answer that has both the total and the last row, before anything is read: later this tells rows that were
+    # added from rows that took the place of others.
+    count = -(-first.total // size)
+    last = fetch(count)
+    if last.total is None or -(-last.total // size) != count:
+        walk.unsteady = True
+        return
+    walk.started = last.total
+    walk.newest = max(map(ident, last.rows), default=0)
+    for page in in_order(fetch, range(1, count + 1), readers=readers, stopped=stopped):
+        walk.ended = page.total
+        yield page
+    while walk.ended is not None and walk.ended > count * size and not stopped():
         count += 1
-        end = fetch(count)
-        walk.ended = end.total
-        yield end
+        page = fetch(count)
+        walk.ended = page.total
+        yield page
 
 
 def _until_short(fetch: Callable[[int], Page], page: Page, size: int) -> Iterator[Page]:
+    yield page
     number = 1
     while len(page.rows) >= size:
         number += 1

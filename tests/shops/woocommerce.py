@@ -44,6 +44,8 @@ class Refusal(Exception):
 class WooShop(ShopServer):
     """The shop. People and orders are rows as the API shows them, by ID."""
 
+    planted: tuple[str, ...] = ("geheim", "192.0.2.41", "gravatar", "k1", "_links", "line_items")
+
     def __init__(self) -> None:
         super().__init__()
         self.customers: dict[int, dict[str, Any]] = {}
@@ -97,14 +99,14 @@ class WooShop(ShopServer):
                 self.set_consent(ident, given=consent)
             return ident
 
-    def add_order(self, customer: int, status: str = "completed", **more: Any) -> int:
+    def add_order(self, customer: int, total: str = "10.00", status: str = "completed", currency: str = "EUR") -> int:
         with self.lock:
             owner = self.customers[customer]
             owner["is_paying_customer"] = True
             owner |= self._stamp("date_modified")
-            return self._order(customer, {**owner["billing"], "email": owner["email"]}, status, **more)
+            return self._order(customer, {**owner["billing"], "email": owner["email"]}, status, total, currency)
 
-    def add_guest_order(self, email: str, status: str = "completed", total: str = "10.00", **billing: str) -> int:
+    def add_guest_order(self, email: str, total: str = "10.00", status: str = "completed", **billing: str) -> int:
         return self._order(0, address(email=email, **billing), status, total)
 
     def set_consent(self, customer: int, *, given: bool) -> None:
@@ -183,9 +185,7 @@ class WooShop(ShopServer):
         utc = dt.datetime.fromtimestamp(self.now if at < 0 else at, dt.UTC).replace(tzinfo=None)
         return {name: (utc + _ZONE).isoformat(), f"{name}_gmt": utc.isoformat()}
 
-    def _order(
-        self, customer: int, billing: dict[str, str], status: str, total: str = "10.00", currency: str = "EUR"
-    ) -> int:
+    def _order(self, customer: int, billing: dict[str, str], status: str, total: str, currency: str = "EUR") -> int:
         with self.lock:
             ident = self._ident()
             self.orders[ident] = {
