@@ -108,7 +108,8 @@ class GraphQL:
         if answer.status == 429 or any(_code(error) == "THROTTLED" for error in errors):
             after = answer.retry_after if answer.retry_after is not None else _wait(body)
             raise TryAgain(f"{self._name}: too many requests", after=after)
-        if answer.status == 408 or answer.status >= 500:
+        blocked = answer.status == 403 and not answer.readable  # by a firewall's page
+        if answer.status == 408 or answer.status >= 500 or blocked:
             raise TryAgain(f"{self._name} is not available ({answer.status})", after=answer.retry_after)
         if not answer.ok:
             raise self._refused(answer)

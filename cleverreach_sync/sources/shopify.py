@@ -165,31 +165,28 @@ class ShopifySource:
 
     def inspect(self) -> Iterator[Sight]:
         found = self._access.ask(INSTALLATION)
-        other = self._access.other_version
-        yield Sight(
-            f"shop {found['shop']['name']!r}, API version {other or self._settings.api_version}",
-            None
-            if other is None
-            else f"source.api_version is {self._settings.api_version}, which Shopify does not serve",
-        )
+        other, asked = self._access.other_version, self._settings.api_version
         total, _ = self._access.count(None)
         customers, _ = Pages(self._access, _LOOKED_AT).page(None, None)
         rows = [customer.row for customer in customers if isinstance(customer.row, Row)]
         without = len(customers) - len(rows)
-        if without and not rows and without >= _TELLING:
+        if not rows and without >= _TELLING:
             raise no_personal_data(total)
         yield Sight(
-            f"{total} customers, guests included; {without} of {len(customers)} looked at have no e-mail address",
-            "they count as invalid; limits.max_rejected says how many may be"
-            if 20 * without > len(customers)
-            else None,
+            f"shop {found['shop']['name']!r}: {total} customers, guests included (API version {other or asked})",
+            None if other is None else f"source.api_version is {asked}, which Shopify does not serve",
         )
+        if without:
+            yield Sight(
+                f"{without} of {len(customers)} customers looked at have no e-mail address",
+                "they count as invalid; limits.max_rejected says how many may be",
+            )
         states = Counter(consent_of(row) for row in rows)
         words = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        yield Sight(f"e-mail consent can be seen{': ' if words else ''}{words}")
+        yield Sight(f"consent can be read{': ' if words else ''}{words}")
         scopes = {scope["handle"] for scope in found["currentAppInstallation"]["accessScopes"]}
-        old = "" if "read_all_orders" in scopes else "; the last one may be missing if it is older than 60 days"
-        yield Sight(f"number, sum and last date of orders can be seen{old}")
+        old = "" if "read_all_orders" in scopes else "; a last order older than 60 days may be missing"
+        yield Sight(f"number, sum and last date of the orders can be read{old}")
 
 
 def _chunk(customers: Sequence[Customer], done: int, total: int) -> Chunk:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, Final
 
-import orjson
-
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.graphql import TooExpensive
 from cleverreach_sync.sources.shopify_access import Access
@@ -49,7 +47,7 @@ class Pages:
 
 def _customer(node: Any) -> Customer:
     try:
-        return read_customer(node, orjson.dumps(node))
+        return read_customer(node)
     except NoCustomer:
         raise TemporaryError("Shopify answered with something that is no customer") from None
 

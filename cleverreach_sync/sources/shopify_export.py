@@ -160,7 +160,7 @@ class _File:
             if isinstance(node, dict) and "__parentId" in node:
                 continue
             try:
-                found.append(read_customer(node, line))
+                found.append(read_customer(node))
             except NoCustomer:
                 raise TemporaryError("Shopify's export holds something that is no customer", hint=_NEXT_RUN) from None
         self._done += len(lines)

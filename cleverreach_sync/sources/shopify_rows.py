@@ -42,22 +42,22 @@ class NoCustomer(Exception):
     """The JSON is no customer as it was asked for."""
 
 
-def read_customer(node: Any, body: bytes) -> Customer:
-    """Takes e-mail, identity and date out of a customer; `body` is the same as JSON. Raises NoCustomer."""
+def read_customer(node: Any) -> Customer:
+    """Takes identity, date and e-mail out of a customer as it was answered. Raises NoCustomer."""
     if not isinstance(node, dict) or not node.keys() >= _FIELDS:
         raise NoCustomer
     try:
         ident, updated = node["legacyResourceId"], read_time(node["updatedAt"])
         given = node["defaultEmailAddress"]
-        address = None if given is None else given["emailAddress"]
-    except (KeyError, TypeError):
+        address = None if given is None else given.pop("emailAddress")
+    except (KeyError, TypeError, AttributeError):
         raise NoCustomer from None
     if not isinstance(ident, str) or updated is None:
         raise NoCustomer
     if not address:
         return Customer(ident, updated, _NO_EMAIL)
     email = normalise(address)
-    return Customer(ident, updated, _BAD_EMAIL if email is None else Row(email, ident, body, 0))
+    return Customer(ident, updated, _BAD_EMAIL if email is None else Row(email, ident, orjson.dumps(node), 0))
 
 
 def read_record(row: Row, warn: Callable[[Warned], None]) -> Record:

@@ -9,24 +9,25 @@ import base64
 import functools
 import json
 import re
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs
 
 import graphql
 import pytest
 from graphql import GraphQLError
 
+from cleverreach_sync.address import normalise
+from tests.shops.server import HTML, Asked, Reply, ShopServer
+
 SCHEMA = graphql.build_schema(
     (Path(__file__).parents[1] / "schemas" / "shopify" / "admin_2026-07.pruned.graphql").read_text(), assume_valid=True
 )
-NOW = 1_795_000_000.0  # 2026-11-18T11:06:40Z
+NOW = float(ShopServer.START)
 SHOP = "my-shop.myshopify.com"
 TOKEN = "shpat_permanent-0815"
 CLIENT = {"client_id": "id-of-the-app", "client_secret": "secret-of-the-app"}
@@ -36,43 +37,39 @@ _HOUR = 3600.0
 _CUSTOMER_COST = 3
 
 
-class Answer(NamedTuple):
-    """What goes over the line. `cut`: the connection ends after so many bytes of the body."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = {}
-    cut: int | None = None
+RESET = Reply(200, b"never to arrive", cut=0)
 
 
-def html(status: int) -> Answer:
-    return Answer(status, b"<!DOCTYPE html><title>Something went wrong</title>", {"content-type": "text/html"})
+def html(status: int) -> Reply:
+    return Reply(status, b"<!DOCTYPE html><title>Something went wrong</title>", {}, HTML)
 
 
-def errors(code: str, message: str, data: Any = None, **more: Any) -> Answer:
+def errors(code: str, message: str, **more: Any) -> Reply:
     """HTTP 200 with an error in it."""
-    error = {"message": message, "extensions": {"code": code, **more}}
-    return Answer(200, json.dumps({"data": data, "errors": [error]}).encode())
+    return Reply.json({"data": None, "errors": [{"message": message, "extensions": {"code": code, **more}}]})
 
 
 def time_text(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class FakeShopify:
+class FakeShopify(ShopServer):
     """`customers` by ID, each as the schema has it; `add` and `change` make them. `seen` names the requests:
-    `token`, `file`, or the operation; `queries` are the filters of pages."""
+    `token`, `file`, or the operation; `queries` are the filters of pages. `passed` is how long somebody waited, in
+    seconds; the shop's clock goes on meanwhile."""
+
+    planted: tuple[str, ...] = ("not to be read",)
 
     def __init__(self) -> None:
+        self.passed: Callable[[], float] = lambda: 0.0
+        super().__init__()
         self.customers: dict[int, dict[str, Any]] = {}
-        self.clock: Callable[[], float] = lambda: self.now
-        self.now = NOW
         self.time_zone = timedelta(hours=10)
         self.tokens: dict[str, float] = {TOKEN: float("inf")}
         self.token_life = 86399
         self.scopes = SCOPES
         self.personal_data = True
-        self.script: dict[str, deque[Answer | None]] = {}
+        self.script: dict[str, deque[Reply | None]] = {}
         self.seen: list[str] = []
         self.queries: list[str | None] = []
         self.served = 0
@@ -80,7 +77,7 @@ class FakeShopify:
         self.version: str | None = None  # that answers, whatever is asked for
         self.max_cost = 1000.0
         self.maximum, self.restore_rate = 4000.0, 200.0
-        self._points, self._paid_at = self.maximum, self.now
+        self._points, self._paid_at = self.maximum, self.clock()
         self.operations: dict[str, dict[str, Any]] = {}
         self.bulk_polls = 2
         self.bulk_ends = "COMPLETED"
@@ -88,9 +85,86 @@ class FakeShopify:
         self.bulk_busy: deque[str] = deque()
         self.bulk_loses = 0
         self.url_expired = False
-        self.url = ""
-        self._lock = threading.Lock()
-        self._server: ThreadingHTTPServer | None = None
+        self._orders: dict[int, tuple[int, str, float]] = {}
+
+    @property
+    def now(self) -> int:
+        return int(self.clock())
+
+    @now.setter
+    def now(self, value: int) -> None:
+        self._set = value - self.passed()
+
+    def clock(self) -> float:
+        return self._set + self.passed()
+
+    # The contract with the tests of every source
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """Everybody is read every time: who was deleted leaves no trace otherwise."""
+        access = {"type": "shopify", "shop": SHOP, "url": self.url, "access_token": TOKEN}
+        return {**access, "reconcile_every": 0, **more}
+
+    def secrets(self) -> tuple[str, ...]:
+        return (TOKEN, "signed-0815")
+
+    def add_customer(self, email: str, *, consent: bool | None = None, **fields: str) -> int:
+        number = max(self.customers, default=10) + 1
+        state, at = ("SUBSCRIBED", self.clock()) if consent else ("NOT_SUBSCRIBED", None)
+        self.add(number, email, at=self.clock(), state=state, state_at=at)
+        self.change_profile(number, **fields)
+        return number
+
+    def add_order(self, customer: int, total: str = "10.00") -> int:
+        order = len(self._orders) + 1
+        self._orders[order] = (customer, total, self.clock())
+        self._sum_up(customer)
+        return order
+
+    def add_guest_order(self, email: str, total: str = "10.00", **fields: str) -> int:
+        """Whoever is known by the address keeps their data; a guest is a customer without an account."""
+        wanted = normalise(email)
+        for number, customer in self.customers.items():
+            if normalise((customer["defaultEmailAddress"] or {}).get("emailAddress", "")) == wanted:
+                return self.add_order(number, total)
+        guest = self.add_customer(email)
+        self.change_profile(guest, **fields)
+        return self.add_order(guest, total)
+
+    def set_consent(self, customer: int, *, given: bool) -> None:
+        self.change(customer, touch=False, state="SUBSCRIBED" if given else "UNSUBSCRIBED")
+
+    def change_profile(self, customer: int, **fields: str) -> None:
+        own = {"first_name": "firstName", "last_name": "lastName"}
+        found: dict[str, Any] = {own[name]: value for name, value in fields.items() if name in own}
+        found |= {"email": fields["email"]} if "email" in fields else {}
+        self.change(customer, address={k: v for k, v in fields.items() if k not in (*own, "email")}, **found)
+
+    def delete_customer(self, customer: int) -> None:
+        del self.customers[customer]
+
+    def cancel_order(self, order: int) -> None:
+        found = self._orders.pop(order, None)
+        if found is not None and found[0] in self.customers:
+            self._sum_up(found[0])
+
+    def refuse(self) -> None:
+        self.tokens.clear()
+
+    def is_page(self, asked: Asked) -> bool:
+        return asked.path != "/admin/oauth/access_token"
+
+    def _sum_up(self, customer: int) -> None:
+        mine = [(total, at) for owner, total, at in self._orders.values() if owner == customer]
+        last = max((at for _, at in mine), default=None)
+        self.change(
+            customer,
+            numberOfOrders=str(len(mine)),
+            amountSpent={"amount": str(sum(Decimal(total) for total, _ in mine)), "currencyCode": "EUR"},
+            lastOrder=None
+            if last is None
+            else {"id": "gid://shopify/Order/1", "name": "#1", "createdAt": time_text(last)},
+        )
 
     # Customers
 
@@ -163,46 +237,44 @@ class FakeShopify:
 
     # Requests
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        parts = urlsplit(path)
-        if method == "POST" and parts.path == "/admin/oauth/access_token":
-            return self._scripted("token", lambda: self._token(headers, body))
-        if method == "GET" and parts.path.startswith("/bulk/"):
-            return self._scripted("file", lambda: self._file(parts.path, parse_qs(parts.query), headers))
-        match = re.fullmatch(r"/admin/api/([^/]+)/graphql\.json", parts.path)
-        if method != "POST" or match is None:
+    def answer(self, asked: Asked) -> Reply:
+        if asked.path == "/admin/oauth/access_token":
+            return self._scripted("token", lambda: self._token(asked))
+        if asked.path.startswith("/bulk/"):
+            return self._scripted("file", lambda: self._file(asked))
+        match = re.fullmatch(r"/admin/api/([^/]+)/graphql\.json", asked.path)
+        if asked.method != "POST" or match is None:
             return html(404)
-        sent = json.loads(body)
+        sent = json.loads(asked.body)
         named = re.search(r"(?:query|mutation) +(\w+)", sent["query"])
         name = named[1] if named else "query"
-        return self._scripted(name, lambda: self._graphql(match[1], sent, headers))
+        return self._scripted(name, lambda: self._graphql(match[1], sent, asked.headers))
 
-    def _scripted(self, name: str, carry_out: Callable[[], Answer]) -> Answer:
-        with self._lock:
-            self.seen.append(name)
-            self.before(name)
-            planned = self.script.get(name) or self.script.get("*")
-            instead = planned.popleft() if planned else None
-            return carry_out() if instead is None else instead
+    def _scripted(self, name: str, carry_out: Callable[[], Reply]) -> Reply:
+        self.seen.append(name)
+        self.before(name)
+        planned = self.script.get(name) or self.script.get("*")
+        instead = planned.popleft() if planned else None
+        return carry_out() if instead is None else instead
 
-    def _token(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        if "json" in headers.get("content-type", ""):
-            sent = json.loads(body)
+    def _token(self, asked: Asked) -> Reply:
+        if "json" in asked.headers.get("content-type", ""):
+            sent = json.loads(asked.body)
         else:
-            sent = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+            sent = {key: values[0] for key, values in parse_qs(asked.body.decode()).items()}
         if sent != {"grant_type": "client_credentials", **CLIENT}:
             told = {"error": "invalid_client", "error_description": "The client credentials are wrong"}
-            return Answer(400, json.dumps(told).encode())
+            return Reply.json(told, 400)
         token = f"shpat_{len(self.tokens)}-for-a-day"
         self.tokens[token] = self.clock() + self.token_life
         granted = {"access_token": token, "scope": ",".join(sorted(self.scopes)), "expires_in": self.token_life}
-        return Answer(200, json.dumps(granted).encode())
+        return Reply.json(granted)
 
-    def _graphql(self, version: str, sent: dict[str, Any], headers: Mapping[str, str]) -> Answer:
+    def _graphql(self, version: str, sent: dict[str, Any], headers: Mapping[str, str]) -> Reply:
         if version > SUPPORTED[-1]:
-            return Answer(404, b'{"errors":"Not Found"}')
+            return Reply(404, b'{"errors":"Not Found"}')
         if self.tokens.get(headers.get("x-shopify-access-token", ""), 0.0) <= self.clock():
-            return Answer(401, b'{"errors":"[API] Invalid API key or access token (unrecognized login)"}')
+            return Reply(401, b'{"errors":"[API] Invalid API key or access token (unrecognized login)"}')
         used = {"X-Shopify-API-Version": self.version or max(version, SUPPORTED[0])}
         found = _checked(sent["query"])
         if isinstance(found, str):
@@ -214,9 +286,9 @@ class FakeShopify:
         shown: dict[str, Any] = {"data": result.data, "extensions": {"cost": cost}}
         if result.errors:
             shown["errors"] = [error.formatted for error in result.errors]
-        return Answer(200, json.dumps(shown).encode(), used)
+        return Reply.json(shown)._replace(headers=used)
 
-    def _pay(self, sent: Mapping[str, Any]) -> tuple[dict[str, Any], Answer | None]:
+    def _pay(self, sent: Mapping[str, Any]) -> tuple[dict[str, Any], Reply | None]:
         """The price tag of a query, and the refusal if it is too high for now, or for ever."""
         requested = 2 + _CUSTOMER_COST * int((sent.get("variables") or {}).get("first") or 0)
         now = self.clock()
@@ -236,7 +308,7 @@ class FakeShopify:
         if paid:
             return cost, None
         body = {"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}], "extensions": {"cost": cost}}
-        return cost, Answer(200, json.dumps(body).encode())
+        return cost, Reply.json(body)
 
     # Fields
 
@@ -355,67 +427,14 @@ class FakeShopify:
         operation["status"] = "CANCELED"
         return {"bulkOperation": operation, "userErrors": []}
 
-    def _file(self, path: str, query: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-        if "x-shopify-access-token" in headers or "authorization" in headers or "cookie" in headers:
-            return Answer(400, b"<Error><Code>InvalidArgument</Code></Error>")
-        if query != {"Signature": ["signed-0815"]} or self.url_expired:
-            return Answer(403, b"<Error><Code>ExpiredToken</Code></Error>")
-        lines = self.operations[path.removeprefix("/bulk/").removesuffix(".jsonl")]["lines"]
+    def _file(self, asked: Asked) -> Reply:
+        if asked.headers.keys() & {"x-shopify-access-token", "authorization", "cookie"}:
+            return Reply(400, b"<Error><Code>InvalidArgument</Code></Error>")
+        if asked.query != {"Signature": "signed-0815"} or self.url_expired:
+            return Reply(403, b"<Error><Code>ExpiredToken</Code></Error>")
+        lines = self.operations[asked.path.removeprefix("/bulk/").removesuffix(".jsonl")]["lines"]
         kept = lines[: len(lines) - self.bulk_loses]
-        return Answer(200, b"".join(line + b"\n" for line in kept), {"content-type": "application/jsonl"})
-
-    # The server
-
-    def __enter__(self) -> Self:
-        shop = self
-
-        class Handler(_Handler):
-            def reply(self, body: bytes) -> Answer:
-                return shop.answer(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
-
-            def date_time_string(self, timestamp: float | None = None) -> str:
-                return formatdate(shop.clock(), usegmt=True)
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
-    def reply(self, body: bytes) -> Answer:
-        raise NotImplementedError
-
-    def do_POST(self) -> None:
-        found = self.reply(self.rfile.read(int(self.headers.get("content-length", 0))))
-        if found.status == 0:
-            self.close_connection = True
-            return
-        self.send_response(found.status)
-        for name, value in {"content-type": "application/json", **found.headers}.items():
-            self.send_header(name, value)
-        self.send_header("content-length", str(len(found.body)))
-        self.end_headers()
-        self.wfile.write(found.body if found.cut is None else found.body[: found.cut])
-        self.close_connection = self.close_connection or found.cut is not None
-
-    do_GET = do_POST  # noqa: N815 - the name that the server looks for
-
-    def log_message(self, *_: object) -> None: ...
-
-
-RESET = Answer(0)
+        return Reply(200, b"".join(line + b"\n" for line in kept), type="application/jsonl")
 
 
 def _email(address: str, state: str, state_at: float | None) -> dict[str, Any]:
@@ -448,8 +467,8 @@ def _moved(customer: Mapping[str, Any]) -> float:
     return datetime.fromisoformat(customer["updatedAt"]).timestamp()
 
 
-def _with(answer: Answer, headers: Mapping[str, str]) -> Answer:
-    return answer._replace(headers={**answer.headers, **headers})
+def _with(reply: Reply, headers: Mapping[str, str]) -> Reply:
+    return reply._replace(headers={**reply.headers, **headers})
 
 
 @functools.cache
@@ -491,5 +510,6 @@ def _picked(value: Any, wanted: Mapping[str, Any]) -> Any:
 
 @pytest.fixture
 def shopify() -> Iterator[FakeShopify]:
-    with FakeShopify() as running:
-        yield running
+    running = FakeShopify()
+    yield running
+    running.close()
