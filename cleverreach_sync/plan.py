@@ -220,7 +220,7 @@ def _decide(
         or removed & (memory.tags | carried) & rules.selection
         or rules.fingerprints.changed(_filled(values, memory, rules), memory.fingerprint)
     ):
-        return Plan(Outcome.UNCHANGED, "", kinds, shop)
+        return Plan(Outcome.UNCHANGED, "", kinds, shop, values=values)
     own = rules.own
     change = Change(
         person.email,

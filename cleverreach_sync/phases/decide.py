@@ -11,7 +11,7 @@ import orjson
 
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
-from cleverreach_sync.model import NOTHING, Consent, ConsentState, Memory, Person
+from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person
 from cleverreach_sync.phases.planned import (
     ELSEWHERE,
     LASTING,
@@ -25,6 +25,7 @@ from cleverreach_sync.phases.planned import (
 from cleverreach_sync.phases.read import DIGEST_BYTES
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.plan import Outcome, Plan, Suppression, as_last_seen, decide, remembered_recipient, settle
+from cleverreach_sync.selection import kinds_of
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.state.ledger import Entry, kinds_in, read_body
 from cleverreach_sync.state.rejects import record_of
@@ -196,9 +197,17 @@ class _Deciding:
             if plan.outcome is Outcome.INVALID:
                 return
             memory = settle(plan, person, memory, run.now)
+        elif class_ is Class.CHECK and plan.values is None:
+            plan = plan._replace(values=self._values(person))
         self._notice_arrival(met.key, facts, met.entry)
         self._activates += plan.activates and class_ is Class.UPDATE
         self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at))
+
+    def _values(self, person: Person) -> dict[str, str]:
+        """The data fields of somebody of whom only the list can tell whether they are sent."""
+        rules = self._run.rules
+        bought = Kind.BUYER in kinds_of(person.consent.state, person.purchases) & rules.selection
+        return rules.fields.values(person, buyer=bought)
 
     def _implied(self, found: Sequence[Found]) -> Consent | None:
         """What absence from the consent file means for somebody, if they are absent: as far as all of it was read."""

@@ -92,7 +92,7 @@ def plan_row(
             person.invalid,
             person.withdrew,
         ),
-        plan.values,
+        plan.values if class_ else None,
         memory_tuple(memory),
         memory.receiver_id,
         memory.fingerprint,

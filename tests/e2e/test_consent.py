@@ -626,9 +626,10 @@ class TestUnsubscribedElsewhere:
 
     def test_somebody_of_this_list_is_judged_by_it(self, shop: Shop) -> None:
         shop.put(ANNA, activated=NOW)
-        shop.write(both(ANNA))
-        assert shop.sync().counts == {"updated": 1}
+        shop.write(both(ANNA, first_name="Anna"))
+        assert shop.agreed_sync().counts == {"updated": 1}
         assert shop.list()[ANNA].active
+        assert shop.list()[ANNA].values == {"firstname": "Anna"}
 
     def test_they_are_looked_for_in_this_list_once(self, shop: Shop) -> None:
         shop.write(both(ANNA))
