@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench format clean
+.PHONY: demo test lint bench bench-peers format clean
 
 demo: $(VENV)/.fresh-demo
 	$(BIN)/crsync demo
@@ -24,6 +24,15 @@ format: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
+# Beside other tools, which get an environment of their own: their dependencies are none of ours.
+bench-peers: $(VENV)/.test .venv-bench/.installed
+	$(BIN)/python -m tests.benchmarks peers $(BENCH)
+
+.venv-bench/.installed: pyproject.toml
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
+	touch $@
+
 .PHONY: $(VENV)/.fresh-demo
 $(VENV)/.fresh-demo:
 	$(PYTHON) -m venv --clear $(VENV)
@@ -35,4 +44,4 @@ $(VENV)/.test: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache crsync-demo
+	rm -rf $(VENV) .venv-bench build dist .mypy_cache .ruff_cache .pytest_cache crsync-demo

@@ -1,7 +1,8 @@
 """A recipient list without weight: answers what a run asks, and little else, at many times the speed of a run.
 
 `python -m tests.benchmarks.server` prints its port. Recipients are kept as JSON ready to be sent. Beside the API there
-are `POST /bench/begin` (empties the account, puts people in, sets the delay) and `GET /bench/seen` (requests and CPU).
+are `POST /bench/begin` (empties the account, puts people in, sets the delay), `GET /bench/seen` (requests and CPU) and
+`GET /bench/held` (how many people there are, and how many of them have a tag).
 """
 
 from __future__ import annotations
@@ -156,6 +157,9 @@ class Connection(asyncio.Protocol):
             content = b"{}"
         elif path == "/bench/seen":
             content = orjson.dumps({"requests": account.seen, "cpu": time.process_time()})
+        elif path == "/bench/held":
+            tagged = sum(b'"tags":[]' not in row for row in account.rows.values())
+            content = orjson.dumps({"people": len(account.rows), "tagged": tagged})
         else:
             account.seen[f"{method} {path}"] += 1
             try:
