@@ -37,6 +37,23 @@ class Retries:
 
     def __call__(self, attempt: Callable[[], T]) -> T:
         began = self._clock()
+        try:
+            return attempt()  # mostly that is all; what tenacity keeps of an attempt lives until a search for garbage
+        except TryAgain as failure:
+            first = failure
+        return self._repeat(attempt, first, began)
+
+    def _repeat(self, attempt: Callable[[], T], first: TryAgain, began: float) -> T:
+        failed = [first]
+
+        def again() -> T:
+            if failed:
+                raise failed.pop()
+            return attempt()
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            seconds, asked, left = _wait(state), _asked(state), self.limit - (self._clock() - began)
+            return min(seconds, left) if asked is not None and asked <= left else seconds
 
         def used_up(state: tenacity.RetryCallState) -> bool:
             return self._clock() - began + state.upcoming_sleep > self.limit
@@ -51,13 +68,13 @@ class Retries:
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TryAgain),
-            wait=_wait,
+            wait=wait,
             stop=used_up,
             sleep=self._sleep,
             before_sleep=before_wait,
             retry_error_callback=give_up,
         )
-        return retrying(attempt)
+        return retrying(again)
 
 
 def _failure(state: tenacity.RetryCallState) -> TryAgain | None:
@@ -65,10 +82,16 @@ def _failure(state: tenacity.RetryCallState) -> TryAgain | None:
     return error if isinstance(error, TryAgain) else None
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
+def _asked(state: tenacity.RetryCallState) -> float | None:
+    """How long the server asks to wait, if it does."""
     failure = _failure(state)
-    if failure is not None and failure.after:
-        return max(FIRST_WAIT, failure.after + random.random() * min(1.0, 0.1 * failure.after))
+    return failure.after or None if failure is not None else None
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    asked = _asked(state)
+    if asked is not None:
+        return max(FIRST_WAIT, asked + random.random() * min(1.0, 0.1 * asked))
     ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (state.attempt_number - 1))
     return ceiling / 2 + random.random() * ceiling / 2
 

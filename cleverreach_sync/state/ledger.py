@@ -353,7 +353,7 @@ def read_body(entry: Entry) -> tuple[Facts, Memory]:
     try:
         facts, memory = orjson.loads(entry.body)
         return _facts(facts), memory_of(memory, entry.receiver_id, entry.fingerprint)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise StateError("the ledger holds an entry that cannot be read", hint="restore it from a backup") from error
 
 

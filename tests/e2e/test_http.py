@@ -137,7 +137,19 @@ def self_signed(tmp_path: Path) -> ssl.SSLContext:
     subprocess.run(
         [
             openssl,
-            *"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost".split(),
+            *[
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ],
             *("-keyout", str(key), "-out", str(certificate)),
         ],
         check=True,

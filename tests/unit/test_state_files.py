@@ -1,0 +1,346 @@
+"""Lock, ledger, spool, history and rejects, one by one."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleverreach_sync.errors import LockedError, StateError
+from cleverreach_sync.merge import NO_FACTS, Facts
+from cleverreach_sync.model import (
+    NOTHING,
+    Consent,
+    ConsentState,
+    Kind,
+    Memory,
+    Order,
+    Purchases,
+    RecipientState,
+    Record,
+    Remembered,
+)
+from cleverreach_sync.state import history, rejects
+from cleverreach_sync.state.files import StateFolder, private, remove
+from cleverreach_sync.state.ledger import Entry, Keys, Ledger, body, facts_json, memory_tuple, read_body
+from cleverreach_sync.state.lock import held
+from cleverreach_sync.state.rejects import Fact, Reject, record_json, record_of
+from cleverreach_sync.state.spool import BLACKLISTED, KEEP_SECONDS, Spool
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def no_wait(_seconds: float) -> None:
+    raise AssertionError
+
+
+class TestFolder:
+    def test_is_the_owners_only(self, tmp_path: Path) -> None:
+        folder = StateFolder(tmp_path / "a" / "b")
+        folder.create()
+        folder.path.chmod(0o755)
+        folder.create()
+        assert mode(folder.path) == 0o700
+
+    def test_private_files(self, tmp_path: Path) -> None:
+        path = tmp_path / "x"
+        path.write_text("kept")
+        path.chmod(0o644)
+        private(path)
+        assert (mode(path), path.read_text()) == (0o600, "kept")
+
+    def test_sweeping(self, tmp_path: Path) -> None:
+        folder = StateFolder(tmp_path)
+        for name in (".rejects.jsonl.aa", ".checkpoint.json.bb", ".history.jsonl.cc", "rejects.jsonl", ".other"):
+            (tmp_path / name).write_text("")
+        folder.sweep()
+        assert {path.name for path in tmp_path.iterdir()} == {"rejects.jsonl", ".other"}
+
+
+class TestLock:
+    def test_one_at_a_time(self, tmp_path: Path) -> None:
+        path = tmp_path / "lock"
+        with held(path, 0, lambda: 0.0, no_wait):
+            assert mode(path) == 0o600
+            with pytest.raises(LockedError, match=f"process {os.getpid()}"), held(path, 0, lambda: 0.0, no_wait):
+                raise AssertionError
+        with held(path, 0, lambda: 0.0, no_wait):
+            pass
+
+    def test_waits_as_long_as_it_may(self, tmp_path: Path) -> None:
+        now = [0.0]
+
+        def sleep(seconds: float) -> None:
+            now[0] += seconds
+
+        with (
+            held(tmp_path / "lock", 0, lambda: 0.0, no_wait),
+            pytest.raises(LockedError),
+            held(tmp_path / "lock", 5, lambda: now[0], sleep),
+        ):
+            raise AssertionError
+        assert 4.9 < now[0] < 5.1
+
+    def test_gets_it_when_the_other_ends(self, tmp_path: Path) -> None:
+        other = held(tmp_path / "lock", 0, lambda: 0.0, no_wait)
+        other.__enter__()
+
+        def end(_seconds: float) -> None:
+            other.__exit__(None, None, None)
+
+        with held(tmp_path / "lock", 5, lambda: 0.0, end):
+            pass
+
+    def test_ends_with_its_process(self, tmp_path: Path) -> None:
+        path = tmp_path / "lock"
+        code = (
+            "import sys, os, pathlib; from cleverreach_sync.state.lock import held\n"
+            "with held(pathlib.Path(sys.argv[1]), 0, lambda: 0.0, print): os.kill(os.getpid(), 9)"
+        )
+        assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
+        with held(path, 0, lambda: 0.0, no_wait):
+            assert path.read_text() == str(os.getpid())
+
+
+FACTS = Facts(
+    (Remembered("customers", "ab", 1, 5, "yes", 6, 2, 7, "12.50", 3, ("vip",)),),
+    {"o1": Order("o1", counts=True, at=9, total="1.00", currency="EUR")},
+)
+MEMORY = Memory(
+    "17",
+    RecipientState.ACTIVE,
+    frozenset({Kind.BUYER}),
+    b"fp",
+    ConsentState.YES,
+    "no",
+    5,
+    made_inactive=True,
+    run="r",
+    barred="blacklisted",
+)
+
+
+def entry(number: int, facts: Facts = FACTS, memory: Memory = MEMORY) -> Entry:
+    return Entry(
+        number.to_bytes(16, "big"),
+        b"seen",
+        "unchanged",
+        3,
+        0,
+        memory.receiver_id,
+        memory.fingerprint,
+        b"",
+        body(facts_json(facts), memory_tuple(memory)),
+    )
+
+
+class TestLedger:
+    @pytest.fixture
+    def keys(self) -> Keys:
+        return Keys.fresh()
+
+    @pytest.fixture
+    def path(self, tmp_path: Path, keys: Keys) -> Path:
+        path = tmp_path / "ledger.sqlite3"
+        Ledger.create(path, keys).close()
+        return path
+
+    def test_everybody_in_the_order_of_the_key(self, path: Path) -> None:
+        ledger = Ledger(path)
+        ledger.record([entry(number) for number in (300, 2, 1, 700, 4)])
+        ledger.commit()
+        assert [int.from_bytes(item.key, "big") for item in ledger.walk()] == [1, 2, 4, 300, 700]
+        assert read_body(next(ledger.walk())) == (FACTS, MEMORY)
+        assert ledger.in_list() == 5
+        ledger.close()
+        assert mode(path) == 0o600
+        assert [item.name for item in path.parent.iterdir()] == ["ledger.sqlite3"]
+
+    def test_somebody_unknown_to_the_list(self, path: Path) -> None:
+        ledger = Ledger(path)
+        ledger.record([entry(1, NO_FACTS, NOTHING)])
+        ledger.commit()
+        assert read_body(next(ledger.walk())) == (NO_FACTS, NOTHING)
+        assert ledger.in_list() == 0
+        ledger.close()
+
+    def test_what_is_not_committed_is_not_there(self, path: Path) -> None:
+        ledger, other = Ledger(path), Ledger(path, read_only=True)
+        ledger.record([entry(1)])
+        assert list(other.walk()) == []
+        ledger.commit()
+        assert len(list(other.walk())) == 1
+        other.close()
+        ledger.close()
+
+    def test_attempts(self, path: Path) -> None:
+        ledger = Ledger(path)
+        keys = [number.to_bytes(16, "big") for number in range(3)]
+        ledger.attempt(4, keys)
+        ledger.attempt(5, keys[:1])
+        ledger.commit()
+        assert ledger.attempts() == {4: keys, 5: keys[:1]}
+        ledger.forget_attempts([4])
+        ledger.commit()
+        ledger.close()
+        ledger = Ledger(path)
+        assert ledger.attempts() == {5: keys[:1]}
+        ledger.forget_all_attempts()
+        assert ledger.attempts() == {}
+        ledger.close()
+
+    def test_survives_a_kill(self, path: Path) -> None:
+        code = (
+            "import sys, os, pathlib; from cleverreach_sync.state.ledger import Ledger\n"
+            "ledger = Ledger(pathlib.Path(sys.argv[1])); ledger.attempt(1, [b'k' * 16]); ledger.commit()\n"
+            "ledger.attempt(2, [b'k' * 16]); os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+        ledger = Ledger(path, read_only=True)
+        assert ledger.attempts() == {1: [b"k" * 16]}
+        ledger.close()
+
+    def test_knows_its_key(self, path: Path, keys: Keys) -> None:
+        ledger = Ledger(path)
+        assert ledger.made_with(keys)
+        assert not ledger.made_with(Keys.fresh())
+        ledger.close()
+
+    def test_keys_are_kept(self, tmp_path: Path, keys: Keys) -> None:
+        keys.save(tmp_path / "key")
+        again = Keys.load(tmp_path / "key")
+        assert again is not None
+        assert again.address("jane@example.org") == keys.address("jane@example.org")
+        assert mode(tmp_path / "key") == 0o600
+        assert Keys.load(tmp_path / "none") is None
+
+    def test_a_body_that_cannot_be_read(self) -> None:
+        for broken in (b"", b"[]", b"[1,2]", b"[[],[1]]", b'[[[["x"]]],null]', b'[[[]],["no state",0,"",0,0,0,0,0]]'):
+            with pytest.raises(StateError):
+                read_body(entry(1)._replace(body=broken))
+
+
+class TestSpool:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "spool.sqlite3"
+
+    @staticmethod
+    def row(key: bytes, place: int) -> tuple[Any, ...]:
+        return (key, 0, f"id{place}", place, "jane@example.org", b"d", b"{}", 0, None)
+
+    def test_rows_come_out_by_person(self, path: Path) -> None:
+        spool = Spool.create(path)
+        spool.add_rows([self.row(b"b", 1), self.row(b"a", 2), self.row(b"b", 3)])
+        spool.commit()
+        assert [(row.key, row.place) for row in spool.rows()] == [(b"a", 2), (b"b", 1), (b"b", 3)]
+        assert mode(path) == 0o600
+        spool.delete()
+        assert not path.exists()
+
+    def test_suppressions_of_one_address(self, path: Path) -> None:
+        spool = Spool.create(path)
+        spool.suppress([(b"a", 5), (b"a", 9), (b"b", BLACKLISTED), (b"b", 3)])
+        assert list(spool.suppressed()) == [(b"a", 0, 9), (b"b", 1, 3)]
+        spool.delete()
+
+    def reopened(self, path: Path, ident: str, seconds: float = 0) -> bool:
+        created = path.stat().st_mtime
+        found = Spool.reopen(path, ident, created + seconds)
+        if found is not None:
+            found.close()
+        return found is not None
+
+    def test_is_taken_up_again_when_whole_and_young(self, path: Path) -> None:
+        spool = Spool.create(path)
+        ident = spool.id
+        spool.add_rows([self.row(b"a", 1)])
+        spool.commit()
+        assert not self.reopened(path, ident)  # not read to the end
+        spool.put("complete", b"{}")
+        spool.commit()
+        spool.close()
+        assert self.reopened(path, ident)
+        assert not self.reopened(path, "another")
+        assert self.reopened(path, ident, KEEP_SECONDS - 60)
+        assert not self.reopened(path, ident, KEEP_SECONDS + 60)
+        remove(path)
+        assert Spool.reopen(path, ident, 0) is None
+
+    @pytest.mark.parametrize("broken", [b"", b"x" * 5000, b"SQLite format 3\0" + b"\xff" * 9000])
+    def test_is_not_when_damaged(self, path: Path, broken: bytes) -> None:
+        path.write_bytes(broken)
+        assert Spool.reopen(path, "x", 0) is None
+        Spool.create(path).delete()
+
+
+class TestHistory:
+    def test_keeps_the_last_without_changes(self, tmp_path: Path) -> None:
+        path = tmp_path / "history.jsonl"
+        assert history.load(path) == []
+        path.write_bytes(b"".join(b'{"n": %d}\n' % n for n in range(2 * history.KEPT)))
+        history.append(path, {"n": -1, "changes": [{"email": "jane@example.org"}]})
+        found = history.load(path)
+        assert len(found) == history.KEPT
+        assert found[-1] == {"n": -1}
+        assert found[0] == {"n": history.KEPT + 1}
+        assert mode(path) == 0o600
+
+    def test_passes_over_what_it_cannot_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "history.jsonl"
+        path.write_bytes(b'{"n": 1}\n\xff\xfe\n[1]\n\n{"n": 2}\n{"n"')
+        assert history.load(path) == [{"n": 1}, {"n": 2}]
+
+
+RECORD = Record(
+    "jane@example.org",
+    "17",
+    1,
+    5,
+    6,
+    {"first_name": "Jane"},
+    Consent(ConsentState.OPTED_OUT, 7),
+    Purchases(2, 8, "9.90"),
+    (Order("o", counts=False, at=1),),
+    "orders",
+    makes_person=False,
+)
+
+
+class TestRejects:
+    def reject(self, number: int = 1, **changes: Any) -> Reject:
+        facts = (Fact("customers", "ab", record_json(RECORD)),)
+        return Reject("jane@example.org", f"{number:032x}", "refused_400", 1_700_000_000, 2, facts)._replace(**changes)
+
+    def test_come_back_as_they_were(self, tmp_path: Path) -> None:
+        path = tmp_path / "rejects.jsonl"
+        people = [self.reject(1), self.reject(2, facts=())]
+        rejects.save(path, people, keep=True)
+        assert list(rejects.load(path).values()) == people
+        assert mode(path) == 0o600
+        assert record_of(record_json(RECORD)) == RECORD
+
+    def test_without_addresses(self, tmp_path: Path) -> None:
+        path = tmp_path / "rejects.jsonl"
+        rejects.save(path, [self.reject()], keep=False)
+        assert b"jane" not in path.read_bytes().lower()
+        (found,) = rejects.load(path).values()
+        assert (found.email, found.masked, found.facts) == ("j***@example.org", "j***@example.org", ())
+        rejects.save(path, [found], keep=True)
+        assert list(rejects.load(path).values()) == [found]
+
+    def test_nobody_leaves_no_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "rejects.jsonl"
+        rejects.save(path, [], keep=True)
+        assert not path.exists()
+        rejects.save(path, [self.reject()], keep=True)
+        rejects.save(path, [], keep=True)
+        assert path.read_bytes() == b""
+        assert rejects.load(path) == {}
