@@ -380,12 +380,15 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     )
 
 
-def as_last_seen(plan: Plan, memory: Memory) -> Plan:
-    """The plan about somebody who is not read again because nothing about them changed: unchanged, unless it is known
-    that they had left the list."""
-    if plan.outcome is not Outcome.UNCHANGED or memory.state not in _LEFT_AS:
+def as_last_seen(plan: Plan, memory: Memory, rules: Rules) -> Plan:
+    """The plan about somebody who is not read again because there is nothing to write: if it is known that they had
+    left the list, that is what counts."""
+    left = _LEFT_AS.get(memory.state) if memory.transferred else None
+    if left is None or (left == "deleted_in_target" and rules.include_deleted):
         return plan
-    return Plan(Outcome.SKIPPED, _LEFT_AS[memory.state], plan.kinds, plan.shop)
+    if plan.outcome is not Outcome.UNCHANGED and plan.reason != ENDED_OPTED_OUT:
+        return plan
+    return Plan(Outcome.SKIPPED, left, plan.kinds, plan.shop)
 
 
 def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:

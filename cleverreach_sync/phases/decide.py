@@ -192,7 +192,7 @@ class _Deciding:
         looked = met.entry is not None and met.entry.outcome == ELSEWHERE and met.entry.seen == seen
         class_ = self._class(plan, person, memory, blacklisted=blacklisted, looked=looked)
         if class_ is Class.RECORD:
-            plan = as_last_seen(plan, memory)
+            plan = as_last_seen(plan, memory, run.rules)
             run.tally.done(plan, person.consent.state)
             if plan.outcome is Outcome.INVALID:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -57,7 +58,9 @@ def find_list(target: Target, config: Config, known: Checkpoint | None, progress
     recorded = known.identity if known is not None and known.identity.list_id else None
     wanted = str(config.target.list)
     if recorded is not None and wanted not in (recorded.list, recorded.list_id):
-        found = target.find_list(None)
+        found = None
+        with contextlib.suppress(UsageError):  # there is none, or more than one
+            found = target.find_list(None)
         if found is None or found.id != recorded.list_id:
             raise StateError(
                 f"the state in {config.state_path} belongs to the list {recorded.list_name!r} ({recorded.list_id}), "
