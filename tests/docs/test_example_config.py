@@ -56,3 +56,20 @@ def keys(schema: dict[str, Any]) -> Iterator[str]:
 def test_every_key_is_shown() -> None:
     shown = set(re.findall(r"^[ #]*([a-z_]+):(?: |$)", TEXT, flags=re.MULTILINE))
     assert set(keys(json_schema())) - shown == set()
+
+
+def other_sources() -> list[str]:
+    """The sources that stand beside the one in use, behind `##`."""
+    blocks = re.findall(r"^## source:\n(?:##.*\n)+", TEXT, flags=re.MULTILINE)
+    return [re.sub(r"^## ?", "", block, flags=re.MULTILINE) for block in blocks]
+
+
+@pytest.mark.parametrize("source", other_sources(), ids=lambda source: source.split("\n")[1].split()[-1])
+def test_other_sources_are_valid_and_whole(source: str, tmp_path: Path) -> None:
+    path = tmp_path / "sync.yaml"
+    path.write_text(re.sub(r"^source:\n(?:(?: .*|)\n)+", source + "\n", TEXT, flags=re.MULTILINE), encoding="utf-8")
+    named = dict.fromkeys(re.findall(r"\$\{(\w+)\}", source), "something")
+    config = load_config(path, {**named, **ENV})
+    schema = json_schema()["$defs"][f"source_{config.source.type}"]["properties"]
+    shown = set(re.findall(r"^[ #]*([a-z_]+):(?: |$)", source, flags=re.MULTILINE))
+    assert {key for key in schema if not key.endswith("_file")} - shown == set()
