@@ -24,7 +24,7 @@ def carry_out(call: Invocation, path: Path, asked: Options) -> None:
 
     # People come and go by the thousand, and none of them is part of a cycle.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(20_000, 20, 20)
     with call.ending():
         config = call.config(path)
         stop = Stop()

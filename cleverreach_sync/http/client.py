@@ -135,6 +135,7 @@ class HttpClient:
                 auth=httpx.BasicAuth(*basic) if basic else None,
             )
         answer = self._answer(response)
+        response.stream = httpx.ByteStream(b"")  # lets go of both bodies now, not at the next search for cyclic garbage
         self.server_time = parse_date(response.headers.get("date")) or self.server_time
         if self._log is not None:
             self._log(f"{method} {urlsplit(url).path} -> {answer.status}")
