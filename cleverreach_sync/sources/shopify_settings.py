@@ -53,8 +53,8 @@ class ShopifySettings(SourceSettings):
         Question("shop", "Which shop (its name that ends in .myshopify.com)?", "my-shop.myshopify.com"),
     )
     starter: ClassVar[str] = """\
-# The name of your shop at Shopify: it ends in .myshopify.com, see Settings > Domains.
 type: shopify
+# The name of your shop at Shopify: it ends in .myshopify.com, see Settings > Domains.
 shop: {shop}
 # crsync reads your shop through an app of your own. Create it in the Dev Dashboard (dev.shopify.com > Apps > Create
 # app), in the organisation that the shop belongs to:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from cleverreach_sync.model import Consent, ConsentState, Purchases, Record
 from cleverreach_sync.sources.interface import Chunk, Means, Row, StreamEnd, Unreadable
 from cleverreach_sync.sources.shopify import ShopifySource
 from cleverreach_sync.sources.shopify_settings import ShopifySettings
+from tests.shops.reading import Known, Watched, open_source
 from tests.shops.server import Reply
 from tests.shops.shopify import CLIENT, NOW, RESET, SHOP, TOKEN, FakeShopify, errors, html, shopify, time_text
 
@@ -266,18 +268,16 @@ def test_an_empty_shop_has_no_file(shopify: FakeShopify, reader: Reader) -> None
 
 
 def test_a_change_while_everybody_is_read_is_read_next_time(shopify: FakeShopify, reader: Reader) -> None:
+    """Though the export has somebody who was changed later still, or by a clock that is ahead."""
     people(shopify, (1, 2))
-
-    def meanwhile(name: str) -> None:
-        if name == POLL:
-            shopify.add(3, at=shopify.clock() + 30 * DAY)  # the shop's clock cannot be that far, whatever this says
-            shopify.bulk_polls = 0
-
-    shopify.before = meanwhile
+    shopify.before = lambda name: shopify.add(3, at=shopify.clock() + 5 * DAY) and None if name == RUN else None
     first = reader.read()
-    assert first.cursor["changed"] <= time_text(NOW)
+    assert first.idents == [1, 2, 3]
+    assert first.cursor["changed"] == time_text(NOW)
+    shopify.before = lambda _: None
+    shopify.change(1)
     assert first.end is not None
-    assert 3 in reader.read(first.end.cursor).idents
+    assert reader.read(first.end.cursor).idents == [1, 3]
 
 
 def test_the_file_is_had_without_the_token(shopify: FakeShopify, by_client: Reader) -> None:
@@ -565,6 +565,40 @@ def test_pages_that_lead_back_to_themselves(shopify: FakeShopify, rarely: Reader
     page = {"customers": {"pageInfo": {"hasNextPage": True, "endCursor": None}, "nodes": []}}
     shopify.script[PAGE] = planned(Reply(200, orjson.dumps({"data": page})))
     assert "lead back to themselves" in rarely.fails(since).message
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_increments_are_what_a_full_read_is(shopify: FakeShopify, seed: int) -> None:
+    """Where every change moves a date; those that do not, and deletions, come with the next full read."""
+    chance = random.Random(seed)
+    watched = Watched()
+    rarely = open_source(shopify.settings(reconcile_every="900d"), watched)
+    everybody = open_source(shopify.settings(), watched)
+    numbers = [shopify.add_customer(f"p{n}@mail.example", consent=n % 2 == 0) for n in range(20)]
+    known = Known()
+    known.run(rarely)
+    shopify.seen.clear()
+    for step in range(10):
+        for _ in range(chance.randint(0, 5)):
+            shopify.now += chance.choice((0, 1, 30, 4000, 90_000))
+            number = chance.choice(numbers)
+            match chance.randint(0, 3):
+                case 0:
+                    numbers.append(shopify.add_customer(f"p{100 + len(numbers)}@mail.example", consent=True))
+                case 1:
+                    shopify.add_order(number, f"{chance.randint(1, 99)}.50")
+                case 2:
+                    shopify.change(number, state=chance.choice(("SUBSCRIBED", "UNSUBSCRIBED", "PENDING")))
+                case 3:
+                    shopify.change_profile(number, city=f"Ort {step}")
+        known.run(rarely)
+    assert RUN not in shopify.seen
+    found, fresh = known.run(rarely), Known().run(everybody)
+    assert {email: (person.consent, person.purchases) for email, person in found.items()} == {
+        email: (person.consent, person.purchases) for email, person in fresh.items()
+    }
+    rarely.close()
+    everybody.close()
 
 
 # How often everybody is read

@@ -1,0 +1,102 @@
+"""Tokens that credentials are exchanged for, in whatever form a system reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from cleverreach_sync.errors import AuthError
+from cleverreach_sync.http.client import Answer, HttpClient, Traffic
+from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.tokens import ClientCredentials
+from tests.shops.server import Asked, Reply, ShopServer
+
+
+class Issuer(ShopServer):
+    """Gives tokens, each with a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.life: object = 600
+        self.given = 0
+
+    def answer(self, asked: Asked) -> Reply:
+        self.given += 1
+        return Reply.json({"access_token": f"token-{self.given}", "expires_in": self.life})
+
+
+class Time:
+    now = 0.0
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    found = Issuer()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def http(issuer: Issuer) -> Iterator[HttpClient]:
+    found = HttpClient(issuer.url, timeout=10, redact=Redaction(), traffic=Traffic())
+    yield found
+    found.close()
+
+
+def tokens(http: HttpClient, *, as_json: bool = False) -> ClientCredentials:
+    retries = Retries(300, lambda: Time.now, lambda _: None, lambda _: None)
+
+    def refused(answer: Answer) -> AuthError:
+        return AuthError(f"no token ({answer.status})")
+
+    sent = {"client_id": "me", "client_secret": "s3cret"}
+    return ClientCredentials(
+        http, "/token", sent, retries=retries, clock=lambda: Time.now, refused=refused, as_json=as_json
+    )
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_form_of_the_request(issuer: Issuer, http: HttpClient, as_json: bool) -> None:
+    assert tokens(http, as_json=as_json).current() == "token-1"
+    (asked,) = issuer.log
+    if as_json:
+        assert orjson.loads(asked.body) == {
+            "grant_type": "client_credentials",
+            "client_id": "me",
+            "client_secret": "s3cret",
+        }
+    else:
+        assert asked.body == b"grant_type=client_credentials&client_id=me&client_secret=s3cret"
+
+
+@pytest.mark.parametrize(
+    ("life", "good_until"), [(600, 540), ("600", 540), (None, 540), (0, 540), ("soon", 540), (10**9, 77_760)]
+)
+def test_it_is_renewed_before_it_runs_out(issuer: Issuer, http: HttpClient, life: object, good_until: float) -> None:
+    issuer.life = life
+    Time.now = 1000.0
+    found = tokens(http)
+    found.current()
+    Time.now = 1000.0 + good_until - 1
+    assert found.current() == "token-1"
+    Time.now = 1000.0 + good_until
+    assert found.current() == "token-2"
+
+
+def test_one_that_was_refused_is_renewed_once(http: HttpClient) -> None:
+    found = tokens(http)
+    first = found.current()
+    second = found.renewed(first)
+    assert (first, second) == ("token-1", "token-2")
+    assert found.renewed(first) == "token-2", "another thread had it renewed meanwhile"
+    assert http.redact("token-2") == "***"
+
+
+@pytest.mark.parametrize("reply", [Reply(400, b"{}"), Reply(200, b"{}"), Reply(200, b"[]"), Reply(200, b"")])
+def test_no_token_is_an_error(issuer: Issuer, http: HttpClient, reply: Reply) -> None:
+    issuer.fail(lambda _asked, _answer: reply, 1)
+    with pytest.raises(AuthError, match="no token"):
+        tokens(http).current()
