@@ -279,10 +279,20 @@ class TestSurroundings:
         assert finished.stderr == ""
         assert finished.stdout.splitlines()[-1] == "0"
 
-    def test_no_colour_but_on_a_terminal(self, shop: Program) -> None:
-        for words, env in (([], {}), ([], {"NO_COLOR": "1"}), (["--no-color"], {}), ([], {"CRSYNC_NO_COLOR": "1"})):
-            ended = shop.cli("sync", *words, env=env)
-            assert "\x1b" not in ended.out + ended.err
+    def test_no_colour_but_on_a_terminal(
+        self, shop: Program, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "\x1b" not in "".join(run_here(shop, capfd, "sync")[1:])
+        # FORCE_COLOR stands for a terminal; each of the others takes the colours away.
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        coloured = run_here(shop, capfd, "nothing").err
+        plain = [run_here(shop, capfd, "sync", "--no-color", "--limit", "x").err]
+        for name in ("NO_COLOR", "CRSYNC_NO_COLOR"):
+            monkeypatch.setenv(name, "1")
+            plain.append(run_here(shop, capfd, "sync").out)
+            monkeypatch.delenv(name)
+        assert "\x1b" in coloured
+        assert not [text for text in plain if "\x1b[3" in text]
 
     def test_variables_stand_for_options(self, shop: Program) -> None:
         elsewhere = shop.config_path.rename(shop.folder / "other.yaml")
