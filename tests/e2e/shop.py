@@ -288,3 +288,8 @@ def both(email: str, **values: str) -> dict[str, str]:
 
 def neither(email: str, **values: str) -> dict[str, str]:
     return {"email": email, "subscribed": "no", "orders": "0", **values}
+
+
+def opted_out(email: str, **values: str) -> dict[str, str]:
+    """Somebody who bought and unsubscribed in the shop."""
+    return {"email": email, "subscribed": "opted_out", "orders": "2", **values}

@@ -1,0 +1,194 @@
+"""Whoever left is never mailed again, whatever the shop says later: here, and elsewhere in the account."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.shop import (
+    BUYER,
+    DAY,
+    NOW,
+    SUBSCRIBER,
+    Shop,
+    at,
+    both,
+    buyer,
+    opted_out,
+    shop,
+)
+from tests.sandbox_server import sandbox, sandbox_of_process
+
+__all__ = ["sandbox", "sandbox_of_process", "shop"]
+
+ANNA, BEN = "anna@example.org", "ben@example.org"
+
+
+class TestWhoLeft:
+    """Everybody here was transferred before, and changes in the shop afterwards."""
+
+    @pytest.fixture(autouse=True)
+    def transferred(self, shop: Shop) -> None:
+        shop.write(both(ANNA), both(BEN))
+        shop.sync()
+
+    def change(self, shop: Shop) -> None:
+        """A newer consent and new data: no reason to mail them again."""
+        shop.write(both(ANNA, first_name="Anna", subscribed_at="2026-09-21"), both(BEN, first_name="Ben"))
+
+    def stays_away(self, shop: Shop, reason: str) -> None:
+        before = shop.list().get(ANNA)
+        self.change(shop)
+        for ran in (shop.agreed_sync(), shop.sync(), shop.resync()):
+            assert ran.skipped == {reason: 1}
+            assert ANNA not in {row["email"] for row in ran.sent}, "no personal data is sent"
+        assert shop.list().get(ANNA) == before
+        assert shop.list()[BEN].values == {"firstname": "Ben"}
+
+    def test_unsubscribed(self, shop: Shop) -> None:
+        shop.server.unsubscribe(ANNA)
+        self.stays_away(shop, "unsubscribed_in_target")
+
+    def test_bounced(self, shop: Shop) -> None:
+        shop.server.bounce(ANNA)
+        self.stays_away(shop, "bounced_in_target")
+
+    @pytest.mark.parametrize("entry", [ANNA, "*@example.org", "anna@*", f"{ANNA}-WooCommerce", f"{ANNA}-Shopware 6"])
+    def test_blacklisted(self, shop: Shop, entry: str) -> None:
+        shop.write(both(ANNA), both("ben@example.com"))
+        shop.sync()
+        shop.server.list_address(entry)
+        shop.write(both(ANNA, first_name="Anna"), both("ben@example.com", first_name="Ben"))
+        for ran in (shop.agreed_sync(), shop.sync(), shop.resync()):
+            assert ran.skipped == {"blacklisted": 1}
+            assert ANNA not in {row["email"] for row in ran.sent}
+        assert shop.list()["ben@example.com"].values == {"firstname": "Ben"}
+
+    def test_blacklisted_counts_at_once_even_if_nothing_changed(self, shop: Shop) -> None:
+        shop.server.list_address(ANNA)
+        assert shop.sync().skipped == {"blacklisted": 1}
+
+    def test_in_an_account_that_blacklists_whoever_unsubscribes(self, shop: Shop) -> None:
+        shop.server.switches.auto_blacklist = True
+        shop.server.unsubscribe(ANNA)
+        self.stays_away(shop, "blacklisted")
+        assert ANNA not in shop.list()
+
+    def test_deleted_by_hand(self, shop: Shop) -> None:
+        shop.server.delete(ANNA)
+        self.stays_away(shop, "deleted_in_target")
+        ran = shop.resync("--include-deleted")
+        assert ran.counts == {"created": 1, "updated": 1}
+        found = shop.list()[ANNA]
+        assert (found.active, found.tags, found.values) == (True, {SUBSCRIBER, BUYER}, {"firstname": "Anna"})
+        assert found.activated == at("2026-09-21")
+        assert shop.sync().writes == 0
+
+    def test_deleted_and_nothing_changed_in_the_shop(self, shop: Shop) -> None:
+        shop.server.delete(ANNA)
+        assert shop.sync().counts == {"unchanged": 2}, "nobody was read"
+        assert shop.resync().skipped == {"deleted_in_target": 1}
+        assert shop.sync().skipped == {"deleted_in_target": 1}, "known now"
+        assert ANNA not in shop.list()
+
+    def test_unsubscribed_and_nothing_changed_in_the_shop(self, shop: Shop) -> None:
+        shop.server.unsubscribe(ANNA)
+        assert shop.resync().skipped == {"unsubscribed_in_target": 1}
+        ran = shop.sync()
+        assert (ran.skipped, ran.writes) == ({"unsubscribed_in_target": 1}, 0)
+
+    def test_unsubscribed_and_deleted_since(self, shop: Shop) -> None:
+        """Gone from this list, but another list of the account remembers."""
+        other = shop.server.add_group("Other list")
+        shop.server.write(other, {"email": ANNA})
+        shop.server.unsubscribe(ANNA)
+        shop.server.delete(ANNA, shop.list_id)
+        shop.write(both(ANNA, first_name="Anna"), both(BEN))
+        for ran in (shop.sync(), shop.resync("--include-deleted")):
+            assert ran.skipped == {"unsubscribed_in_target": 1}
+        assert ANNA not in shop.list()
+
+    def test_opted_out_after_they_left_needs_no_write(self, shop: Shop) -> None:
+        shop.server.unsubscribe(ANNA)
+        shop.write(opted_out(ANNA), both(BEN))
+        ran = shop.sync()
+        assert (ran.skipped, ran.writes) == ({"unsubscribed_in_target": 1}, 0)
+
+    def test_included_again_after_an_opt_out_they_are_not_mailed(self, shop: Shop) -> None:
+        """Deleted by hand after their consent had ended: transferred as new, but never active."""
+        shop.write(buyer(ANNA), both(BEN))
+        shop.sync()
+        shop.server.delete(ANNA)
+        shop.resync("--include-deleted")
+        assert not shop.list()[ANNA].active
+
+    def test_deleted_and_back_by_a_form(self, shop: Shop) -> None:
+        shop.server.delete(ANNA)
+        shop.server.subscribe(ANNA, shop.list_id, confirmed=False)
+        self.change(shop)
+        shop.sync()
+        found = shop.list()[ANNA]
+        assert found.tags == {SUBSCRIBER, BUYER}
+        assert not found.active, "they have not confirmed yet"
+
+    def test_deleted_between_reading_and_writing(self, shop: Shop) -> None:
+        """The write makes them again; that is undone at once."""
+
+        def delete(rows: list[object]) -> None:
+            shop.before_write = None
+            shop.server.delete(ANNA)
+
+        shop.write(both(ANNA, first_name="Anna"), both(BEN))
+        shop.before_write = delete
+        ran = shop.sync()
+        assert ran.skipped == {"deleted_in_target": 1}
+        assert not shop.list()[ANNA].active
+        shop.resync()
+        assert not shop.list()[ANNA].active
+
+
+class TestUnsubscribedElsewhere:
+    @pytest.fixture(autouse=True)
+    def old_list(self, shop: Shop) -> None:
+        old = shop.server.add_group("Old list")
+        shop.server.write(old, {"email": ANNA, "activated": NOW - 100 * DAY}, {"email": BEN})
+        shop.now -= 10 * DAY
+        shop.server.unsubscribe(ANNA)
+        shop.now += 10 * DAY
+
+    @pytest.mark.parametrize("date", ["", "2026-09-10"])
+    def test_they_are_not_revived(self, shop: Shop, date: str) -> None:
+        shop.write(both(ANNA, subscribed_at=date), both(BEN))
+        for ran in (shop.agreed_sync(), shop.sync(), shop.resync()):
+            assert ran.skipped == {"unsubscribed_in_target": 1}
+        assert shop.list().keys() == {BEN}
+
+    def test_a_yes_dated_later(self, shop: Shop) -> None:
+        shop.write(both(ANNA, subscribed_at="2026-09-12"))
+        assert shop.agreed_sync().counts == {"created": 1}
+        assert shop.list()[ANNA].active
+
+    def test_a_no_dated_later_is_no_consent(self, shop: Shop) -> None:
+        shop.write(buyer(ANNA, subscribed_at="2026-09-12"))
+        assert shop.sync().skipped == {"unsubscribed_in_target": 1}
+
+    def test_where_only_this_list_counts(self, shop: Shop) -> None:
+        shop.config(target={"unsubscribed_in": "list"})
+        shop.write(both(ANNA))
+        assert shop.agreed_sync().counts == {"created": 1}
+
+    def test_somebody_of_this_list_is_judged_by_it(self, shop: Shop) -> None:
+        shop.put(ANNA, activated=NOW)
+        shop.write(both(ANNA, first_name="Anna"))
+        assert shop.agreed_sync().counts == {"updated": 1}
+        assert shop.list()[ANNA].active
+        assert shop.list()[ANNA].values == {"firstname": "Anna"}
+
+    def test_they_are_looked_for_in_this_list_once(self, shop: Shop) -> None:
+        shop.write(both(ANNA))
+        shop.sync()
+        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 1
+        shop.sync()
+        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 0
+        shop.write(both(ANNA, first_name="Anna"))
+        shop.sync()
+        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 1
