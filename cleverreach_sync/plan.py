@@ -247,8 +247,8 @@ def adopted(memory: Memory, recipient: Recipient, carried: frozenset[Kind]) -> M
         state=recipient.state,
         tags=carried,
         agreed=ConsentState.YES if _SUBSCRIBER in carried else ConsentState.UNKNOWN,
-        ended=ENDED_NO if inactive else None,
-        ended_at=_NEVER if inactive else None,
+        ended=ENDED_NO if inactive else memory.ended,
+        ended_at=_NEVER if inactive else memory.ended_at,
     )
 
 
@@ -303,7 +303,8 @@ def _create(
     rules: Rules,
     now: int,
 ) -> Plan:
-    ended = memory.ended is not None and shop is not Shop.YES
+    ended = memory.ended is not None or (shop is Shop.NO and memory.agreed is ConsentState.YES)
+    ended = ended and shop is not Shop.YES
     active = bool(kinds & rules.activate) and not ended
     change = Change(
         person.email,
@@ -366,6 +367,8 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     # Made again under another ID: nothing of what was sent before is there.
     anew = change.creates or confirmed.id != memory.receiver_id
     reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)
+    if end_is_open(plan, memory):  # created anew, as who they are now
+        memory = memory._replace(ended=ENDED_NO, ended_at=now)
     return Memory(
         confirmed.id,
         confirmed.state,
@@ -374,7 +377,7 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
         _agreed(person, plan, memory),
         None if reopened else memory.ended,
         None if reopened else memory.ended_at,
-        change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not reopened,
+        change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not (anew or reopened),
         rules.run,
         memory.barred,
     )

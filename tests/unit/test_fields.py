@@ -148,10 +148,14 @@ def test_unknown_purchases_are_missing_values() -> None:
         (-2208988800, "1900-01-01"),
         (1_709_164_800, "2024-02-29"),
         (253402300799, "9999-12-31"),
+        (253402300800, None),
+        (1 << 62, None),
+        (-62135596801, None),
     ],
 )
-def test_days(at: int, day: str) -> None:
-    assert values(person(purchases=Purchases(1, at)), last="last_order_at") == {"last": day}
+def test_days(at: int, day: str | None) -> None:
+    expected = {} if day is None else {"last": day}
+    assert values(person(purchases=Purchases(1, at)), last="last_order_at") == expected
 
 
 @given(st.datetimes(min_value=dt.datetime(1, 1, 1), max_value=dt.datetime(9999, 12, 31)))  # noqa: DTZ001 - any day

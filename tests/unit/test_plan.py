@@ -336,6 +336,15 @@ def test_deleted_by_hand() -> None:
     assert again.change.attributes == {"firstname": "Anna"}
 
 
+def test_whose_consent_ended_while_they_were_deleted_comes_back_inactive() -> None:
+    memory, _ = transferred(person(YES, purchases=BOUGHT))
+    decided, memory, found = carried_out(person(NO, purchases=BOUGHT), memory, None, rules(include_deleted=True))
+    assert (decided.outcome, found.state, memory.ended, memory.ended_at) == (Outcome.CREATED, INACTIVE, ENDED_NO, NOW)
+    for later in (person(NO, purchases=BOUGHT), person(YES, NOW, BOUGHT), person(UNKNOWN, purchases=BOUGHT)):
+        assert not plan(later, memory, found).activates
+    assert plan(person(YES, NOW + 1, BOUGHT), memory, found).activates
+
+
 def test_who_had_withdrawn_is_not_made_active_again_as_deleted() -> None:
     by = rules(include_deleted=True)
     for why in (ENDED_NO, ENDED_OPTED_OUT, ENDED_MOVED):
@@ -515,6 +524,16 @@ def test_who_was_created_inactive_by_somebody_else_is_not_activated() -> None:
     assert not plan(person(NO, purchases=BOUGHT), memory, found._replace(id="8"), by).activates
     assert not plan(person(NO, purchases=BOUGHT), NOTHING, found, by).activates
     assert not plan(person(NO, purchases=BOUGHT), memory._replace(made_inactive=False), found, by).activates
+
+
+def test_who_comes_back_by_a_form_after_being_created_inactive_is_not_activated() -> None:
+    # Deleted by hand, then registered by a form and not confirmed yet: another recipient, in nobody's hands but theirs.
+    by = rules(activate=B)
+    memory, found = transferred(person(NO), by)
+    who = person(NO, purchases=BOUGHT)
+    decided, memory, then = carried_out(who, memory, found._replace(id="8"), by)
+    assert (decided.activates, memory.made_inactive) == (False, False)
+    assert plan(who, memory, then, by).outcome is UNCHANGED
 
 
 def test_who_was_created_inactive_and_ended_is_not_activated() -> None:

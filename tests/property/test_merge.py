@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge, merge_consent
+from cleverreach_sync.model import (
+    RANK_CUSTOMER,
+    RANK_GUEST,
+    Consent,
+    ConsentState,
+    Order,
+    Person,
+    Purchases,
+    Record,
+    Remembered,
+)
+from tests.people import ANNA, NO, OUT, UNKNOWN, YES
+
+NOW = 1000
+DATES = st.one_of(st.none(), st.integers(1, 5))
+STATEMENTS = st.one_of(st.none(), st.builds(Consent, st.sampled_from(list(ConsentState)), DATES))
+NAMES = ("city", "zip", "extra.vip")
+
+
+def key_of(ident: str) -> str:
+    return f"key-{ident}"
+
+
+def said(statement: Consent | None) -> Remembered:
+    state, at = (None, None) if statement is None else (statement.state.value, statement.at)
+    if state == OUT and at is None:
+        at = NOW  # it is dated when it is first seen
+    return Remembered("s", "", RANK_CUSTOMER, None, state, at, None, None, None, 0, ())
+
+
+@given(st.lists(STATEMENTS, max_size=6), st.randoms(use_true_random=False))
+def test_consent_does_not_depend_on_the_order_of_records(statements: list[Consent | None], random: object) -> None:
+    records = [said(statement) for statement in statements]
+    shuffled = list(records)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert merge_consent(shuffled) == merge_consent(records)
+
+
+@given(st.lists(STATEMENTS, max_size=5), STATEMENTS)
+def test_nothing_but_a_later_withdrawal_ends_a_yes(statements: list[Consent | None], further: Consent | None) -> None:
+    before = merge_consent([said(each) for each in statements])
+    after = merge_consent([said(each) for each in [*statements, further]])
+    said_out = further is not None and further.state is OUT
+    if before.state is YES:
+        assert (after.state is YES) or said_out
+        if said_out and further is not None and before.at is not None and further.at is not None:
+            assert (after.state is OUT) is (further.at >= before.at)
+    if before.state is OUT and after.state is not OUT:
+        assert after.state is YES
+        assert further is not None
+        assert further.at is not None
+        assert before.at is not None
+        assert further.at > before.at
+    if further is None or further.state is UNKNOWN:
+        assert after.state is before.state
+    if before.state is NO and after.state is not NO:
+        assert after.state in (YES, OUT)
+
+
+@given(st.lists(STATEMENTS, max_size=5))
+def test_consent_is_one_of_the_statements_and_not_a_weaker_one(statements: list[Consent | None]) -> None:
+    states = {each.state for each in statements if each is not None} or {UNKNOWN}
+    merged = merge_consent([said(each) for each in statements])
+    assert merged.state in states
+    assert merged.state is not UNKNOWN or states == {UNKNOWN}
+    assert merged.state is not NO or not states & {YES, OUT}
+
+
+# Several reads
+
+
+@st.composite
+def records(draw: st.DrawFn, number: int, version: int) -> Found:
+    """One version of record `number`. No two records are equally old, and newer versions are newer."""
+    profile = draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["", "a", "b"]), max_size=3))
+    orders = draw(
+        st.lists(
+            st.builds(
+                Order,
+                st.sampled_from([f"{number}a", f"{number}b"]),
+                st.booleans(),
+                st.integers(1, 9),
+                st.sampled_from(["1.00", "2.50", None]),
+                st.just("EUR"),
+            ),
+            max_size=2,
+            unique_by=lambda order: order.id,
+        )
+    )
+    record = Record(
+        ANNA,
+        str(number),
+        draw(st.sampled_from([RANK_GUEST, RANK_CUSTOMER])),
+        draw(st.integers(0, 9)) * 100 + version * 10 + number,
+        None,
+        profile,
+        draw(STATEMENTS),
+        draw(st.one_of(st.none(), st.builds(Purchases, st.integers(0, 2), st.integers(1, 9), st.just("1.00")))),
+        tuple(orders),
+        None,
+        draw(st.booleans()),
+    )
+    return Found("customers", key_of(str(number)), record)
+
+
+def _says(found: Found, state: ConsentState) -> bool:
+    return found.record.consent is not None and found.record.consent.state is state
+
+
+@st.composite
+def reads(draw: st.DrawFn) -> list[list[Found]]:
+    """Some reads one after the other; in each some of the records come, in a new version or as they were. An order
+    stays in its record: once there, it comes with every later version."""
+    latest: dict[int, Found] = {}
+    found: list[list[Found]] = []
+    for version in range(draw(st.integers(1, 4))):
+        chosen = draw(st.lists(st.integers(1, 3), unique=True, max_size=3))
+        part = []
+        for number in chosen:
+            if number in latest and draw(st.booleans()):
+                part.append(latest[number])
+                continue
+            new = draw(records(number, version))
+            if number in latest:
+                kept = {order.id: order for order in latest[number].record.orders}
+                kept |= {order.id: order for order in new.record.orders}
+                made = latest[number].record.makes_person or new.record.makes_person
+                consent = new.record.consent
+                if consent == Consent(OUT) and _says(latest[number], OUT):
+                    consent = latest[number].record.consent  # a withdrawal does not lose its date
+                record = new.record._replace(orders=tuple(kept.values()), makes_person=made, consent=consent)
+                new = new._replace(record=record)
+            latest[number] = new
+            part.append(new)
+        found.append(part)
+    return found
+
+
+def read(found: Sequence[Found], before: Facts, now: int = NOW) -> tuple[Person, Facts]:
+    return merge(ANNA, found, before, complete=(), implied=None, now=now, order_key=key_of)
+
+
+def purchases_of(person: Person) -> tuple[int, int | None, Decimal | None] | None:
+    bought = person.purchases
+    if bought is None:
+        return None
+    return bought.number, bought.last_at, None if bought.total is None else Decimal(bought.total)
+
+
+@given(reads())
+def test_increments_make_what_one_full_read_makes(parts: list[list[Found]]) -> None:
+    facts = NO_FACTS
+    person = read([], facts)[0]
+    for part in parts:
+        person, facts = read(part, facts)
+    last: dict[str, Found] = {item.ident: item for part in parts for item in part}
+    full, full_facts = read(list(last.values()), NO_FACTS)
+    assert person.consent == full.consent
+    assert purchases_of(person) == purchases_of(full)
+    assert person.is_person == full.is_person
+    assert facts.orders == full_facts.orders
+    assert {record.ident: record for record in facts.records} == {record.ident: record for record in full_facts.records}
+    # Values are withheld where a record that was not read again has better ones, never others.
+    for name, value in person.profile.items():
+        assert full.profile[name] == value
+    # And reading everything once more completes them.
+    again, _ = read(list(last.values()), facts)
+    assert again.profile == full.profile
+    assert again.consent == full.consent
+    assert purchases_of(again) == purchases_of(full)
+
+
+@given(reads())
+def test_reading_the_same_once_more_changes_nothing(parts: list[list[Found]]) -> None:
+    facts = NO_FACTS
+    for part in parts:
+        person, facts = read(part, facts)
+        twice, again = read(part, facts)
+        assert (twice.consent, twice.purchases, twice.is_person) == (person.consent, person.purchases, person.is_person)
+        assert twice.profile == person.profile
+        assert {*again.records} == {*facts.records}
+        assert again.orders == facts.orders
+
+
+@given(reads(), st.integers(1, 10**6))
+def test_an_undated_withdrawal_keeps_its_first_date(parts: list[list[Found]], later: int) -> None:
+    facts = NO_FACTS
+    for part in parts:
+        _, facts = read(part, facts)
+        person, again = read(part, facts, NOW + later)
+        assert person.consent == read(part, facts)[0].consent
+        assert {record.consent_at for record in again.records} == {record.consent_at for record in facts.records}
+
+
+@given(reads())
+def test_nothing_read_is_nothing_changed(parts: list[list[Found]]) -> None:
+    facts = NO_FACTS
+    for part in parts:
+        person, facts = read(part, facts)
+        nothing, same = read([], facts)
+        assert same == facts
+        assert nothing.consent == person.consent
+        assert nothing.purchases == person.purchases
+        assert nothing.is_person == person.is_person
+        assert nothing.profile == {}
+
+
+@given(reads(), st.booleans())
+def test_absence_ends_a_yes_only_in_a_stream_that_was_read_completely(parts: list[list[Found]], complete: bool) -> None:
+    facts = NO_FACTS
+    person = read([], facts)[0]
+    for part in parts:
+        person, facts = read(part, facts)
+    gone, _ = merge(
+        ANNA, [], facts, complete=["customers" if complete else "orders"], implied=None, now=NOW, order_key=key_of
+    )
+    if not complete:
+        assert gone.consent == person.consent
+    else:
+        withdrawn = any(record.consent == OUT for record in facts.records)
+        assert gone.consent.state is not YES
+        if person.consent.state is YES:
+            assert gone.consent.state is (OUT if withdrawn else NO)
+        else:
+            assert gone.consent == person.consent

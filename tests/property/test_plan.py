@@ -1,0 +1,400 @@
+"""What must hold of every decision, whoever it is about and whatever is remembered."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleverreach_sync.model import (
+    ENDED_MOVED,
+    ENDED_NO,
+    ENDED_OPTED_OUT,
+    NOTHING,
+    Consent,
+    ConsentState,
+    Kind,
+    Memory,
+    Person,
+    Purchases,
+    Recipient,
+    RecipientState,
+)
+from cleverreach_sync.phases.planned import absent
+from cleverreach_sync.plan import (
+    NOT_SUPPRESSED,
+    SKIP_REASONS,
+    Outcome,
+    Plan,
+    Rules,
+    Suppression,
+    Wanted,
+    decide,
+    remember,
+    settle,
+)
+from tests.people import (
+    ANNA,
+    FINGERPRINTS,
+    NO,
+    NOW,
+    OUT,
+    OWN,
+    SELECTIONS,
+    SUBSCRIBER,
+    TAGS,
+    YES,
+    S,
+    after,
+    recipient,
+    rules,
+)
+
+ACTIVE, INACTIVE = RecipientState.ACTIVE, RecipientState.INACTIVE
+WRITTEN = (Outcome.CREATED, Outcome.UPDATED, Outcome.DEACTIVATED)
+KINDS = st.frozensets(st.sampled_from(list(Kind)))
+DATES = st.one_of(st.none(), st.sampled_from([NOW - 300, NOW - 200, NOW - 100, NOW, NOW + 100]))
+VALUES = st.dictionaries(st.sampled_from(["first_name", "city", "zip"]), st.sampled_from(["", "a", "b"]))
+PEOPLE = st.builds(
+    Person,
+    st.just(ANNA),
+    VALUES,
+    st.builds(Consent, st.sampled_from(list(ConsentState)), DATES),
+    st.one_of(st.none(), st.builds(Purchases, st.integers(0, 2), DATES, st.sampled_from([None, "1.00"]))),
+    DATES,
+    st.sampled_from([None] * 9 + ["orders"]),
+    st.booleans(),
+).map(lambda who: who if who.invalid else who._replace(withdrew=False))
+RECIPIENTS = st.builds(
+    lambda state, kinds, ident, other: recipient(state, kinds, ident=ident, other_tags=other),
+    st.sampled_from([ACTIVE] * 4 + [INACTIVE] * 4 + [RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED]),
+    KINDS,
+    st.sampled_from(["7", "7", "7", "8"]),
+    st.sampled_from([(), ("Shop-Role.VIP",)]),
+)
+
+
+@st.composite
+def memories(draw: st.DrawFn) -> Memory:
+    if draw(st.booleans()):
+        return NOTHING
+    ended = draw(st.sampled_from([None, None, ENDED_NO, ENDED_OPTED_OUT, ENDED_MOVED]))
+    barred = draw(st.sampled_from([None, None, None, "deleted_in_target"])) if ended else None
+    sent = {name: value for name, value in draw(VALUES).items() if value}
+    return Memory(
+        receiver_id=None if barred and draw(st.booleans()) else "7",
+        state=draw(st.sampled_from([ACTIVE, ACTIVE, INACTIVE, INACTIVE, *RecipientState])),
+        tags=draw(KINDS),
+        fingerprint=FINGERPRINTS.of(sent),
+        agreed=draw(st.sampled_from(list(ConsentState))),
+        ended=ended,
+        ended_at=draw(st.sampled_from([NOW - 250, NOW - 150, NOW - 50, 1 << 62])) if ended else None,
+        made_inactive=draw(st.booleans()),
+        run=draw(st.sampled_from(["", "one"])),
+        barred=barred,
+    )
+
+
+RULES = st.builds(
+    lambda selection, activate, options: rules(selection, activate & selection, **options),
+    st.sampled_from([SELECTIONS[-1]] * 4 + list(SELECTIONS)),
+    st.one_of(st.just(SELECTIONS[-1]), KINDS),
+    st.fixed_dictionaries(
+        {
+            "preset": st.sampled_from(["shop", "none"]),
+            "exclude": st.sampled_from([()] * 9 + [("*@example.org",)]),
+            "resend": st.booleans(),
+            "include_deleted": st.booleans(),
+            "adopt": st.booleans(),
+            "run": st.sampled_from(["one", "two"]),
+        }
+    ),
+)
+SUPPRESSIONS = st.one_of(*[st.just(NOT_SUPPRESSED)] * 5, st.builds(Suppression, st.booleans(), DATES))
+
+
+class Case(NamedTuple):
+    who: Person
+    memory: Memory
+    found: Recipient | None
+    suppressed: Suppression
+    by: Rules
+
+    def decided(self) -> Plan:
+        return decide(self.who, self.memory, self.found, self.suppressed, self.by, NOW)
+
+
+CASES = st.builds(Case, PEOPLE, memories(), st.one_of(st.none(), *[RECIPIENTS] * 3), SUPPRESSIONS, RULES)
+
+
+def fresh(who: Person, memory: Memory) -> bool:
+    """Whether the shop has a yes that counts after the end that is remembered."""
+    if who.consent.state is not YES or who.withdrew:
+        return False
+    if memory.ended is None:
+        return True
+    return who.consent.at is not None and memory.ended_at is not None and who.consent.at > memory.ended_at
+
+
+@given(CASES)
+def test_a_decision_is_whole(case: Case) -> None:
+    plan = case.decided()
+    assert (plan.change is not None) is (plan.outcome in WRITTEN)
+    assert (plan.outcome is Outcome.SKIPPED) is (
+        plan.reason in SKIP_REASONS and plan.outcome is not Outcome.DEACTIVATED
+    )
+    assert plan.outcome is not Outcome.REJECTED
+    assert plan.kinds <= case.by.selection
+    assert plan == case.decided()
+    change = plan.change
+    if change is not None:
+        assert change.email == ANNA
+        assert change.creates is (case.found is None) is (plan.outcome is Outcome.CREATED)
+        assert change.receiver_id == (None if case.found is None else case.found.id)
+        assert plan.activates is (change.state is Wanted.ACTIVE)
+        assert (change.at is not None) is plan.activates
+        assert set(change.tags_added) | set(change.tags_removed) <= set(TAGS.values())
+        assert not set(change.tags_added) & set(change.tags_removed)
+        assert not change.creates or "" not in change.attributes.values()
+
+
+@given(CASES)
+def test_stamps_of_people_in_the_list(case: Case) -> None:
+    change = case.decided().change
+    if change is None or case.found is None:
+        return
+    assert change.registered is None
+    if change.state is Wanted.INACTIVE:
+        assert case.decided().outcome is Outcome.DEACTIVATED
+    elif change.state is Wanted.ACTIVE:
+        assert case.found.state is INACTIVE
+        own_doing = case.memory.made_inactive and case.memory.ended is None and case.memory.receiver_id == case.found.id
+        reopened = case.memory.ended is not None and fresh(case.who, case.memory)
+        assert own_doing or reopened
+        assert case.decided().kinds & case.by.activate
+
+
+@given(CASES)
+def test_who_left_is_never_active_nor_sent_anything(case: Case) -> None:
+    plan = case.decided()
+    left = case.found is not None and case.found.state in (RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED)
+    if left or case.suppressed.blacklisted:
+        assert plan.change is None
+    unsubscribed = case.suppressed.unsubscribed_at
+    if case.found is None and unsubscribed is not None and plan.change is not None:
+        assert case.who.consent.state is YES
+        assert case.who.consent.at is not None
+        assert case.who.consent.at > unsubscribed
+
+
+@given(CASES)
+def test_after_an_end_only_a_newer_dated_yes_makes_active(case: Case) -> None:
+    plan = case.decided()
+    if case.memory.ended is not None and not fresh(case.who, case.memory):
+        assert not plan.activates
+        assert plan.change is None or plan.change.state is not Wanted.ACTIVE
+        assert plan.change is None or TAGS[SUBSCRIBER] not in plan.change.tags_added
+    if case.who.consent.state is OUT or case.who.withdrew:
+        assert not plan.activates
+        assert plan.outcome not in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED)
+
+
+@given(CASES)
+def test_who_was_deleted_comes_back_only_when_asked_for(case: Case) -> None:
+    if case.found is None and case.memory.transferred and not case.by.include_deleted:
+        assert case.decided().change is None
+
+
+@given(CASES)
+def test_the_end_of_consent_is_held_back_by_nothing_in_the_config(case: Case) -> None:
+    everything = case._replace(by=rules(adopt=case.by.adopt))
+    assert (everything.decided().outcome is Outcome.DEACTIVATED) is (case.decided().outcome is Outcome.DEACTIVATED)
+
+
+@given(CASES)
+def test_an_unknown_consent_ends_nothing(case: Case) -> None:
+    who = case.who._replace(consent=Consent(ConsentState.UNKNOWN), invalid=None, withdrew=False)
+    plan = case._replace(who=who).decided()
+    assert plan.outcome is not Outcome.DEACTIVATED
+    assert plan.change is None or case.memory.ended or case.by.adopt or TAGS[SUBSCRIBER] not in plan.change.tags_removed
+
+
+# Carried out
+
+
+def carried_out(case: Case) -> tuple[Plan, Memory, Recipient | None]:
+    plan = case.decided()
+    if plan.change is None:
+        return plan, settle(plan, case.who, case.memory, NOW), case.found
+    then = after(plan.change, case.found, ident="9")
+    return plan, remember(plan, case.who, case.memory, then, case.by, NOW), then
+
+
+@given(CASES)
+def test_what_is_confirmed_is_not_written_again(case: Case) -> None:
+    plan, memory, then = carried_out(case)
+    if plan.change is None:
+        return
+    plain = case.by._replace(adopt=False, resend=False)
+    for by in (plain, case.by, plain._replace(run="three")):
+        again = decide(case.who, memory, then, NOT_SUPPRESSED, by, NOW)
+        if plan.outcome is not Outcome.DEACTIVATED:
+            assert again.outcome is Outcome.UNCHANGED
+            assert settle(again, case.who, memory, NOW) == memory
+            continue
+        # Who ended is skipped from now on, or updated once without stamps.
+        assert again.outcome is not Outcome.DEACTIVATED
+        if again.change is not None:
+            assert again.change.state is None
+            last = after(again.change, then)
+            final = remember(again, case.who, memory, last, by, NOW)
+            assert decide(case.who, final, last, NOT_SUPPRESSED, by, NOW).outcome is Outcome.UNCHANGED
+
+
+@given(CASES)
+def test_narrowing_the_config_alone_writes_nothing(case: Case) -> None:
+    plan, memory, then = carried_out(case._replace(by=case.by._replace(adopt=False)))
+    if plan.outcome not in (Outcome.CREATED, Outcome.UPDATED):
+        return
+    by = case.by._replace(resend=False, adopt=False)
+    fields = by.fields.fields
+    narrower = [by._replace(fields=type(by.fields)(fields[:keep])) for keep in (0, len(fields) // 2)]
+    narrower += [
+        by._replace(selection=kinds, activate=by.activate & kinds) for kinds in SELECTIONS if kinds <= by.selection
+    ]
+    narrower += [by._replace(activate=frozenset())]
+    for less in narrower:
+        assert decide(case.who, memory, then, NOT_SUPPRESSED, less, NOW).change is None
+
+
+@given(CASES)
+def test_resend_sends_everybody_selected_without_touching_their_state(case: Case) -> None:
+    plan, memory, then = carried_out(case._replace(by=case.by._replace(adopt=False)))
+    if plan.outcome not in (Outcome.CREATED, Outcome.UPDATED):
+        return
+    again = decide(case.who, memory, then, NOT_SUPPRESSED, case.by._replace(resend=True, run="three"), NOW)
+    assert again.outcome is Outcome.UPDATED
+    assert again.change is not None
+    assert (again.change.state, again.change.registered) == (None, None)
+
+
+@given(CASES)
+def test_an_end_is_never_forgotten(case: Case) -> None:
+    plan, memory, then = carried_out(case)
+    if case.memory.ended is not None and not fresh(case.who, case.memory):
+        assert memory.ended is not None
+        assert memory.ended_at is not None
+        assert case.memory.ended_at is not None
+        assert memory.ended_at >= case.memory.ended_at
+        assert memory.ended in (case.memory.ended, ENDED_OPTED_OUT)
+    if plan.outcome is Outcome.DEACTIVATED:
+        assert memory.ended in (ENDED_NO, ENDED_OPTED_OUT)
+        assert memory.agreed in (NO, OUT)
+        assert not memory.tags & S
+    if memory.ended is not None and then is not None and then.state in (ACTIVE, INACTIVE):
+        # Whatever undated or older yes comes now, it makes nobody active.
+        for at in (None, NOW - 1000, memory.ended_at):
+            stale = case.who._replace(consent=Consent(YES, at), invalid=None, withdrew=False)
+            for by in (case.by._replace(adopt=False), rules(include_deleted=True, resend=True)):
+                for found in (then._replace(state=INACTIVE), None):
+                    assert not decide(stale, memory, found, NOT_SUPPRESSED, by, NOW).activates
+
+
+@given(CASES)
+def test_a_consent_that_was_agreed_is_forgotten_only_by_its_end(case: Case) -> None:
+    plan, memory, _ = carried_out(case)
+    if case.memory.transferred and case.memory.agreed is YES and memory.agreed is not YES:
+        assert plan.outcome is Outcome.DEACTIVATED or memory.ended is not None
+
+
+@given(CASES)
+def test_adoption(case: Case) -> None:
+    by = case.by._replace(adopt=True)
+    plan, memory, _ = carried_out(case._replace(by=by))
+    carried = OWN.among(case.found.tags) if case.found is not None else frozenset()
+    takes_over = bool(carried) and not case.memory.transferred
+    assert (plan.adopted is not None) is takes_over
+    if not takes_over:
+        assert plan == case._replace(by=by._replace(adopt=False)).decided()
+    elif case.found is not None:
+        assert memory.transferred
+        assert memory.receiver_id == case.found.id
+        if case.found.state is INACTIVE:
+            assert not plan.activates
+            assert memory.ended is not None
+        if SUBSCRIBER in carried and case.who.consent.state is NO and not case.who.invalid:
+            assert memory.ended is not None or (case.suppressed.blacklisted and memory.agreed is YES)
+
+
+# A life: what the shop says, what happens in the list, run after run
+
+
+class Step(NamedTuple):
+    who: Person
+    happens: str
+    by: Rules
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        PEOPLE,
+        st.sampled_from(["nothing", "nothing", "unsubscribes", "bounces", "deleted", "confirms", "put back inactive"]),
+        RULES.map(lambda by: by._replace(adopt=False, include_deleted=False)),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+def happened(event: str, found: Recipient | None) -> Recipient | None:
+    if found is None or event == "deleted":
+        return None
+    states = {
+        "unsubscribes": RecipientState.UNSUBSCRIBED,
+        "bounces": RecipientState.BOUNCED,
+        "confirms": ACTIVE,
+        "put back inactive": INACTIVE,
+    }
+    return found._replace(state=states.get(event, found.state))
+
+
+@given(STEPS)
+def test_nobody_who_left_is_mailed_again(steps: list[Step]) -> None:
+    memory, now = NOTHING, NOW
+    found: Recipient | None = None
+    came_back = False  # by themselves, in the list
+    withdrew_at: int | None = None  # since when only a newer consent counts
+    for step in steps:
+        now += 1000
+        who = step.who._replace(consent=dated(step.who.consent, now))
+        found = happened(step.happens, found)
+        came_back = came_back or step.happens == "confirms"
+        plan = decide(who, memory, found, NOT_SUPPRESSED, step.by, now)
+        if plan.activates:
+            assert found is None or found.state is INACTIVE
+            assert withdrew_at is None or (who.consent.state is YES and (who.consent.at or 0) > withdrew_at)
+        if plan.change is None:
+            memory = settle(plan, who, absent(found, memory), now)
+        else:
+            found = after(plan.change, found)
+            memory = remember(plan, who, memory, found, step.by, now)
+        if plan.outcome is Outcome.DEACTIVATED:
+            assert found is not None
+            assert found.state is INACTIVE
+            came_back = False
+            withdrew_at = max(withdrew_at or 0, who.consent.at or 0 if who.consent.state is OUT else now)
+        elif memory.ended is None:
+            withdrew_at = None  # a newer consent, or they came back by themselves and the shop agrees
+        if who.consent.state is OUT and who.invalid is None and memory.transferred:
+            # Whom the shop knows to have left is not mailed, unless they came back by themselves since.
+            assert memory.ended is not None
+            assert found is None or found.state is not ACTIVE or came_back
+
+
+def dated(consent: Consent, now: int) -> Consent:
+    """A statement of the last few hundred seconds; a withdrawal always has a date."""
+    if consent.at is not None:
+        return consent._replace(at=now - (NOW + 100 - consent.at))
+    return Consent(OUT, now) if consent.state is OUT else consent
