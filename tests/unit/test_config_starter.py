@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,17 @@ from tests.config_text import ENV
 
 def loaded(folder: Path, answers: dict[str, str], source_type: str = "file") -> Config:
     path = folder / "sync.yaml"
-    path.write_text(starter_config(source_type, answers), encoding="utf-8")
-    return load_config(path, ENV)
+    text = starter_config(source_type, answers)
+    path.write_text(text, encoding="utf-8")
+    named = dict.fromkeys(re.findall(r"^  \w+: \$\{(\w+)\}", text, flags=re.MULTILINE), "something")
+    return load_config(path, {**named, **ENV})
 
 
 def test_it_names_its_schema_first() -> None:
     assert starter_config("file", {}).startswith("# yaml-language-server: $schema=crsync.schema.json\n")
 
 
-@pytest.mark.parametrize("source_type", ["file"])
+@pytest.mark.parametrize("source_type", ["file", "woocommerce"])
 def test_it_loads_without_answers(tmp_path: Path, source_type: str) -> None:
     config = loaded(tmp_path, {}, source_type)
     assert config.source.type == source_type

@@ -1,0 +1,265 @@
+"""Whole runs from a WooCommerce shop into the list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleverreach_sync.errors import AuthError, TemporaryError
+from tests.e2e.program import Gate, Program, RunningSandbox, gate, program, sandbox, sandbox_of_process
+from tests.shops.woocommerce import KEY, SECRET, Key, WooShop
+
+__all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
+
+SUBSCRIBER, BUYER, CONTACT = (f"WooCommerce-Special.{kind}" for kind in ("Subscriber", "Buyer", "Contact"))
+DAY = 86_400
+
+
+@pytest.fixture
+def shop() -> Iterator[WooShop]:
+    found = WooShop()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def woo(shop: WooShop, program: Program) -> Program:
+    program.settings["source"] = shop.settings()
+    program.configure()
+    return program
+
+
+def tags(program: Program) -> dict[str, set[str]]:
+    return {email: set(shown["tags"]) for email, shown in program.recipients().items()}
+
+
+def values(program: Program, email: str) -> dict[str, Any]:
+    return dict(program.recipients()[email]["global_attributes"])
+
+
+def test_the_first_sync_and_one_without_a_change(woo: Program, shop: WooShop, gate: Gate) -> None:
+    anna = shop.add_customer("Anna@Mail.example", consent=True, first_name="Anna", last_name="Größle", city="Köln")
+    shop.add_order(anna)
+    shop.add_customer("ben@mail.example", consent=False)
+    shop.add_customer("cora@mail.example", consent=True)
+    shop.add_guest_order("Gast@Post.example", first_name="Gustav", city="Bonn")
+    shop.add_guest_order("ANNA@mail.example", city="Bonn")
+    shop.add_guest_order("pending@post.example", status="pending")
+    shop.add_guest_order("cart@post.example", status="checkout-draft")
+    shop.erase_order(shop.add_guest_order("erased@post.example"))
+    finished = woo.run()
+    assert finished.error is None
+    counts = finished.document["counts"]
+    assert (counts["created"], counts["invalid"], counts["skipped"]) == (3, 1, 1)
+    assert finished.document["requests"]["source"] == len(shop.log)
+    assert finished.document["source"] == {"type": "woocommerce", "name": "WooCommerce"}
+    assert tags(woo) == {
+        "anna@mail.example": {SUBSCRIBER, BUYER},
+        "cora@mail.example": {SUBSCRIBER},
+        "gast@post.example": {BUYER},
+    }
+    assert values(woo, "anna@mail.example") == {"firstname": "Anna", "lastname": "Größle", "city": "Köln"}
+    assert values(woo, "gast@post.example")["firstname"] == "Gustav"
+    gate.calls.clear()
+    assert woo.counts()["unchanged"] == 3
+    assert gate.writes() == []
+
+
+def test_a_guest_orders_again(woo: Program, shop: WooShop, gate: Gate) -> None:
+    woo.state.create_attribute("ordercount", "number")
+    woo.configure(attributes={"map": {"ordercount": "orders", "city": "city"}})
+    shop.add_guest_order("gast@post.example", city="Bonn")
+    for number in range(300):
+        shop.add_guest_order(f"g{number}@post.example")
+    woo.run()
+    shop.now += DAY
+    shop.add_guest_order("Gast@post.example", city="Köln")
+    gate.calls.clear()
+    shop.log.clear()
+    assert woo.counts()["updated"] == 1
+    assert [asked.emails for asked in gate.writes()] == [["gast@post.example"]]
+    found = values(woo, "gast@post.example")
+    assert (found["ordercount"], found["city"]) == ("2", "Köln")
+    assert len(shop.log) < 10
+
+
+def test_consent_is_withdrawn_and_given_again(woo: Program, shop: WooShop) -> None:
+    customer = shop.add_customer("anna@mail.example", consent=True)
+    woo.run()
+    assert woo.active() == {"anna@mail.example"}
+    shop.set_consent(customer, given=False)
+    assert woo.counts()["deactivated"] == 1
+    assert woo.active() == set()
+    assert tags(woo) == {"anna@mail.example": set()}
+    assert "deactivated" not in woo.counts()
+
+
+def test_a_subscriber_who_deletes_the_account_is_not_mailed_any_more(woo: Program, shop: WooShop) -> None:
+    customer = shop.add_customer("anna@mail.example", consent=True)
+    shop.add_customer("ben@mail.example", consent=True)
+    woo.run()
+    shop.delete_customer(customer)
+    assert woo.counts()["deactivated"] == 1
+    assert woo.active() == {"ben@mail.example"}
+
+
+def test_an_address_changes(woo: Program, shop: WooShop) -> None:
+    customer = shop.add_customer("old@mail.example", consent=True, first_name="Anna")
+    shop.add_customer("ben@mail.example", consent=True)
+    woo.run()
+    shop.now += DAY
+    shop.change_profile(customer, email="new@mail.example")
+    counts = woo.counts()
+    assert (counts["created"], counts["deactivated"]) == (1, 1)
+    assert woo.active() == {"new@mail.example", "ben@mail.example"}
+
+
+def test_the_orders_of_an_account_move_with_its_address(woo: Program, shop: WooShop) -> None:
+    """A day later every order is read again, for the consent stated with it."""
+    customer = shop.add_customer("old@mail.example", consent=True)
+    shop.add_order(customer)
+    shop.add_customer("ben@mail.example", consent=True)
+    shop.now += DAY
+    shop.add_guest_order("gast@post.example")
+    woo.run()
+    shop.now += DAY
+    shop.change_profile(customer, email="new@mail.example")
+    counts = woo.counts()
+    assert (counts["created"], counts["deactivated"]) == (1, 1)
+    assert woo.active() == {"new@mail.example", "ben@mail.example", "gast@post.example"}
+    assert tags(woo)["new@mail.example"] == {SUBSCRIBER, BUYER}
+
+
+def test_a_kind_is_added(woo: Program, shop: WooShop, gate: Gate) -> None:
+    shop.add_customer("anna@mail.example", consent=True)
+    shop.add_customer("ben@mail.example", consent=False)
+    shop.add_guest_order("pending@post.example", status="pending")
+    woo.run()
+    assert set(tags(woo)) == {"anna@mail.example"}
+    woo.configure(tags=["subscriber", "buyer", "contact"])
+    gate.calls.clear()
+    assert woo.counts()["created"] == 1
+    assert tags(woo)["ben@mail.example"] == {CONTACT}
+    assert [asked.emails for asked in gate.writes()] == [["ben@mail.example"]]
+
+
+def test_a_cancelled_order_is_taken_back(woo: Program, shop: WooShop) -> None:
+    customer = shop.add_customer("anna@mail.example", consent=True)
+    order = shop.add_order(customer)
+    woo.run()
+    assert tags(woo)["anna@mail.example"] == {SUBSCRIBER, BUYER}
+    shop.now += DAY
+    shop.cancel_order(order)
+    assert woo.counts()["updated"] == 1
+    assert tags(woo)["anna@mail.example"] == {SUBSCRIBER}
+
+
+def test_an_order_that_does_not_count_may_bring_a_newer_address(woo: Program, shop: WooShop) -> None:
+    shop.add_guest_order("gast@post.example", city="Bonn")
+    woo.run()
+    shop.now += DAY
+    shop.add_guest_order("gast@post.example", status="pending", city="Köln")
+    shop.add_guest_order("gast@post.example", status="checkout-draft", city="Ulm")
+    assert woo.counts()["updated"] == 1
+    assert values(woo, "gast@post.example")["city"] == "Köln"
+
+
+def test_a_shop_that_grows(woo: Program, shop: WooShop) -> None:
+    for week in range(4):
+        for number in range(60):
+            ident = shop.add_customer(f"p{week}-{number}@mail.example", consent=number % 2 == 0)
+            shop.now += 60
+            if number % 3 == 0:
+                shop.add_order(ident)
+        created = woo.counts()["created"]
+        assert created == 40
+        shop.now += 7 * DAY
+    assert len(woo.recipients()) == 160
+    woo.check_ledger()
+
+
+def test_a_diff_writes_nothing_and_says_the_same(woo: Program, shop: WooShop, gate: Gate) -> None:
+    shop.add_customer("anna@mail.example", consent=True)
+    shop.add_guest_order("gast@post.example")
+    would = woo.run("diff").document["counts"]
+    assert gate.writes() == []
+    did = woo.run().document["counts"]
+    assert (would["created"], would["people"]) == (did["created"], did["people"]) == (2, 2)
+
+
+def test_a_shop_that_breaks_down_while_it_is_read(woo: Program, shop: WooShop, gate: Gate) -> None:
+    for number in range(250):
+        shop.add_customer(f"p{number}@mail.example", consent=True)
+    shop.add_guest_order("gast@post.example")
+    woo.run()
+    cursors = woo.checkpoint["cursors"]
+    shop.now += DAY
+    shop.add_guest_order("neu@post.example")
+    gate.calls.clear()
+    shop.fail("503", 10_000, lambda asked: asked.path.endswith("/customers") and asked.query["page"] == "2")
+    error = woo.failing()
+    assert isinstance(error, TemporaryError)
+    assert gate.writes() == []
+    assert woo.checkpoint["cursors"] == cursors
+    shop.well()
+    assert woo.counts()["created"] == 1
+
+
+def test_a_shop_that_seems_empty_is_not_believed(woo: Program, shop: WooShop) -> None:
+    shop.add_customer("anna@mail.example", consent=True)
+    woo.run()
+    shop.customers.clear()
+    assert woo.failing("resync").code == 7
+    assert woo.active() == {"anna@mail.example"}
+
+
+def test_a_key_that_lost_its_rights_ends_nobodys_consent(woo: Program, shop: WooShop, gate: Gate) -> None:
+    shop.add_customer("anna@mail.example", consent=True)
+    woo.run()
+    shop.keys[KEY] = Key(SECRET, role="shop_manager")
+    gate.calls.clear()
+    assert isinstance(woo.failing(), AuthError)
+    assert gate.writes() == []
+    assert woo.active() == {"anna@mail.example"}
+
+
+def test_init_check_and_sync_from_the_command_line(
+    tmp_path: Path, shop: WooShop, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from cleverreach_sync.cli.app import run
+
+    monkeypatch.chdir(tmp_path)
+    assert run(["init", "--source", "woocommerce", "--yes"]) == 0
+    config = Path("sync.yaml").read_text(encoding="utf-8")
+    assert "WooCommerce > Settings > Advanced > REST API" in config
+    config = config.replace('"https://shop.example.com"', shop.url).replace(
+        "  # subscribed_by: meta", "  subscribed_by: meta"
+    )
+    config = config.replace("  list: Online shop", f"  base_url: {sandbox.url}\n  list: Online shop")
+    Path("sync.yaml").write_text(config, encoding="utf-8")
+    access = {"CLEVERREACH_CLIENT_ID": "id-1", "CLEVERREACH_CLIENT_SECRET": "s3cret"}
+    for name, value in {"WOO_CONSUMER_KEY": KEY, "WOO_CONSUMER_SECRET": SECRET, **access}.items():
+        monkeypatch.setenv(name, value)
+    shop.add_customer("anna@mail.example", consent=True, first_name="Anna")
+    assert run(["attrs", "create", "-q"]) == 0
+    capsys.readouterr()
+    assert run(["check", "--format", "json"]) == 0
+    lines = [each for each in json.loads(capsys.readouterr().out)["checks"] if each["name"] == "source"]
+    assert [line["message"].partition(";")[0] for line in lines] == [
+        f"1 customers at {shop.url}",
+        "0 orders",
+        "newsletter_optin: of the first 1 customers and orders 1 have it, 1 of them say yes",
+    ]
+    assert run(["sync"]) == 0
+    shop.keys.clear()
+    assert run(["check"]) == 6
+    assert run(["sync", "--format", "json"]) == 6
+    out, err = capsys.readouterr()
+    assert "knows no such key" in out + err
+    assert KEY not in out + err
+    assert SECRET not in out + err
