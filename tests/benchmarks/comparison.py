@@ -15,9 +15,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from tests.benchmarks.peers import drt_peer
@@ -57,12 +58,14 @@ class Shop(NamedTuple):
 
 class Tool(NamedTuple):
     """Who takes part. `commands` are one process, or several joined by pipes; `place` writes what they need into the
-    folder they run in, given the addresses of shop and target. `orders`: whether the shop has any."""
+    folder they run in, given the addresses of shop and target. `orders`: whether the shop has any. `environment`: more
+    variables."""
 
     name: str
     commands: Sequence[Sequence[str]]
     place: Callable[[Path, str, str], None]
     orders: bool = False
+    environment: Mapping[str, str] = MappingProxyType({})
 
 
 class Run(NamedTuple):
@@ -96,6 +99,12 @@ OWN: Final = (
 PEERS: Final = (
     Tool("drt", [(str(_BIN / drt_peer.COMMAND[0]), *drt_peer.COMMAND[1:])], drt_peer.place),
     Tool("dlt", [_module("dlt_peer")], _nothing),
+    Tool(  # as polite to shop and target as crsync is
+        "dlt, 2 requests at once",
+        [_module("dlt_peer")],
+        _nothing,
+        environment=MappingProxyType({"EXTRACT__WORKERS": "2", "LOAD__WORKERS": "2"}),
+    ),
     Tool("singer tap | target", [_module("singer_peer", side, "--config=ENV") for side in ("tap", "target")], _nothing),
 )
 
@@ -148,7 +157,7 @@ def _run(folder: Path, tool: Tool, light: Server, shop: Shop, delay: int, custom
     shop.ask(f"begin?delay={delay / 1000}&orders={'yes' if tool.orders else 'no'}")
     urls = [f"http://127.0.0.1:{port}" for port in (shop.port, light.port)]
     tool.place(folder, *urls)
-    wall, cpu, peak = _processes(tool, folder, _environment(folder, *urls))
+    wall, cpu, peak = _processes(tool, folder, {**_environment(folder, *urls), **tool.environment})
     seen, held = light.ask("seen"), light.ask("held")
     people = customers + (customers // _GUESTS if tool.orders else 0)
     if held != {"people": people, "tagged": people}:
@@ -239,6 +248,11 @@ def _print(delay: int, found: dict[str, list[Run]]) -> None:
     for peer in PEERS:
         theirs = found[peer.name]
         # Round by round, so that a slow minute of the machine weighs on both.
-        speed = statistics.median(their.wall / our.wall for our, their in zip(own, theirs, strict=True))
-        memory = statistics.median(our.peak / their.peak for our, their in zip(own, theirs, strict=True))
-        print(f"    crsync / {peer.name}: people/s {speed:.2f}, peak memory {memory:.2f}", flush=True)
+        pairs = list(zip(own, theirs, strict=True))
+        speed = statistics.median(their.wall / our.wall for our, their in pairs)
+        work = statistics.median(our.cpu / their.cpu for our, their in pairs)
+        memory = statistics.median(our.peak / their.peak for our, their in pairs)
+        print(
+            f"    crsync / {peer.name}: people/s {speed:.2f}, CPU seconds {work:.2f}, peak memory {memory:.2f}",
+            flush=True,
+        )

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from cleverreach_sync.address import normalise
 from cleverreach_sync.sandbox.sample import LAST_NAMES, MEN, PLACES, STREETS, WOMEN
 
 HEADER: Final = (
@@ -41,6 +42,14 @@ def write(path: Path, people: int, seed: int = 1) -> int:
                 batch.clear()
         out.writelines(batch)
     return rows + len(batch)
+
+
+def write_addresses(export: Path, path: Path) -> None:
+    """Writes who is in an export, each normalised address once, one a line."""
+    with export.open(encoding="utf-8") as rows, path.open("w", encoding="utf-8") as out:
+        next(rows)
+        known = dict.fromkeys(normalise(row.split(",", 2)[1]) for row in rows)
+        out.writelines(f"{email}\n" for email in known if email is not None)
 
 
 def _row(number: int, bits: int) -> tuple[str, str]:
@@ -77,9 +86,12 @@ def main() -> None:
     options.add_argument("people", type=int)
     options.add_argument("path", type=Path)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--addresses", type=Path, metavar="PATH", help="also write the addresses, one a line")
     given = options.parse_args()
     begun = time.perf_counter()
     rows = write(given.path, given.people, given.seed)
+    if given.addresses is not None:
+        write_addresses(given.path, given.addresses)
     print(f"{rows} rows in {time.perf_counter() - begun:.1f} s")
 
 
