@@ -120,6 +120,9 @@ class TestWhoLeft:
         shop.server.delete(ANNA)
         shop.resync("--include-deleted")
         assert not shop.list()[ANNA].active
+        shop.write(buyer(ANNA, first_name="Anna"), both(BEN))
+        assert shop.sync().counts == {"updated": 1, "unchanged": 1}
+        assert not shop.list()[ANNA].active, "nor later"
 
     def test_deleted_and_back_by_a_form(self, shop: Shop) -> None:
         shop.server.delete(ANNA)

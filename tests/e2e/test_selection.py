@@ -166,6 +166,17 @@ def test_the_buyer_tag_goes_when_the_known_orders_are_none(shop: Shop) -> None:
     assert shop.sync().writes == 0
 
 
+def test_a_contradiction_of_a_deselected_kind_sends_nobody(shop: Shop) -> None:
+    shop.write(both("a@example.org"))
+    shop.sync()
+    shop.config(tags=[S])
+    shop.write(subscriber("a@example.org"))
+    assert shop.sync().writes == 0
+    shop.write(subscriber("a@example.org", first_name="Ann"))
+    shop.sync()
+    assert shop.list()["a@example.org"].tags == {SUBSCRIBER}, "in the same request as the name"
+
+
 def test_unknown_orders_take_no_tag_back(shop: Shop) -> None:
     shop.write(both("a@example.org"))
     shop.sync()
