@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from cleverreach_sync.agreement import as_last_seen, settle
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person
@@ -24,7 +25,7 @@ from cleverreach_sync.phases.planned import (
 )
 from cleverreach_sync.phases.read import DIGEST_BYTES
 from cleverreach_sync.phases.run import Run
-from cleverreach_sync.plan import Outcome, Plan, Suppression, as_last_seen, decide, remembered_recipient, settle
+from cleverreach_sync.plan import Outcome, Plan, Suppression, decide, remembered_recipient
 from cleverreach_sync.selection import kinds_of
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.state.ledger import Entry, kinds_in, read_body

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
+from cleverreach_sync.agreement import end_is_open
 from cleverreach_sync.consent import Shop
 from cleverreach_sync.merge import Facts
 from cleverreach_sync.model import (
@@ -17,7 +18,7 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted, end_is_open
+from cleverreach_sync.plan import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted
 from cleverreach_sync.state.ledger import (
     CONSENTS,
     Entry,

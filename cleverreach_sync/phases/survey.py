@@ -9,11 +9,12 @@ from typing import NamedTuple, TypeVar
 import orjson
 
 from cleverreach_sync.address import mask
+from cleverreach_sync.agreement import settle
 from cleverreach_sync.model import ENDED_MOVED, Kind, Person, Recipient
 from cleverreach_sync.phases.differences import differs, shown_change
 from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep
 from cleverreach_sync.phases.run import Run
-from cleverreach_sync.plan import Outcome, Plan, decide, settle
+from cleverreach_sync.plan import Outcome, Plan, decide
 from cleverreach_sync.state.ledger import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleverreach_sync.agreement import remember, settle
 from cleverreach_sync.model import (
     ENDED_MOVED,
     ENDED_NO,
@@ -31,8 +32,6 @@ from cleverreach_sync.plan import (
     Suppression,
     Wanted,
     decide,
-    remember,
-    settle,
 )
 from tests.people import (
     ANNA,

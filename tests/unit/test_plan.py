@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from cleverreach_sync.agreement import remember, settle
 from cleverreach_sync.consent import Shop
 from cleverreach_sync.model import (
     ENDED_MOVED,
@@ -24,9 +25,7 @@ from cleverreach_sync.plan import (
     Suppression,
     Wanted,
     decide,
-    remember,
     remembered_recipient,
-    settle,
 )
 from tests.people import (
     ANNA,

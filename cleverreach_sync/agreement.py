@@ -1,0 +1,120 @@
+"""What is agreed with the target after a decision: what a later run has to know of it. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cleverreach_sync.consent import Shop, withdrawn_again
+from cleverreach_sync.model import (
+    ENDED_NO,
+    ENDED_OPTED_OUT,
+    ConsentState,
+    Kind,
+    Memory,
+    Person,
+    Recipient,
+    RecipientState,
+)
+from cleverreach_sync.plan import Outcome, Plan, Rules, Wanted
+
+_NONE: Final[frozenset[Kind]] = frozenset()
+_LEFT: Final = frozenset({"bounced_in_target", "unsubscribed_in_target", "deleted_in_target"})
+_LEFT_AS: Final = {
+    RecipientState.ABSENT: "deleted_in_target",
+    RecipientState.UNSUBSCRIBED: "unsubscribed_in_target",
+    RecipientState.BOUNCED: "bounced_in_target",
+}
+
+
+def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, rules: Rules, now: int) -> Memory:
+    """What is agreed after the target confirmed `plan.change` with `confirmed`. `now`: when the run began."""
+    change = plan.change
+    carried = rules.own.among(confirmed.tags)
+    memory = plan.adopted or memory
+    if plan.outcome is Outcome.DEACTIVATED:
+        return memory._replace(
+            receiver_id=confirmed.id,
+            state=RecipientState.INACTIVE,
+            tags=carried - {Kind.SUBSCRIBER},
+            agreed=ConsentState.OPTED_OUT if plan.shop is Shop.OPTED_OUT else ConsentState.NO,
+            ended=ENDED_OPTED_OUT if plan.shop is Shop.OPTED_OUT else ENDED_NO,
+            ended_at=_ended_at(person, memory, now),
+            made_inactive=False,
+            run=rules.run,
+        )
+    if change is None:
+        return memory
+    sent = plan.kinds & rules.own.among(change.tags_added)
+    dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NONE
+    # Made again under another ID: nothing of what was sent before is there.
+    anew = change.creates or confirmed.id != memory.receiver_id
+    reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)
+    if end_is_open(plan, memory):  # created anew, as who they are now
+        memory = memory._replace(ended=ENDED_NO, ended_at=now)
+    return Memory(
+        confirmed.id,
+        confirmed.state,
+        (carried - dropped) | sent,
+        rules.fingerprints.joined(change.attributes, b"" if anew else memory.fingerprint),
+        _agreed(person, plan, memory),
+        None if reopened else memory.ended,
+        None if reopened else memory.ended_at,
+        change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not (anew or reopened),
+        rules.run,
+        memory.barred,
+    )
+
+
+def as_last_seen(plan: Plan, memory: Memory, rules: Rules) -> Plan:
+    """The plan about somebody who is not read again because there is nothing to write: if it is known that they had
+    left the list, that is what counts."""
+    left = _LEFT_AS.get(memory.state) if memory.transferred else None
+    if left is None or (left == "deleted_in_target" and rules.include_deleted):
+        return plan
+    if plan.outcome is not Outcome.UNCHANGED and plan.reason != ENDED_OPTED_OUT:
+        return plan
+    return Plan(Outcome.SKIPPED, left, plan.kinds, plan.shop)
+
+
+def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:
+    """What is agreed after a decision that wrote nothing. Somebody who left the list anyway needs no end written, but
+    the end counts from now on."""
+    memory = plan.adopted or memory
+    if not memory.transferred:
+        return memory
+    if withdrawn_again(plan.shop, person.consent, memory) or (
+        plan.shop is Shop.OPTED_OUT and memory.ended is None and _left(plan, memory)
+    ):
+        at = _ended_at(person, memory, now)
+        return memory._replace(agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=at)
+    if plan.shop is Shop.NO and memory.agreed is ConsentState.YES and memory.ended is None and _left(plan, memory):
+        return memory._replace(agreed=ConsentState.NO, ended=ENDED_NO, ended_at=now)
+    if plan.shop is Shop.YES and memory.ended is None and memory.agreed is not ConsentState.YES:
+        return memory._replace(agreed=ConsentState.YES)
+    return memory
+
+
+def _ended_at(person: Person, memory: Memory, now: int) -> int:
+    """From when on a new consent counts: from the date of the withdrawal, else from now; an end recorded before, which
+    is later, stays."""
+    at = person.consent.at if person.consent.state is ConsentState.OPTED_OUT else None
+    return max(now if at is None else at, memory.ended_at or 0)
+
+
+def _left(plan: Plan, memory: Memory) -> bool:
+    return plan.reason in _LEFT or memory.state in _LEFT_AS or memory.ended is not None
+
+
+def end_is_open(plan: Plan, memory: Memory) -> bool:
+    """Whether consent ended of somebody who was transferred without the list having followed (they are blacklisted,
+    say): that must not be forgotten for another reason to skip them."""
+    if not memory.transferred or memory.ended is not None:
+        return False
+    return plan.shop is Shop.OPTED_OUT or (plan.shop is Shop.NO and memory.agreed is ConsentState.YES)
+
+
+def _agreed(person: Person, plan: Plan, memory: Memory) -> ConsentState:
+    """An unknown consent ends nothing that was agreed; a stale yes agrees to nothing new."""
+    if plan.shop is Shop.UNKNOWN or plan.shop is Shop.STALE_YES:
+        return memory.agreed
+    return person.consent.state
