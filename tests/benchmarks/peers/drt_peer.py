@@ -2,7 +2,7 @@
 
 Its settings are YAML, so there is no code of it here: `place` writes a project, `drt run` is the run. `--threads` is for
 several syncs at once; within one sync drt reads and writes one request after another. A batch of many requests keeps their
-connection open; with `batch_size: 250` each request would get a client of its own, at a third of the speed.
+connection open; with `batch_size: 250` each request would get a client of its own, at twice the CPU time, but 66 MB.
 """
 
 from __future__ import annotations
