@@ -71,8 +71,8 @@ def stdin(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
         b"email;city\na@example.org;x\n",
         b'{"email": "a@example.org", "city": "x"}\n',
         b'\n  {"email": "a@example.org", "city": "x"}',
-        gzip.compress(b"email;city\na@example.org;x\n"),
-        gzip.compress(b'{"email": "a@example.org", "city": "x"}\n'),
+        gzip.compress(b"email;city\na@example.org;x\n", mtime=0),
+        gzip.compress(b'{"email": "a@example.org", "city": "x"}\n', mtime=0),
     ],
 )
 def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
