@@ -171,6 +171,8 @@ def keyset_pages(
         if not page.rows or (len(page.rows) < size if page.total is None else len(page.rows) >= page.total):
             return
         last = max(map(key, page.rows))
+        if last <= after:
+            raise TemporaryError("the shop gives rows that were not asked for, again and again")
         if tied is None:
             after = last
         elif last - 1 > after:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -574,8 +575,8 @@ def test_notices_of_php_are_passed_over(
 def test_what_is_cut_short_is_no_empty_shop(shop: WooShop, opened: Opening, end: bytes) -> None:
     for number in range(3):
         shop.add_customer(f"p{number}@mail.example")
-    shop.fail(altered(lambda _: NOTICE + b'[{"id":1,"meta_data":' + end))
-    shop.fail(altered(lambda _: b'[{"id":1,"meta_data":' + end))
+    for body in (NOTICE + b'[{"id":1,"meta_data":' + end, b'[{"id":1,"meta_data":' + end):
+        shop.fail(lambda _asked, _answer, body=body: Reply(200, body))  # type: ignore[misc]
     assert len(read(opened(), "customers").rows) == 3
 
 
@@ -586,6 +587,16 @@ def test_an_empty_page_where_there_are_rows_is_asked_for_again(shop: WooShop, op
     shop.fail(altered(lambda _: b'{"rows":[]}'))
     shop.fail(altered(lambda _: b'[{"email":"x"}]'))
     assert len(read(opened(), "customers").rows) == 3
+
+
+def test_an_empty_page_of_changes_is_not_believed_either(shop: WooShop, opened: Opening) -> None:
+    fill(shop, 1)
+    source = opened()
+    cursor = cursor_of(source)
+    shop.now += 600
+    (new,) = fill(shop, 1)
+    shop.fail(altered(lambda _: b"[]"))
+    assert str(new) in changed(source, cursor)
 
 
 def test_rows_that_a_plug_in_keeps_back_are_noticed(shop: WooShop, opened: Opening) -> None:
@@ -620,6 +631,17 @@ def test_a_weak_host_gets_two_requests_at_a_time(shop: WooShop, opened: Opening)
     assert shop.at_once <= 2
     assert (reading.done, reading.total) == (1200, 1200)
     assert len(shop.log) == 14
+
+
+def test_all_streams_together_get_two_requests_at_a_time(shop: WooShop, opened: Opening) -> None:
+    for number in range(1200):
+        shop.add_customer(f"p{number}@mail.example")
+        shop.add_guest_order(f"p{number}@mail.example")
+    source = opened()
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(read, source, stream) for stream in ("customers", "orders")]
+    assert [len(each.result().rows) for each in found] == [1200, 1200]
+    assert shop.at_once == 2
 
 
 def test_the_secret_goes_into_no_address(shop: WooShop, opened: Opening, watched: Watched) -> None:

@@ -1,0 +1,96 @@
+"""Lists in pages, without a server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from cleverreach_sync.errors import TemporaryError
+from cleverreach_sync.http.paging import Page, RawRow, in_order, keyset_pages, numbered_pages
+
+
+def rows(*idents: int) -> list[RawRow]:
+    return [{"id": ident} for ident in idents]
+
+
+def ident(row: RawRow) -> int:
+    return int(row["id"])
+
+
+def numbered(all_rows: Callable[[], list[RawRow]], size: int = 2) -> Callable[[int], Page]:
+    def fetch(number: int) -> Page:
+        found = all_rows()
+        return Page(found[(number - 1) * size : number * size], len(found))
+
+    return fetch
+
+
+def idents(pages: object) -> list[int]:
+    return [ident(row) for page in pages for row in page.rows]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("count", range(9))
+def test_every_row_once_in_order(count: int) -> None:
+    found = numbered_pages(numbered(lambda: rows(*range(1, count + 1))), ident, size=2, what="rows")
+    assert idents(found) == list(range(1, count + 1))
+
+
+def test_a_list_that_never_holds_still() -> None:
+    left = list(range(1, 1000))
+
+    def shrinking() -> list[RawRow]:
+        left.pop(0)
+        return rows(*left)
+
+    with pytest.raises(TemporaryError, match="the people changed while they were read, 5 times"):
+        idents(numbered_pages(numbered(shrinking, 100), ident, size=100, what="people"))
+
+
+def test_pages_come_in_order_whichever_is_ready_first() -> None:
+    second_is_there = threading.Event()
+
+    def fetch(number: int) -> Page:
+        if number == 1:
+            assert second_is_there.wait(10)
+        if number == 2:
+            second_is_there.set()
+        return Page(rows(number))
+
+    assert idents(in_order(fetch, range(1, 6), readers=2, stopped=lambda: False)) == [1, 2, 3, 4, 5]
+
+
+def test_a_failure_is_that_of_its_page() -> None:
+    def fetch(number: int) -> Page:
+        if number == 3:
+            raise TemporaryError("page 3")
+        return Page(rows(number))
+
+    found = []
+    with pytest.raises(TemporaryError, match="page 3"):
+        found += [ident(page.rows[0]) for page in in_order(fetch, range(1, 6), readers=2, stopped=lambda: False)]
+
+
+def test_reading_stops_when_it_is_asked_to() -> None:
+    asked: list[int] = []
+
+    def fetch(number: int) -> Page:
+        asked.append(number)
+        return Page(rows(number))
+
+    assert len(list(in_order(fetch, range(1, 100), readers=2, stopped=lambda: len(asked) >= 5))) < 10
+    assert len(asked) < 12
+
+
+@pytest.mark.parametrize("count", range(9))
+def test_a_unique_key_is_walked_along(count: int) -> None:
+    def fetch(after: int) -> Page:
+        return Page(rows(*range(after + 1, count + 1))[:3])
+
+    assert idents(keyset_pages(fetch, ident, ident, 0, size=3)) == list(range(1, count + 1))
+
+
+def test_a_server_that_does_not_heed_the_key() -> None:
+    with pytest.raises(TemporaryError, match="not asked for"):
+        idents(keyset_pages(lambda _: Page(rows(1, 2, 3)), ident, ident, 0, size=3))
