@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -638,6 +639,14 @@ def test_all_streams_together_get_two_requests_at_a_time(shop: WooShop, opened: 
         shop.add_customer(f"p{number}@mail.example")
         shop.add_guest_order(f"p{number}@mail.example")
     source = opened()
+    both = threading.Barrier(2)
+    first = iter((1, 2))
+
+    def together(_asked: Asked) -> None:
+        if next(first, None):
+            both.wait(10)
+
+    shop.before_page = together
     with ThreadPoolExecutor(2) as pool:
         found = [pool.submit(read, source, stream) for stream in ("customers", "orders")]
     assert [len(each.result().rows) for each in found] == [1200, 1200]
