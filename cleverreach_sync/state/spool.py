@@ -202,4 +202,4 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _tune(database: sqlite3.Connection, *, journal: str) -> None:
     database.execute(f"pragma journal_mode = {journal}")
     database.execute("pragma synchronous = off")
-    database.execute("pragma cache_size = -8000")
+    database.execute("pragma cache_size = -4000")
