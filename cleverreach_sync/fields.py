@@ -109,10 +109,6 @@ def _day(at: int | None) -> str | None:
         return None  # beyond the calendar: a missing value
 
 
-def _number(count: int | None) -> str | None:
-    return None if count is None else str(count)
-
-
 # Person fields that are no plain values of the profile.
 _COMPUTED: Final[Mapping[str, Callable[[Person], str | None]]] = {
     "email": lambda person: person.email,
