@@ -29,6 +29,7 @@ from cleverreach_sync.model import (
     Remembered,
 )
 from cleverreach_sync.state.bulk import insert
+from cleverreach_sync.state.database import connect
 from cleverreach_sync.state.files import private, remove, sync_folder
 
 SCHEMA: Final = "1"
@@ -128,7 +129,7 @@ class Ledger:
         fresh = path.with_name(f"{path.name}.new")
         remove(fresh)
         private(fresh)
-        database = sqlite3.connect(fresh)
+        database = connect(str(fresh))
         try:
             database.execute("pragma page_size = 8192")
             database.executescript(_TABLES)
@@ -154,7 +155,7 @@ class Ledger:
         self.path = Path(":memory:")
         self._read_only = True
         self._writes = False
-        self._db = sqlite3.connect(":memory:", check_same_thread=False)
+        self._db = connect(":memory:")
         self._db.executescript(_TABLES)
         self.id = ""
         return self
@@ -248,10 +249,7 @@ class Ledger:
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     try:
-        if read_only:
-            database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-        else:
-            database = sqlite3.connect(path, check_same_thread=False)
+        database = connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) if read_only else connect(str(path))
         database.execute("pragma cache_size = -8000")
         database.execute("select name from sqlite_master limit 1").fetchall()
     except sqlite3.DatabaseError:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cleverreach_sync.state.bulk import insert
+from cleverreach_sync.state.database import connect
 from cleverreach_sync.state.files import private, remove
 from cleverreach_sync.state.plans import TABLE, Plans
 
@@ -73,7 +74,7 @@ class Spool(Plans):
         """The spool of an interrupted run; None if it is missing, another's, damaged, or older than 24 hours."""
         if not path.exists():
             return None
-        database = sqlite3.connect(path, check_same_thread=False)
+        database = connect(str(path))
         try:
             # From now on it is changed in place, and may be needed once more if this process dies, too.
             _tune(database, journal="delete")
@@ -193,7 +194,7 @@ class Spool(Plans):
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, check_same_thread=False)
+    database = connect(str(path))
     # Losing the spool costs a second read of the source, nothing else.
     _tune(database, journal="off")
     return database

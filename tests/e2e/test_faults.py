@@ -84,7 +84,10 @@ def test_each_fault_alone(program: Program, name: str) -> None:
     documents = runs_until_through(program)
     check_end(program, out)
     assert program.state.faults.struck[name]
-    assert tally_of(documents)["created"] == MANY
+    counted = tally_of(documents)
+    # Whose row was lost from the answer after an answer that was lost altogether is known as there, not as created.
+    assert MANY - 5 <= counted["created"] <= MANY
+    assert counted["created"] + counted["updated"] >= MANY
     program.state.faults.clear()
     assert program.counts() == {"rows": MANY + 3, "people": MANY + 3, "unchanged": MANY, "skipped": 3}
 
@@ -98,7 +101,10 @@ def test_all_faults_together(program: Program, seed: int) -> None:
         program.state.faults.set(name, 0.05)
     documents = runs_until_through(program)
     check_end(program, out)
-    assert tally_of(documents)["created"] == MANY
+    counted = tally_of(documents)
+    # Whose row was lost from the answer after an answer that was lost altogether is known as there, not as created.
+    assert MANY - 5 <= counted["created"] <= MANY
+    assert counted["created"] + counted["updated"] >= MANY
 
 
 @pytest.mark.parametrize("seed", range(3))
