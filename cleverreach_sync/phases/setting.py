@@ -153,6 +153,7 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     memory = opening.open_memory(call.folder, known, read_only=options.dry_run)
     lost = memory.lost
     if lost is not None and "ledger" in options.forced and not options.dry_run:
+        memory.ledger.close()
         memory = opening.fresh_memory(call.folder, lost)
     stack.callback(memory.ledger.close)
     interrupted = None if lost is not None or known is None else known.interrupted

@@ -250,9 +250,13 @@ class Ledger:
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     try:
         database = connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) if read_only else connect(str(path))
+    except sqlite3.DatabaseError:
+        raise _unusable(path) from None
+    try:
         database.execute("pragma cache_size = -8000")
         database.execute("select name from sqlite_master limit 1").fetchall()
     except sqlite3.DatabaseError:
+        database.close()
         raise _unusable(path) from None
     return database
 
