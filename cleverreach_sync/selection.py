@@ -74,11 +74,6 @@ def special_tags(source: str) -> dict[Kind, str]:
     return {kind: tag(source, _SPECIAL, kind.value.capitalize()) for kind in ALL_KINDS}
 
 
-def special_origin(source: str) -> str:
-    """What the special tags of a source have in common: the part before the dot."""
-    return special_tags(source)[CONTACT].partition(".")[0]
-
-
 def fold(text: str) -> str:
     """The tag as a target may give it back that keeps ASCII letters only."""
     return "".join(char if char.isascii() else "_" for char in text)

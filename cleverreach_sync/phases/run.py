@@ -48,9 +48,6 @@ class Stop:
         self.reason: str | None = None
         self.abandoned = False
 
-    def by_signal(self) -> bool:
-        return self.signum is not None
-
     def asked(self, now: float) -> bool:
         if self.signum is not None:
             return True

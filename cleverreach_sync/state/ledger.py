@@ -359,12 +359,6 @@ def read_body(entry: Entry) -> tuple[Facts, Memory]:
         raise StateError("the ledger holds an entry that cannot be read", hint="restore it from a backup") from error
 
 
-def split_body(entry: Entry) -> tuple[bytes, bytes]:
-    """Facts and memory as JSON."""
-    facts, memory = orjson.loads(entry.body)
-    return orjson.dumps(facts), orjson.dumps(memory)
-
-
 def _facts(document: list[Any]) -> Facts:
     records = tuple(Remembered._make((*record[:10], tuple(record[10]))) for record in document[0])
     if len(document) == 1:

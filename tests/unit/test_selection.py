@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cleverreach_sync.model import ConsentState, Kind, Purchases
-from cleverreach_sync.selection import OwnTags, contradicted, fold, kinds_of, special_origin, special_tags, tag
+from cleverreach_sync.selection import OwnTags, contradicted, fold, kinds_of, special_tags, tag
 from tests.people import BUYER, CONTACT, NO, OUT, SUBSCRIBER, UNKNOWN, YES, B, C, S
 
 NOBODY: frozenset[Kind] = frozenset()
@@ -119,7 +119,6 @@ def test_golden_tags(source: str, kind: str, value: str, expected: str) -> None:
 def test_special_tags(source: str, subscriber: str) -> None:
     origin = subscriber.removesuffix(".Subscriber")
     assert special_tags(source) == {SUBSCRIBER: subscriber, BUYER: f"{origin}.Buyer", CONTACT: f"{origin}.Contact"}
-    assert special_origin(source) == origin
 
 
 def test_own_tags_are_recognised() -> None:
