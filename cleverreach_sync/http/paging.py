@@ -20,11 +20,12 @@ RawRow = Mapping[str, Any]
 
 class Page(NamedTuple):
     """Some rows of a list. `total` are the rows of the whole list, None if the server does not say; `at` is the
-    server's time in unix seconds, None if it tells none."""
+    server's time in unix seconds, None if it tells none. `last`: no rows follow, None if only their number tells."""
 
     rows: Sequence[RawRow]
     total: int | None = None
     at: float | None = None
+    last: bool | None = None
 
 
 class _Walk:
@@ -168,7 +169,7 @@ def keyset_pages(
     while not stopped():
         page = fetch(after)
         yield page._replace(rows=[row for row in page.rows if mark(row) not in seen])
-        if not page.rows or (len(page.rows) < size if page.total is None else len(page.rows) >= page.total):
+        if not page.rows or _is_last(page, size):
             return
         last = max(map(key, page.rows))
         if last <= after:
@@ -183,3 +184,9 @@ def keyset_pages(
             for part in tied(last):
                 yield part._replace(rows=[row for row in part.rows if mark(row) not in seen])
             after, seen = last, set()
+
+
+def _is_last(page: Page, size: int) -> bool:
+    if page.last is not None:
+        return page.last
+    return len(page.rows) < size if page.total is None else len(page.rows) >= page.total

@@ -18,6 +18,7 @@ from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.tokens import Tokens
 
 TIMEOUT: Final = 90.0  # seconds; a page of 100 orders with everything in it takes half a second where nothing is wrong
 AT_ONCE: Final = 2  # requests; shops live on weak hosts
@@ -34,7 +35,8 @@ class ShopApi:
     """One shop's API. Thread-safe; at most `at_once` requests are under way at a time, whoever asks.
 
     `explain` makes an error of an answer that refuses (4xx), in the merchant's words, or None for a general one.
-    `no_json` is the hint for answers with status 200 that are no JSON. Redirects are never followed.
+    `no_json` is the hint for answers with status 200 that are no JSON. With `tokens` every request carries a bearer
+    token; a 401 is worth one new token. Redirects are never followed.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class ShopApi:
         explain: Callable[[Answer], CrsyncError | None],
         no_json: str | None = None,
         at_once: int = AT_ONCE,
+        tokens: Tokens | None = None,
     ) -> None:
         self.http = http
+        self._tokens = tokens
         self._retries = retries
         self._explain = explain
         self._no_json = no_json
@@ -66,15 +70,45 @@ class ShopApi:
         Raises what `explain` makes of a refusal, TemporaryError when repeating did not help.
         """
 
+        def send(more: Mapping[str, str]) -> Answer:
+            return self.http.exchange("GET", path, params=params, headers={**(headers or {}), **more}, basic=basic)
+
+        return self._asked(send, check)
+
+    def post(
+        self,
+        path: str,
+        body: Any,
+        *,
+        headers: Mapping[str, str] | None = None,
+        check: Callable[[Answer], None] | None = None,
+    ) -> Answer:
+        """The answer to a POST of JSON that only reads, so that it may be repeated; otherwise like `get`."""
+
+        def send(more: Mapping[str, str]) -> Answer:
+            return self.http.exchange("POST", path, json=body, headers={**(headers or {}), **more})
+
+        return self._asked(send, check)
+
+    def _asked(self, send: Callable[[Mapping[str, str]], Answer], check: Callable[[Answer], None] | None) -> Answer:
         def attempt() -> Answer:
             with self._slots:
-                answer = self.http.exchange("GET", path, params=params, headers=headers, basic=basic)
+                answer = self._with_token(send)
             answer = self.judged(answer)
             if check is not None:
                 check(answer)
             return answer
 
         return self._retries(attempt)
+
+    def _with_token(self, send: Callable[[Mapping[str, str]], Answer]) -> Answer:
+        if self._tokens is None:
+            return send({})
+        token = self._tokens.current()
+        answer = send(_bearer(token))
+        if answer.status == 401 and (new := self._tokens.renewed(token)) is not None:
+            answer = send(_bearer(new))
+        return answer
 
     def judged(self, answer: Answer) -> Answer:
         """The answer, if it is a 2xx with JSON. Raises TryAgain, or what `explain` makes of it."""
@@ -114,6 +148,10 @@ class ShopApi:
             return text or ("JSON that is not whole" if answer.text else "")
         message = body.get("message") if isinstance(body, dict) else None
         return self.http.redact.excerpt(message) if isinstance(message, str) else ""
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
 
 
 def without_notices(answer: Answer) -> Answer:

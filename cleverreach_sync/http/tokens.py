@@ -11,7 +11,7 @@ from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.retries import Retries
 
-_SHARE_OF_LIFE: Final = 0.9
+_SHARE_OF_LIFE: Final = 0.8
 _DEFAULT_LIFE: Final = 600.0
 _LONGEST_LIFE: Final = 24 * 3600.0
 
@@ -45,7 +45,8 @@ class ClientCredentials:
     """OAuth 2.0 client credentials: a token is fetched when it is needed, and anew before it runs out. Thread-safe.
 
     `sent` is what the token endpoint gets beside `grant_type`, as a form, or as JSON where that is what a system
-    reads. `refused` makes the error of an answer that brings no token. `expires_in` counts in seconds.
+    reads. `refused` makes the error of an answer that brings no token, `pause` tells how many seconds a server that is
+    busy asks to wait. `expires_in` counts in seconds.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class ClientCredentials:
         retries: Retries,
         clock: Callable[[], float],
         refused: Callable[[Answer], CrsyncError],
+        pause: Callable[[Answer], float | None] = lambda answer: answer.retry_after,
         as_json: bool = False,
     ) -> None:
         self._http = http
@@ -65,6 +67,7 @@ class ClientCredentials:
         self._retries = retries
         self._clock = clock
         self._refused = refused
+        self._pause = pause
         self._as_json = as_json
         self._lock = threading.Lock()
         self._token = ""
@@ -98,7 +101,7 @@ class ClientCredentials:
         answer = self._http.exchange("POST", self._path, **sent)
         blocked = answer.status == 403 and not answer.readable  # by a firewall's page
         if answer.status in (408, 429) or answer.status >= 500 or blocked:
-            raise TryAgain(f"no access token can be had now ({answer.status})", after=answer.retry_after)
+            raise TryAgain(f"no access token can be had now ({answer.status})", after=self._pause(answer))
         if answer.ok and not answer.readable:
             raise TryAgain(f"no access token came, but something that is no JSON: {answer.text}")
         return answer

@@ -94,3 +94,11 @@ def test_a_unique_key_is_walked_along(count: int) -> None:
 def test_a_server_that_does_not_heed_the_key() -> None:
     with pytest.raises(TemporaryError, match="not asked for"):
         idents(keyset_pages(lambda _: Page(rows(1, 2, 3)), ident, ident, 0, size=3))
+
+
+def test_a_server_that_gives_less_than_it_is_asked_for_says_where_the_end_is() -> None:
+    def fetch(after: int) -> Page:
+        found = rows(*range(after + 1, 8))
+        return Page(found[:2], last=len(found) <= 2)
+
+    assert idents(keyset_pages(fetch, ident, ident, 0, size=500)) == list(range(1, 8))

@@ -73,7 +73,7 @@ def test_the_form_of_the_request(issuer: Issuer, http: HttpClient, as_json: bool
 
 
 @pytest.mark.parametrize(
-    ("life", "good_until"), [(600, 540), ("600", 540), (None, 540), (0, 540), ("soon", 540), (10**9, 77_760)]
+    ("life", "good_until"), [(600, 480), ("600", 480), (None, 480), (0, 480), ("soon", 480), (10**9, 69_120)]
 )
 def test_it_is_renewed_before_it_runs_out(issuer: Issuer, http: HttpClient, life: object, good_until: float) -> None:
     issuer.life = life
@@ -100,3 +100,19 @@ def test_no_token_is_an_error(issuer: Issuer, http: HttpClient, reply: Reply) ->
     issuer.fail(lambda _asked, _answer: reply, 1)
     with pytest.raises(AuthError, match="no token"):
         tokens(http).current()
+
+
+def test_a_pause_that_stands_in_the_answer(issuer: Issuer, http: HttpClient) -> None:
+    waited: list[float] = []
+    found = ClientCredentials(
+        http,
+        "/token",
+        {},
+        retries=Retries(300, lambda: Time.now, waited.append, lambda _: None),
+        clock=lambda: Time.now,
+        refused=lambda answer: AuthError(f"no token ({answer.status})"),
+        pause=lambda answer: float(answer.body["seconds"]),
+    )
+    issuer.fail(lambda _asked, _answer: Reply.json({"seconds": 12}, 429))
+    assert found.current() == "token-1"
+    assert 12 <= sum(waited) < 14

@@ -1,0 +1,95 @@
+"""A shop's API behind tokens that run out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from cleverreach_sync.errors import AuthError
+from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.shop import ShopApi
+from cleverreach_sync.http.tokens import FixedToken
+from tests.shops.reading import Watched
+from tests.shops.server import Asked, Reply, ShopServer
+
+
+class Numbered:
+    """Tokens 1, 2, 3 ...: each good until it is refused."""
+
+    def __init__(self) -> None:
+        self.number = 1
+
+    def current(self) -> str:
+        return str(self.number)
+
+    def renewed(self, refused: str) -> str:
+        self.number = int(refused) + 1
+        return str(self.number)
+
+
+class Guarded(ShopServer):
+    """Answers with what it was sent; knows one token."""
+
+    good = "1"
+
+    def answer(self, asked: Asked) -> Reply:
+        if asked.headers.get("authorization") != f"Bearer {self.good}":
+            return Reply.json({"message": "token unknown"}, 401)
+        return Reply.json({"got": orjson.loads(asked.body or b"null"), "query": asked.query})
+
+
+@pytest.fixture
+def server() -> Iterator[Guarded]:
+    found = Guarded()
+    yield found
+    found.close()
+
+
+def explain(answer: Answer) -> AuthError:
+    return AuthError(f"refused ({answer.status})")
+
+
+@pytest.fixture
+def opened(server: Guarded) -> Iterator[tuple[HttpClient, Watched]]:
+    watched = Watched()
+    http = HttpClient(server.url, timeout=10, redact=watched.redact, traffic=watched.traffic)
+    yield http, watched
+    http.close()
+
+
+def test_requests_carry_the_token(server: Guarded, opened: tuple[HttpClient, Watched]) -> None:
+    http, watched = opened
+    api = ShopApi(http, watched.means.retries, explain=explain, tokens=Numbered())
+    assert api.post("/search", {"limit": 5}).body["got"] == {"limit": 5}
+    assert api.get("/rows", {"page": 2}).body["query"] == {"page": "2"}
+
+
+def test_a_token_that_ran_out_is_renewed_once(server: Guarded, opened: tuple[HttpClient, Watched]) -> None:
+    http, watched = opened
+    api = ShopApi(http, watched.means.retries, explain=explain, tokens=Numbered())
+    server.good = "2"
+    assert api.post("/search", {}).ok
+    assert len(server.log) == 2
+    server.good = "never"
+    with pytest.raises(AuthError, match="401"):
+        api.post("/search", {})
+    assert len(server.log) == 4
+    assert watched.waits == []
+
+
+def test_without_another_token_a_refusal_is_final(server: Guarded, opened: tuple[HttpClient, Watched]) -> None:
+    http, watched = opened
+    api = ShopApi(http, watched.means.retries, explain=explain, tokens=FixedToken("old"))
+    with pytest.raises(AuthError, match="401"):
+        api.get("/rows")
+    assert len(server.log) == 1
+
+
+def test_a_post_that_only_reads_is_repeated(server: Guarded, opened: tuple[HttpClient, Watched]) -> None:
+    http, watched = opened
+    api = ShopApi(http, watched.means.retries, explain=explain, tokens=Numbered())
+    server.fail("503", 2)
+    assert api.post("/search", {}).ok
+    assert watched.traffic.retries == 2
