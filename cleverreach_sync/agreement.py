@@ -15,7 +15,7 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import Outcome, Plan, Rules, Wanted
+from cleverreach_sync.plan import Change, Outcome, Plan, Rules, Wanted
 
 _NONE: Final[frozenset[Kind]] = frozenset()
 _LEFT: Final = frozenset({"bounced_in_target", "unsubscribed_in_target", "deleted_in_target"})
@@ -55,7 +55,7 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
         confirmed.id,
         confirmed.state,
         (carried - dropped) | sent,
-        rules.fingerprints.joined(change.attributes, b"" if anew else memory.fingerprint),
+        _fingerprint(change, b"" if anew else memory.fingerprint, rules),
         _agreed(person, plan, memory),
         None if reopened else memory.ended,
         None if reopened else memory.ended_at,
@@ -63,6 +63,13 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
         rules.run,
         memory.barred,
     )
+
+
+def _fingerprint(change: Change, before: bytes, rules: Rules) -> bytes:
+    attributes = change.attributes
+    if not before and not isinstance(attributes, dict):
+        return attributes.fingerprint
+    return rules.fingerprints.joined(change.values(), before)
 
 
 def as_last_seen(plan: Plan, memory: Memory, rules: Rules) -> Plan:

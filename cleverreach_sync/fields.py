@@ -6,8 +6,11 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
+
+import orjson
 
 from cleverreach_sync.model import Person
 
@@ -102,9 +105,13 @@ def data_fields(preset: str, mapping: Mapping[str, str | None]) -> tuple[DataFie
 
 
 def _day(at: int | None) -> str | None:
-    # Day arithmetic instead of a datetime: this runs for everybody.
+    return None if at is None else _day_of(at // 86400)
+
+
+@lru_cache(maxsize=4096)
+def _day_of(days: int) -> str | None:
     try:
-        return None if at is None else dt.date.fromordinal(719163 + at // 86400).isoformat()
+        return dt.date.fromordinal(719163 + days).isoformat()
     except (ValueError, OverflowError):
         return None  # beyond the calendar: a missing value
 
@@ -151,6 +158,17 @@ class FieldMap:
                 if value is not None:
                     filled[name] = value
         return filled
+
+
+class Packed(NamedTuple):
+    """Data fields made ready to be sent: the filled ones as a JSON object, and their fingerprint."""
+
+    json: bytes
+    fingerprint: bytes
+
+    def values(self) -> dict[str, str]:
+        found: dict[str, str] = orjson.loads(self.json)
+        return found
 
 
 _NAME: Final = 3

@@ -230,7 +230,7 @@ def _counts_more(old: Remembered, record: Record | None) -> bool:
 
 
 def _orders(found: Sequence[Found], before: dict[str, Order], order_key: Callable[[str], str]) -> dict[str, Order]:
-    if not before and not any(item.record.orders for item in found):
+    if not before and not [item for item in found if item.record.orders]:
         return before
     orders = dict(before)
     for item in found:

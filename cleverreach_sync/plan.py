@@ -7,18 +7,22 @@ recipient as just read, right before the write.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cleverreach_sync.address import Patterns
 from cleverreach_sync.consent import Becomes, Shop, Standing, agreed_with, verdict, weigh, withdrawn_again
-from cleverreach_sync.fields import FieldMap, Fingerprints
+from cleverreach_sync.fields import FieldMap, Fingerprints, Packed
 from cleverreach_sync.model import (
     ENDED_NO,
     ENDED_OPTED_OUT,
+    NOTHING,
+    Consent,
     ConsentState,
     Kind,
     Memory,
     Person,
+    Purchases,
     Recipient,
     RecipientState,
 )
@@ -81,7 +85,7 @@ class Wanted(StrEnum):
 class Change(NamedTuple):
     """One row to write, in no system's own terms. `state` None: the state is left alone, else it becomes that with the
     date `at`. `creates`: the address is not in the list. `registered` is the shop's creation date. `tags_added` are
-    full tags, `tags_removed` those to take away. `attributes` are by data field name."""
+    full tags, `tags_removed` those to take away. `attributes` are by data field name, or packed before."""
 
     email: str
     creates: bool
@@ -91,7 +95,12 @@ class Change(NamedTuple):
     registered: int | None
     tags_added: tuple[str, ...]
     tags_removed: tuple[str, ...]
-    attributes: dict[str, str]
+    attributes: dict[str, str] | Packed
+
+    def values(self) -> dict[str, str]:
+        """The data fields to write, by name."""
+        attributes = self.attributes
+        return attributes if isinstance(attributes, dict) else attributes.values()
 
 
 class Plan(NamedTuple):
@@ -161,12 +170,40 @@ def decide(
 ) -> Plan:
     """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds; `values` are
     the data fields where they were filled before."""
+    if recipient is None and memory is NOTHING and suppressed == NOT_SUPPRESSED and person.invalid is None:
+        return _at_first_sight(person, rules, now, values)
     carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
     if recipient is None or not (rules.adopt and carried) or memory.transferred:
         return _decide(person, memory, recipient, carried, suppressed, rules, now, values)
     assumed = adopted(memory, recipient, carried)
     plan = _decide(person, assumed, recipient, carried, suppressed, rules, now, values)
     return plan._replace(adopted=assumed)
+
+
+def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, str] | None) -> Plan:
+    """Somebody of whom nothing is known but what the shop says, as nearly everybody of a first run. They differ in
+    dates and values only from others with the same consent and purchases, of whom one is decided for all."""
+    purchases = person.purchases
+    bought = None if purchases is None else purchases.number > 0
+    plan = _like(person.consent.state, bought, rules.selection, rules.activate, rules.own)
+    if rules.exclude.match(person.email):
+        return Plan(Outcome.SKIPPED, "excluded", plan.kinds, plan.shop)
+    change = plan.change
+    if change is None:
+        return plan
+    if values is None:
+        values = rules.fields.values(person, buyer=_BUYER in plan.kinds)
+    return _creation(person, plan.kinds, plan.shop, change.tags_added, values, now, active=plan.activates)
+
+
+@lru_cache(maxsize=256)
+def _like(
+    consent: ConsentState, bought: bool | None, selection: frozenset[Kind], activate: frozenset[Kind], own: OwnTags
+) -> Plan:
+    """The decision about anybody who is seen for the first time."""
+    anybody = Person("", {}, Consent(consent), None if bought is None else Purchases(int(bought)), None)
+    rules = Rules(selection, activate, Patterns(()), own, FieldMap(()), Fingerprints(b""))
+    return _decide(anybody, NOTHING, None, _NOBODY, NOT_SUPPRESSED, rules, 0, {})
 
 
 def _decide(
@@ -306,16 +343,30 @@ def _create(
     ended = memory.ended is not None or (shop is Shop.NO and memory.agreed is ConsentState.YES)
     ended = ended and shop is not Shop.YES
     active = bool(kinds & rules.activate) and not ended
+    return _creation(person, kinds, shop, rules.own.texts(added), values, now, active=active)
+
+
+def _creation(
+    person: Person,
+    kinds: frozenset[Kind],
+    shop: Shop,
+    tags: tuple[str, ...],
+    values: dict[str, str],
+    now: int,
+    *,
+    active: bool,
+) -> Plan:
+    created = person.created_at
     change = Change(
         person.email,
         True,
         None,
         Wanted.ACTIVE if active else Wanted.INACTIVE,
         _consent_date(person, now) if active else None,
-        person.created_at if person.created_at is not None and 0 < person.created_at <= now else now,
-        rules.own.texts(added),
+        created if created is not None and 0 < created <= now else now,
+        tags,
         (),
-        values if "" not in values.values() else {n: v for n, v in values.items() if v},
+        values if "" not in values.values() else {name: value for name, value in values.items() if value},
     )
     return Plan(Outcome.CREATED, "", kinds, shop, change, active, values)
 

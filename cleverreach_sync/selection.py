@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -79,7 +79,7 @@ def fold(text: str) -> str:
     return "".join(char if char.isascii() else "_" for char in text)
 
 
-_NONE: Final[frozenset[Kind]] = frozenset()
+_MOST_SETS: Final = 1024
 
 
 class OwnTags:
@@ -88,13 +88,17 @@ class OwnTags:
     def __init__(self, source: str) -> None:
         self.by_kind = special_tags(source)
         self._texts: dict[frozenset[Kind], tuple[str, ...]] = {}
+        self._among: dict[frozenset[str] | tuple[str, ...], frozenset[Kind]] = {}  # the same few sets again and again
         self._kind = {text: kind for kind, text in self.by_kind.items()}
         self._kind |= {fold(text): kind for kind, text in self.by_kind.items() if not text.isascii()}
 
-    def among(self, tags: Iterable[str]) -> frozenset[Kind]:
-        kinds = self._kind
-        found = [kinds[text] for text in tags if text in kinds]
-        return frozenset(found) if found else _NONE
+    def among(self, tags: frozenset[str] | tuple[str, ...]) -> frozenset[Kind]:
+        known = self._among.get(tags)
+        if known is None:
+            if len(self._among) >= _MOST_SETS:
+                self._among.clear()
+            known = self._among[tags] = frozenset([self._kind[text] for text in tags if text in self._kind])
+        return known
 
     def texts(self, kinds: frozenset[Kind]) -> tuple[str, ...]:
         """The tags of some kinds, always in the same order."""

@@ -89,5 +89,5 @@ def after(change: Change, before: Recipient | None, *, ident: str = "7") -> Reci
     return had._replace(
         state=state,
         tags=(had.tags | set(change.tags_added)) - set(change.tags_removed),
-        attributes={**had.attributes, **change.attributes},
+        attributes={**had.attributes, **change.values()},
     )

@@ -213,8 +213,8 @@ class Delivery:
             memory = memory._replace(made_inactive=confirmed.state is RecipientState.INACTIVE)
         elif plan.outcome is Outcome.CREATED and _is_active(change) is not _is_active(confirmed):
             plan = plan._replace(change=_as_created(change, confirmed))
-        elif plan.activates:
-            plan = plan._replace(activates=confirmed.state is RecipientState.ACTIVE)
+        elif plan.activates and confirmed.state is not RecipientState.ACTIVE:
+            plan = plan._replace(activates=False)
         kept = OPEN if plan.outcome is Outcome.DEACTIVATED else UNCHANGED
         return Result(who.row, who.person.email, plan, state, entry(who.row, memory, kept, plan.kinds), sent=True)
 

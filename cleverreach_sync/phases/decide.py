@@ -202,7 +202,8 @@ class _Deciding:
             plan = plan._replace(values=self._values(person))
         self._notice_arrival(met.key, facts, met.entry)
         self._activates += plan.activates and class_ is Class.UPDATE
-        self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at))
+        prints = run.rules.fingerprints
+        self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at, prints))
 
     def _values(self, person: Person) -> dict[str, str]:
         """The data fields of somebody of whom only the list can tell whether they are sent."""

@@ -73,7 +73,7 @@ def shown_change(
     before = None if recipient is None else recipient.state.value
     after = before if change.state is None else "active" if change.state is Wanted.ACTIVE else "inactive"
     attributes = {}
-    for name, new in change.attributes.items():
+    for name, new in change.values().items():
         old = None if recipient is None else recipient.attributes.get(name)
         if old is None or not same(old, new, types.get(name, FieldType.TEXT)):
             attributes[name] = [_shown(old, show_pii=show_pii), _shown(new, show_pii=show_pii)]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from cleverreach_sync.agreement import end_is_open
 from cleverreach_sync.consent import Shop
+from cleverreach_sync.fields import Fingerprints, Packed
 from cleverreach_sync.merge import Facts
 from cleverreach_sync.model import (
     RANK_CUSTOMER,
@@ -61,8 +64,12 @@ class Candidate(NamedTuple):
     row: PlanRow
     person: Person
     memory: Memory
-    values: dict[str, str] | None
     suppressed: Suppression
+
+    def values(self) -> dict[str, str] | None:
+        """The data fields as they were filled in phase 2."""
+        fields = self.row.fields
+        return None if fields is None else unpack(fields)
 
 
 def plan_row(
@@ -75,8 +82,9 @@ def plan_row(
     facts: Facts,
     seen: bytes,
     suppressed_at: int | None,
+    fingerprints: Fingerprints | None = None,
 ) -> tuple[object, ...]:
-    """The row in the form of PlanRow."""
+    """The row in the form of PlanRow; with `fingerprints` a creation is made ready to be sent."""
     return (
         class_._value_,
         seq,
@@ -93,7 +101,7 @@ def plan_row(
             person.invalid,
             person.withdrew,
         ),
-        plan.values if class_ else None,
+        pack(plan.values, plan.change) if class_ and plan.values is not None else None,
         memory_tuple(memory),
         memory.receiver_id,
         memory.fingerprint,
@@ -101,16 +109,35 @@ def plan_row(
         seen,
         idents_of(facts),
         suppressed_at,
-        _creation(plan),
+        None if fingerprints is None else _creation(plan, fingerprints),
     )
 
 
-def _creation(plan: Plan) -> tuple[Any, ...] | None:
+def pack(values: dict[str, str], change: Change | None = None) -> tuple[bytes, tuple[str, ...]]:
+    """Data field values as a row of the plan has them; a change that creates sends the filled ones."""
+    if change is not None and change.creates:
+        filled = change.values()
+    else:
+        filled = {name: value for name, value in values.items() if value}
+    empty = () if len(filled) == len(values) else tuple([name for name in values if name not in filled])
+    return orjson.dumps(filled), empty
+
+
+def unpack(fields: tuple[bytes, tuple[str, ...]]) -> dict[str, str]:
+    """What was packed."""
+    values: dict[str, str] = orjson.loads(fields[0])
+    for name in fields[1]:
+        values[name] = ""
+    return values
+
+
+def _creation(plan: Plan, fingerprints: Fingerprints) -> tuple[Any, ...] | None:
     change = plan.change
     if change is None or not change.creates:
         return None
     active = change.state is Wanted.ACTIVE
-    return plan.shop._value_, kind_bits(plan.kinds), active, change.at, change.registered, change.tags_added
+    print_ = fingerprints.of(change.values())
+    return plan.shop._value_, kind_bits(plan.kinds), active, change.at, change.registered, change.tags_added, print_
 
 
 def created(row: PlanRow) -> Plan | None:
@@ -118,12 +145,11 @@ def created(row: PlanRow) -> Plan | None:
     were not to be created."""
     if row.created is None or row.receiver_id is not None or row.fields is None:
         return None
-    shop, kinds, active, at, registered, tags = row.created
-    values = row.fields
-    filled = values if "" not in values.values() else {name: value for name, value in values.items() if value}
+    shop, kinds, active, at, registered, tags, fingerprint = row.created
     state = Wanted.ACTIVE if active else Wanted.INACTIVE
-    change = Change(row.email, True, None, state, at, registered, tags, (), filled)
-    return Plan(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active, values)
+    attributes = Packed(row.fields[0], fingerprint) if fingerprint else {}
+    change = Change(row.email, True, None, state, at, registered, tags, (), attributes)
+    return Plan(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active)
 
 
 def idents_of(facts: Facts) -> bytes:
@@ -155,7 +181,7 @@ def candidate(row: PlanRow) -> Candidate:
         withdrew,
     )
     suppressed = NOT_SUPPRESSED if row.suppressed is None else Suppression(unsubscribed_at=row.suppressed)
-    return Candidate(row, person, remembered(row), row.fields, suppressed)
+    return Candidate(row, person, remembered(row), suppressed)
 
 
 def remembered(row: PlanRow) -> Memory:

@@ -12,7 +12,7 @@ from cleverreach_sync.address import mask
 from cleverreach_sync.agreement import settle
 from cleverreach_sync.model import ENDED_MOVED, Kind, Person, Recipient
 from cleverreach_sync.phases.differences import differs, shown_change
-from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep
+from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.plan import Outcome, Plan, decide
 from cleverreach_sync.state.ledger import kind_bits, memory_tuple
@@ -55,7 +55,7 @@ def decided(run: Run, row: PlanRow, recipient: Recipient | None) -> Seen:
         who = who._replace(person=who.person._replace(email=recipient.email))
     plan = created(row) if recipient is None else None
     if plan is None:
-        plan = decide(who.person, who.memory, recipient, who.suppressed, run.rules, run.now, who.values)
+        plan = decide(who.person, who.memory, recipient, who.suppressed, run.rules, run.now, who.values())
     return Seen(who, recipient, plan)
 
 
@@ -80,8 +80,8 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
         ends += class_ is Class.END
         activates += plan.activates and class_ is Class.UPDATE
         row = who.row._replace(class_=int(class_), outcome=plan.outcome.value, kinds=kind_bits(plan.kinds))
-        if plan.values is not None:
-            row = row._replace(fields=plan.values)
+        if row.fields is None and plan.values is not None:
+            row = row._replace(fields=pack(plan.values))
         if class_ is Class.RECORD:
             run.tally.done(plan, who.person.consent.state)
             if plan.outcome is Outcome.INVALID:
@@ -173,5 +173,5 @@ def _against_list(run: Run, seen: Seen) -> Plan:
     resent = run.rules._replace(resend=True)
     who = seen.who
     person: Person = who.person
-    again = decide(person, who.memory._replace(run=""), seen.recipient, who.suppressed, resent, run.now, who.values)
+    again = decide(person, who.memory._replace(run=""), seen.recipient, who.suppressed, resent, run.now, who.values())
     return again._replace(reason="differs_in_list")

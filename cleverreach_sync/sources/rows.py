@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchas
 from cleverreach_sync.sources.columns import Matched, fold
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.sources.values import (
+    EARLIEST,
     DateOrder,
     DecimalMark,
     Memo,
@@ -64,17 +66,35 @@ class Formats:
         days = Memo(lambda text: read_time(text, dates))
         self.typed = {
             "subscribed": self._memo("subscribed", read_consent),
-            "subscribed_at": self._reading("subscribed_at", time),
+            "subscribed_at": self._quick("subscribed_at", time, lambda seconds, _: seconds),
             "orders": self._memo("orders", lambda text: read_count(text, decimal)),
-            "last_order_at": self._reading("last_order_at", time),
+            "last_order_at": self._quick("last_order_at", time, lambda seconds, _: seconds),
             "total_spent": self._memo("total_spent", lambda text: read_amount(text, decimal)),
             "birthday": self._memo("birthday", lambda text: read_day(text, dates)),
-            "created_at": self._reading("created_at", stamp),
-            "updated_at": self._reading("updated_at", stamp),
+            "created_at": self._quick("created_at", stamp, lambda seconds, text: (seconds, text)),
+            "updated_at": self._quick("updated_at", stamp, lambda seconds, text: (seconds, text)),
         }
 
     def _memo(self, field: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
         return Memo(self._reading(field, read)).__getitem__
+
+    def _quick(self, field: str, read: Callable[[str], Any], made: Callable[[int, str], Any]) -> Callable[[str], Any]:
+        """As `_reading`, with a short way for what nearly every export has: `2025-12-31T14:30:00Z`."""
+        slow = self._reading(field, read)
+        if field in self.words:
+            return slow
+
+        def value(raw: str) -> Any:
+            if len(raw) == 20 and raw[19] == "Z" and raw[10] == "T" and raw[13] == ":":
+                try:
+                    moment = datetime.fromisoformat(raw)
+                except ValueError:
+                    return slow(raw)
+                if moment.year >= EARLIEST:
+                    return made(int(moment.timestamp()), raw)
+            return slow(raw)
+
+        return value
 
     def _reading(self, field: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
         """None for an empty cell, _UNREADABLE for one that cannot be read."""

@@ -28,7 +28,7 @@ _WRITTEN: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _FULL: Final = frozenset((19, 20, 24, 25))  # 2025-12-31T14:30:00 and Z, .000Z, +01:00
-_EARLIEST: Final = 1900  # the zero dates of databases and spreadsheets lie before: 0000-00-00, 0001-01-01, 1899-12-30
+EARLIEST: Final = 1900  # the zero dates of databases and spreadsheets lie before: 0000-00-00, 0001-01-01, 1899-12-30
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -79,7 +79,7 @@ def read_time(text: str, order: DateOrder = "iso") -> int | None:
             moment = datetime.fromisoformat(text if size != 19 else text + "Z")
         except ValueError:
             return _read_time(text, order)
-        if moment.tzinfo is not None and moment.year >= _EARLIEST:
+        if moment.tzinfo is not None and moment.year >= EARLIEST:
             return floor(moment.timestamp())
     return _read_time(text, order)
 
@@ -126,7 +126,7 @@ def _parts(text: str, order: DateOrder) -> tuple[date, _Clock, str | None, bool]
     except ValueError:
         return None
     clock = (match[5], match[6], match[7], match[8])
-    return (found, clock, match[9], len(year) == 2) if full >= _EARLIEST else None
+    return (found, clock, match[9], len(year) == 2) if full >= EARLIEST else None
 
 
 def _seconds(hour: str | None, minute: str | None, second: str | None, half: str | None) -> int | None:

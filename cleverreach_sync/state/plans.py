@@ -20,9 +20,9 @@ create table plan (
 
 class PlanRow(NamedTuple):
     """One decided person. `class_` is the order of writing, `seq` the order of the source; `fields` are the data field
-    values, `person` and `memory` who they are and what was agreed as plain tuples (None: nothing), `suppressed` when
-    they unsubscribed elsewhere, `created` how they are created if they are not in the list. Values of built-in types
-    only."""
+    values (the filled ones as JSON, the names of the empty ones), `person` and `memory` who they are and what was
+    agreed as plain tuples (None: nothing), `suppressed` when they unsubscribed elsewhere, `created` how they are
+    created if they are not in the list. Values of built-in types only."""
 
     class_: int
     seq: int
@@ -32,7 +32,7 @@ class PlanRow(NamedTuple):
     kinds: int
     active: int
     person: tuple[Any, ...]
-    fields: dict[str, str] | None
+    fields: tuple[bytes, tuple[str, ...]] | None
     memory: tuple[Any, ...] | None
     receiver_id: str | None
     fingerprint: bytes

@@ -397,3 +397,15 @@ def dated(consent: Consent, now: int) -> Consent:
     if consent.at is not None:
         return consent._replace(at=now - (NOW + 100 - consent.at))
     return Consent(OUT, now) if consent.state is OUT else consent
+
+
+@given(PEOPLE, st.sampled_from(SELECTIONS), KINDS, st.sampled_from([(), ("anna@*",)]))
+def test_who_is_seen_for_the_first_time_is_decided_as_anybody_else(
+    person: Person, selection: frozenset[Kind], activate: frozenset[Kind], exclude: tuple[str, ...]
+) -> None:
+    wanted = rules(selection, activate=activate, exclude=exclude)
+    nothing = Memory()
+    assert nothing is not NOTHING
+    assert decide(person, NOTHING, None, NOT_SUPPRESSED, wanted, NOW) == decide(
+        person, nothing, None, NOT_SUPPRESSED, wanted, NOW
+    )

@@ -67,8 +67,25 @@ def test_the_special_tags_of_a_source_are_told_apart_as_sent_and_folded(source: 
     tags, own = special_tags(source), OwnTags(source)
     assert len(set(tags.values())) == 3
     for kind, text in tags.items():
-        assert own.among([text]) == {kind}
-        assert own.among([fold(text)]) == {kind}
-        assert own.among([f"-{text}", text + "x", "x" + text]) == frozenset()
-    assert own.among([*tags.values(), *map(fold, tags.values())]) == S | B | C
+        assert own.among((text,)) == {kind}
+        assert own.among((fold(text),)) == {kind}
+        assert (
+            own.among(
+                (
+                    f"-{text}",
+                    text + "x",
+                    "x" + text,
+                )
+            )
+            == frozenset()
+        )
+    assert (
+        own.among(
+            (
+                *tags.values(),
+                *map(fold, tags.values()),
+            )
+        )
+        == S | B | C
+    )
     assert all(fold(text).isascii() and fold(fold(text)) == fold(text) for text in tags.values())

@@ -123,8 +123,17 @@ def test_special_tags(source: str, subscriber: str) -> None:
 
 def test_own_tags_are_recognised() -> None:
     own = OwnTags("Shop")
-    assert own.among([]) == NOBODY
-    assert own.among(["Shop-Special.Buyer", "Shop-Special.Contact", "Shop-Special.Subscriber"]) == S | B | C
+    assert own.among(()) == NOBODY
+    assert (
+        own.among(
+            (
+                "Shop-Special.Buyer",
+                "Shop-Special.Contact",
+                "Shop-Special.Subscriber",
+            )
+        )
+        == S | B | C
+    )
     others = [
         "shop-special.buyer",
         "-Shop-Special.Buyer",
@@ -134,16 +143,32 @@ def test_own_tags_are_recognised() -> None:
         "Buyer",
         "",
     ]
-    assert own.among(others) == NOBODY
+    assert own.among(tuple(others)) == NOBODY
 
 
 def test_own_tags_are_recognised_folded_and_as_sent() -> None:
     own = OwnTags("Größe 日本")
     assert own.by_kind[BUYER] == "Größe_日本-Special.Buyer"
-    assert own.among(["Größe_日本-Special.Buyer"]) == B
-    assert own.among(["Gr__e___-Special.Buyer"]) == B
-    assert own.among(["Gr__e___-Special.Buyer", "Größe_日本-Special.Contact"]) == B | C
-    assert own.among(["Gr_e___-Special.Buyer", "Größe-Special.Buyer"]) == NOBODY
+    assert own.among(("Größe_日本-Special.Buyer",)) == B
+    assert own.among(("Gr__e___-Special.Buyer",)) == B
+    assert (
+        own.among(
+            (
+                "Gr__e___-Special.Buyer",
+                "Größe_日本-Special.Contact",
+            )
+        )
+        == B | C
+    )
+    assert (
+        own.among(
+            (
+                "Gr_e___-Special.Buyer",
+                "Größe-Special.Buyer",
+            )
+        )
+        == NOBODY
+    )
 
 
 def test_folding_leaves_ascii_alone() -> None:

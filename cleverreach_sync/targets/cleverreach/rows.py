@@ -8,7 +8,10 @@ unsubscription and is never sent, `deactivated: 0` would undo it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
+
+import orjson
 
 from cleverreach_sync.address import normalise
 from cleverreach_sync.model import Recipient, RecipientState
@@ -31,8 +34,9 @@ def item(change: Change, scope: str) -> dict[str, Any]:
     tags = [*change.tags_added, *(f"-{tag}" for tag in change.tags_removed)]
     if tags:
         row["tags"] = tags
-    if change.attributes:
-        row[ATTRIBUTES_OF[scope]] = change.attributes
+    attributes = change.attributes
+    if attributes:
+        row[ATTRIBUTES_OF[scope]] = attributes if isinstance(attributes, dict) else orjson.Fragment(attributes.json)
     return row
 
 
@@ -73,10 +77,23 @@ def recipient(row: object, scope: str) -> Recipient | None:
         str(ident),
         email if email.isascii() and email.islower() else normalise(email) or email.lower(),
         state_of(row),
-        frozenset([tag for tag in tags if isinstance(tag, str)]) if isinstance(tags, list) and tags else frozenset(),
+        _tags(tags) if isinstance(tags, list) and tags else frozenset(),
         values if isinstance(values, dict) else {},
         stamp(row.get("registered")),
     )
+
+
+def _tags(texts: list[Any]) -> frozenset[str]:
+    try:
+        return _set_of(tuple(texts))
+    except TypeError:
+        return frozenset([text for text in texts if isinstance(text, str)])
+
+
+@lru_cache(maxsize=1024)
+def _set_of(texts: tuple[Any, ...]) -> frozenset[str]:
+    """One object for each of the sets that come again and again."""
+    return frozenset([text for text in texts if isinstance(text, str)])
 
 
 def answers(changes: list[Change], body: object, scope: str) -> dict[str, RowAnswer]:

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+import orjson
+
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
@@ -141,7 +143,7 @@ class Session:
             text = answer.text
         if not text:
             return ""
-        values = {word for value in _texts(sent) for word in _WORD.findall(value.lower())}
+        values = {word for value in _texts(orjson.loads(orjson.dumps(sent))) for word in _WORD.findall(value.lower())}
         shown = _WORD.sub(lambda word: "***" if word[0].lower() in values else word[0], self._http.redact(text))
         return f": {self._http.redact.excerpt(shown)}"
 
