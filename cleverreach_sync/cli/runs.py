@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def carry_out(call: Invocation, path: Path, asked: Options) -> None:
     """Runs, prints the result, exits with its code."""
     import gc
+    import sys
 
     from cleverreach_sync.phases.run import Clock, Stop
     from cleverreach_sync.report.text import run_text
@@ -25,6 +26,8 @@ def carry_out(call: Invocation, path: Path, asked: Options) -> None:
     # People come and go by the thousand, and none of them is part of a cycle.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    # A thread whose answer has come is not to wait long for the one that is reckoning.
+    sys.setswitchinterval(0.001)
     with call.ending():
         config = call.config(path)
         stop = Stop()

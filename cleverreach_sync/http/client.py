@@ -75,9 +75,9 @@ class Traffic:
 class HttpClient:
     """A client of one server. TLS is always verified, redirects are never followed (credentials would go along).
 
-    `exchange` raises TryAgain for a timeout, a dropped connection or no connection, UsageError for a certificate that
-    cannot be verified, and returns every answer that came, whatever its status. `server_time` is the last `Date`
-    header, in unix seconds.
+    `exchange` takes the JSON to send as bytes, too. It raises TryAgain for a timeout, a dropped connection or no
+    connection, UsageError for a certificate that cannot be verified, and returns every answer that came, whatever its
+    status. `server_time` is the last `Date` header, in unix seconds.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class HttpClient:
         sent = dict(headers or {})
         content: bytes | None = None
         if json is not None:
-            content = orjson.dumps(json)
+            content = json if isinstance(json, bytes) else orjson.dumps(json)
             sent["content-type"] = "application/json; charset=utf-8"
         if basic is not None:
             pair = f"{basic[0]}:{basic[1]}".encode()

@@ -97,13 +97,17 @@ class Delivery:
         changes = [one.plan.change for one in seen if one.plan.change is not None]
         answers: dict[str, RowAnswer] = {}
         if changes:
+            target = self._run.target
+            rows = target.encode(changes)  # nobody waits for a slot meanwhile
             try:
                 with self._slots:
                     if self._too_old(batch):
                         seen = self._decide(batch)
                         changes = [one.plan.change for one in seen if one.plan.change is not None]
+                        rows = target.encode(changes)
                     self._run.stop.check()
-                    answers = self._run.target.write(changes) if changes else {}
+                    body = target.write(rows) if changes else []
+                answers = target.answers(changes, body)
             except TryAgain as failure:
                 self._failed(batch, failure)
                 raise

@@ -147,7 +147,7 @@ def created(row: PlanRow) -> Plan | None:
         return None
     shop, kinds, active, at, registered, tags, fingerprint = row.created
     state = Wanted.ACTIVE if active else Wanted.INACTIVE
-    attributes = Packed(row.fields[0], fingerprint) if fingerprint else {}
+    attributes: Packed | dict[str, str] = Packed(row.fields[0], fingerprint) if fingerprint else {}
     change = Change(row.email, True, None, state, at, registered, tags, (), attributes)
     return Plan(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active)
 

@@ -86,8 +86,16 @@ class Target(Protocol):
         """The recipients of the list among `ids`, by ID."""
         ...
 
-    def write(self, changes: Sequence[Change]) -> dict[str, RowAnswer]:
-        """One attempt to write a batch (no address twice); an answer for every address."""
+    def encode(self, changes: Sequence[Change]) -> bytes:
+        """A batch (no address twice) in the target's own form, for `write`."""
+        ...
+
+    def write(self, batch: bytes) -> object:
+        """One attempt to write a batch; what the target answered, for `answers`."""
+        ...
+
+    def answers(self, changes: Sequence[Change], body: object) -> dict[str, RowAnswer]:
+        """What the target answered about every address of a batch."""
         ...
 
     def make_inactive(self, receiver_id: str) -> bool:

@@ -7,7 +7,7 @@ unsubscription and is never sent, `deactivated: 0` would undo it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -96,7 +96,7 @@ def _set_of(texts: tuple[Any, ...]) -> frozenset[str]:
     return frozenset([text for text in texts if isinstance(text, str)])
 
 
-def answers(changes: list[Change], body: object, scope: str) -> dict[str, RowAnswer]:
+def answers(changes: Sequence[Change], body: object, scope: str) -> dict[str, RowAnswer]:
     """An answer for every row of a batch. `upsertplus` leaves out the rows it did not take; who is not confirmed in the
     answer, or does not stand as asked for, is not accepted."""
     rows = body if isinstance(body, list) else [body]

@@ -143,7 +143,7 @@ class Session:
             text = answer.text
         if not text:
             return ""
-        values = {word for value in _texts(orjson.loads(orjson.dumps(sent))) for word in _WORD.findall(value.lower())}
+        values = {word for value in _texts(sent) for word in _WORD.findall(value.lower())}
         shown = _WORD.sub(lambda word: "***" if word[0].lower() in values else word[0], self._http.redact(text))
         return f": {self._http.redact.excerpt(shown)}"
 
@@ -215,7 +215,9 @@ def _rows(body: object, *, texts: bool) -> list[Any]:
 
 def _texts(value: object) -> Iterator[str]:
     """Every text in what was sent, but for the names of keys."""
-    if isinstance(value, str):
+    if isinstance(value, bytes):
+        yield from _texts(orjson.loads(value))
+    elif isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import orjson
+
 from cleverreach_sync.address import normalise
 from cleverreach_sync.errors import CrsyncError, UsageError
 from cleverreach_sync.fields import DataField
@@ -220,20 +222,21 @@ class CleverReach:
             found += page
         return found
 
-    def write(self, changes: Sequence[Change]) -> dict[str, RowAnswer]:
-        batch = list(changes)
-        body = self._session.once(
-            "POST",
-            f"{self._group}/receivers/upsertplus",
-            json=[rows.item(change, self._scope) for change in batch],
-        )
+    def encode(self, changes: Sequence[Change]) -> bytes:
+        return orjson.dumps([rows.item(change, self._scope) for change in changes])
+
+    def write(self, batch: bytes) -> object:
+        body = self._session.once("POST", f"{self._group}/receivers/upsertplus", json=batch)
         if body is False:
             raise Refused("CleverReach did not carry out the batch (answer `false`)", status=400)
         if body is None:
             body = []
         if not isinstance(body, list | dict):
             raise TryAgain("CleverReach answered with something that is no list of recipients", ambiguous=True)
-        return rows.answers(batch, body, self._scope)
+        return body
+
+    def answers(self, changes: Sequence[Change], body: object) -> dict[str, RowAnswer]:
+        return rows.answers(changes, body, self._scope)
 
     def make_inactive(self, receiver_id: str) -> bool:
         if not receiver_id.isdigit():
