@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """An observer of a run. Every method is called from the thread that runs the pipeline."""
+    """An observer of a run. Methods are called from the thread that runs the pipeline, unless they say otherwise."""
 
     def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:
         """A phase ("read", "decide", "write") starts; `total` is None while unknown."""
@@ -21,7 +21,10 @@ class Progress(Protocol):
         """Something the user should know, without personal data or secrets."""
 
     def info(self, message: str) -> None:
-        """A step, shown with -v."""
+        """A step, shown with -v. From any thread."""
+
+    def waiting(self, message: str, seconds: float) -> None:
+        """A request failed and is tried again in so many seconds. From any thread."""
 
 
 class Silent:
@@ -32,3 +35,4 @@ class Silent:
     def end(self) -> None: ...
     def warn(self, message: str) -> None: ...
     def info(self, message: str) -> None: ...
+    def waiting(self, message: str, seconds: float) -> None: ...

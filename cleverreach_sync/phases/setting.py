@@ -117,7 +117,10 @@ def retries_of(
         traffic.retry()
         progress.info(f"trying again: {failure.message}")
 
-    return Retries(config.limits.retry_for, clock.now, sleep, on_retry)
+    def on_wait(failure: TryAgain, seconds: float) -> None:
+        progress.waiting(failure.message, seconds)
+
+    return Retries(config.limits.retry_for, clock.now, sleep, on_retry, on_wait)
 
 
 def open_source(

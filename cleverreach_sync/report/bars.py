@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 REFRESHES: Final = 8  # a second
 QUIET: Final = -1
+_WORTH_A_LINE: Final = 1.0  # seconds
 
 
 def observer(
@@ -87,6 +88,9 @@ class Lines:
     def info(self, message: str) -> None:
         self._put("info", "dim", message, least=1)
 
+    def waiting(self, message: str, seconds: float) -> None:
+        """Only a bar has a place for this."""
+
     def _put(self, level: str, style: str, message: str, least: int) -> None:
         if self._verbosity < least:
             return
@@ -110,6 +114,7 @@ class Bars(Lines):
         self._bars: Progress | None = None
         self._task = TaskID(0)
         self._total: int | None = None
+        self._waiting: tuple[str, float] | None = None
 
     def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:
         if self._phase:
@@ -134,6 +139,19 @@ class Bars(Lines):
         if self._bars is not None and self._phase:
             self._bars.update(self._task, completed=self._done, total=self._total)
 
+    def waiting(self, message: str, seconds: float) -> None:
+        """Below the bar, as long as it lasts."""
+        if seconds >= _WORTH_A_LINE:
+            self._waiting = (message, self._clock() + seconds)
+
+    def still_waiting(self) -> str | None:
+        """Why nothing moves just now, if a request waits to be tried again."""
+        if self._waiting is None:
+            return None
+        message, until = self._waiting
+        left = until - self._clock()
+        return f"waiting {duration(left)}: {message}" if left > 0 else None
+
     def end(self) -> None:
         self._total = self._done
         self.fetch()
@@ -150,6 +168,7 @@ class Drawing(Progress):
 
     def __init__(self, bars: Bars) -> None:
         self._fetch = bars.fetch
+        self._still_waiting = bars.still_waiting
         super().__init__(
             TextColumn("{task.description:<7}", markup=False),
             BarColumn(bar_width=24),
@@ -166,6 +185,9 @@ class Drawing(Progress):
     def get_renderables(self) -> Iterable[RenderableType]:
         self._fetch()
         yield from super().get_renderables()
+        waiting = self._still_waiting()
+        if waiting is not None:
+            yield Text(waiting, style="yellow", no_wrap=True, overflow="ellipsis")
 
 
 def amount_of(number: float, unit: str) -> str:

@@ -127,3 +127,24 @@ def test_many_steps_cost_no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(updates) <= 10
         progress._bars.refresh()
         assert updates[-1] == 99_999
+
+
+def test_a_bar_tells_why_nothing_moves_as_long_as_that_lasts() -> None:
+    stream, console = terminal()
+    clock = Clock()
+    with observer(console, clock=clock) as progress:
+        assert isinstance(progress, Bars)
+        progress.begin("read", 9)
+        drawing = progress._bars
+        assert drawing is not None
+        progress.waiting("the shop has too many requests (429)", 30.0)
+        clock.now += 12
+        drawing.refresh()
+        assert "waiting 18 s: the shop has too many requests (429)" in stream.getvalue()
+        progress.waiting("a dropped connection", 0.4)  # over before anybody could read it
+        clock.now += 18
+        stream.seek(0)
+        stream.truncate()
+        drawing.refresh()
+        assert "waiting" not in stream.getvalue()
+        progress.end()
