@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.model import (
     PROFILE_FIELDS,
+    RANK_CUSTOMER,
+    RANK_EXCLUDED,
     Consent,
     ConsentState,
     Order,
@@ -91,8 +93,20 @@ def merge(
         invalid,
         invalid is not None and any(_says_out(item.record) for item in found),
         is_person,
+        _excluded(facts.records, orders),
     )
     return person, facts
+
+
+def _excluded(records: Sequence[Remembered], orders: dict[str, Order]) -> bool:
+    """Whether somebody comes from where nobody may be transferred from: by their account, or by all of their orders."""
+    ranks = [record.rank for record in records]
+    if RANK_EXCLUDED in ranks and RANK_CUSTOMER not in ranks:
+        return True
+    if not orders:
+        return False
+    known = orders.values()
+    return any(order.excluded for order in known) and not any(order.counts for order in known)
 
 
 def _says_out(record: Record) -> bool:

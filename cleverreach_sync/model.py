@@ -67,6 +67,7 @@ PERSON_FIELDS: Final = (
     *PROFILE_FIELDS,
 )
 
+RANK_EXCLUDED: Final = -1  # a record from where nobody may be transferred (a marketplace, say)
 RANK_GUEST: Final = 0  # a guest order's address
 RANK_CUSTOMER: Final = 1  # a registered customer's record
 
@@ -87,23 +88,26 @@ class Purchases(NamedTuple):
 
 
 class Order(NamedTuple):
-    """One order. `counts` is false for one that makes nobody a buyer (cancelled, say)."""
+    """One order. `counts` is false for one that makes nobody a buyer (cancelled, say). `excluded`: it would count, but
+    comes from where no buyers may be transferred from."""
 
     id: str
     counts: bool
     at: int | None = None
     total: str | None = None
     currency: str | None = None
+    excluded: bool = False
 
 
 class Record(NamedTuple):
     """What one record of a source says about one person.
 
     `ident` identifies the record within its stream and lets it replace its earlier self; None where the source has
-    no ID (such records of one person replace each other as a whole). `rank` is RANK_GUEST or RANK_CUSTOMER, `at` its
-    own date (last change, else creation). A field missing from `profile` is missing in the source, `""` is an empty
-    value. `consent` None: the record says nothing about it. `invalid` names the field whose value could not be read,
-    which makes the whole person invalid. `makes_person` false: an order that does not count makes nobody a person.
+    no ID (such records of one person replace each other as a whole). `rank` is RANK_GUEST, RANK_CUSTOMER or
+    RANK_EXCLUDED, `at` its own date (last change, else creation). A field missing from `profile` is missing in the
+    source, `""` is an empty value. `consent` None: the record says nothing about it. `invalid` names the field whose
+    value could not be read, which makes the whole person invalid. `makes_person` false: it is a fact about somebody,
+    but brings nobody in (an order that does not count, say); it counts as soon as another record brings them in.
     """
 
     email: str
@@ -166,7 +170,8 @@ class Person(NamedTuple):
     """Everything known about one address. `profile` holds the values that may be sent.
 
     `purchases` None: nothing is known. `invalid` names the field that makes the person invalid; then `withdrew` tells
-    whether a record all the same says opted_out.
+    whether a record all the same says opted_out. `excluded`: they come from where nobody may be transferred from, so
+    nothing but a consent of their own lets them in.
     """
 
     email: str
@@ -177,6 +182,7 @@ class Person(NamedTuple):
     invalid: str | None = None
     withdrew: bool = False
     is_person: bool = True
+    excluded: bool = False
 
 
 class Memory(NamedTuple):

@@ -120,6 +120,7 @@ class Plan(NamedTuple):
 
 _SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
 _NOBODY: Final[frozenset[Kind]] = frozenset()
+_BY_CONSENT: Final = frozenset({_SUBSCRIBER})
 _ACTIVE_OR_NOT: Final = {
     RecipientState.ACTIVE: Standing.ACTIVE,
     RecipientState.INACTIVE: Standing.INACTIVE,
@@ -170,7 +171,8 @@ def decide(
 ) -> Plan:
     """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds; `values` are
     the data fields where they were filled before."""
-    if recipient is None and memory is NOTHING and suppressed == NOT_SUPPRESSED and person.invalid is None:
+    known = memory is not NOTHING or suppressed != NOT_SUPPRESSED or person.invalid is not None
+    if recipient is None and not known and not person.excluded:
         return _at_first_sight(person, rules, now, values)
     carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
     if recipient is None or not (rules.adopt and carried) or memory.transferred:
@@ -231,8 +233,10 @@ def _decide(
     barred = memory.barred if recipient is None and shop is not Shop.YES else None
     stated = person.consent.state if ruled.subscriber or barred else ConsentState.NO
     applying = kinds_of(stated, person.purchases)
+    if person.excluded:
+        applying &= _BY_CONSENT
     kinds = applying & rules.selection
-    if rules.exclude.match(person.email):
+    if rules.exclude.match(person.email) or (person.excluded and not kinds):
         return Plan(Outcome.SKIPPED, "excluded", kinds, shop)
     if not kinds:
         return Plan(Outcome.SKIPPED, "not_selected", kinds, shop)

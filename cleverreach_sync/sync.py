@@ -127,6 +127,13 @@ class _Pipeline:
             phase.people = tally.rows if name == "read" else tally.people - before
 
     def _read(self) -> bool:
+        try:
+            return self._read_all()
+        finally:  # what is left to do needs no shop, and takes long
+            for reader in self._run.readers:
+                reader.source.close()
+
+    def _read_all(self) -> bool:
         run, setting = self._run, self._setting
         with self._timed("read"):
             if setting.resumed and resume(run):

@@ -10,7 +10,7 @@ import orjson
 from cleverreach_sync.phases.opening import identity_of
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.setting import Setting
-from cleverreach_sync.sources.interface import Row
+from cleverreach_sync.sources.interface import Anchored, Row
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.rejects import Fact, Reject, record_json
@@ -115,6 +115,7 @@ def begin_writing(setting: Setting, run: Run) -> Checkpoint:
         initial_sync_at=usable.initial_sync_at if usable is not None else None,
         full_people=known.full_people if known is not None else None,
         ledger_id=run.ledger.id,
+        anchor=setting.source.anchor if isinstance(setting.source, Anchored) else None,
         interrupted=InterruptedRun(
             run_id=setting.run_id,
             command=options.command if interrupted is None else interrupted.command,

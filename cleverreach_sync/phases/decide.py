@@ -209,7 +209,7 @@ class _Deciding:
         """The data fields of somebody of whom only the list can tell whether they are sent."""
         rules = self._run.rules
         bought = Kind.BUYER in kinds_of(person.consent.state, person.purchases) & rules.selection
-        return rules.fields.values(person, buyer=bought)
+        return rules.fields.values(person, buyer=bought and not person.excluded)
 
     def _implied(self, found: Sequence[Found]) -> Consent | None:
         """What absence from the consent file means for somebody, if they are absent: as far as all of it was read."""

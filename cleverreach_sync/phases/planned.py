@@ -12,7 +12,7 @@ from cleverreach_sync.consent import Shop
 from cleverreach_sync.fields import Fingerprints, Packed
 from cleverreach_sync.merge import Facts
 from cleverreach_sync.model import (
-    RANK_CUSTOMER,
+    RANK_GUEST,
     Consent,
     Kind,
     Memory,
@@ -100,6 +100,7 @@ def plan_row(
             person.created_at,
             person.invalid,
             person.withdrew,
+            person.excluded,
         ),
         pack(plan.values, plan.change) if class_ and plan.values is not None else None,
         memory_tuple(memory),
@@ -155,7 +156,7 @@ def created(row: PlanRow) -> Plan | None:
 def idents_of(facts: Facts) -> bytes:
     """The keyed hashes of the customer IDs among the records."""
     return b"".join(
-        [bytes.fromhex(record.ident) for record in facts.records if record.ident and record.rank == RANK_CUSTOMER]
+        [bytes.fromhex(record.ident) for record in facts.records if record.ident and record.rank != RANK_GUEST]
     )
 
 
@@ -170,7 +171,7 @@ def outcome_to_keep(plan: Plan, memory: Memory) -> str:
 
 def candidate(row: PlanRow) -> Candidate:
     """The person of a row."""
-    state, at, purchases, created_at, invalid, withdrew = row.person
+    state, at, purchases, created_at, invalid, withdrew, excluded = row.person
     person = Person(
         row.email,
         {},
@@ -179,6 +180,7 @@ def candidate(row: PlanRow) -> Candidate:
         created_at,
         invalid,
         withdrew,
+        excluded=excluded,
     )
     suppressed = NOT_SUPPRESSED if row.suppressed is None else Suppression(unsubscribed_at=row.suppressed)
     return Candidate(row, person, remembered(row), suppressed)

@@ -24,7 +24,7 @@ from cleverreach_sync.plan import Rules
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.selection import OwnTags
 from cleverreach_sync.sources.file import open_consent
-from cleverreach_sync.sources.interface import Means, Source
+from cleverreach_sync.sources.interface import Anchored, Means, Source
 from cleverreach_sync.state import rejects
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.files import StateFolder
@@ -148,6 +148,8 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     source, read_traffic = open_source(config, progress, call.clock, call.sleep, redact)
     stack.callback(source.close)
     known = opening.load_checkpoint(call.folder, config, source)
+    if known is not None and isinstance(source, Anchored):
+        source.anchor = known.anchor
     rejected = rejects.load(call.folder.rejects)
     target, retries = open_target(config, progress, call.clock, call.sleep, redact)
     stack.callback(target.close)

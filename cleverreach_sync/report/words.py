@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SKIPPED: Final = {
-    "excluded": "excluded by the config",
+    "excluded": "excluded by the config (address or origin)",
     "not_selected": "not selected by the tags",
     "blacklisted": "on the blacklist in CleverReach",
     "bounced_in_target": "bounced in CleverReach",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from cleverreach_sync.http.client import Traffic
 from cleverreach_sync.http.redaction import Redaction
@@ -143,4 +143,15 @@ class Source(Protocol):
         the tree for what keeps a run from starting."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Lets go of the shop, or the file, and may be called twice. Rows are decoded after that, too."""
+        ...
+
+
+@runtime_checkable
+class Anchored(Protocol):
+    """A source that settles something in its first run that holds for good, also when it is read in full once more:
+    from when on customers are transferred, say. `anchor` is opaque to everybody else, and None before the first run; it
+    is kept from the first write on."""
+
+    anchor: str | None

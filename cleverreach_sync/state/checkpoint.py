@@ -48,7 +48,8 @@ class InterruptedRun(_Model):
 
 class Checkpoint(_Model):
     """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`:
-    how many people the last completed full read found. Times are RFC 3339, UTC."""
+    how many people the last completed full read found. `anchor`: what the source settled in its first run, for good.
+    Times are RFC 3339, UTC."""
 
     identity: Identity
     shop_url: str | None = None
@@ -58,6 +59,7 @@ class Checkpoint(_Model):
     initial_sync_at: str | None = None
     full_people: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
     ledger_id: str
+    anchor: str | None = None
     interrupted: InterruptedRun | None = None
 
 

@@ -303,7 +303,8 @@ def kinds_in(bits: int) -> frozenset[Kind]:
 
 def facts_json(facts: Facts) -> bytes:
     """The facts for an entry's body."""
-    orders = {key: (order.counts, order.at, order.total, order.currency) for key, order in facts.orders.items()}
+    # Without the ID, and without what is false for nearly all.
+    orders = {key: order[1 : None if order.excluded else -1] for key, order in facts.orders.items()}
     records = [tuple(record) for record in facts.records]  # a named tuple is nothing to orjson
     if facts.nobody:
         return orjson.dumps((records, orders, True))

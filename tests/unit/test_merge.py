@@ -8,6 +8,7 @@ from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge, merge_consent
 from cleverreach_sync.model import (
     PROFILE_FIELDS,
     RANK_CUSTOMER,
+    RANK_EXCLUDED,
     RANK_GUEST,
     Consent,
     ConsentState,
@@ -364,3 +365,48 @@ def test_nothing_personal_is_remembered() -> None:
     assert ANNA not in repr(facts)
     assert "'1001'" not in repr(facts)
     assert facts.records[0].extras == ("extra.vip",)
+
+
+# Facts about somebody who is not brought in, and people who may not be
+
+
+def test_facts_of_earlier_reads_count_as_soon_as_somebody_is_brought_in() -> None:
+    newsletter = found("n1", stream="recipients", rank=RANK_GUEST, consent=YES, consent_at=T, makes_person=False)
+    bought = found("o1", stream="orders", rank=RANK_GUEST, orders=[order("o1", at=T - 9)], makes_person=False)
+    nobody, facts = read(newsletter, bought)
+    assert (nobody.is_person, facts.nobody) == (False, True)
+    account = found("c1", profile={"city": "Kiel"})
+    later, then = read(account, before=facts, complete=["customers"])
+    at_once, _ = read(newsletter, bought, account)
+    assert later == at_once
+    assert (later.is_person, then.nobody) == (True, False)
+    assert (later.consent, later.purchases) == (Consent(YES, T), Purchases(1, T - 9, "10.00"))
+
+
+BARRED = order("e1", counts=False)._replace(excluded=True)
+
+
+@pytest.mark.parametrize(
+    ("items", "excluded"),
+    [
+        ([found("c1", rank=RANK_EXCLUDED)], True),
+        ([found("c1", rank=RANK_EXCLUDED), found("c2")], False),
+        ([found("c1", rank=RANK_EXCLUDED), found("o1", rank=RANK_GUEST, orders=[order("o1")])], True),
+        ([found("c1"), found("o1", rank=RANK_GUEST, orders=[order("o1", counts=False)])], False),
+        ([found("o1", rank=RANK_GUEST, orders=[BARRED])], True),
+        ([found("o1", rank=RANK_GUEST, orders=[BARRED, order("o2", counts=False)])], True),
+        ([found("o1", rank=RANK_GUEST, orders=[BARRED, order("o2")])], False),
+        ([found("c1"), found("o1", rank=RANK_GUEST, orders=[BARRED])], True),
+    ],
+)
+def test_who_comes_from_where_nobody_may_be_transferred(items: list[Found], *, excluded: bool) -> None:
+    person, facts = read(*items)
+    assert person.excluded is excluded
+    again, _ = read(found("n1", stream="recipients", rank=RANK_GUEST, makes_person=False), before=facts)
+    assert again.excluded is excluded
+
+
+def test_the_data_of_an_excluded_record_fill_only_what_nobody_else_says() -> None:
+    market = found("c1", profile={"city": "Ulm", "zip": "89073"}, rank=RANK_EXCLUDED, at=T + 9)
+    guest = found("o1", stream="orders", profile={"city": "Kiel"}, rank=RANK_GUEST, at=T)
+    assert read(market, guest)[0].profile == {"city": "Kiel", "zip": "89073"}

@@ -703,3 +703,28 @@ def test_values_that_were_filled_before_are_taken() -> None:
 def test_the_shops_side_is_told() -> None:
     assert plan(person(OUT)).shop is Shop.OPTED_OUT
     assert plan(person(YES, purchases=Purchases(1))).shop is Shop.YES
+
+
+# People from where nobody may be transferred
+
+
+@pytest.mark.parametrize("bought", [None, BOUGHT_NOTHING, BOUGHT])
+def test_who_is_excluded_is_skipped_as_contact_too(bought: Purchases | None) -> None:
+    decided = plan(person(UNKNOWN, purchases=bought)._replace(excluded=True))
+    assert (decided.outcome, decided.reason, decided.change) == (SKIPPED, "excluded", None)
+
+
+def test_their_own_consent_lets_them_in_as_subscriber_only() -> None:
+    who = person(YES, NOW - 50, BOUGHT)._replace(excluded=True)
+    decided = plan(who)
+    assert (decided.outcome, decided.kinds) == (Outcome.CREATED, S)
+    assert decided.change is not None
+    assert decided.change.tags_added == OWN.texts(S)
+    assert plan(who, by=rules(B | C)).reason == "excluded"
+
+
+def test_the_end_of_consent_of_somebody_excluded_is_not_held_back() -> None:
+    who = person(YES, NOW - 5000, BOUGHT)._replace(excluded=True)
+    memory, stands = transferred(who)
+    decided = plan(who._replace(consent=person(NO).consent), memory, stands)
+    assert (decided.outcome, decided.reason) == (Outcome.DEACTIVATED, "consent_ended")

@@ -111,7 +111,10 @@ class TestLock:
 
 FACTS = Facts(
     (Remembered("customers", "ab", 1, 5, "yes", 6, 2, 7, "12.50", 3, ("vip",)),),
-    {"o1": Order("o1", counts=True, at=9, total="1.00", currency="EUR")},
+    {
+        "o1": Order("o1", counts=True, at=9, total="1.00", currency="EUR"),
+        "o2": Order("o2", counts=False, at=9, total=None, currency=None, excluded=True),
+    },
 )
 MEMORY = Memory(
     "17",
