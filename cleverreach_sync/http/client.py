@@ -7,7 +7,7 @@ import datetime as dt
 import email.utils
 import ssl
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ from cleverreach_sync.http.redaction import Redaction
 _BOM: Final = b"\xef\xbb\xbf"
 _CONNECT_SECONDS: Final = 20.0
 _BLOCK_BYTES: Final = 1 << 18
+Query = Mapping[str, str | int | Sequence[str]]
+"""The query of a request; a name with several values stands there once for each."""
 
 
 class Answer(NamedTuple):
@@ -108,7 +110,7 @@ class HttpClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Query | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,

@@ -57,13 +57,15 @@ def numbered_pages(
     readers: int = 2,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Page]:
-    """All rows of a list sorted by an ID that never changes, ascending and growing; each once, as first seen.
+    """All rows of a list sorted by an ID that never changes, ascending and growing; each once, as first seen. A list
+    that is not sorted is read twice, until both times it had the same rows.
 
     `fetch` gives page 1, 2, ... of `size` rows and may be called by `readers` threads at a time. When rows may have
     been missed, the list is read again, PASSES times at most. Ends early when `stopped()`. Raises TemporaryError for a
     list (`what` in words) that never holds still, and whatever `fetch` raises.
     """
     known: set[int] = set()
+    before: set[int] | None = None
     for _ in range(PASSES):
         walk = _Walk()
         for page in _pages(fetch, ident, walk, size, readers, stopped):
@@ -76,8 +78,9 @@ def numbered_pages(
             yield page._replace(rows=fresh)
             if stopped():
                 return
-        if walk.nothing_moved():
+        if walk.nothing_moved() or (walk.ids == before and len(walk.ids) == walk.started == walk.ended):
             return
+        before = walk.ids
     raise TemporaryError(
         f"the {what} changed while they were read, {PASSES} times in a row",
         hint="run again at a quieter time; look for a plug-in that keeps deleting, or a cache before the shop's API",
@@ -109,7 +112,7 @@ def _pages(
         walk.unsteady = True
         return
     walk.started = last.total
-    walk.newest = max(map(ident, last.rows), default=0)
+    walk.newest = max(map(ident, (*first.rows, *last.rows)), default=0)  # at either end
     for page in in_order(fetch, range(1, count + 1), readers=readers, stopped=stopped):
         walk.ended = page.total
         yield page

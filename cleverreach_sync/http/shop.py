@@ -10,12 +10,12 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError, JSONDecoder
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
 from cleverreach_sync.errors import CrsyncError
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.client import Answer, HttpClient, Query
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import Tokens
@@ -31,12 +31,24 @@ _BOM: Final = b"\xef\xbb\xbf"
 _MOST_STARTS: Final = 20
 
 
+class Pace(Protocol):
+    """How fast a shop may be asked. Thread-safe."""
+
+    def wait(self) -> None:
+        """Comes back when the next request may be sent."""
+        ...
+
+    def note(self, answer: Answer) -> None:
+        """What an answer says about it."""
+        ...
+
+
 class ShopApi:
     """One shop's API. Thread-safe; at most `at_once` requests are under way at a time, whoever asks.
 
     `explain` makes an error of an answer that refuses (4xx), in the merchant's words, or None for a general one.
     `no_json` is the hint for answers with status 200 that are no JSON. With `tokens` every request carries a bearer
-    token; a 401 is worth one new token. Redirects are never followed.
+    token; a 401 is worth one new token. `pace` is kept where a shop tells it. Redirects are never followed.
     """
 
     def __init__(
@@ -48,8 +60,10 @@ class ShopApi:
         no_json: str | None = None,
         at_once: int = AT_ONCE,
         tokens: Tokens | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.http = http
+        self._pace = pace
         self._tokens = tokens
         self._retries = retries
         self._explain = explain
@@ -59,7 +73,7 @@ class ShopApi:
     def get(
         self,
         path: str,
-        params: Mapping[str, str | int] | None = None,
+        params: Query | None = None,
         *,
         headers: Mapping[str, str] | None = None,
         basic: tuple[str, str] | None = None,
@@ -93,13 +107,21 @@ class ShopApi:
     def _asked(self, send: Callable[[Mapping[str, str]], Answer], check: Callable[[Answer], None] | None) -> Answer:
         def attempt() -> Answer:
             with self._slots:
-                answer = self._with_token(send)
+                answer = self._paced(send)
             answer = self.judged(answer)
             if check is not None:
                 check(answer)
             return answer
 
         return self._retries(attempt)
+
+    def _paced(self, send: Callable[[Mapping[str, str]], Answer]) -> Answer:
+        if self._pace is None:
+            return self._with_token(send)
+        self._pace.wait()
+        answer = self._with_token(send)
+        self._pace.note(answer)
+        return answer
 
     def _with_token(self, send: Callable[[Mapping[str, str]], Answer]) -> Answer:
         if self._tokens is None:

@@ -48,6 +48,34 @@ def test_a_list_that_never_holds_still() -> None:
         idents(numbered_pages(numbered(shrinking, 100), ident, size=100, what="people"))
 
 
+SHUFFLED = (5, 3, 8, 1, 7, 2, 6, 4)
+
+
+@pytest.mark.parametrize(("order", "walks"), [(SHUFFLED, 2), (tuple(range(8, 0, -1)), 1)])
+def test_a_list_in_no_order_is_read_twice(order: tuple[int, ...], walks: int) -> None:
+    fetched: list[int] = []
+    fetch = numbered(lambda: rows(*order))
+
+    def noted(number: int) -> Page:
+        fetched.append(number)
+        return fetch(number)
+
+    assert sorted(idents(numbered_pages(noted, ident, size=2, what="rows"))) == list(range(1, 9))
+    assert fetched.count(3) == walks
+
+
+def test_a_row_that_moves_to_a_page_read_before_is_found_all_the_same() -> None:
+    order = list(SHUFFLED)
+    fetch = numbered(lambda: rows(*order))
+
+    def moving(number: int) -> Page:
+        if number == 3 and order[-1] == 4:
+            order.insert(0, order.pop())
+        return fetch(number)
+
+    assert sorted(idents(numbered_pages(moving, ident, size=2, what="rows", readers=1))) == list(range(1, 9))
+
+
 def test_pages_come_in_order_whichever_is_ready_first() -> None:
     second_is_there = threading.Event()
 

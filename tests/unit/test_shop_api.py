@@ -93,3 +93,27 @@ def test_a_post_that_only_reads_is_repeated(server: Guarded, opened: tuple[HttpC
     server.fail("503", 2)
     assert api.post("/search", {}).ok
     assert watched.traffic.retries == 2
+
+
+class Slow:
+    """A pace that notes when it was asked."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def wait(self) -> None:
+        self.seen.append("wait")
+
+    def note(self, answer: Answer) -> None:
+        self.seen.append(str(answer.status))
+
+
+def test_the_pace_is_asked_before_every_attempt_and_told_of_every_answer() -> None:
+    server, watched, pace = Guarded(), Watched(), Slow()
+    http = HttpClient(server.url, timeout=5, redact=watched.redact, traffic=watched.traffic)
+    api = ShopApi(http, watched.means.retries, explain=lambda _: None, tokens=FixedToken("1"), pace=pace)
+    server.fail("429")
+    api.get("/rows", {"with[]": ["a", "b"]})
+    assert pace.seen == ["wait", "429", "wait", "200"]
+    http.close()
+    server.close()
