@@ -78,7 +78,9 @@ def numbered_pages(
             yield page._replace(rows=fresh)
             if stopped():
                 return
-        if walk.nothing_moved() or (walk.ids == before and len(walk.ids) == walk.started == walk.ended):
+        if stopped() or walk.nothing_moved():
+            return
+        if walk.ids == before and len(walk.ids) == walk.started == walk.ended:
             return
         before = walk.ids
     raise TemporaryError(

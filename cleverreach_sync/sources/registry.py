@@ -44,6 +44,7 @@ _SYSTEMS: Final[dict[str, tuple[str, str]]] = {
     "file": ("cleverreach_sync.sources.file", "FileSettings"),
     "woocommerce": ("cleverreach_sync.sources.woocommerce_settings", "WooCommerceSettings"),
     "shopify": ("cleverreach_sync.sources.shopify_settings", "ShopifySettings"),
+    "shopware6": ("cleverreach_sync.sources.shopware6_settings", "Shopware6Settings"),
 }
 SOURCE_TYPES: Final = tuple(_SYSTEMS)
 

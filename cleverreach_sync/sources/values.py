@@ -27,7 +27,7 @@ _WRITTEN: Final = re.compile(
     rf"(\d{{1,2}})([./-])(\d{{1,2}})\2(\d{{4}}|\d\d)(?:(?:,? |t){_CLOCK}(?: uhr)?)?{_ZONE}",
     re.ASCII | re.IGNORECASE,
 )
-_FULL: Final = frozenset((19, 20, 24, 25))  # 2025-12-31T14:30:00 and Z, .000Z, +01:00
+_FULL: Final = frozenset((19, 20, 24, 25, 29))  # 2025-12-31T14:30:00 and Z, .000Z, +01:00, .000+01:00
 EARLIEST: Final = 1900  # the zero dates of databases and spreadsheets lie before: 0000-00-00, 0001-01-01, 1899-12-30
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()

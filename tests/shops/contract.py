@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from tests.shops.server import Asked, Fault
 from tests.shops.shopify import FakeShopify
+from tests.shops.shopware6 import FakeShopware
 from tests.shops.woocommerce import WooShop
 
 
@@ -50,4 +51,8 @@ class FakeShop(Protocol):
     def close(self) -> None: ...
 
 
-FAKES: dict[str, Callable[[], FakeShop]] = {"woocommerce": WooShop, "shopify": FakeShopify}
+FAKES: dict[str, Callable[[], FakeShop]] = {
+    "woocommerce": WooShop,
+    "shopify": FakeShopify,
+    "shopware6": FakeShopware,
+}

@@ -1,0 +1,286 @@
+"""Shopware 6: customers, guests included, their orders, and the recipients of the newsletter, over the Admin API."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from cleverreach_sync.errors import TemporaryError
+from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.model import Record, Signal
+from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.shopware6_api import MissingPrivileges, ShopwareApi
+from cleverreach_sync.sources.shopware6_channels import SalesChannels
+from cleverreach_sync.sources.shopware6_criteria import (
+    CUSTOMER,
+    ORDER,
+    RECIPIENT,
+    Entity,
+    Filter,
+    beyond,
+    changed_since,
+    created_at,
+    created_until,
+    milliseconds_of,
+    newest,
+)
+from cleverreach_sync.sources.shopware6_rows import (
+    States,
+    customer_record,
+    customer_row,
+    order_record,
+    order_row,
+    recipient_record,
+    recipient_row,
+)
+from cleverreach_sync.sources.shopware6_settings import Shopware6Settings
+from cleverreach_sync.sources.values import read_time, utc_text
+
+OVERLAP: Final = 300  # seconds that are read again: what was being saved while the last run read
+CUSTOMERS: Final = "customers"
+ORDERS: Final = "orders"
+RECIPIENTS: Final = "recipients"
+_ENTITIES: Final = {CUSTOMERS: CUSTOMER, ORDERS: ORDER, RECIPIENTS: RECIPIENT}
+_FROM_THE_START: Final = -1
+_LOOKED_AT: Final = 50
+
+
+class _Cursor(NamedTuple):
+    """Where the reading goes on: changes since `since`; `whole` is when everything was read. Unix seconds by the shop's
+    clock."""
+
+    since: int
+    whole: int
+
+    @classmethod
+    def parse(cls, text: str | None) -> _Cursor | None:
+        """None for what is no cursor; then everything is read."""
+        times = [time for word in (text or "").split() if (time := read_time(word)) is not None]
+        return cls(*times) if len(times) == len(cls._fields) else None
+
+    def __str__(self) -> str:
+        return " ".join(map(utc_text, self))
+
+
+class _ReadAll(Exception):
+    """Changes are not enough this time."""
+
+
+class Shopware6:
+    """A shop made with Shopware 6. Every list is read in full once, then by its changes; the newsletter's recipients
+    are read in full every `reconcile_every` seconds, as one who is deleted leaves no trace.
+
+    Lists are walked along a key that no change moves, so nothing that changes meanwhile is lost or doubled. A cursor
+    never passes the newest change that was seen, nor the server's own time at the beginning, less OVERLAP.
+    """
+
+    type = "shopware6"
+    warnings: Sequence[str] = ()
+
+    def __init__(self, settings: Shopware6Settings, means: Means) -> None:
+        self.name = settings.tag_source
+        self.url: str | None = settings.url
+        self._api = ShopwareApi(settings, means)
+        self._states = States(None if settings.buyer_states is None else frozenset(settings.buyer_states))
+        self._channels = SalesChannels(self._api, settings.sales_channels)
+        self._reconcile_every = settings.reconcile_every
+
+    def streams(self) -> Sequence[Stream]:
+        return (
+            Stream(CUSTOMERS, frozenset({Signal.PROFILE}), full_read=False),
+            Stream(ORDERS, frozenset({Signal.PROFILE, Signal.PURCHASES}), full_read=False, owners=CUSTOMERS),
+            Stream(RECIPIENTS, frozenset({Signal.PROFILE, Signal.CONSENT}), full_read=False),
+        )
+
+    def location(self, stream: str) -> str:
+        return f"{self.name} {stream}"
+
+    def context(self, stream: str) -> bytes:  # noqa: ARG002 - a row says all there is to know
+        return b""
+
+    def restore(self, stream: str, context: bytes) -> None:
+        """Nothing is needed beyond a row."""
+
+    def close(self) -> None:
+        self._api.close()
+
+    def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:
+        if stream == CUSTOMERS:
+            return customer_record(row, warn)
+        return order_record(row, self._states, warn) if stream == ORDERS else recipient_record(row, warn)
+
+    def read(self, stream: str, since: str | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+        """Yields pages of at most 500 rows; `done` and `total` are rows of the shop.
+
+        Raises UsageError for a wrong address or an unknown sales channel, AuthError for access that is refused, also in
+        part, TemporaryError for a list that is not whole.
+        """
+        known = _Cursor.parse(since)
+        if known is not None:
+            try:
+                yield from self._changes(stream, known, stopped)
+            except _ReadAll:
+                pass
+            else:
+                return
+        yield from self._everything(stream, stopped)
+
+    def _everything(self, stream: str, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+        entity, limits = _ENTITIES[stream], self._channels.filters()
+        began: int | None = None
+        latest = done = total = old = 0
+        for page in self._walk(entity, limits, stopped, counted=False):
+            if not done:
+                began, total = None if page.at is None else int(page.at), page.total or 0
+            done += len(page.rows)
+            latest = max(latest, max((newest(entity, row) for row in page.rows), default=0))
+            if began is not None:
+                until = (began - OVERLAP) * 1000
+                old += sum((milliseconds_of(row.get("createdAt")) or 0) <= until for row in page.rows)
+            yield self._chunk(stream, page.rows, done, max(done, total))
+        if stopped():
+            return
+        if began is not None:
+            self._check_whole(entity, limits, began - OVERLAP, old)
+        cursor = None if began is None else str(_Cursor(min(latest or began, began) - OVERLAP, began))
+        yield Chunk((), (), done, done, StreamEnd(complete=True, cursor=cursor))
+
+    def _check_whole(self, entity: Entity, limits: Sequence[Filter], moment: int, read: int) -> None:
+        """An answer that was empty by mistake looks like the end of a list, and who comes after it like somebody who is
+        gone. What is older than the reading can only have become less."""
+        there = self._api.count(entity, [*limits, created_until(moment)])
+        if there > read:
+            raise TemporaryError(
+                f"the shop has {there} {entity.words}, but showed only {read} of them",
+                hint="run again; if this stays so, look for a cache or a plug-in that changes the answers of the API",
+            )
+
+    def _changes(self, stream: str, known: _Cursor, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+        entity = _ENTITIES[stream]
+        limits = [*self._channels.filters(), changed_since(entity, known.since)]
+        began: int | None = None
+        latest = done = total = 0
+        for page in self._walk(entity, limits, stopped, counted=True):
+            if began is None:
+                if page.at is None or self._is_due(stream, known, page.at):
+                    raise _ReadAll
+                began, total = int(page.at), page.total or 0
+            done += len(page.rows)
+            latest = max(latest, max((newest(entity, row) for row in page.rows), default=0))
+            yield self._chunk(stream, page.rows, done, max(done, total))
+        if not stopped() and began is not None:
+            since = min(latest, began) - OVERLAP if latest else known.since
+            cursor = known._replace(since=max(known.since, since))
+            yield Chunk((), (), done, done, StreamEnd(complete=False, cursor=str(cursor)))
+
+    def _is_due(self, stream: str, known: _Cursor, now: float) -> bool:
+        """Whether everything is to be read: who is gone from the newsletter shows in nothing else, and a clock that was
+        put back hides what was changed since."""
+        if now < known.since:
+            return True
+        return stream == RECIPIENTS and not 0 <= now - known.whole < self._reconcile_every
+
+    def _walk(
+        self, entity: Entity, filters: Sequence[Filter], stopped: Callable[[], bool], *, counted: bool
+    ) -> Iterator[Page]:
+        """A list along its key. `counted`: every page tells how many are left, else the first one alone."""
+        by_number = entity.key == "autoIncrement"
+
+        def fetch(after: int) -> Page:
+            first = after == _FROM_THE_START
+            asked = filters if first else [*filters, beyond(entity, after)]
+            sort = (entity.key,) if by_number else (entity.key, "id")
+            return self._api.first(entity, asked, sort, counted=counted or first)
+
+        def one_moment(moment: int) -> Iterator[Page]:
+            """Rows of one moment have no order of their own; their IDs do."""
+            limit = self._api.limit
+            return numbered_pages(
+                lambda number: self._api.numbered(entity, [*filters, created_at(moment)], number, limit),
+                lambda row: int(row["id"], 16),
+                size=limit,
+                what=entity.words,
+                readers=1,
+                stopped=stopped,
+            )
+
+        return keyset_pages(
+            fetch,
+            (lambda row: int(row["autoIncrement"])) if by_number else _created,
+            (lambda row: row["id"]) if by_number else (lambda row: (row["id"], row.get("updatedAt"))),
+            _FROM_THE_START,
+            size=self._api.limit,
+            tied=None if by_number else one_moment,
+            stopped=stopped,
+        )
+
+    def _chunk(self, stream: str, raws: Iterable[RawRow], done: int, total: int) -> Chunk:
+        rows: list[Row] = []
+        unreadable: list[Unreadable] = []
+        for each in self._rows(stream, raws):
+            if isinstance(each, Row):
+                rows.append(each)
+            elif each is not None:
+                unreadable.append(each)
+        return Chunk(rows, unreadable, done, total)
+
+    def _rows(self, stream: str, raws: Iterable[RawRow]) -> Iterator[Row | Unreadable | None]:
+        if stream == CUSTOMERS:
+            return map(customer_row, raws)
+        if stream == RECIPIENTS:
+            return map(recipient_row, raws)
+        channels = self._channels.chosen()
+        return (order_row(raw, self._states, channels) for raw in raws)
+
+    def inspect(self) -> Iterator[Sight]:
+        """The first rows of every list. What the integration may not read is told all at once."""
+        missing: list[str] = []
+        seen: dict[str, Page] = {}
+        limits: list[Filter] = []
+        try:
+            limits = self._channels.filters()
+        except MissingPrivileges as refused:
+            missing += refused.names
+        self._api.limit = _LOOKED_AT
+        for stream, entity in _ENTITIES.items():
+            try:
+                seen[stream] = self._api.first(entity, limits, (entity.key,), counted=True)
+            except MissingPrivileges as refused:
+                missing += refused.names or (f"{entity.path}:read",)
+        if missing:
+            raise MissingPrivileges(missing)
+        version = self._api.version()
+        customers = seen[CUSTOMERS].total
+        yield Sight(
+            f"{customers} customers, guests included, at {self.url} (Shopware {version or 'of unknown version'})"
+        )
+        yield self._sight_of_orders(seen[ORDERS])
+        words = ", ".join(f"{count} {name}" for name, count in sorted(_statuses(seen[RECIPIENTS]).items()))
+        yield Sight(f"{seen[RECIPIENTS].total} newsletter recipients{f'; of the first ones {words}' if words else ''}")
+        if (channels := self._channels.chosen()) is not None:
+            yield Sight(f"only of the sales channels {', '.join(sorted(channels.values()))}")
+
+    def _sight_of_orders(self, page: Page) -> Sight:
+        states = Counter(_state(row) for row in page.rows)
+        counting = sum(count for state, count in states.items() if self._states.count(state))
+        others = sorted(state for state in states if not self._states.count(state))
+        words = f"{page.total} orders; of the first {len(page.rows)} {counting} make somebody a buyer"
+        hint = f"the states seen are {', '.join(others)}; source.buyer_states says which count"
+        return Sight(words, hint if page.rows and not counting else None)
+
+
+def _created(row: RawRow) -> int:
+    moment = milliseconds_of(row["createdAt"])
+    if moment is None:
+        raise TemporaryError("the shop has a newsletter recipient without a date of creation")
+    return moment
+
+
+def _statuses(page: Page) -> Counter[str]:
+    return Counter(str(row.get("status")) for row in page.rows)
+
+
+def _state(row: RawRow) -> str:
+    state = row.get("stateMachineState")
+    return str(state.get("technicalName")) if isinstance(state, dict) else ""

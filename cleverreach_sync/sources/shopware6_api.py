@@ -1,0 +1,228 @@
+"""The Admin API of Shopware 6: parts of lists, and refusals in the merchant's words.
+
+Facts (vendor source): a token lives 600 seconds and cannot be refreshed; too many logins give 429, whose pause stands
+in `meta.parameters.seconds` and in no header before 6.8; a page has 500 rows at most, or what the hosting allows, and
+more is a 400; without `Accept: application/json` the answer is JSON:API; `missingPrivileges` is a list or, with gaps,
+an object, written as JSON into the text of the error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
+from cleverreach_sync.http.client import Answer, HttpClient, parse_date
+from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.paging import Page
+from cleverreach_sync.http.shop import TIMEOUT, ShopApi
+from cleverreach_sync.http.tokens import ClientCredentials
+from cleverreach_sync.sources.interface import Means
+from cleverreach_sync.sources.shopware6_criteria import Entity, Filter, Slice, criteria, number_of
+
+if TYPE_CHECKING:
+    from cleverreach_sync.sources.shopware6_settings import Shopware6Settings
+
+LARGEST_PAGE: Final = 500
+_SMALLEST_PAGE: Final = 10
+_TOKEN_PATH: Final = "/api/oauth/token"  # noqa: S105 - a path
+_JSON: Final = {"accept": "application/json"}
+_INTEGRATIONS: Final = "Settings > System > Integrations"
+_ROLES: Final = (
+    "in Shopware under Settings > System > Users & permissions > Roles, the role of the integration needs View for "
+    "Customers, Orders and (Marketing) Newsletter recipients"
+)
+_WHERE: Final = "source.url is the address of the shop without the part for a language (/de) and without /admin"
+_MAX_LIMIT: Final = re.compile(r"MAX_LIMIT\(=(\d+)\)")
+
+
+class MissingPrivileges(AuthError):
+    """The integration may not read something. `names` as Shopware has them: `customer:read`."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        listed = ", ".join(sorted(set(names)))
+        super().__init__(
+            f"the integration may not read everything that is needed (403{f': missing {listed}' if listed else ''})",
+            hint=f"{_ROLES}{f'; missing are {listed}' if listed else ''}",
+        )
+        self.names = tuple(names)
+
+
+class _LimitExceeded(Refused):
+    """A page must not be that large; `largest` is what may be, if the shop says so."""
+
+    def __init__(self, largest: int | None) -> None:
+        super().__init__("the shop does not give pages of that size", status=400)
+        self.largest = largest
+
+
+class ShopwareApi:
+    """One shop. Thread-safe; `limit` is the size of a page, which gets smaller when the hosting allows less."""
+
+    def __init__(self, settings: Shopware6Settings, means: Means) -> None:
+        self.url = settings.url
+        self.limit = LARGEST_PAGE
+        http = HttpClient(self.url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log)
+        tokens = ClientCredentials(
+            http,
+            _TOKEN_PATH,
+            settings.credentials(),
+            retries=means.retries,
+            clock=means.clock,
+            refused=self._no_token,
+            pause=_pause,
+            as_json=True,
+        )
+        self._api = ShopApi(
+            http,
+            means.retries,
+            explain=self._explain,
+            no_json=f"if this stays so: is {self.url} the shop itself, with no cache or maintenance page before it?",
+            tokens=tokens,
+        )
+
+    def first(self, entity: Entity, filters: Sequence[Filter], sort: Sequence[str], *, counted: bool) -> Page:
+        """The first rows of a list; `total` only if `counted`. Raises MissingPrivileges, UsageError, AuthError."""
+        while True:
+            limit = self.limit
+            try:
+                return self._page(entity, Slice(filters, limit, counted, sort))
+            except _LimitExceeded as refused:
+                smaller = refused.largest if refused.largest and refused.largest < limit else limit // 2
+                if smaller < 1 or (limit <= _SMALLEST_PAGE and not refused.largest):
+                    raise
+                self.limit = min(self.limit, smaller)
+
+    def numbered(self, entity: Entity, filters: Sequence[Filter], number: int, limit: int) -> Page:
+        """Page `number` of `limit` rows by ID, with the total."""
+        return self._page(entity, Slice(filters, limit, True, ("id",), number))
+
+    def _page(self, entity: Entity, part: Slice) -> Page:
+        found: list[Page] = []
+
+        def check(answer: Answer) -> None:
+            rows = _data(answer)
+            if rows is None or not all(isinstance(row, dict) and "id" in row and entity.key in row for row in rows):
+                raise TryAgain(f"the shop answered with something that is no list of {entity.words}")
+            total = _total(answer) if part.counted else None
+            if part.counted and (total is None or (part.page is None and len(rows) < min(part.limit, total))):
+                raise TryAgain(f"the shop answered with {len(rows)} {entity.words} of {total}")
+            before = 0 if part.page is None else (part.page - 1) * part.limit
+            last = len(rows) < part.limit if total is None else not rows or before + len(rows) >= total
+            found[:] = [Page(rows, total, parse_date(answer.headers.get("date")), last)]
+
+        self._api.post(f"/api/search/{entity.path}", criteria(entity, part), headers=_JSON, check=check)
+        return found[0]
+
+    def count(self, entity: Entity, filters: Sequence[Filter]) -> int:
+        found: list[int] = []
+
+        def check(answer: Answer) -> None:
+            total = _total(answer)
+            if total is None:
+                raise TryAgain(f"the shop did not say how many {entity.words} there are")
+            found[:] = [total]
+
+        self._api.post(f"/api/search/{entity.path}", number_of(entity, filters), headers=_JSON, check=check)
+        return found[0]
+
+    def version(self) -> str:
+        """Shopware's own, "" if it keeps that to itself."""
+        try:
+            body = self._api.get("/api/_info/version", headers=_JSON).body
+        except Refused:
+            return ""
+        version = body.get("version") if isinstance(body, dict) else None
+        return version if isinstance(version, str) else ""
+
+    def _explain(self, answer: Answer) -> CrsyncError | None:
+        said, code = self._said(answer), _error(answer).get("code")
+        if code == "FRAMEWORK__QUERY_LIMIT_EXCEEDED":
+            return _LimitExceeded(_largest(_error(answer)))
+        if answer.status == 401:
+            return AuthError(
+                f"Shopware refuses the token it gave (401{said})",
+                hint="the web server has to pass the header Authorization on to PHP, and to ask for no password itself",
+            )
+        if code == "FRAMEWORK__MISSING_PRIVILEGE_ERROR":
+            return MissingPrivileges(_privileges(_error(answer)))
+        if answer.status == 403:
+            return AuthError(f"Shopware does not allow this (403{said})", hint=_ROLES)
+        if answer.status == 404:
+            return self._no_shop()
+        return Refused(f"Shopware refuses what is asked of it ({answer.status}{said})", status=answer.status)
+
+    def _no_token(self, answer: Answer) -> CrsyncError:
+        if answer.status in (404, 405) or (answer.ok and answer.readable):
+            return self._no_shop()
+        if not answer.readable:
+            return AuthError(
+                f"the web server asks for a password of its own ({answer.status})",
+                hint="a shop that is not public yet is often locked by a password: let this machine's address through",
+            )
+        return AuthError(
+            f"Shopware knows no such integration, or its secret is another one ({answer.status}{self._said(answer)})",
+            hint=f"check source.client_id (SWIA...) and source.client_secret: {_INTEGRATIONS}",
+        )
+
+    def _no_shop(self) -> UsageError:
+        return UsageError(f"there is no Shopware 6 at {self.url}", hint=_WHERE)
+
+    def _said(self, answer: Answer) -> str:
+        error = _error(answer)
+        words = next((error[name] for name in ("detail", "title") if isinstance(error.get(name), str)), "")
+        text = self._api.http.redact.excerpt(words) or self._api.words(answer)
+        return f": {text}" if text else ""
+
+    def close(self) -> None:
+        self._api.http.close()
+
+
+def _data(answer: Answer) -> list[Any] | None:
+    rows = answer.body.get("data") if isinstance(answer.body, dict) else None
+    return rows if isinstance(rows, list) else None
+
+
+def _total(answer: Answer) -> int | None:
+    total = answer.body.get("total") if isinstance(answer.body, dict) else None
+    return total if isinstance(total, int) else None
+
+
+def _error(answer: Answer) -> Mapping[str, Any]:
+    """The first error of an answer."""
+    errors = answer.body.get("errors") if isinstance(answer.body, dict) else None
+    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+
+
+def _parameters(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    meta = error.get("meta")
+    found = meta.get("parameters") if isinstance(meta, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _pause(answer: Answer) -> float | None:
+    seconds = _parameters(_error(answer)).get("seconds")
+    return max(0.0, float(seconds)) if isinstance(seconds, (int, float)) else answer.retry_after
+
+
+def _largest(error: Mapping[str, Any]) -> int | None:
+    allowed = _parameters(error).get("maxLimit")
+    if isinstance(allowed, int) and allowed > 0:
+        return allowed
+    named = _MAX_LIMIT.search(str(error.get("detail")))
+    return int(named[1]) or None if named is not None else None
+
+
+def _privileges(error: Mapping[str, Any]) -> list[str]:
+    found = _parameters(error).get("missingPrivileges")
+    if found is None:
+        try:
+            detail = orjson.loads(str(error.get("detail")))
+        except orjson.JSONDecodeError:
+            return []
+        found = detail.get("missingPrivileges") if isinstance(detail, dict) else None
+    names = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    return [name for name in names if isinstance(name, str)]
