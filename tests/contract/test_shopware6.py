@@ -403,6 +403,8 @@ def test_new_customers_have_no_date_of_change(shop: FakeShopware, opened: Openin
 
 def test_an_address_has_a_date_of_its_own(shop: FakeShopware, opened: Opening) -> None:
     customer = shop.add_customer("anna@mail.example", city="Köln")
+    shop.now += DAY
+    shop.add_customer("ben@mail.example")
     source = opened()
     cursor = cursor_of(source, "customers")
     shop.now += DAY
@@ -418,11 +420,13 @@ def test_an_address_has_a_date_of_its_own(shop: FakeShopware, opened: Opening) -
 
 def test_the_address_of_an_order_may_be_mended(shop: FakeShopware, opened: Opening) -> None:
     order = shop.add_guest_order("gsat@post.example")
+    shop.now += DAY
+    shop.add_guest_order("other@post.example")
     source = opened()
     cursor = cursor_of(source, "orders")
     shop.now += DAY
     shop.orders[order]["orderCustomer"] |= {"email": "gast@post.example", "updatedAt": shop.time()}
-    assert changed(source, "orders", cursor) == ["gast@post.example"]
+    assert "gast@post.example" in changed(source, "orders", cursor)
 
 
 def test_a_login_changes_nothing_but_a_date(shop: FakeShopware, opened: Opening) -> None:
@@ -552,17 +556,17 @@ def test_recipients_who_go_or_change_meanwhile_take_nobody_along(shop: FakeShopw
 
 
 @pytest.mark.parametrize("stream", ["customers", "orders", "recipients"])
-@pytest.mark.parametrize("names_it", [True, False])
-def test_a_hosting_that_gives_smaller_pages(shop: FakeShopware, opened: Opening, stream: str, names_it: bool) -> None:
-    shop.max_limit, shop.names_the_limit = 100, names_it
+@pytest.mark.parametrize("named_in", ["parameters", "text", "nothing"])
+def test_a_hosting_that_gives_smaller_pages(shop: FakeShopware, opened: Opening, stream: str, named_in: str) -> None:
+    shop.max_limit, shop.limit_named_in = 100, named_in
     for number in range(230):
         shop.add_order(shop.add_customer(f"p{number}@mail.example", consent=True))
     assert len(read(opened(), stream).rows) == 230
     path = {"customers": "customer", "orders": "order", "recipients": "newsletter-recipient"}[stream]
     asked = [body["limit"] for body in shop.pages(path) if "sort" in body]
-    refused = [500] if names_it else [500, 250, 125]
+    refused, allowed = ([500, 250, 125], 62) if named_in == "nothing" else ([500], 100)
     assert asked[: len(refused)] == refused
-    assert set(asked[len(refused) :]) == ({100} if names_it else {62})
+    assert set(asked[len(refused) :]) == {allowed}
 
 
 def empty(body: bytes) -> bytes:

@@ -79,7 +79,7 @@ class FakeShopware(ShopServer):
         self.life = 600
         self.throttled = 0
         self.max_limit = 500
-        self.names_the_limit = True
+        self.limit_named_in = "parameters"
         self.privileges = PRIVILEGES
         self.privileges_have_gaps = False
         self.is_shopware = True
@@ -328,7 +328,7 @@ class FakeShopware(ShopServer):
             rows,
             orjson.loads(asked.body),
             max_limit=self.max_limit,
-            names_the_limit=self.names_the_limit,
+            limit_named_in=self.limit_named_in,
             privileges=self.privileges,
             gaps=self.privileges_have_gaps,
             chance=self._chance,

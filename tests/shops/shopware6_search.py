@@ -37,7 +37,7 @@ def search(
     body: Mapping[str, Any],
     *,
     max_limit: int,
-    names_the_limit: bool,
+    limit_named_in: str,
     privileges: Collection[str],
     gaps: bool,
     chance: random.Random,
@@ -46,8 +46,8 @@ def search(
     _check_privileges(alias, body, rows, privileges, gaps=gaps)
     limit = body.get("limit")
     if limit is not None and limit > max_limit:
-        parameters = {"maxLimit": max_limit, "limit": limit} if names_the_limit else {}
-        said = f"MAX_LIMIT(={max_limit})" if names_the_limit else "the maximum"
+        parameters = {"maxLimit": max_limit, "limit": limit} if limit_named_in == "parameters" else {}
+        said = f"MAX_LIMIT(={max_limit})" if limit_named_in == "text" else "the maximum"
         raise Refusal(
             400,
             "FRAMEWORK__QUERY_LIMIT_EXCEEDED",

@@ -29,7 +29,7 @@ def test_it_names_its_schema_first() -> None:
     assert starter_config("file", {}).startswith("# yaml-language-server: $schema=crsync.schema.json\n")
 
 
-@pytest.mark.parametrize("source_type", ["file", "woocommerce"])
+@pytest.mark.parametrize("source_type", SOURCE_TYPES)
 def test_it_loads_without_answers(tmp_path: Path, source_type: str) -> None:
     config = loaded(tmp_path, {}, source_type)
     assert config.source.type == source_type
