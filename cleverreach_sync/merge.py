@@ -46,11 +46,13 @@ NO_FACTS: Final = Facts()
 
 
 class Found(NamedTuple):
-    """One record of this read. `ident` is the keyed hash of its own identity, "" if it has none."""
+    """One record of this read. `ident` is the keyed hash of its own identity, `owner` that of the account's record it
+    belongs to, "" if it has none."""
 
     stream: str
     ident: str
     record: Record
+    owner: str = ""
 
 
 def merge(
@@ -74,7 +76,7 @@ def merge(
     is_person = bool(before.records or before.orders) and not before.nobody
     invalid: str | None = None
     created: int | None = None
-    for _, _, record in found:
+    for _, _, record, _ in found:
         is_person = is_person or record.makes_person
         invalid = invalid or record.invalid
         if record.created_at is not None and (created is None or record.created_at < created):
@@ -156,6 +158,7 @@ def _remember(item: Found, remembered: Sequence[Remembered], now: int) -> Rememb
         None if bought is None else bought.total,
         filled,
         extras,
+        item.owner,
     )
 
 
@@ -250,7 +253,7 @@ def _orders(found: Sequence[Found], before: dict[str, Order], order_key: Callabl
     for item in found:
         for order in item.record.orders:
             key = order_key(order.id)
-            orders[key] = order._replace(id=key)
+            orders[key] = order._replace(id=key, by=item.ident)
     return orders
 
 

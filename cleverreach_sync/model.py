@@ -67,6 +67,7 @@ PERSON_FIELDS: Final = (
     *PROFILE_FIELDS,
 )
 
+RANK_LEFT: Final = -2  # what is left of a record that is at another address now: what it said about the newsletter
 RANK_EXCLUDED: Final = -1  # a record from where nobody may be transferred (a marketplace, say)
 RANK_GUEST: Final = 0  # a guest order's address
 RANK_CUSTOMER: Final = 1  # a registered customer's record
@@ -89,7 +90,8 @@ class Purchases(NamedTuple):
 
 class Order(NamedTuple):
     """One order. `counts` is false for one that makes nobody a buyer (cancelled, say). `excluded`: it would count, but
-    comes from where no buyers may be transferred from."""
+    comes from where no buyers may be transferred from. Of one that is remembered `by` is the keyed hash of the record
+    that brought it, "" if that is not known."""
 
     id: str
     counts: bool
@@ -97,6 +99,7 @@ class Order(NamedTuple):
     total: str | None = None
     currency: str | None = None
     excluded: bool = False
+    by: str = ""
 
 
 class Record(NamedTuple):
@@ -150,7 +153,7 @@ class Remembered(NamedTuple):
 
     `ident` is a keyed hash, "" for records without an ID. `consent_at` is the date of the statement; for an undated
     `opted_out` it is when crsync first saw it. `filled` are the profile fields that had a value: bits after
-    PROFILE_FIELDS, names for `extra.*`.
+    PROFILE_FIELDS, names for `extra.*`. `owner` is the `ident` of the account's record that it belongs to, "" for none.
     """
 
     stream: str
@@ -164,6 +167,7 @@ class Remembered(NamedTuple):
     total: str | None
     filled: int
     extras: tuple[str, ...]
+    owner: str = ""
 
 
 class Person(NamedTuple):

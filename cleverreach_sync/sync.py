@@ -14,7 +14,7 @@ from cleverreach_sync.guards import Guard
 from cleverreach_sync.model import Kind
 from cleverreach_sync.phases import closing
 from cleverreach_sync.phases.admission import Numbers, guards, refusal
-from cleverreach_sync.phases.decide import Summary, decide_everybody
+from cleverreach_sync.phases.decide import Deciding, Summary
 from cleverreach_sync.phases.moves import follow_moves
 from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.read import read, read_suppressions, resume
@@ -165,17 +165,21 @@ class _Pipeline:
         """Where each stream goes on; None: from its start."""
         run, known = self._run, self._setting.known
         before = known.cursors if known is not None and not run.full else {}
-        return {reader.label: None if reader.stream.full_read else before.get(reader.label) for reader in run.readers}
+        anew = {reader.label for reader in run.readers if reader.stream.full_read}
+        if not run.ledger.knows_owners:  # written by a version that did not write down whose an order is
+            anew |= {reader.label for reader in run.readers if reader.stream.owners is not None}
+        return {reader.label: None if reader.label in anew else before.get(reader.label) for reader in run.readers}
 
     def _decide(self) -> Summary | None:
         run, consent = self._run, self._call.config.consent
         with self._timed("decide"):
             implied_by = run.readers[-1].label if consent is not None and consent.absent == "no" else None
-            summary = decide_everybody(run, implied_by, run.tally.rows or None)
-            if summary is not None:
-                summary.classes[Class.MOVED] += follow_moves(run)
+            deciding = Deciding(run, implied_by)
+            decided = deciding.everybody(run.tally.rows or None)
+            if decided:
+                follow_moves(run, deciding)
         run.warnings.show()
-        return summary
+        return deciding.summary() if decided else None
 
     def _admit(self, summary: Summary) -> GuardError | None:
         """Evaluates the guards. Raises their refusal; that of `max_created`, which holds back the new people only, is

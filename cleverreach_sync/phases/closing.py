@@ -42,7 +42,7 @@ def spool_rejects(run: Run, days: int) -> None:
                     b"",
                     orjson.dumps(fact.record),
                     1,
-                    None,
+                    fact.owner,
                 )
                 for fact in reject.facts
                 if fact.stream in labels
@@ -82,11 +82,11 @@ def _facts(run: Run, rejected: dict[bytes, tuple[str, str]]) -> dict[bytes, list
     for row in run.spool.rows_of(list(rejected)):
         reader = run.readers[row.stream]
         if row.carried:
-            fact = Fact(reader.label, row.ident or "", orjson.loads(row.body))
+            fact = Fact(reader.label, row.ident or "", orjson.loads(row.body), row.owner or "")
         else:
-            ident = run.keys.ident(f"{reader.label}\0{row.ident}") if row.ident else ""
             raw = Row(row.email, row.ident, row.body, row.place)
-            fact = Fact(reader.label, ident, record_json(reader.source.decode(reader.stream.name, raw, lambda _: None)))
+            record = record_json(reader.source.decode(reader.stream.name, raw, lambda _: None))
+            fact = Fact(reader.label, run.ident_of(row), record, run.owner_of(row))
         found.setdefault(row.key, []).append(fact)
     return found
 
@@ -137,6 +137,8 @@ def end_complete(setting: Setting, run: Run, begun: Checkpoint, people: int) -> 
     """The checkpoint of a run that is through: cursors move, since everything before them is confirmed or accounted
     for."""
     run.ledger.forget_all_attempts()
+    if all(run.complete.get(reader.label) for reader in run.readers if reader.stream.owners is not None):
+        run.ledger.learn_owners()
     run.ledger.commit()
     config, clock = setting.call.config, setting.call.clock
     update: dict[str, Any] = {

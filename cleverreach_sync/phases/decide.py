@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 import orjson
 
 from cleverreach_sync.agreement import as_last_seen, settle
+from cleverreach_sync.belonging import idents_of
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
-from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person
+from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person, Recipient
 from cleverreach_sync.phases.planned import (
     ELSEWHERE,
     LASTING,
@@ -20,22 +21,23 @@ from cleverreach_sync.phases.planned import (
     OPEN,
     UNCHANGED,
     Class,
-    idents_of,
     plan_row,
 )
 from cleverreach_sync.phases.read import DIGEST_BYTES
 from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.plan import Outcome, Plan, Suppression, decide, remembered_recipient
 from cleverreach_sync.selection import kinds_of
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.state.ledger import Entry, kinds_in, read_body
 from cleverreach_sync.state.rejects import record_of
-from cleverreach_sync.state.spool import RawRow
+from cleverreach_sync.state.spool import BLACKLISTED, RawRow
 
 _BUFFER: Final = 1000
 _TICK: Final = 500
 IDENT_BYTES: Final = 10
 _NO: Final = Consent(ConsentState.NO)
+_TO_WRITE: Final = {Outcome.UPDATED: Class.UPDATE, Outcome.DEACTIVATED: Class.END}
 
 
 class Met(NamedTuple):
@@ -89,20 +91,18 @@ def meet(run: Run, *, absent_too: bool) -> Iterator[Met]:
         entry = next(entries, None)
 
 
-def decide_everybody(run: Run, implied_by: str | None, total: int | None) -> Summary | None:
-    """Decides everybody into the plan. None if it was stopped. `implied_by` labels the consent file, if not to be in it
-    means `no`."""
-    return _Deciding(run, implied_by).all(total)
+class Deciding:
+    """Decides people into the plan. `implied_by` labels the consent file, if not to be in it means `no`."""
 
-
-class _Deciding:
     def __init__(self, run: Run, implied_by: str | None) -> None:
         self._run = run
         self._implied_by = implied_by
         self._complete = frozenset(label for label, complete in run.complete.items() if complete)
         self._classes: Counter[int] = Counter()
         self._activates = 0
+        self._people = 0
         self._warned = False
+        self._again = False
         self._fast: Counter[tuple[str, int]] = Counter()
         self._buffer: list[tuple[object, ...]] = []
         self._arrivals: list[tuple[bytes, bytes]] = []
@@ -116,7 +116,8 @@ class _Deciding:
         self._may_rest = self._may_rest and self._complete <= self._full_labels
         self._decoders: list[Callable[[RawRow], Found]] = [self._decoder(n) for n in range(len(run.readers))]
 
-    def all(self, total: int | None) -> Summary | None:
+    def everybody(self, total: int | None) -> bool:
+        """False if it was stopped."""
         run = self._run
         run.progress.begin("decide", total)
         absent_too = bool(self._complete) or run.ledger.any_due()
@@ -133,7 +134,7 @@ class _Deciding:
                     if run.stop.asked(run.clock.now()):
                         run.stop.check()
                         run.progress.end()
-                        return None
+                        return False
                 blacklisted = met.blacklisted or (bool(blocked) and blocked.match(rows[0].email))
                 if (
                     entry is not None
@@ -153,7 +154,70 @@ class _Deciding:
         run.progress.advance(people)
         run.progress.end()
         run.spool.commit()
-        return Summary(people, self._classes, self._activates)
+        self._people = people
+        return True
+
+    def summary(self) -> Summary:
+        return Summary(self._people, self._classes, self._activates)
+
+    def take_back(self, met: Met) -> None:
+        """Undoes the decision about somebody of this read, of whom more or less is known than was thought."""
+        run = self._run
+        tally, classes, activates = run.tally, self._classes, self._activates
+        run.tally, self._classes, self._activates, self._again = Tally(), Counter(), 0, True
+        self._one(met)
+        tally.take_back(run.tally)
+        classes.subtract(self._classes)
+        run.tally, self._classes, self._activates = tally, classes, activates - self._activates
+        self._buffer, self._arrivals = [], []
+        run.spool.drop_planned(met.key)
+
+    def again(self, met: Met) -> None:
+        """Decides somebody anew whose decision was taken back."""
+        self._one(met)
+        self._arrivals = []
+        self._flush()
+
+    def _one(self, met: Met) -> None:
+        rows, entry = met.rows, met.entry
+        blacklisted = met.blacklisted or (bool(self._run.blocked) and self._run.blocked.match(rows[0].email))
+        seen = rows[0].digest if len(rows) == 1 else seen_of(rows)
+        rests = self._may_rest and not blacklisted
+        if entry is not None and rests and entry.outcome in LASTING and not entry.due and entry.seen == seen:
+            self._fast[entry.outcome, entry.kinds] += 1
+            self._count_fast()
+        else:
+            self._person(met, blacklisted)
+
+    def without_rows(self, entry: Entry, recipient: Recipient | None, suppressed_at: int | None) -> None:
+        """Decides somebody of whom this read brought nothing, whose facts are others all the same. They are no person
+        of this run unless they have to be written to."""
+        run = self._run
+        facts_before, memory = read_body(entry)
+        email = "" if recipient is None else recipient.email
+        listed = suppressed_at == BLACKLISTED or run.blocked.match(email)
+        suppressed = Suppression(listed, None if listed else suppressed_at)
+        rules = run.rules._replace(resend=False)
+        person, facts = self._absent_person(email, facts_before)
+        plan = decide(person, memory, recipient, suppressed, rules, run.now)
+        class_ = _TO_WRITE.get(plan.outcome, Class.RECORD) if recipient is not None else Class.RECORD
+        if class_ is Class.RECORD or not person.is_person:
+            class_, plan = Class.RECORD, plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
+        self._activates += plan.activates and class_ is Class.UPDATE
+        run.spool.drop_planned(entry.key)
+        self._add(plan_row(class_, 0, entry.key, person, plan, memory, facts, b"", suppressed.unsubscribed_at))
+        self._flush()
+
+    def _absent_person(self, email: str, facts: Facts) -> tuple[Person, Facts]:
+        return merge(
+            email,
+            (),
+            facts,
+            complete=self._complete,
+            implied=self._implied(()),
+            now=self._run.now,
+            order_key=self._run.keys.ident,
+        )
 
     def _count_fast(self) -> None:
         for (outcome, kinds), number in self._fast.items():
@@ -161,6 +225,7 @@ class _Deciding:
                 self._run.tally.unchanged(kinds_in(kinds), number)
             elif outcome != NOBODY:
                 self._run.tally.skip(outcome, number)
+        self._fast.clear()
 
     def _person(self, met: Met, blacklisted: bool) -> None:
         run = self._run
@@ -184,6 +249,7 @@ class _Deciding:
         unsubscribed_at = met.unsubscribed_at or None
         suppressed = Suppression(blacklisted, unsubscribed_at)
         seq = rows[0].rowid
+        self._notice_arrival(met.key, facts, met.entry)
         if not person.is_person and person.invalid is None:
             nobody = Plan(Outcome.SKIPPED, NOBODY, frozenset(), Shop.UNKNOWN)
             self._add(plan_row(Class.RECORD, seq, met.key, person, nobody, memory, facts, seen, unsubscribed_at))
@@ -200,7 +266,6 @@ class _Deciding:
             memory = settle(plan, person, memory, run.now)
         elif class_ is Class.CHECK and plan.values is None:
             plan = plan._replace(values=self._values(person))
-        self._notice_arrival(met.key, facts, met.entry)
         self._activates += plan.activates and class_ is Class.UPDATE
         prints = run.rules.fingerprints
         self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at, prints))
@@ -258,15 +323,7 @@ class _Deciding:
             record.consent == ConsentState.YES and record.stream in self._complete for record in facts_before.records
         ):
             return
-        person, facts = merge(
-            "",
-            (),
-            facts_before,
-            complete=self._complete,
-            implied=self._implied(()),
-            now=run.now,
-            order_key=run.keys.ident,
-        )
+        person, facts = self._absent_person("", facts_before)
         if facts == facts_before and not entry.due:
             return
         recipient = remembered_recipient("", memory, run.rules.own)
@@ -278,7 +335,7 @@ class _Deciding:
             self._add(plan_row(Class.RECORD, 0, met.key, person, open_plan, memory, facts, b"", None))
 
     def _notice_arrival(self, key: bytes, facts: Facts, entry: Entry | None) -> None:
-        """A customer ID that this address did not have before may be somebody's who has moved."""
+        """The ID of a customer or an order that this address did not have before may have been at another one."""
         if not self._had_people:
             return
         new = idents_of(facts)
@@ -306,15 +363,17 @@ class _Deciding:
         warnings = self._run.warnings
         ident_of = self._run.keys.ident
         read = source.decode
-        prefix = f"{label}\0"
+        prefix, of_owner = f"{label}\0", f"{reader.stream.owners}\0"
 
         def read_row(row: RawRow) -> Found:
             def warn(warned: Warned) -> None:
                 self._warned = True
-                warnings.add(location, warned.place, warned.message)
+                if not self._again:
+                    warnings.add(location, warned.place, warned.message)
 
             record = read(stream, Row(row.email, row.ident, row.body, row.place), warn)
-            return Found(label, ident_of(prefix + row.ident) if row.ident else "", record)
+            owner = ident_of(of_owner + row.owner) if row.owner else ""
+            return Found(label, ident_of(prefix + row.ident) if row.ident else "", record, owner)
 
         return read_row
 
@@ -328,7 +387,7 @@ class _Deciding:
         fresh = [row for row in now if last.get((row.stream, row.ident or ""), row.rowid) == row.rowid]
         if len(now) == len(rows):
             return fresh
-        replaced = {(row.stream, self._ident(row)) for row in now} | {(row.stream, "") for row in now}
+        replaced = {(row.stream, self._run.ident_of(row)) for row in now} | {(row.stream, "") for row in now}
         return [*fresh, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
 
     def _to_remember(self, rows: Sequence[RawRow]) -> bytes:
@@ -338,12 +397,9 @@ class _Deciding:
             return again[0].digest
         return seen_of(again) if again else b""
 
-    def _ident(self, row: RawRow) -> str:
-        label = self._run.readers[row.stream].label
-        return self._run.keys.ident(f"{label}\0{row.ident}") if row.ident else ""
-
     def _carried(self, row: RawRow) -> Found:
-        return Found(self._run.readers[row.stream].label, row.ident or "", record_of(orjson.loads(row.body)))
+        label, record = self._run.readers[row.stream].label, record_of(orjson.loads(row.body))
+        return Found(label, row.ident or "", record, row.owner or "")
 
 
 def seen_of(rows: Sequence[RawRow]) -> bytes:

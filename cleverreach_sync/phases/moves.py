@@ -1,17 +1,20 @@
-"""Customers who have another address now: the old recipient's mailing ends, and who had left stays away."""
+"""Customers who have another address now: what was known of them comes along, the old recipient's mailing ends, and
+who had left stays away. Orders that have another address now count there only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from cleverreach_sync.belonging import accounts_of, idents_of, joined, parted
 from cleverreach_sync.consent import Shop
-from cleverreach_sync.merge import Facts
+from cleverreach_sync.merge import NO_FACTS, Facts
 from cleverreach_sync.model import (
     ENDED_MOVED,
     ENDED_NO,
     NOTHING,
+    RANK_LEFT,
     Consent,
     ConsentState,
     Memory,
@@ -19,88 +22,141 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.phases.decide import split_idents
+from cleverreach_sync.phases.decide import Deciding, Met, split_idents
 from cleverreach_sync.phases.planned import OPEN, Class, candidate, plan_row
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.plan import Outcome, Plan
-from cleverreach_sync.state.ledger import memory_tuple, read_body
-from cleverreach_sync.state.spool import BLACKLISTED
+from cleverreach_sync.state.ledger import Entry, body, facts_json, memory_tuple, read_body
+from cleverreach_sync.state.spool import BLACKLISTED, RawRow
 
 _ARRIVALS_AT_ONCE: Final = 100_000
 _MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
+_IN_LIST: Final = frozenset({RecipientState.ACTIVE, RecipientState.INACTIVE})
 
 
-class Move(NamedTuple):
-    """A customer whose record was at `old` before and is at `new` now. `facts` are the old address's without it.
-    `certain`: no other record has the old address."""
+class Left(NamedTuple):
+    """An address that something has left. `to` are the new addresses of the customers among it, `facts` what stays.
+    `certain`: a customer left, and no other record has the address."""
 
-    old: bytes
-    new: bytes
+    entry: Entry
     memory: Memory
     facts: Facts
+    to: frozenset[bytes]
     certain: bool
 
 
-def follow_moves(run: Run) -> int:
-    """Plans the ends of old addresses, and bars new ones whose old one had left. Returns the number of ends."""
-    arrived = run.spool.arrived()
-    ends = 0
-    while part := dict(islice(arrived, _ARRIVALS_AT_ONCE)):
-        moves = list(_moves(run, part))
-        for start in range(0, len(moves), run.batch_size):
-            ends += _settle(run, moves[start : start + run.batch_size])
+def follow_moves(run: Run, deciding: Deciding) -> None:
+    """Plans the ends of old addresses, decides the new ones with what came along, and bars those whose old one had
+    left."""
+    moves = _Moves(run, deciding)
+    if moves.left:
+        moves.decide()
+        for start in range(0, len(moves.left), run.batch_size):
+            moves.settle(moves.left[start : start + run.batch_size])
+        moves.hand_over()
     run.spool.commit()
-    return ends
 
 
-def _moves(run: Run, arrived: dict[bytes, bytes]) -> Iterator[Move]:
-    for old, moved in _left_behind(run, arrived):
-        entry = run.ledger.entries([old])[old]
-        facts, memory = read_body(entry)
-        gone = {ident.hex() for ident in moved}
-        kept = tuple(record for record in facts.records if record.ident not in gone)
-        certain = all(run.complete.get(record.stream, False) for record in kept)
-        yield Move(old, next(iter(moved.values())), memory, facts._replace(records=kept), certain)
+class _Moves:
+    def __init__(self, run: Run, deciding: Deciding) -> None:
+        self._run = run
+        self._deciding = deciding
+        gone = _gone(run)
+        keys = list({key for old in gone for key in (old, *gone[old].values())})
+        self._entries = run.ledger.entries(keys)
+        self._read = _rows(run, keys)
+        _keep_shared(run, gone, self._read)
+        self._rows = {key: _without(run, rows, gone.get(key, {})) for key, rows in self._read.items()}
+        self._facts: dict[bytes, Facts] = {}
+        self._memories: dict[bytes, Memory] = {}
+        coming: dict[bytes, Facts] = {}
+        self.left = [self._leave(old, to, coming) for old, to in gone.items()]
+        for key, facts in coming.items():
+            self._facts[key] = joined(self._known(key), facts)
 
+    def _known(self, key: bytes) -> Facts:
+        """What is known of an address, as far as it has been changed by now."""
+        if key not in self._facts:
+            entry = self._entries.get(key)
+            self._facts[key], self._memories[key] = (NO_FACTS, NOTHING) if entry is None else read_body(entry)
+        return self._facts[key]
 
-def _left_behind(run: Run, arrived: dict[bytes, bytes]) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
-    """The addresses this read brought nothing of, whose customer IDs are at another one now: ID -> new address. IDs
-    that yet another address has are no identity."""
-    left: dict[bytes, list[bytes]] = {}
-    shared: set[bytes] = set()
-    for key, idents in run.ledger.idents():
-        moved = [ident for ident in split_idents(idents) if arrived.get(ident, key) != key]
-        if not moved:
-            continue
-        if run.spool.holds(key):
-            shared.update(ident for ident in moved if _still_has(run, key, ident))
-        else:
-            left[key] = moved
-    for key, moved in left.items():
-        known = {ident: arrived[ident] for ident in moved if ident not in shared}
-        if known:
-            yield key, known
+    def _leave(self, old: bytes, to: dict[str, bytes], coming: dict[bytes, Facts]) -> Left:
+        run = self._run
+        facts = self._known(old)
+        accounts = accounts_of(facts) & to.keys()
+        others = [record.ident for record in facts.records if record.ident and record.ident not in to]
+        elsewhere = {ident for ident, key in run.spool.arrived_at(others).items() if key != old}
+        stays, _ = parted(facts, to.keys() | elsewhere)
+        for ident, key in to.items():
+            _, comes = parted(facts, {ident})
+            own = tuple(record for record in comes.records if record.owner == ident and record.ident not in to)
+            own = tuple(record for record in own if record.ident not in elsewhere)
+            brought = {record.ident for record in own}
+            orders = {each: order for each, order in comes.orders.items() if order.by in brought}
+            if own:
+                coming[key] = joined(coming.get(key, NO_FACTS), Facts(own, orders))
+        if not run.ledger.knows_owners:  # every order was read again
+            stays = stays._replace(orders={key: order for key, order in stays.orders.items() if order.by})
+        certain = bool(accounts) and not self._rows.get(old) and self._is_empty(stays)
+        if certain:
+            stays, _ = parted(stays, {record.ident for record in stays.records if record.rank != RANK_LEFT})
+            stays = Facts(tuple(record for record in stays.records if record.rank == RANK_LEFT))
+        self._facts[old] = stays
+        return Left(self._entries[old], self._memories[old], stays, frozenset(to[ident] for ident in accounts), certain)
 
+    def _is_empty(self, facts: Facts) -> bool:
+        """Whether no record has the address any more: this read brought none of it, and would have."""
+        there = [record for record in facts.records if record.rank != RANK_LEFT]
+        return all(self._run.complete.get(record.stream, False) for record in there)
 
-def _still_has(run: Run, key: bytes, ident: bytes) -> bool:
-    row = run.spool.planned_for(key)
-    return row is None or ident in split_idents(row.idents)
+    def decide(self) -> None:
+        """Decides those anew of whom this read brought something, with what they gained and without what left."""
+        for key in self._facts:
+            read = self._read.get(key)
+            if not read:
+                continue
+            met = _met(self._run, key, read, self._entries.get(key))
+            self._deciding.take_back(met)
+            if rows := self._rows[key]:
+                self._deciding.again(met._replace(rows=rows, entry=self._entry(key)))
 
+    def _entry(self, key: bytes) -> Entry:
+        """What the ledger would hold of an address."""
+        known, memory = self._entries.get(key), self._memories[key]
+        facts = body(facts_json(self._facts[key]), memory_tuple(memory))
+        if known is None:
+            return Entry(key, b"", OPEN, 0, 0, None, b"", b"", facts)
+        # Not what came along: as long as it is at the old address, too, it is to be noticed as new here.
+        had = idents_of(self._facts[key])
+        idents = [ident for ident in split_idents(known.idents) if ident in split_idents(had)]
+        return known._replace(seen=b"", outcome=OPEN, idents=b"".join(idents), body=facts)
 
-def _settle(run: Run, moves: list[Move]) -> int:
-    ids = [move.memory.receiver_id for move in moves if move.memory.receiver_id is not None]
-    found = run.target.read_ids(ids) if ids and run.list_exists else {}
-    ends = 0
-    for move in moves:
-        recipient = found.get(move.memory.receiver_id or "")
-        reason = _left(run, move, recipient)
-        if reason is not None:
-            _bar(run, move, reason)
-        if not move.certain:
-            continue
-        standing = recipient is not None and recipient.state in (RecipientState.ACTIVE, RecipientState.INACTIVE)
-        ending = standing and move.memory.ended is None
-        ends += ending
+    def hand_over(self) -> None:
+        """What came along, and what left an address whose mailing goes on, is recorded before anything is written."""
+        ending = {move.entry.key for move in self.left if move.certain}
+        self._run.spool.hand_over(tuple(self._entry(key)) for key in self._facts if key not in ending)
+
+    def settle(self, moves: Sequence[Left]) -> None:
+        """Plans ends, and those who stay without a row of this read; bars new addresses."""
+        run = self._run
+        ids = [move.memory.receiver_id for move in moves if move.memory.receiver_id is not None]
+        found = run.target.read_ids(ids) if ids and run.list_exists else {}
+        for move in moves:
+            recipient = found.get(move.memory.receiver_id or "")
+            reason = _left(run, move, recipient) if move.to else None
+            if reason is not None:
+                for new in sorted(move.to):
+                    self._bar(new, reason)
+            key = move.entry.key
+            if move.certain:
+                self._end(move, recipient)
+            elif not self._rows.get(key):
+                self._deciding.without_rows(self._entry(key), recipient, run.spool.suppressed_at(key))
+
+    def _end(self, move: Left, recipient: Recipient | None) -> None:
+        run = self._run
+        ending = recipient is not None and recipient.state in _IN_LIST and move.memory.ended is None
         person = Person("", {}, Consent(ConsentState.UNKNOWN), None, None)
         plan = Plan(
             Outcome.DEACTIVATED if ending else Outcome.SKIPPED,
@@ -108,16 +164,89 @@ def _settle(run: Run, moves: list[Move]) -> int:
             frozenset(),
             Shop.UNKNOWN,
         )
-        run.spool.drop_planned(move.old)
+        run.spool.drop_planned(move.entry.key)
         class_ = Class.MOVED if ending else Class.RECORD
-        run.spool.plan([plan_row(class_, 0, move.old, person, plan, move.memory, move.facts, b"", None)])
-    return ends
+        run.spool.plan([plan_row(class_, 0, move.entry.key, person, plan, move.memory, move.facts, b"", None)])
+
+    def _bar(self, new: bytes, reason: str) -> None:
+        """Skips the new address, in this run and later, even if another reason counts first for now."""
+        run = self._run
+        row = run.spool.planned_for(new)
+        if row is None:  # they are invalid: there is nothing else to be remembered of them
+            self._known(new)
+            memory = self._memories[new]
+            if not memory.transferred:
+                self._memories[new] = _barred(run, memory, reason)
+            return
+        if row.receiver_id is not None or row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
+            return
+        who = candidate(row)
+        memory = _barred(run, who.memory, reason)
+        run.spool.drop_planned(new)
+        if row.class_ in _MAY_STILL_COME:
+            run.tally.skip(reason)
+        run.spool.plan(
+            [
+                row._replace(
+                    class_=int(Class.RECORD), outcome=OPEN, memory=memory_tuple(memory), fields=None, created=None
+                )
+            ]
+        )
 
 
-def _left(run: Run, move: Move, recipient: Recipient | None) -> str | None:
+def _gone(run: Run) -> dict[bytes, dict[str, bytes]]:
+    """The addresses of which something is at another one now: ident -> new address."""
+    arrived = run.spool.arrived()
+    gone: dict[bytes, dict[str, bytes]] = {}
+    while part := dict(islice(arrived, _ARRIVALS_AT_ONCE)):
+        for key, idents in run.ledger.idents():
+            for ident in split_idents(idents):
+                if part.get(ident, key) != key:
+                    gone.setdefault(key, {})[ident.hex()] = part[ident]
+    return gone
+
+
+def _rows(run: Run, keys: Sequence[bytes]) -> dict[bytes, list[RawRow]]:
+    """What this read brought of some people."""
+    rows: dict[bytes, list[RawRow]] = {}
+    for row in run.spool.rows_of(keys):
+        rows.setdefault(row.key, []).append(row)
+    return rows
+
+
+def _keep_shared(run: Run, gone: dict[bytes, dict[str, bytes]], rows: dict[bytes, list[RawRow]]) -> None:
+    """IDs that this read brought at an old address, too, are no identity: nothing is known to have moved."""
+    shared = {
+        ident
+        for old, to in gone.items()
+        for ident in {run.ident_of(row) for row in rows.get(old, ()) if not row.carried} & to.keys()
+    }
+    for old in list(gone):
+        gone[old] = {ident: key for ident, key in gone[old].items() if ident not in shared}
+        if not gone[old]:
+            del gone[old]
+
+
+def _without(run: Run, rows: list[RawRow], gone: dict[str, bytes]) -> list[RawRow]:
+    """The rows of an address, without what an earlier run left of somebody who has another address now."""
+    left = {run.ident_of(row) for row in rows if row.carried and (row.ident in gone or row.owner in gone)}
+    if not left:
+        return rows
+    reject = run.rejects.pop(rows[0].key.hex(), None)
+    if reject is not None and (kept := tuple(fact for fact in reject.facts if fact.ident not in left)):
+        run.rejects[reject.key] = reject._replace(facts=kept)
+    return [row for row in rows if not row.carried or row.ident not in left]
+
+
+def _met(run: Run, key: bytes, rows: Sequence[RawRow], entry: Entry | None) -> Met:
+    at = run.spool.suppressed_at(key)
+    return Met(key, rows, entry, at == BLACKLISTED, 0 if at is None or at == BLACKLISTED else at)
+
+
+def _left(run: Run, move: Left, recipient: Recipient | None) -> str | None:
     """Why the old address had left; None if it had not."""
     memory = move.memory
-    suppressed = run.spool.suppressed_at(move.old)
+    suppressed = run.spool.suppressed_at(move.entry.key)
     if suppressed == BLACKLISTED or (recipient is not None and run.blocked.match(recipient.email)):
         return "blacklisted"
     if memory.barred is not None:
@@ -133,17 +262,6 @@ def _left(run: Run, move: Move, recipient: Recipient | None) -> str | None:
     return None
 
 
-def _bar(run: Run, move: Move, reason: str) -> None:
-    """Skips the new address, in this run and later, even if another reason counts first for now."""
-    row = run.spool.planned_for(move.new)
-    if row is None or row.receiver_id is not None or row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
-        return
-    who = candidate(row)
-    memory = who.memory if who.memory is not NOTHING else Memory()
-    memory = memory._replace(barred=reason, ended=memory.ended or ENDED_NO, ended_at=run.now)
-    run.spool.drop_planned(move.new)
-    if row.class_ in _MAY_STILL_COME:
-        run.tally.skip(reason)
-    run.spool.plan(
-        [row._replace(class_=int(Class.RECORD), outcome=OPEN, memory=memory_tuple(memory), fields=None, created=None)]
-    )
+def _barred(run: Run, memory: Memory, reason: str) -> Memory:
+    known = memory if memory is not NOTHING else Memory()
+    return known._replace(barred=reason, ended=known.ended or ENDED_NO, ended_at=run.now)

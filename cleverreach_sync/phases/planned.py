@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.agreement import end_is_open
+from cleverreach_sync.belonging import idents_of
 from cleverreach_sync.consent import Shop
 from cleverreach_sync.fields import Fingerprints, Packed
 from cleverreach_sync.merge import Facts
 from cleverreach_sync.model import (
-    RANK_GUEST,
     Consent,
     Kind,
     Memory,
@@ -151,13 +151,6 @@ def created(row: PlanRow) -> Plan | None:
     attributes: Packed | dict[str, str] = Packed(row.fields[0], fingerprint) if fingerprint else {}
     change = Change(row.email, True, None, state, at, registered, tags, (), attributes)
     return Plan(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active)
-
-
-def idents_of(facts: Facts) -> bytes:
-    """The keyed hashes of the customer IDs among the records."""
-    return b"".join(
-        [bytes.fromhex(record.ident) for record in facts.records if record.ident and record.rank != RANK_GUEST]
-    )
 
 
 def outcome_to_keep(plan: Plan, memory: Memory) -> str:

@@ -15,7 +15,7 @@ from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources.interface import Source, Stream
 from cleverreach_sync.state.ledger import Keys, Ledger
 from cleverreach_sync.state.rejects import Reject
-from cleverreach_sync.state.spool import Spool
+from cleverreach_sync.state.spool import RawRow, Spool
 from cleverreach_sync.targets.interface import Target
 
 SHOWN_WARNINGS: Final = 20
@@ -164,6 +164,18 @@ class Run:
 
     def __post_init__(self) -> None:
         self.warnings = Warnings(self.progress)
+
+    def ident_of(self, row: RawRow) -> str:
+        """The keyed hash of a row's own identity, "" if it has none."""
+        if row.carried or not row.ident:
+            return row.ident or ""
+        return self.keys.ident(f"{self.readers[row.stream].label}\0{row.ident}")
+
+    def owner_of(self, row: RawRow) -> str:
+        """The keyed hash of the account's record that a row belongs to, "" for none."""
+        if row.carried or not row.owner:
+            return row.owner or ""
+        return self.keys.ident(f"{self.readers[row.stream].stream.owners}\0{row.owner}")
 
     def stop_waiting(self) -> None:
         """After an error: nobody is to wait for a better time any more."""

@@ -36,6 +36,12 @@ class Tally:
         self.invalid.update(unreadable)
         self.outcomes[Outcome.INVALID] += sum(unreadable.values())
 
+    def take_back(self, other: Tally) -> None:
+        """People who were counted, and are to be counted anew."""
+        for name in ("outcomes", "skipped", "invalid", "rejected", "kinds", "activation"):
+            numbers: Counter[str] = getattr(self, name)
+            numbers.subtract(getattr(other, name))
+
     def unchanged(self, kinds: frozenset[Kind], number: int = 1) -> None:
         self.outcomes[Outcome.UNCHANGED] += number
         for kind in kinds:
@@ -89,7 +95,7 @@ class Tally:
         """The parts of the result document that are numbers by name."""
         return {
             "counts": self.counts(),
-            "skipped": dict(self.skipped),
+            "skipped": {name: number for name, number in self.skipped.items() if number},
             "invalid": {name: number for name, number in self.invalid.items() if number},
             "rejected": dict(self.rejected),
             "kinds": {kind.value: self.kinds[kind] for kind in Kind},

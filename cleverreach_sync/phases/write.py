@@ -20,6 +20,7 @@ from cleverreach_sync.phases.planned import Class, entry, remembered, stored
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import batches
 from cleverreach_sync.plan import Outcome
+from cleverreach_sync.state.ledger import Entry
 
 _RECORDED_AT_ONCE: Final = 2000
 _REFUSED_BATCHES: Final = 3
@@ -46,8 +47,9 @@ class Writing:
         classes = [Class.GONE, Class.END, Class.UPDATE] + ([] if hold_back_new else [Class.NEW])
         total = sum(run.spool.count(class_) for class_ in (Class.MOVED, *classes))
         run.progress.begin("write", total)
-        self._record_decided()
+        self._hand_over()
         self._moved()
+        self._record_decided()
         with ThreadPoolExecutor(max_workers=2 * run.concurrency, thread_name_prefix="write") as pool:
             pending: dict[Future[list[Result]], Batch] = {}
             try:
@@ -69,6 +71,13 @@ class Writing:
             run.ledger.record([stored(row) for row in rows])
             run.ledger.commit()
             run.stop.check()
+
+    def _hand_over(self) -> None:
+        """What came along to another address is there before anything of it leaves the old one."""
+        run = self._run
+        for entries in batches(run.spool.handed_over(), _RECORDED_AT_ONCE):
+            run.ledger.record([Entry._make(each) for each in entries])
+        run.ledger.commit()
 
     def _moved(self) -> None:
         run = self._run

@@ -32,7 +32,9 @@ from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.database import connect
 from cleverreach_sync.state.files import private, remove, sync_folder
 
-SCHEMA: Final = "1"
+SCHEMA: Final = "2"
+# In version 1 nobody wrote down which account an order belongs to, and which record brought it.
+_WITHOUT_OWNERS: Final = "1"
 _SQLITE: Final = b"SQLite format 3\0"
 _OF_KEY: Final = "the key of this ledger"  # what is hashed to know the key again
 KEY_BYTES: Final = 32
@@ -49,7 +51,7 @@ create table person (
   due integer not null,          -- an end of consent is still to be confirmed
   receiver_id text,              -- null: never confirmed in the list
   fingerprint blob not null,     -- of what was confirmed, field by field
-  idents blob not null,          -- keyed hashes of the customer IDs it has
+  idents blob not null,          -- keyed hashes of the customer and order IDs it has
   body blob not null             -- JSON: records, orders, what was agreed
 ) without rowid;
 create table attempt (batch integer primary key, keys blob not null);
@@ -114,12 +116,14 @@ class Ledger:
         self._read_only = read_only
         self._writes = False
         known = _meta(path)
-        if known.get("schema") != SCHEMA:
+        if known.get("schema") not in {SCHEMA, _WITHOUT_OWNERS}:
             raise StateError(
                 f"{path} was written by another version of crsync",
                 hint="use that version, or a newer one that still reads it",
             )
         self.id = known.get("id", "")
+        self._schema = known["schema"]
+        self.knows_owners = self._schema == SCHEMA and "owners" not in known
         self._made_with = known.get("key")
         self._db = _connect(path, read_only=read_only)
 
@@ -157,6 +161,8 @@ class Ledger:
         self._writes = False
         self._db = connect(":memory:")
         self._db.executescript(_TABLES)
+        self._schema = SCHEMA
+        self.knows_owners = True
         self.id = ""
         return self
 
@@ -171,7 +177,7 @@ class Ledger:
             yield from map(make, batch)
 
     def idents(self) -> Iterator[tuple[bytes, bytes]]:
-        """Everybody's key and customer IDs."""
+        """Everybody's key, and the IDs of customers and orders they have."""
         yield from self._db.execute("select key, idents from person where idents != x'' order by key")
 
     def entries(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
@@ -230,6 +236,17 @@ class Ledger:
         self._db.execute("pragma journal_mode = wal")
         # A crash of the machine may lose the last commits, never mix them up; what they recorded is sent again.
         self._db.execute("pragma synchronous = normal")
+        if self._schema == _WITHOUT_OWNERS:
+            self._schema = SCHEMA
+            self._db.execute("update meta set value = ? where name = 'schema'", (SCHEMA,))
+            self._db.execute("insert into meta values ('owners', 'unknown')")
+
+    def learn_owners(self) -> None:
+        """Every order was read by now: whose it is, is known of all of them. Counts from the next `commit`."""
+        if not self.knows_owners:
+            self._write_ahead()
+            self._db.execute("delete from meta where name = 'owners'")
+            self.knows_owners = True
 
     def commit(self) -> None:
         try:
@@ -301,14 +318,29 @@ def kinds_in(bits: int) -> frozenset[Kind]:
     return _KINDS_OF[bits]
 
 
+_OWNER: Final = Remembered._fields.index("owner")
+
+
 def facts_json(facts: Facts) -> bytes:
-    """The facts for an entry's body."""
-    # Without the ID, and without what is false for nearly all.
-    orders = {key: order[1 : None if order.excluded else -1] for key, order in facts.orders.items()}
-    records = [tuple(record) for record in facts.records]  # a named tuple is nothing to orjson
-    if facts.nobody:
-        return orjson.dumps((records, orders, True))
-    return orjson.dumps((records, orders) if orders else (records,))
+    """The facts for an entry's body. Owners, and the records that brought orders, are written as numbers."""
+    records: list[Any] = [record[:_OWNER] for record in facts.records]  # a named tuple is nothing to orjson
+    if not facts.orders and not any(record[_OWNER] for record in facts.records):
+        return orjson.dumps((records, {}, True) if facts.nobody else (records,))
+    number = {record.ident: at for at, record in enumerate(facts.records) if record.ident}
+    orders: dict[str, Any] = {}
+    for key, order in facts.orders.items():
+        by = number.get(order.by)
+        if order.excluded:
+            orders[key] = (*order[1:5], by, True)
+        else:
+            orders[key] = order[1:5] if by is None else (*order[1:5], by)
+    owners = list(dict.fromkeys([record.owner for record in facts.records if record.owner]))
+    if not owners:
+        return orjson.dumps((records, orders, True) if facts.nobody else (records, orders))
+    for at, record in enumerate(facts.records):
+        if record.owner:
+            records[at] = (*records[at], owners.index(record.owner))
+    return orjson.dumps((records, orders, facts.nobody, owners))
 
 
 def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
@@ -361,7 +393,18 @@ def read_body(entry: Entry) -> tuple[Facts, Memory]:
 
 
 def _facts(document: list[Any]) -> Facts:
-    records = tuple(Remembered._make((*record[:10], tuple(record[10]))) for record in document[0])
+    owners = document[3] if len(document) > 3 else ()
+    records = tuple(
+        Remembered._make((*record[:10], tuple(record[10]), owners[record[11]] if len(record) > 11 else ""))
+        for record in document[0]
+    )
     if len(document) == 1:
         return Facts(records) if records else NO_FACTS
-    return Facts(records, {key: Order(key, *order) for key, order in document[1].items()}, nobody=len(document) > 2)
+    orders = {key: _order(key, order, records) for key, order in document[1].items()}
+    return Facts(records, orders, nobody=len(document) > 2 and document[2])
+
+
+def _order(key: str, order: list[Any], records: tuple[Remembered, ...]) -> Order:
+    """Of an order as `facts_json` wrote it: four values, the number of the record, whether it is excluded."""
+    by = order[4] if len(order) > 4 else None
+    return Order._make((key, *order[:4], len(order) > 5, "" if by is None else records[by].ident))

@@ -18,11 +18,13 @@ _KEY_BYTES: Final = 16
 
 
 class Fact(NamedTuple):
-    """One record of a rejected person: its stream, the keyed hash of its identity, and the record as JSON."""
+    """One record of a rejected person: its stream, the keyed hash of its identity, the record as JSON, the keyed hash
+    of its owner."""
 
     stream: str
     ident: str
     record: list[Any]
+    owner: str = ""
 
 
 class Reject(NamedTuple):
@@ -66,7 +68,10 @@ def load(path: Path) -> dict[str, Reject]:
 def _reject(item: dict[str, Any]) -> Reject:
     if len(bytes.fromhex(item["key"])) != _KEY_BYTES or not isinstance(item["email"], str):
         raise ValueError
-    facts = tuple(Fact(str(fact["stream"]), str(fact["ident"]), fact["record"]) for fact in item.get("facts", ()))
+    facts = tuple(
+        Fact(str(fact["stream"]), str(fact["ident"]), fact["record"], str(fact.get("owner", "")))
+        for fact in item.get("facts", ())
+    )
     for fact in facts:
         record_of(fact.record)
     if not 0 <= int(item["attempts"]) < 1 << 53:

@@ -6,12 +6,13 @@ lies beside them. It may be lost at any time: the source is then read again.
 
 from __future__ import annotations
 
+import marshal
 import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.database import connect
@@ -19,7 +20,7 @@ from cleverreach_sync.state.files import private, remove
 from cleverreach_sync.state.plans import TABLE, Plans
 
 KEEP_SECONDS: Final = 24 * 3600
-_SCHEMA: Final = "1"
+_SCHEMA: Final = "2"
 _TABLES: Final = """
 create table meta (name text primary key, value blob);
 create table raw (
@@ -27,13 +28,15 @@ create table raw (
   digest blob not null, body blob not null, carried integer not null, owner text);
 create table suppressed (key blob not null, at integer);
 create table arrived (ident blob not null, key blob not null);
+create table handed (entry blob not null);
 create table shown (seq integer not null, line blob not null);
 """
 BLACKLISTED: Final = -1
 
 
 class RawRow(NamedTuple):
-    """One spooled row. `carried`: it comes from an earlier run, this run's row of the same identity replaces it."""
+    """One spooled row. `carried`: it comes from an earlier run, this run's row of the same identity replaces it;
+    `ident` and `owner` are keyed hashes then."""
 
     key: bytes
     stream: int
@@ -44,6 +47,7 @@ class RawRow(NamedTuple):
     body: bytes
     carried: int
     rowid: int
+    owner: str | None
 
 
 class Spool(Plans):
@@ -120,7 +124,7 @@ class Spool(Plans):
     def rows(self) -> Iterator[RawRow]:
         """Every row by person; those of one person in the order of the source."""
         cursor = self._db.execute(
-            "select key, stream, ident, place, email, digest, body, carried, rowid from raw order by key, rowid"
+            "select key, stream, ident, place, email, digest, body, carried, rowid, owner from raw order by key, rowid"
         )
         cursor.arraysize = 1000
         make = RawRow._make
@@ -128,10 +132,17 @@ class Spool(Plans):
             yield from map(make, batch)
 
     def rows_of(self, keys: Sequence[bytes]) -> Iterator[RawRow]:
-        """The rows of a few people, for keeping what was rejected."""
-        wanted = set(keys)
-        if wanted:
-            yield from (row for row in self.rows() if row.key in wanted)
+        """The rows of a few people, in the order of `rows`."""
+        self._db.execute("create temp table wanted (key blob primary key) without rowid")
+        try:
+            self._db.executemany("insert or ignore into wanted values (?)", [(key,) for key in keys])
+            query = (
+                "select key, stream, ident, place, email, digest, body, carried, rowid, owner from raw "
+                "where key in (select key from wanted) order by key, rowid"
+            )
+            yield from map(RawRow._make, self._db.execute(query).fetchall())
+        finally:
+            self._db.execute("drop table wanted")
 
     def suppress(self, rows: Iterable[tuple[bytes, int]]) -> None:
         """Addresses that are blacklisted (BLACKLISTED), or when they unsubscribed in the account."""
@@ -147,18 +158,39 @@ class Spool(Plans):
             yield key, blacklisted, max(at, 0)
 
     def arrive(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        """Customer IDs that somebody's records did not have before: (ident, key)."""
+        """IDs of customers and of orders that somebody did not have before: (ident, key)."""
         self._db.executemany("insert into arrived values (?, ?)", rows)
 
     def arrived(self) -> Iterator[tuple[bytes, bytes]]:
-        """Customer IDs that arrived at exactly one address: (ident, key)."""
+        """IDs that arrived at exactly one address: (ident, key)."""
         yield from self._db.execute(
             "select ident, min(key) from arrived group by ident having count(distinct key) = 1 order by ident"
         )
 
+    def arrived_at(self, idents: Iterable[str]) -> dict[str, bytes]:
+        """Where some of them arrived, if at exactly one address; for the few that have to be looked up."""
+        self._db.execute("create index if not exists arrivals on arrived (ident)")
+        found: dict[str, bytes] = {}
+        for ident in idents:
+            keys = self._db.execute(
+                "select distinct key from arrived where ident = ?", (bytes.fromhex(ident),)
+            ).fetchall()
+            if len(keys) == 1:
+                found[ident] = keys[0][0]
+        return found
+
     def forget_plan(self) -> None:
         super().forget_plan()
         self._db.execute("delete from arrived")
+        self._db.execute("delete from handed")
+
+    def hand_over(self, entries: Iterable[tuple[Any, ...]]) -> None:
+        """Entries of the ledger that are to be there before anything of the plan is carried out, as plain tuples."""
+        self._db.executemany("insert into handed values (?)", [(marshal.dumps(entry),) for entry in entries])
+
+    def handed_over(self) -> Iterator[tuple[Any, ...]]:
+        for (entry,) in self._db.execute("select entry from handed order by rowid"):
+            yield marshal.loads(entry)  # noqa: S302 - what this process packed
 
     def holds(self, key: bytes) -> bool:
         """Whether this read brought anything about somebody; for the few that have to be looked up."""

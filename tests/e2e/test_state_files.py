@@ -136,7 +136,7 @@ class TestLedger:
 
     def test_of_a_newer_version(self, known: Program) -> None:
         with sqlite3.connect(known.state_path / "ledger.sqlite3") as database:
-            database.execute("update meta set value = '2' where name = 'schema'")
+            database.execute("update meta set value = '3' where name = 'schema'")
         database.close()
         known.state.traffic.clear()
         assert "another version" in refused(known).message

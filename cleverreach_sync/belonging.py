@@ -1,0 +1,76 @@
+"""Which records and orders belong together: what comes along when somebody has another address. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from cleverreach_sync.merge import NO_FACTS, Facts
+from cleverreach_sync.model import RANK_GUEST, RANK_LEFT, ConsentState, Remembered
+
+_NO_ACCOUNT: Final = (RANK_GUEST, RANK_LEFT)
+_STATED: Final = (ConsentState.YES.value, ConsentState.OPTED_OUT.value)
+
+
+def idents_of(facts: Facts) -> bytes:
+    """The keyed hashes by which somebody is found again at another address: those of customers, of accounts that
+    orders belong to, and of the records of single orders."""
+    records = facts.records
+    found = [record.ident for record in records if record.ident and record.rank not in _NO_ACCOUNT]
+    if facts.orders or len(records) > len(found):
+        bringers = {order.by for order in facts.orders.values()}
+        others = [record.owner for record in records if record.owner]
+        others += [record.ident for record in records if record.ident in bringers]
+        found = list(dict.fromkeys((*found, *filter(None, others))))
+    return bytes.fromhex("".join(found))
+
+
+def accounts_of(facts: Facts) -> set[str]:
+    """The idents of the customers' records."""
+    return {record.ident for record in facts.records if record.ident and record.rank not in _NO_ACCOUNT}
+
+
+def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:
+    """What stays at an address, and what leaves it, when the records `gone`, and what belongs to them, are at others.
+
+    What a record that leaves said about the newsletter stays behind: a withdrawal goes on to hold for the address, a
+    yes is a no from now on.
+    """
+    leaving = [record for record in facts.records if record.ident in gone or record.owner in gone]
+    if not leaving:
+        return facts, NO_FACTS
+    idents = {record.ident for record in leaving if record.ident}
+    orders = {key: order for key, order in facts.orders.items() if order.by in idents}
+    staying = {key: order for key, order in facts.orders.items() if key not in orders}
+    records = [record for record in facts.records if record not in leaving]
+    records += [_left_behind(record) for record in leaving if record.consent in _STATED]
+    stays = Facts(tuple(records), staying, nobody=facts.nobody and bool(records or staying))
+    return stays, Facts(tuple(record for record in leaving if record.rank != RANK_LEFT), orders)
+
+
+def _left_behind(record: Remembered) -> Remembered:
+    yes = record.consent == ConsentState.YES
+    return Remembered(
+        record.stream,
+        record.ident,
+        RANK_LEFT,
+        None,
+        ConsentState.NO.value if yes else record.consent,
+        None if yes else record.consent_at,
+        None,
+        None,
+        None,
+        0,
+        (),
+    )
+
+
+def joined(facts: Facts, coming: Facts) -> Facts:
+    """The facts of an address with those that come to it. A record or an order that is there stays as it is."""
+    if coming is NO_FACTS:
+        return facts
+    there = {(record.stream, record.ident) for record in facts.records if record.rank != RANK_LEFT}
+    new = tuple(record for record in coming.records if (record.stream, record.ident) not in there)
+    again = {(record.stream, record.ident) for record in new}
+    kept = tuple(record for record in facts.records if (record.stream, record.ident) not in again)
+    return Facts((*kept, *new), {**coming.orders, **facts.orders}, nobody=facts.nobody)

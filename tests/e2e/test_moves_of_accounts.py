@@ -1,0 +1,512 @@
+"""Accounts with orders that have another address now: the orders come along, and count once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.e2e.program import (
+    Program,
+    counted,
+    environment,
+    gate,
+    program,
+    sandbox,
+    sandbox_of_process,
+)
+from tests.shops.woocommerce import WooShop
+
+__all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
+
+SUBSCRIBER, BUYER, CONTACT = (f"WooCommerce-Special.{kind}" for kind in ("Subscriber", "Buyer", "Contact"))
+HOUR, DAY = 3600, 86_400
+A, B, C = "a@mail.example", "b@mail.example", "c@mail.example"
+OTHER = "other@mail.example"
+
+
+class Listed(NamedTuple):
+    """A recipient as the test looks at them. `orders` is the data field of their number."""
+
+    active: bool
+    tags: frozenset[str]
+    orders: str
+
+
+class World:
+    """A shop, and the list it is synchronised into."""
+
+    def __init__(self, shop: WooShop, program: Program, mode: str) -> None:
+        self.shop = shop
+        self.program = program
+        self.consent = True if mode != "none" else None
+        program.state.create_attribute("ordercount", "number")
+        program.settings["source"] = shop.settings(subscribed_by=mode)
+        program.settings["attributes"]["map"] = {"ordercount": "orders", "firstname": "first_name"}
+        program.configure()
+        self.kinds = frozenset({SUBSCRIBER, BUYER} if self.consent else {BUYER})
+        self.account(OTHER)
+
+    def account(self, email: str, orders: int = 1) -> int:
+        customer = self.shop.add_customer(email, consent=self.consent)
+        for _ in range(orders):
+            self.shop.add_order(customer)
+        return customer
+
+    def address(self, customer: int, email: str) -> None:
+        self.shop.change_profile(customer, email=email)
+
+    def order_address(self, order: int, email: str) -> None:
+        self.shop.orders[order]["billing"]["email"] = email
+        self.shop.touch(order)
+
+    def sync(self, command: str = "sync", **options: Any) -> dict[str, int]:
+        self.shop.now += HOUR
+        would = counted(self.program.run("diff").document) if command == "sync" and not options else None
+        finished = self.program.run(command, **options)
+        assert finished.error is None, finished.error
+        counts = counted(finished.document)
+        if would is not None:
+            assert would == counts
+        return {name: number for name, number in counts.items() if name not in ("rows", "people", "unchanged")}
+
+    def list(self) -> dict[str, Listed]:
+        return {
+            email: Listed(shown["active"], frozenset(shown["tags"]), shown["global_attributes"].get("ordercount", ""))
+            for email, shown in self.program.recipients().items()
+            if email != OTHER
+        }
+
+    def at_rest(self) -> None:
+        """Another run, and one that reads everything, have nothing to add."""
+        writes = self.program.state.traffic.writes
+        self.sync()
+        self.shop.now += 2 * DAY
+        self.sync()
+        assert self.program.state.traffic.writes == writes
+        self.program.check_ledger()
+
+
+@pytest.fixture
+def shop() -> Iterator[WooShop]:
+    found = WooShop()
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=["none", "meta:newsletter_optin"])
+def world(request: pytest.FixtureRequest, shop: WooShop, program: Program) -> World:
+    return World(shop, program, request.param)
+
+
+@pytest.fixture
+def buyers(shop: WooShop, program: Program) -> World:
+    """Nobody subscribes in this shop."""
+    return World(shop, program, "none")
+
+
+def test_the_orders_come_along(world: World) -> None:
+    customer = world.account(A, orders=2)
+    world.sync()
+    world.address(customer, B)
+    assert world.sync() == {"created": 1, "deactivated": 1}
+    found = world.list()
+    assert found[B] == Listed(True, world.kinds, "2")
+    assert not found[A].active
+    world.at_rest()
+    assert world.list() == found
+
+
+def test_a_resync_says_the_same(world: World) -> None:
+    customer = world.account(A, orders=2)
+    world.sync()
+    world.address(customer, B)
+    assert world.sync("resync")["deactivated"] == 1
+    assert world.list()[B] == Listed(True, world.kinds, "2")
+    assert not world.list()[A].active
+    world.sync("resync")
+    assert not world.list()[A].active
+    world.at_rest()
+
+
+def test_an_order_that_came_along_is_cancelled(world: World) -> None:
+    customer = world.account(A)
+    order = world.shop.add_order(customer)
+    world.sync()
+    world.address(customer, B)
+    world.sync()
+    world.shop.cancel_order(order)
+    assert world.sync() == {"updated": 1}
+    assert world.list()[B].orders == "1"
+    world.at_rest()
+
+
+def test_the_last_order_is_cancelled_after_the_move(shop: WooShop, program: Program) -> None:
+    world = World(shop, program, "meta:newsletter_optin")
+    customer = world.account(A, orders=0)
+    order = shop.add_order(customer)
+    world.sync()
+    world.address(customer, B)
+    world.sync()
+    shop.cancel_order(order)
+    world.sync()
+    assert world.list()[B].tags == {SUBSCRIBER}
+    assert world.list()[A].tags == {SUBSCRIBER, BUYER}
+    assert not world.list()[A].active
+
+
+def test_an_order_is_placed_in_between(world: World) -> None:
+    """Before the change of the address, with the old one written on it, and after it."""
+    customer = world.account(A)
+    world.sync()
+    world.shop.add_order(customer)
+    world.address(customer, B)
+    world.shop.add_order(customer)
+    assert world.sync() == {"created": 1, "deactivated": 1}
+    assert world.list()[B].orders == "3"
+    world.shop.add_order(customer)
+    assert world.sync() == {"updated": 1}
+    assert world.list()[B].orders == "4"
+    world.at_rest()
+    assert not world.list()[A].active
+
+
+def test_an_old_order_is_touched_after_the_move(world: World) -> None:
+    """The old address is still written on it."""
+    customer = world.account(A, orders=0)
+    order = world.shop.add_order(customer)
+    world.sync()
+    world.address(customer, B)
+    world.sync()
+    world.shop.touch(order)
+    assert world.sync() == {}
+    assert world.list()[B].orders == "1"
+    assert not world.list()[A].active
+
+
+def test_the_old_address_ends_once(world: World) -> None:
+    """Two moves, one after the other."""
+    customer = world.account(A, orders=2)
+    world.sync()
+    world.address(customer, B)
+    world.sync()
+    world.address(customer, C)
+    assert world.sync() == {"created": 1, "deactivated": 1}
+    found = world.list()
+    assert {email: each.active for email, each in found.items()} == {A: False, B: False, C: True}
+    assert found[C].orders == "2"
+    world.at_rest()
+
+
+def test_there_and_back(world: World) -> None:
+    """Nobody is mailed again by it: the mailing of the address was ended, and no later consent is known."""
+    customer = world.account(A, orders=2)
+    world.sync()
+    world.address(customer, B)
+    world.sync()
+    world.address(customer, A)
+    assert world.sync()["deactivated"] == 1
+    assert {email: each.active for email, each in world.list().items()} == {A: False, B: False}
+    assert world.list()[A].orders == "2"
+    world.at_rest()
+
+
+def test_two_accounts_swap_addresses(world: World) -> None:
+    one, two = world.account(A, orders=2), world.account(B)
+    world.sync()
+    world.address(one, B)
+    world.address(two, A)
+    world.shop.now += HOUR
+    assert world.sync() == {"updated": 2}
+    assert world.list() == {A: Listed(True, world.kinds, "1"), B: Listed(True, world.kinds, "2")}
+    world.at_rest()
+    world.address(one, C)
+    assert world.sync() == {"created": 1, "deactivated": 1}
+    assert world.list() == {
+        A: Listed(True, world.kinds, "1"),
+        B: Listed(False, world.list()[B].tags, "2"),
+        C: Listed(True, world.kinds, "2"),
+    }
+
+
+def test_one_takes_the_address_that_another_leaves(world: World) -> None:
+    one, two = world.account(A, orders=3), world.account(B, orders=2)
+    world.sync()
+    world.address(one, B)
+    world.address(two, C)
+    assert world.sync() == {"created": 1, "updated": 1, "deactivated": 1}
+    found = world.list()
+    assert (found[B].orders, found[C].orders) == ("3", "2")
+    assert {email: each.active for email, each in found.items()} == {A: False, B: True, C: True}
+    world.at_rest()
+
+
+def test_to_an_address_that_has_ordered_as_a_guest(world: World) -> None:
+    customer = world.account(A)
+    world.shop.add_guest_order(B)
+    world.sync()
+    assert world.list()[B] == Listed(True, frozenset({BUYER}), "1")
+    world.address(customer, B)
+    assert world.sync() == {"updated": 1, "deactivated": 1}
+    assert world.list()[B] == Listed(True, world.kinds, "2")
+    assert not world.list()[A].active
+    world.at_rest()
+
+
+def test_from_an_address_that_has_ordered_as_a_guest(buyers: World) -> None:
+    """It has another record: it remains a buyer, with the one order."""
+    customer = buyers.account(A, orders=2)
+    buyers.shop.add_guest_order(A)
+    buyers.sync()
+    assert buyers.list()[A].orders == "3"
+    buyers.address(customer, B)
+    assert buyers.sync() == {"created": 1, "updated": 1}
+    assert buyers.list() == {A: Listed(True, frozenset({BUYER}), "1"), B: Listed(True, frozenset({BUYER}), "2")}
+    buyers.at_rest()
+
+
+def test_a_subscriber_from_an_address_that_has_ordered_as_a_guest(shop: WooShop, program: Program) -> None:
+    """The yes was the account's, and is at the new address now."""
+    world = World(shop, program, "meta:newsletter_optin")
+    customer = world.account(A)
+    shop.add_guest_order(A)
+    world.sync()
+    world.address(customer, B)
+    assert world.sync() == {"created": 1, "deactivated": 1}
+    assert {email: each.active for email, each in world.list().items()} == {A: False, B: True}
+    assert world.list()[B].orders == "1"
+
+
+def test_an_account_that_subscribed_with_its_order(shop: WooShop, program: Program) -> None:
+    """The yes is stated with the order, which goes along."""
+    world = World(shop, program, "meta:newsletter_optin")
+    customer = shop.add_customer(A)
+    shop.set_meta(shop.orders[shop.add_order(customer)], "newsletter_optin", "yes")
+    world.sync()
+    assert world.list()[A].tags == {SUBSCRIBER, BUYER}
+    world.address(customer, B)
+    assert world.sync() == {"created": 1, "deactivated": 1}
+    assert world.list()[B] == Listed(True, frozenset({SUBSCRIBER, BUYER}), "1")
+    assert not world.list()[A].active
+    world.at_rest()
+
+
+@pytest.mark.parametrize("left", ["unsubscribed", "deleted", "blacklisted"])
+def test_the_old_address_had_left(world: World, left: str) -> None:
+    customer = world.account(A)
+    world.sync()
+    state = world.program.state
+    if left == "unsubscribed":
+        state.unsubscribe(A)
+    elif left == "deleted":
+        state.delete(A, world.program.group)
+    else:
+        state.list_address(A)
+    world.address(customer, B)
+    for _ in range(2):
+        finished = world.program.run()
+        reason = f"{left}_in_target" if left != "blacklisted" else left
+        assert finished.document["skipped"] == {reason: 1}
+    world.shop.add_order(customer)
+    world.sync()
+    assert B not in world.list()
+
+
+def test_an_account_is_deleted(buyers: World) -> None:
+    """What it bought remains: the shop keeps the orders, with the address written on them."""
+    customer = buyers.account(A, orders=0)
+    order = buyers.shop.add_order(customer)
+    buyers.sync()
+    buyers.shop.delete_customer(customer)
+    buyers.shop.touch(order)
+    assert buyers.sync() == {}
+    assert buyers.list()[A] == Listed(True, frozenset({BUYER}), "1")
+    buyers.at_rest()
+
+
+def test_an_account_is_deleted_whose_order_names_another_address(buyers: World) -> None:
+    customer = buyers.account(A)
+    order = buyers.shop.add_order(customer)
+    buyers.order_address(order, B)
+    buyers.sync()
+    assert buyers.list().keys() == {A}
+    assert buyers.list()[A].orders == "2"
+    buyers.shop.delete_customer(customer)
+    buyers.shop.touch(order)
+    assert buyers.sync() == {"created": 1, "updated": 1}
+    assert (buyers.list()[A].orders, buyers.list()[B].orders) == ("1", "1")
+    buyers.at_rest()
+
+
+def test_a_guest_order_is_corrected(buyers: World) -> None:
+    """It counts at the new address only; what remains at the old one is told the list."""
+    order = buyers.shop.add_guest_order(A)
+    buyers.shop.add_guest_order(A)
+    buyers.sync()
+    buyers.order_address(order, B)
+    assert buyers.sync() == {"created": 1, "updated": 1}
+    assert (buyers.list()[A].orders, buyers.list()[B].orders) == ("1", "1")
+    buyers.at_rest()
+    buyers.shop.cancel_order(order)
+    assert buyers.sync() == {"skipped": 1}
+    assert buyers.list()[A].orders == "1"
+
+
+def test_the_only_guest_order_is_corrected(buyers: World) -> None:
+    """Like one that is taken back: nothing is left that is transferred, so the recipient is left as it is. With the
+    next order it counts anew."""
+    order = buyers.shop.add_guest_order(A)
+    buyers.sync()
+    before = buyers.list()[A]
+    buyers.order_address(order, B)
+    assert buyers.sync() == {"created": 1}
+    assert buyers.list() == {A: before, B: Listed(True, frozenset({BUYER}), "1")}
+    buyers.at_rest()
+    buyers.shop.add_guest_order(A)
+    buyers.shop.add_guest_order(A)
+    assert buyers.sync() == {"updated": 1}
+    assert buyers.list()[A].orders == "2"
+
+
+def test_a_guest_order_with_a_yes_is_corrected(shop: WooShop, program: Program) -> None:
+    """Nobody at the old address has subscribed."""
+    world = World(shop, program, "meta:newsletter_optin")
+    order = shop.add_guest_order(A)
+    shop.set_meta(shop.orders[order], "newsletter_optin", "yes")
+    world.sync()
+    world.order_address(order, B)
+    assert world.sync() == {"created": 1, "deactivated": 1}
+    assert {email: each.active for email, each in world.list().items()} == {A: False, B: True}
+    world.at_rest()
+
+
+def test_a_guest_order_is_given_to_an_account(buyers: World) -> None:
+    order = buyers.shop.add_guest_order(A)
+    customer = buyers.account(B)
+    buyers.sync()
+    buyers.shop.orders[order]["customer_id"] = customer
+    buyers.shop.touch(order)
+    buyers.sync()
+    assert buyers.list()[B].orders == "2"
+    buyers.address(customer, C)
+    assert buyers.sync() == {"created": 1, "deactivated": 1}
+    assert buyers.list()[C].orders == "2"
+
+
+def test_contacts_are_selected(buyers: World) -> None:
+    buyers.program.configure(tags=["subscriber", "buyer", "contact"])
+    customer = buyers.account(A)
+    buyers.sync()
+    buyers.address(customer, B)
+    assert buyers.sync() == {"created": 1, "deactivated": 1}
+    assert buyers.list()[B].tags == {BUYER}
+
+
+def test_the_new_address_is_rejected_and_moves_on(buyers: World) -> None:
+    """What waits for a better time belongs to the account, too."""
+    customer = buyers.account(A, orders=2)
+    buyers.sync()
+    buyers.address(customer, B)
+    buyers.program.state.faults.set("drop_row", 1, only="upsertplus")
+    buyers.shop.now += HOUR
+    assert counted(buyers.program.run().document)["rejected"] == 1
+    buyers.program.state.faults.clear()
+    buyers.address(customer, C)
+    buyers.sync()
+    assert {email for email, each in buyers.list().items() if each.active} == {C}
+    assert buyers.list()[C].orders == "2"
+    assert buyers.program.rejects == []
+    buyers.at_rest()
+
+
+def test_rejected_and_taken_later(buyers: World) -> None:
+    customer = buyers.account(A, orders=2)
+    buyers.sync()
+    buyers.address(customer, B)
+    buyers.program.state.faults.set("drop_row", 1, only="upsertplus")
+    buyers.shop.now += HOUR
+    buyers.program.run()
+    buyers.program.state.faults.clear()
+    assert buyers.sync() == {"created": 1}
+    assert buyers.list()[B].orders == "2"
+    buyers.address(customer, C)
+    assert buyers.sync() == {"created": 1, "deactivated": 1}
+    assert buyers.list()[C].orders == "2"
+    buyers.at_rest()
+
+
+def test_a_limit_holds_the_new_address_back(buyers: World) -> None:
+    customer = buyers.account(A, orders=2)
+    first = buyers.account("first@mail.example")
+    buyers.sync()
+    buyers.address(customer, B)
+    buyers.address(first, C)
+    buyers.shop.now += HOUR
+    buyers.program.run(limit=1)
+    buyers.sync()
+    found = buyers.list()
+    assert {email for email, each in found.items() if each.active} == {B, C}
+    assert (found[B].orders, found[C].orders) == ("2", "1")
+    buyers.at_rest()
+
+
+@pytest.mark.parametrize(
+    ("place", "when", "number"),
+    [
+        ("phases.moves:follow_moves", "after", 1),
+        ("phases.write:Writing._hand_over", "after", 1),
+        ("targets.cleverreach.target:CleverReach.make_inactive", "before", 1),
+        ("targets.cleverreach.target:CleverReach.make_inactive", "after", 1),
+        ("phases.write:Writing._moved", "after", 1),
+        ("phases.write:Writing._record_decided", "after", 1),
+        ("targets.cleverreach.target:CleverReach.write", "before", 1),
+        ("targets.cleverreach.target:CleverReach.write", "after", 1),
+        ("targets.cleverreach.target:CleverReach.write", "after", 2),
+    ],
+)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_killed_on_the_way(buyers: World, place: str, when: str, number: int, fresh: bool) -> None:
+    """The next run goes on, with what was read or with what it reads itself."""
+    moving = buyers.account(A, orders=2)
+    one, two = buyers.account("one@mail.example"), buyers.account("two@mail.example", orders=3)
+    buyers.sync()
+    buyers.address(moving, B)
+    buyers.address(one, "two@mail.example")
+    buyers.address(two, C)
+    buyers.shop.now += HOUR
+    words = [sys.executable, "-m", "tests.e2e.dying", f"cleverreach_sync.{place}", when, str(number), "sync"]
+    command = [*words, "-c", str(buyers.program.config_path)]
+    died = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    if fresh:
+        (buyers.program.state_path / "spool.sqlite3").unlink()
+    buyers.program.run()
+    found = buyers.list()
+    assert {email: each.orders for email, each in found.items() if each.active} == {
+        B: "2",
+        "two@mail.example": "1",
+        C: "3",
+    }
+    assert not found[A].active
+    buyers.at_rest()
+    for customer, email in ((moving, A), (one, "one@mail.example"), (two, "last@mail.example")):
+        buyers.address(customer, email)
+    buyers.sync()
+    assert buyers.list()["last@mail.example"] == Listed(True, frozenset({BUYER}), "3")
+    assert not buyers.list()["two@mail.example"].active
+
+
+def test_of_many_only_those_who_moved_are_sent(buyers: World) -> None:
+    customers = [buyers.account(f"p{number}@mail.example", orders=1 + number % 2) for number in range(120)]
+    buyers.sync()
+    for number in range(0, 120, 10):
+        buyers.address(customers[number], f"q{number}@mail.example")
+    assert buyers.sync() == {"created": 12, "deactivated": 12}
+    found = buyers.list()
+    assert sum(each.active for each in found.values()) == 120
+    assert {each.orders for email, each in found.items() if email.startswith("q")} == {"1"}
+    buyers.at_rest()
