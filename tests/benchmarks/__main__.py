@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.benchmarks import comparison
+from tests.benchmarks import comparison, shops
 from tests.benchmarks.profiling import profile
 from tests.benchmarks.runs import Export, Measured, Server, export, measure, place, server, start_up
 
@@ -57,8 +57,9 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Measures and prints."""
-    if sys.argv[1:2] == ["peers"]:
-        comparison.main(sys.argv[2:])
+    apart = {"peers": comparison.main, "shops": shops.main}.get("".join(sys.argv[1:2]))
+    if apart is not None:
+        apart(sys.argv[2:])
         return
     given = _arguments()
     given.cache.mkdir(parents=True, exist_ok=True)

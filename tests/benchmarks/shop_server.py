@@ -2,18 +2,13 @@
 
 `python -m tests.benchmarks.shop_server CUSTOMERS GUEST_ORDERS` prints its port. Served are `customers` and `orders` of
 wc/v3 with `page`, `per_page`, `_fields`, `status`, `modified_after` and `modified_before`, in the order of the ID, which is
-that of the changes too. A page asked for a second time costs next to nothing. `GET /bench/begin?delay=SECONDS&orders=yes`
-(or `no`, as if nobody had bought as a guest) and `GET /bench/seen` (requests, CPU) are for the one who measures.
+that of the changes too. A page asked for a second time costs next to nothing.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import datetime as dt
-import os
 import random
-import time
 from bisect import bisect_left, bisect_right
 from email.utils import formatdate
 from typing import Any, Final
@@ -23,6 +18,7 @@ import orjson
 
 from cleverreach_sync.sandbox.sample import LAST_NAMES, PLACES, STREETS
 from tests.benchmarks.exports import ASCII, FIRST, HOSTS
+from tests.benchmarks.light_shop import run
 
 _API: Final = "/wp-json/wc/v3/"
 _BEGAN: Final = dt.datetime(2019, 1, 1)  # noqa: DTZ001 - the shop's *_gmt dates carry no zone
@@ -31,7 +27,7 @@ _PRODUCTS: Final = ("Tea", "Mug", "Coffee", "Candle", "Notebook", "Scarf")
 
 def _customer(number: int, people: int, draw: random.Random) -> dict[str, Any]:
     """An account as the shop gives it, with everything that is not asked for too."""
-    first, last, billing = _person(f"{number:x}", draw)
+    first, last, billing = invented(f"{number:x}", draw)
     created = _BEGAN + dt.timedelta(seconds=number * (150_000_000 // max(people, 1)))
     changed = created + dt.timedelta(days=draw.randrange(1, 300), seconds=draw.randrange(86400))
     shipping = {name: value for name, value in billing.items() if name not in ("email", "phone")}
@@ -57,7 +53,7 @@ def _customer(number: int, people: int, draw: random.Random) -> dict[str, Any]:
 
 def _order(number: int, orders: int, draw: random.Random) -> dict[str, Any]:
     """The order of a guest; every guest has one."""
-    _, _, billing = _person(f"g{number:x}", draw)
+    _, _, billing = invented(f"g{number:x}", draw)
     created = _BEGAN + dt.timedelta(seconds=number * (150_000_000 // max(orders, 1)))
     total = f"{draw.randrange(500, 30000) / 100:.2f}"
     line: dict[str, Any] = {
@@ -86,7 +82,7 @@ def _order(number: int, orders: int, draw: random.Random) -> dict[str, Any]:
     }
 
 
-def _person(mark: str, draw: random.Random) -> tuple[str, str, dict[str, str]]:
+def invented(mark: str, draw: random.Random) -> tuple[str, str, dict[str, str]]:
     _, _, first = draw.choice(FIRST)
     last = draw.choice(LAST_NAMES)
     code, city, country = draw.choice(PLACES)
@@ -125,9 +121,11 @@ class Shop:
         """From now on every answer takes `delay` seconds."""
         self.delay, self._with_orders, self.requests = delay, with_orders, 0
 
-    def page(self, target: str, host: str) -> bytes:
+    def answer(self, method: str, target: str, host: str, body: bytes) -> bytes:
         """The headers and body of an answer. Raises KeyError for what is not served."""
         self.requests += 1
+        if method != "GET":
+            raise KeyError(method)
         key = target, self._with_orders
         found = self._pages.get(key)
         if found is None:
@@ -135,10 +133,10 @@ class Shop:
             if not path.startswith(_API):
                 raise KeyError(path)
             found = self._pages[key] = self._page(path.removeprefix(_API), dict(parse_qsl(query)))
-        body, total, pages = found
+        content, total, pages = found
         return b"content-type: application/json; charset=UTF-8\r\nx-wp-total: %d\r\nx-wp-totalpages: %d\r\n%b" % (
             total, pages, _next(target, pages, host)
-        ) + b"date: %b\r\ncontent-length: %d\r\n\r\n%b" % (formatdate(usegmt=True).encode(), len(body), body)  # fmt: skip
+        ) + b"date: %b\r\ncontent-length: %d\r\n\r\n%b" % (formatdate(usegmt=True).encode(), len(content), content)  # fmt: skip
 
     def _page(self, name: str, query: dict[str, str]) -> tuple[bytes, int, int]:
         rows = self._rows[name]
@@ -166,83 +164,5 @@ def _next(target: str, pages: int, host: str) -> bytes:
     return f'link: <{link}>; rel="next"\r\n'.encode()
 
 
-class Connection(asyncio.Protocol):
-    """HTTP/1.1 as far as one well-behaved client needs it: requests without a body, connections kept open."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-        self._received = bytearray()
-        self._transport: asyncio.WriteTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self._received[:end]).decode("ascii")
-            del self._received[: end + 4]
-            self._serve(head)
-
-    def _serve(self, head: str) -> None:
-        method, target, _ = head.split("\r\n", 1)[0].split(" ")
-        if target.startswith("/bench/"):
-            self._send(b"HTTP/1.1 200 OK\r\n" + self._own(target.removeprefix("/bench/")))
-            return
-        try:
-            answer = b"HTTP/1.1 200 OK\r\n" + self._shop.page(target, _host(head)) if method == "GET" else _NOT_FOUND
-        except KeyError:
-            answer = _NOT_FOUND
-        if self._shop.delay:
-            asyncio.get_running_loop().call_later(self._shop.delay, self._send, answer)
-        else:
-            self._send(answer)
-
-    def _own(self, asked: str) -> bytes:
-        name, _, query = asked.partition("?")
-        if name == "begin":
-            wanted = dict(parse_qsl(query))
-            self._shop.begin(float(wanted["delay"]), wanted["orders"] == "yes")
-        content = orjson.dumps({"requests": self._shop.requests, "cpu": time.process_time()})
-        return b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(content), content)
-
-    def _send(self, answer: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(answer)
-
-
-_NOT_FOUND: Final = (
-    b'HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 24\r\n\r\n{"code":"rest_no_route"}'
-)
-
-
-def _host(head: str) -> str:
-    for line in head.split("\r\n")[1:]:
-        name, _, value = line.partition(":")
-        if name.lower() == "host":
-            return value.strip()
-    return "127.0.0.1"
-
-
-async def serve(shop: Shop) -> None:
-    """Serves on a free port of the loopback, told on stdout, until the process is killed."""
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(shop), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("customers", type=int)
-    options.add_argument("guest_orders", type=int)
-    options.add_argument("--core", type=int, help="run on this core only")
-    given = options.parse_args()
-    if given.core is not None:
-        os.sched_setaffinity(0, {given.core})
-    asyncio.run(serve(Shop(given.customers, given.guest_orders)))
-
-
 if __name__ == "__main__":
-    main()
+    run(Shop, __doc__)
