@@ -282,6 +282,23 @@ def test_another_e_mail_address_of_an_account(merchant: Merchant) -> None:
     assert merchant.program.active() == {"new@mail.example"}
 
 
+def test_the_orders_of_an_account_go_along_with_its_address(merchant: Merchant) -> None:
+    customer = merchant.shop.add_customer("old@mail.example", first_name="Anna")
+    order = merchant.shop.add_order(customer)
+    merchant.sync()
+    merchant.later()
+    merchant.shop.change_profile(customer, email="new@mail.example")
+    counts = merchant.sync()
+    assert (counts["created"], counts["deactivated"]) == (1, 1)
+    assert merchant.program.active() == {"new@mail.example"}
+    assert merchant.tags()["new@mail.example"] == {BUYER}
+    merchant.later()
+    merchant.shop.cancel_order(order)
+    merchant.shop.add_recipient("new@mail.example")
+    merchant.sync()
+    assert merchant.tags()["new@mail.example"] == {SUBSCRIBER}
+
+
 def test_a_guest_who_is_given_another_address_is_no_account_that_moved(merchant: Merchant) -> None:
     """Whoever stays at the first address keeps their mailings."""
     guest = merchant.shop.add_guest("shared@post.example")
