@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from cleverreach_sync.config.fields import file_keys, keys, model_at
-from cleverreach_sync.config.nodes import Flaw, Node
-from cleverreach_sync.config.schema import RESERVED
+from cleverreach_sync.config.nodes import Flaw, Node, Place
+from cleverreach_sync.config.transfers import KEY, OF_THE_WHOLE
 from cleverreach_sync.config.words import explain, hider, unknown_key
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ _SHORTEST_HIDDEN: Final = 4
 
 class Findings:
     """Translates the validator's findings about one tree. `hidden`: what no message may show, and what to show
-    instead."""
+    instead. `origins`: where a key begins that stands at some place, if not at the top of the file."""
 
-    def __init__(self, top: Node, hidden: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, top: Node, hidden: Iterable[tuple[str, str]], origins: Mapping[Place, str]) -> None:
         hidden = list(hidden)
         self._top = top
+        self._origins = origins
         self._hide = hider(hidden)
         # Messages of ours hold no values by themselves, but "true" in a variable would spoil their words.
         self._hide_long = hider(pair for pair in hidden if len(pair[0]) >= _SHORTEST_HIDDEN)
@@ -40,11 +41,9 @@ class Findings:
     def _flaw(self, finding: ErrorDetails, path: Sequence[Step], trail: Sequence[Node]) -> Iterator[Flaw]:
         node = trail[-1]
         if finding["type"] == "missing":
-            if path or not any(self._top.child(reserved) for reserved in RESERVED):
-                yield self._missing(str(finding["loc"][-1]), path, node)
+            yield self._missing(str(finding["loc"][-1]), path, node)
         elif finding["type"] == "extra_forbidden":
-            if len(path) > 1 or path[-1] not in RESERVED:
-                yield self._unknown(path, node, trail[-2])
+            yield self._unknown(path, node, trail[-2])
         else:
             yield self._wrong(finding, path, node)
 
@@ -60,23 +59,32 @@ class Findings:
         whole = kind in ("value_error", "assertion_error") and isinstance(node.value, dict)
         at_key = whole or finding["loc"][-1:] == ("[key]",)
         place = (node.key or node.place) if at_key else node.place
-        return Flaw(place, _prefixed(path, message), hint)
+        return self._flaw_at(place, path, message, hint)
 
     def _missing(self, key: str, path: Sequence[Step], node: Node) -> Flaw:
         model = model_at(path, self._top)
         files = file_keys(model) if model else {}
         other = next((f" (or '{file_key}')" for file_key, of in files.items() if of == key), "")
-        return Flaw(node.key or node.place, _prefixed(path, f"the key '{key}' is missing{other}"))
+        return self._flaw_at(node.key or node.place, path, f"the key '{key}' is missing{other}", None)
 
     def _unknown(self, path: Sequence[Step], node: Node, parent: Node) -> Flaw:
         model = model_at(path[:-1], self._top)
+        place = node.key or node.place
         known = [*keys(model), *file_keys(model)] if model else []
-        given = parent.value if isinstance(parent.value, dict) else {}
+        if len(path) == 1:
+            known = [k for k in known if k not in OF_THE_WHOLE] if place in self._origins else [*known, KEY]
+        # In an override every key may stand, whatever the config gives already.
+        given = parent.value if isinstance(parent.value, dict) and place not in self._origins else {}
         free = [name for name in known if name not in given]
         message, hint = unknown_key(str(path[-1]), known)
         if hint and not hint.startswith("did you"):
             message, hint = unknown_key(str(path[-1]), free)
-        return Flaw(node.key or node.place, _prefixed(path[:-1], message), hint)
+        return self._flaw_at(place, path[:-1], message, hint)
+
+    def _flaw_at(self, place: Place, path: Sequence[Step], message: str, hint: str | None) -> Flaw:
+        """The message begins with the key it is about, as it would have to be looked for in the file."""
+        origin = self._origins.get(place)
+        return Flaw(place, _prefixed(path if origin is None else (origin, *path), message), hint)
 
     def _on_file(self, loc: Sequence[Step]) -> tuple[Step, ...]:
         """The part of a finding's path that exists in the file; steps that only the models know are left out."""

@@ -6,11 +6,12 @@ through whatever spelling the loader takes, and still names unknown keys, wrong 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, Final
 
 from cleverreach_sync.config.fields import FILE_SUFFIX
 from cleverreach_sync.config.schema import Config
+from cleverreach_sync.config.transfers import DESCRIPTION, KEY, NAME, OF_THE_WHOLE
 from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
 
 SCHEMA_ID: Final = "urn:crsync:config:1"
@@ -39,6 +40,7 @@ def json_schema() -> dict[str, Any]:
             _open_mapping(definition)
         else:
             definitions[name] = _lenient(definition)
+    _add_transfers(schema)
     top = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
@@ -48,6 +50,57 @@ def json_schema() -> dict[str, Any]:
     }
     _drop_unused(top)
     return top
+
+
+def _add_transfers(schema: dict[str, Any]) -> None:
+    """Lets `transfers` stand beside the other keys. What they complete need not be complete by itself: with transfers
+    the sections require nothing, without them what they always do."""
+    definitions, properties, whole = schema["$defs"], schema["properties"], schema.pop("required")
+    sections = {name: definition for name, definition in definitions.items() if "properties" in definition}
+    definitions.update({f"{name}_part": _part(definition) for name, definition in sections.items()})
+    loose = {key: _of_parts(value, sections) for key, value in properties.items()}
+    definitions["transfer"] = {
+        "type": ["object", "null"],
+        "properties": {key: value for key, value in loose.items() if key not in OF_THE_WHOLE},
+        "additionalProperties": False,
+    }
+    schema["properties"] = {
+        **loose,
+        KEY: {
+            "description": DESCRIPTION,
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": f"^{NAME}$"},
+            "additionalProperties": {"$ref": "#/$defs/transfer"},
+        },
+    }
+    strict = {key: value for key, value in properties.items() if value != loose[key]}
+    schema["required"] = ["version"]
+    schema["if"] = {"required": [KEY]}
+    schema["else"] = {"required": whole, "properties": strict}
+
+
+def _part(definition: dict[str, Any]) -> dict[str, Any]:
+    """The same mapping, of which something may be left to others."""
+    part = {key: value for key, value in definition.items() if key not in ("required", "allOf")}
+    rules = [
+        {"not": {"required": [key for option in rule["oneOf"] for key in option["required"]]}}
+        if "oneOf" in rule
+        else rule
+        for rule in definition.get("allOf", ())
+    ]
+    return {**part, "allOf": rules} if rules else part
+
+
+def _of_parts(value: Any, sections: Container[str]) -> Any:
+    """A value whose sections are parts."""
+    if isinstance(value, list):
+        return [_of_parts(item, sections) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {("anyOf" if key == "oneOf" else key): _of_parts(item, sections) for key, item in value.items()}
+    name = str(found.get("$ref", "")).rpartition("/")[2]
+    return {**found, "$ref": f"#/$defs/{name}_part"} if name in sections else found
 
 
 def _open_mapping(mapping: dict[str, Any]) -> None:

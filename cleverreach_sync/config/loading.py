@@ -1,37 +1,70 @@
-"""From a config file to a `Config`, or to all of the file's problems at once, with their positions."""
+"""From a config file to a `Config` for each of its transfers, or to all problems of the file, with their positions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from cleverreach_sync.config.filling import Filling
 from cleverreach_sync.config.findings import Findings
-from cleverreach_sync.config.nodes import MAX_CHARACTERS, Flaw, Node, Unparsable, decode, parse
-from cleverreach_sync.config.schema import RESERVED, Config
+from cleverreach_sync.config.nodes import MAX_CHARACTERS, Flaw, Node, Place, Unparsable, decode, parse
+from cleverreach_sync.config.schema import Config
+from cleverreach_sync.config.transfers import take_transfers
 from cleverreach_sync.errors import ConfigError, Problem, UsageError
 
 
-def load_config(path: Path, env: Mapping[str, str]) -> Config:
-    """The config in `path`, variables taken from `env`. Raises ConfigError with all its problems, and UsageError if
-    there is no such file."""
+def load_configs(path: Path, env: Mapping[str, str]) -> list[Config]:
+    """What is in `path`, variables taken from `env`: one config, or one for each of its transfers, in their order.
+
+    Raises ConfigError with all its problems, and UsageError if there is no such file.
+    """
     try:
         top, flaws = parse(decode(_read(path)))
-        filling = Filling(path.parent, env)
-        filling.run(top)
+        transfers, more, origins = take_transfers(top)
     except Unparsable as error:
         raise _refusal(path, [error.flaw]) from None
-    flaws = [*flaws, *filling.flaws, *_reserved(top)]
-    config: Config | None = None
-    try:
-        config = Config.model_validate(top.plain()).at(path)
-    except ValidationError as error:
-        flaws += Findings(top, filling.hidden).flaws(error)
-    if config is None or flaws:
+    configs: list[Config] = []
+    found: dict[Flaw, list[str]] = {}
+    for name, tree in transfers:
+        config, problems = _checked(tree, path, env, origins)
+        if config is not None:
+            configs.append(config.at(path, name))
+        for flaw in dict.fromkeys(problems):
+            found.setdefault(flaw, []).append(name or "")
+    flaws += more
+    flaws += [_naming(flaw, names, len(transfers), origins) for flaw, names in found.items()]
+    if flaws:
         raise _refusal(path, flaws)
-    return config
+    return configs
+
+
+def load_config(path: Path, env: Mapping[str, str]) -> Config:
+    """The one config in `path`. Raises as `load_configs`, and UsageError if it has several transfers."""
+    configs = load_configs(path, env)
+    if len(configs) != 1:
+        raise UsageError("there are several transfers in this config", where=str(path), hint="--transfer names one")
+    return configs[0]
+
+
+def _checked(
+    tree: Node, path: Path, env: Mapping[str, str], origins: Mapping[Place, str]
+) -> tuple[Config | None, list[Flaw]]:
+    filling = Filling(path.parent, env)
+    filling.run(tree)
+    try:
+        return Config.model_validate(tree.plain()), filling.flaws
+    except ValidationError as error:
+        return None, [*filling.flaws, *Findings(tree, filling.hidden, origins).flaws(error)]
+
+
+def _naming(flaw: Flaw, names: list[str], count: int, origins: Mapping[Place, str]) -> Flaw:
+    """A problem of what all transfers share, where only some of them have it: says which."""
+    if len(names) == count or flaw.place in origins:
+        return flaw
+    words = f"transfer{'' if len(names) == 1 else 's'} {', '.join(names)}"
+    return flaw._replace(message=f"{flaw.message} ({words})")
 
 
 def _read(path: Path) -> bytes:
@@ -45,12 +78,6 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"the config file cannot be read: {error.strerror}", where=str(path)) from None
     except ValueError:
         raise UsageError("the path of the config file is not valid") from None
-
-
-def _reserved(top: Node) -> Iterable[Flaw]:
-    for key, words in RESERVED.items():
-        if (node := top.child(key)) is not None:
-            yield Flaw(node.key or node.place, f"the key '{key}' is reserved: {words}")
 
 
 def _refusal(path: Path, flaws: list[Flaw]) -> ConfigError:

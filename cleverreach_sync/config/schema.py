@@ -28,7 +28,6 @@ from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, sett
 from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
 
 DEFAULT_PATH: Final = Path("sync.yaml")
-RESERVED: Final[Mapping[str, str]] = {"transfers": "named transfers are not available yet; use one config file each"}
 
 
 class Section(BaseModel):
@@ -213,17 +212,24 @@ class Config(Section):
     )
 
     _path: Path = PrivateAttr(default=DEFAULT_PATH)
+    _transfer: str | None = PrivateAttr(default=None)
 
-    def at(self, path: Path) -> Self:
-        """The same config, as read from `path`."""
+    def at(self, path: Path, transfer: str | None = None) -> Self:
+        """The same config, as read from `path`, where it is called `transfer`."""
         copy = self.model_copy()
         copy._path = path  # noqa: SLF001 - a copy of this very class
+        copy._transfer = transfer  # noqa: SLF001
         return copy
 
     @property
     def path(self) -> Path:
         """The config file."""
         return self._path
+
+    @property
+    def transfer(self) -> str | None:
+        """The name of this transfer, None in a config without named ones."""
+        return self._transfer
 
     @property
     def base(self) -> Path:
@@ -237,8 +243,9 @@ class Config(Section):
 
     @property
     def state_path(self) -> Path:
-        """The folder of this config's state."""
-        return self.base / self.state_dir / self.stem
+        """The folder of this transfer's state."""
+        own = self.base / self.state_dir / self.stem
+        return own if self._transfer is None else own / "transfers" / self._transfer
 
     @property
     def selected(self) -> frozenset[Kind]:

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cleverreach_sync.config.json_schema import json_schema
-from cleverreach_sync.config.loading import load_config
+from cleverreach_sync.config.loading import load_config, load_configs
 from tests.config_text import ENV
 from tests.editor import as_editor
 
@@ -34,9 +34,10 @@ def test_it_is_valid_for_editors(version: str) -> None:
 def test_its_comments_are_valid_too(tmp_path: Path) -> None:
     path = tmp_path / "sync.yaml"
     path.write_text(uncommented(), encoding="utf-8")
-    config = load_config(path, ENV)
-    assert config.consent is not None
-    assert config.source.model_dump()["encoding"] == "utf-8"
+    daily, staff = load_configs(path, ENV)
+    assert daily.consent is not None
+    assert daily.source.model_dump()["encoding"] == "utf-8"
+    assert (daily.target.list, staff.target.list) == ("Online shop", "Staff")
 
 
 def uncommented() -> str:

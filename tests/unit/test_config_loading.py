@@ -83,7 +83,6 @@ STRICT = {
     "pattern without quotes": (VALID + "exclude: [*@example.com]\n", "9:12 not valid YAML: a text that starts with * or & needs quotes"),
     "pattern in a list": (VALID + "exclude:\n  - *@example.com\n", "10:6 not valid YAML: a text that starts with * or & needs quotes"),
     "alias of itself": (VALID + "exclude: &a [*a]\n", "9:14 the alias '*a' stands inside its own value"),
-    "reserved": (VALID + "transfers: {}\n", "9:1 the key 'transfers' is reserved: named transfers are not available yet"),
 }  # fmt: skip
 
 
@@ -91,11 +90,6 @@ STRICT = {
 def test_strict_yaml(tmp_path: Path, text: str, expected: str) -> None:
     (found,) = lines(tmp_path, text)
     assert found.startswith(expected)
-
-
-def test_the_reserved_key_alone_is_the_only_problem(tmp_path: Path) -> None:
-    (found,) = lines(tmp_path, "version: 1\ntransfers:\n  a: {source: {}, target: {}}\n")
-    assert found.startswith("2:1 the key 'transfers' is reserved")
 
 
 def test_an_alias_repeats_its_value(tmp_path: Path) -> None:
