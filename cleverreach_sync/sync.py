@@ -216,7 +216,7 @@ class _Pipeline:
             size=size,
             lost=setting.lost,
             first_run=setting.first_run,
-            carriers=setting.carriers,
+            carriers=0 if setting.shared else setting.carriers,
             moved=moved,
         )
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation, signals
 
 if TYPE_CHECKING:
+    from cleverreach_sync.cli.choice import Choice
     from cleverreach_sync.config.schema import Config
     from cleverreach_sync.progress import Progress
 
 
 def create(
-    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    config: opt.ConfigPaths = opt.DEFAULT_CONFIGS,
+    transfer: opt.Transfers = opt.ALL,
     dry_run: opt.DryRun = False,
     form: opt.Format = opt.ResultFormat.TEXT,
     verbose: opt.Verbose = 0,
@@ -23,11 +28,12 @@ def create(
 ) -> None:
     """Create the data fields that are missing."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
-    _attributes(call, call_path=config, creates=True, dry_run=dry_run)
+    _attributes(call, config, transfer, creates=True, dry_run=dry_run)
 
 
 def list_(
-    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    config: opt.ConfigPaths = opt.DEFAULT_CONFIGS,
+    transfer: opt.Transfers = opt.ALL,
     form: opt.Format = opt.ResultFormat.TEXT,
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
@@ -36,19 +42,35 @@ def list_(
 ) -> None:
     """Show the data fields that are filled, and those that exist."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
-    _attributes(call, call_path=config, creates=False, dry_run=True)
+    _attributes(call, config, transfer, creates=False, dry_run=True)
 
 
-def _attributes(call: Invocation, *, call_path: Any, creates: bool, dry_run: bool) -> None:
+def _attributes(call: Invocation, paths: list[Path], transfers: list[str], *, creates: bool, dry_run: bool) -> None:
     with call.ending():
+        choice = call.choice(paths, transfers)
+        if choice.several:
+            raise typer.Exit(_several(call, choice, creates=creates, dry_run=dry_run))
         from cleverreach_sync.phases.run import Clock, Stop
         from cleverreach_sync.report.text import attributes_text
 
-        config = call.config(call_path)
         stop = Stop()
         with signals(stop), call.progress() as progress:
-            document = _document(config, progress, Clock(), stop, creates=creates, dry_run=dry_run)
+            document = _document(choice.only, progress, Clock(), stop, creates=creates, dry_run=dry_run)
         call.show(document, attributes_text)
+
+
+def _several(call: Invocation, choice: Choice, *, creates: bool, dry_run: bool) -> int:
+    from cleverreach_sync.cli.fleet import Done, Fleet, Task
+    from cleverreach_sync.phases.run import Clock
+    from cleverreach_sync.report.overview import field_lists_text
+
+    def work(task: Task) -> Done:
+        found = _document(task.config, task.progress, Clock(), task.stop, creates=creates, dry_run=dry_run)
+        return Done({**found, "config": task.path, "transfer": task.config.transfer})
+
+    document = Fleet(call, choice, f"attrs {'create' if creates else 'list'}").document("field_lists", work)
+    call.show(document, field_lists_text)
+    return int(document["exit"]["code"])
 
 
 def _document(

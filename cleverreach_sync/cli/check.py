@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -12,6 +11,7 @@ from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation, signals
 
 if TYPE_CHECKING:
+    from cleverreach_sync.cli.choice import Choice
     from cleverreach_sync.config.schema import Config
     from cleverreach_sync.http.redaction import Redaction
     from cleverreach_sync.progress import Progress
@@ -26,7 +26,9 @@ class _NoMore(Exception):
 
 
 def check(
-    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    config: opt.ConfigPaths = opt.DEFAULT_CONFIGS,
+    transfer: opt.Transfers = opt.ALL,
+    jobs: opt.Jobs = 1,
     form: opt.Format = opt.ResultFormat.TEXT,
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
@@ -36,22 +38,41 @@ def check(
     """Check everything a run needs: config, credentials, list, data fields. Writes nothing."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
-        from cleverreach_sync.phases.run import Clock, Stop
-        from cleverreach_sync.report.text import check_text
+        choice = call.choice(config, transfer)
+        raise typer.Exit(_several(call, choice, jobs) if choice.several else _one(call, choice))
 
-        loaded = call.config(config)
-        stop = Stop()
-        with signals(stop), call.progress() as progress:
-            checks = Checks(loaded, config, progress, Clock(), stop)
-            checks.all()
-        call.show(checks.document(), check_text)
-        raise typer.Exit(checks.code)
+
+def _one(call: Invocation, choice: Choice) -> int:
+    from cleverreach_sync.phases.run import Clock, Stop
+    from cleverreach_sync.report.text import check_text
+
+    stop = Stop()
+    with signals(stop), call.progress() as progress:
+        checks = Checks(choice.only, choice.chosen[0].name.config, progress, Clock(), stop)
+        checks.all()
+    call.show(checks.document(), check_text)
+    return checks.code
+
+
+def _several(call: Invocation, choice: Choice, jobs: int) -> int:
+    from cleverreach_sync.cli.fleet import Done, Fleet, Task
+    from cleverreach_sync.phases.run import Clock
+    from cleverreach_sync.report.overview import checks_text
+
+    def work(task: Task) -> Done:
+        checks = Checks(task.config, task.path, task.progress, Clock(), task.stop)
+        checks.all()
+        return Done({**checks.document(), "config": task.path, "transfer": task.config.transfer})
+
+    document = Fleet(call, choice, "check", jobs=jobs).document("checks", work)
+    call.show(document, checks_text)
+    return int(document["exit"]["code"])
 
 
 class Checks:
     """Runs the checks; one that fails does not keep the others from running where they can."""
 
-    def __init__(self, config: Config, path: Path, progress: Progress, clock: Any, stop: Any) -> None:
+    def __init__(self, config: Config, path: str, progress: Progress, clock: Any, stop: Any) -> None:
         self._config, self._path = config, path
         self._progress, self._clock, self._stop = progress, clock, stop
         self._lines: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,9 +16,10 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cleverreach_sync.config.schema import Config
+    from cleverreach_sync.cli.choice import Choice
     from cleverreach_sync.phases.run import Stop
     from cleverreach_sync.report.bars import Lines
+    from cleverreach_sync.report.naming import RunName
 
 QUIET = -1
 _SHOW_CURSOR = "\x1b[?25h"  # bars hide it
@@ -50,10 +51,11 @@ class Invocation:
 
         return observer(self.err, self.verbosity, self.log_format)
 
-    def config(self, path: Path) -> Config:
-        from cleverreach_sync.config.loading import load_config
+    def choice(self, paths: Sequence[Path], transfers: Sequence[str], *, writes: bool = True) -> Choice:
+        """The transfers that the options of the call name; see `choose` for `writes`."""
+        from cleverreach_sync.cli.choice import choose
 
-        return load_config(path, os.environ)
+        return choose(paths, transfers, os.environ, writes=writes)
 
     def show(self, document: dict[str, Any], text: Callable[[dict[str, Any], Console], None]) -> None:
         """Prints a result in the form asked for; quiet prints none of a run that ended well."""
@@ -80,14 +82,19 @@ class Invocation:
         """Prints an error; its exit code."""
         from cleverreach_sync.errors import as_crsync_error
         from cleverreach_sync.report.document import dumps, error_document
-        from cleverreach_sync.report.errors import print_error
         from cleverreach_sync.report.stream import write
 
         known = as_crsync_error(error)
         if self.form == "json" and not document_shown:
             write(dumps(error_document(known)), sys.stdout)
-        print_error(error, self.err, log_format=self.log_format, verbosity=self.verbosity)
+        self.tell(error, self.err)
         return known.code
+
+    def tell(self, error: BaseException, console: Console, name: RunName | None = None) -> None:
+        """Prints an error on stderr; `name` says which of several transfers it is about."""
+        from cleverreach_sync.report.errors import print_error
+
+        print_error(error, console, log_format=self.log_format, verbosity=self.verbosity, name=name)
 
 
 def _rendered(form: str, document: dict[str, Any]) -> str:
@@ -104,8 +111,35 @@ def _rendered(form: str, document: dict[str, Any]) -> str:
     return dumps(document)
 
 
+class Stops:
+    """Asks all runs of a call to end, those that are still to begin included. Set from a signal handler."""
+
+    def __init__(self) -> None:
+        self._stops: list[Stop] = []
+        self._signum: int | None = None
+
+    @property
+    def signum(self) -> int | None:
+        return self._signum
+
+    @signum.setter
+    def signum(self, signum: int) -> None:
+        self._signum = signum
+        for stop in list(self._stops):
+            stop.signum = signum
+
+    def one(self) -> Stop:
+        """The stop of one more run."""
+        from cleverreach_sync.phases.run import Stop
+
+        stop = Stop()
+        self._stops.append(stop)
+        stop.signum = self._signum  # only now: a signal may come in between
+        return stop
+
+
 @contextmanager
-def signals(stop: Stop) -> Iterator[None]:
+def signals(stop: Stop | Stops) -> Iterator[None]:
     """SIGINT and SIGTERM ask the run to end; the second one does not wait."""
 
     def ask(signum: int, _frame: FrameType | None) -> None:

@@ -34,6 +34,8 @@ class Against(StrEnum):
 
 
 DEFAULT_CONFIG: Final = Path("sync.yaml")
+DEFAULT_CONFIGS: Final = [DEFAULT_CONFIG]
+ALL: Final[list[str]] = []
 _OUTPUT: Final = "Output"
 _RUN: Final = "Run"
 
@@ -57,9 +59,28 @@ def _details(value: str) -> str:
     return value
 
 
-ConfigPath = Annotated[
-    Path,
-    typer.Option("-c", "--config", envvar="CRSYNC_CONFIG", help="The config file.", metavar="PATH"),
+ConfigPaths = Annotated[
+    list[Path],
+    typer.Option(
+        "-c",
+        "--config",
+        envvar="CRSYNC_CONFIG",
+        metavar="PATH",
+        help="The config file. Several (repeatable), or a pattern such as 'shops/*.yaml': all of them.",
+    ),
+]
+Transfers = Annotated[
+    list[str],
+    typer.Option(
+        "--transfer",
+        metavar="NAME",
+        show_default=False,
+        help="Only this one of the transfers in the config (repeatable). Default: all.",
+    ),
+]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", min=1, max=64, metavar="N", help="With several configs: how many at a time."),
 ]
 Format = Annotated[
     ResultFormat,

@@ -11,17 +11,14 @@ from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation, signals
 
 if TYPE_CHECKING:
+    from cleverreach_sync.cli.choice import Choice
     from cleverreach_sync.phases.run import Options
 
 
-def carry_out(call: Invocation, path: Path, asked: Options) -> None:
+def carry_out(call: Invocation, paths: list[Path], transfers: list[str], jobs: int, asked: Options) -> None:
     """Runs, prints the result, exits with its code."""
     import gc
     import sys
-
-    from cleverreach_sync.phases.run import Clock, Stop
-    from cleverreach_sync.report.text import run_text
-    from cleverreach_sync.sync import run
 
     # People come and go by the thousand, and none of them is part of a cycle.
     gc.freeze()
@@ -29,18 +26,53 @@ def carry_out(call: Invocation, path: Path, asked: Options) -> None:
     # A thread whose answer has come is not to wait long for the one that is reckoning.
     sys.setswitchinterval(0.001)
     with call.ending():
-        config = call.config(path)
-        stop = Stop()
-        with signals(stop), call.progress() as progress:
-            finished = run(config, asked, progress, Clock(), stop, shown_path=str(path))
-        call.show(finished.document, run_text)
-        if finished.error is not None:
-            raise typer.Exit(call.fail(finished.error, document_shown=True))
-        raise typer.Exit(finished.document["exit"]["code"])
+        choice = call.choice(paths, transfers)
+        raise typer.Exit(_several(call, choice, jobs, asked) if choice.several else _one(call, choice, asked))
+
+
+def _one(call: Invocation, choice: Choice, asked: Options) -> int:
+    from cleverreach_sync.phases.run import Clock, Stop
+    from cleverreach_sync.report.text import run_text
+    from cleverreach_sync.sync import run
+
+    stop = Stop()
+    with signals(stop), call.progress() as progress:
+        finished = run(choice.only, asked, progress, Clock(), stop, shown_path=choice.chosen[0].name.config)
+    call.show(finished.document, run_text)
+    if finished.error is not None:
+        return call.fail(finished.error, document_shown=True)
+    return int(finished.document["exit"]["code"])
+
+
+def _several(call: Invocation, choice: Choice, jobs: int, asked: Options) -> int:
+    from dataclasses import replace
+
+    from cleverreach_sync.cli.fleet import Done, Fleet, Task
+    from cleverreach_sync.errors import UsageError
+    from cleverreach_sync.phases.run import Clock
+    from cleverreach_sync.report.overview import runs_text
+    from cleverreach_sync.sync import run
+
+    if asked.forced and len(choice.chosen) > 1:
+        raise UsageError(
+            f"--force is for one transfer at a time, these are {len(choice.chosen)}",
+            hint="look at the one that was refused, then name it with -c and --transfer",
+        )
+
+    def work(task: Task) -> Done:
+        options = replace(asked, max_duration=task.left)
+        return Done(*run(task.config, options, task.progress, Clock(), task.stop, shown_path=task.path))
+
+    fleet = Fleet(call, choice, asked.command, jobs=jobs, max_duration=asked.max_duration)
+    document = fleet.document("runs", work)
+    call.show(document, runs_text)
+    return int(document["exit"]["code"])
 
 
 def sync(
-    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    config: opt.ConfigPaths = opt.DEFAULT_CONFIGS,
+    transfer: opt.Transfers = opt.ALL,
+    jobs: opt.Jobs = 1,
     dry_run: opt.DryRun = False,
     limit: opt.Limit = None,
     force: opt.Force = [],  # noqa: B006 - typer reads it
@@ -68,11 +100,13 @@ def sync(
         details=opt.details(details),
         show_pii=show_pii,
     )
-    carry_out(call, config, asked)
+    carry_out(call, config, transfer, jobs, asked)
 
 
 def resync(
-    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    config: opt.ConfigPaths = opt.DEFAULT_CONFIGS,
+    transfer: opt.Transfers = opt.ALL,
+    jobs: opt.Jobs = 1,
     dry_run: opt.DryRun = False,
     include_deleted: bool = typer.Option(
         False,
@@ -107,11 +141,13 @@ def resync(
         details=opt.details(details),
         show_pii=show_pii,
     )
-    carry_out(call, config, asked)
+    carry_out(call, config, transfer, jobs, asked)
 
 
 def diff(
-    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    config: opt.ConfigPaths = opt.DEFAULT_CONFIGS,
+    transfer: opt.Transfers = opt.ALL,
+    jobs: opt.Jobs = 1,
     against: opt.Against = typer.Option(
         opt.Against.STATE,
         "--against",
@@ -140,4 +176,4 @@ def diff(
         show_pii=show_pii,
         exit_code=exit_code,
     )
-    carry_out(call, config, asked)
+    carry_out(call, config, transfer, jobs, asked)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation
 
 if TYPE_CHECKING:
+    from cleverreach_sync.cli.choice import Choice
     from cleverreach_sync.config.schema import Config
 
 
 def status(
-    config: opt.ConfigPath = opt.DEFAULT_CONFIG,
+    config: opt.ConfigPaths = opt.DEFAULT_CONFIGS,
+    transfer: opt.Transfers = opt.ALL,
     form: opt.Format = opt.ResultFormat.TEXT,
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
@@ -22,9 +26,24 @@ def status(
     """Show the last runs, how far the shop was read, and who was rejected."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
+        choice = call.choice(config, transfer, writes=False)
+        if choice.several:
+            raise typer.Exit(_several(call, choice))
         from cleverreach_sync.report.text import status_text
 
-        call.show(status_document(call.config(config)), status_text)
+        call.show(status_document(choice.only), status_text)
+
+
+def _several(call: Invocation, choice: Choice) -> int:
+    from cleverreach_sync.cli.fleet import Done, Fleet, Task
+    from cleverreach_sync.report.overview import statuses_text
+
+    def work(task: Task) -> Done:
+        return Done({**status_document(task.config), "config": task.path, "transfer": task.config.transfer})
+
+    document = Fleet(call, choice, "status").document("statuses", work)
+    call.show(document, statuses_text)
+    return int(document["exit"]["code"])
 
 
 def status_document(config: Config) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def document(
             "list_name": found.name if found else str(config.target.list),
         },
         "config": call.shown_path,
-        "transfer": None,
+        "transfer": config.transfer,
         "tags": sorted(kind.value for kind in config.selected),
         **run.tally.documents(),
         "guards": guard_documents(guards, setting.forced),

@@ -18,7 +18,7 @@ from cleverreach_sync.http.client import HttpClient, Traffic
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.phases import opening
+from cleverreach_sync.phases import opening, siblings
 from cleverreach_sync.phases.run import Clock, Options, Reader, Run, Stop
 from cleverreach_sync.plan import Rules
 from cleverreach_sync.progress import Progress
@@ -53,7 +53,8 @@ class Call:
 @dataclass(slots=True)
 class Setting:
     """What was found when the run began. `lost`: why the ledger cannot be used. `carriers`: recipients that carry an
-    own special tag, looked at on a first run only; None if the target does not say."""
+    own special tag, looked at on a first run only; None if the target does not say. `shared`: all of them come from
+    other transfers of the same config."""
 
     call: Call
     began: float
@@ -69,6 +70,7 @@ class Setting:
     carriers: int | None
     run_id: str
     digest: str
+    shared: bool
     resumed: bool = False
 
     @property
@@ -164,6 +166,7 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     interrupted = None if lost is not None or known is None else known.interrupted
     first_run = interrupted is None and lost is None and memory.ledger.in_list() == 0
     own = OwnTags(config.source.tag_source)
+    carriers = target.carriers(list(own.by_kind.values())) if found and first_run else 0
     setting = Setting(
         call=call,
         began=began,
@@ -176,9 +179,10 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         lost=lost,
         interrupted=interrupted,
         first_run=first_run,
-        carriers=target.carriers(list(own.by_kind.values())) if found and first_run else 0,
+        carriers=carriers,
         run_id=_run_id(options, interrupted),
         digest=decision_digest(config),
+        shared=siblings.account_for(config, source, found, carriers),
     )
     return setting, _run(setting, memory, rejected, fields, own, stack)
 
@@ -229,7 +233,7 @@ def _run(
 def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTags) -> Rules:
     config, options, interrupted = setting.call.config, setting.call.options, setting.interrupted
     lost = setting.lost is not None and ("ledger" in options.forced or options.dry_run)
-    foreign = setting.carriers != 0 and ("foreign_tags" in options.forced or options.dry_run)
+    foreign = setting.carriers != 0 and ("foreign_tags" in options.forced or options.dry_run or setting.shared)
     return Rules(
         selection=config.selected,
         activate=config.activated,

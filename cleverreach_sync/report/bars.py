@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from cleverreach_sync.report.errors import put_json, put_labelled
+from cleverreach_sync.report.page import printable
 from cleverreach_sync.report.summary import duration
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.console import Console, RenderableType
+
+    from cleverreach_sync.report.naming import RunName
 
 REFRESHES: Final = 8  # a second
 QUIET: Final = -1
@@ -28,11 +31,18 @@ def observer(
     verbosity: int = 0,
     log_format: str = "text",
     clock: Callable[[], float] = time.monotonic,
+    name: RunName | None = None,
 ) -> Lines:
-    """The observer that suits `console` (stderr). Verbosity -1 is quiet, 1 and more tells about every phase."""
+    """The observer that suits `console` (stderr). Verbosity -1 is quiet, 1 and more tells about every phase. `name`:
+    which of several transfers it watches."""
+    kind = Bars if draws(console, verbosity, log_format) else Lines
+    return kind(console, verbosity, log_format, clock, name)
+
+
+def draws(console: Console, verbosity: int, log_format: str) -> bool:
+    """Whether bars may be drawn on `console`."""
     on_terminal = console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
-    kind = Bars if on_terminal and verbosity > QUIET and log_format == "text" else Lines
-    return kind(console, verbosity, log_format, clock)
+    return on_terminal and verbosity > QUIET and log_format == "text"
 
 
 class Lines:
@@ -44,8 +54,10 @@ class Lines:
         verbosity: int = 0,
         log_format: str = "text",
         clock: Callable[[], float] = time.monotonic,
+        name: RunName | None = None,
     ) -> None:
         self.console = console
+        self._name = name
         self._verbosity = verbosity
         self._json = log_format == "json"
         self._clock = clock
@@ -95,9 +107,9 @@ class Lines:
         if self._verbosity < least:
             return
         if self._json:
-            put_json(self.console, level, message)
+            put_json(self.console, level, message, self._name)
         else:
-            put_labelled(self.console, level, style, message)
+            put_labelled(self.console, level, style, message, self._name)
 
 
 class Bars(Lines):
@@ -109,8 +121,9 @@ class Bars(Lines):
         verbosity: int = 0,
         log_format: str = "text",
         clock: Callable[[], float] = time.monotonic,
+        name: RunName | None = None,
     ) -> None:
-        super().__init__(console, verbosity, log_format, clock)
+        super().__init__(console, verbosity, log_format, clock, name)
         self._bars: Progress | None = None
         self._task = TaskID(0)
         self._total: int | None = None
@@ -121,7 +134,8 @@ class Bars(Lines):
             self.end()
         if self._verbosity > QUIET:
             bars = self._bars or Drawing(self)
-            self._task = bars.add_task(phase, total=total, unit=unit)
+            shown = phase if self._name is None else f"{self._name.label} {phase}"
+            self._task = bars.add_task(printable(shown, self.console.encoding), total=total, unit=unit)
             self._total = total
             if self._bars is None:
                 self._bars = bars

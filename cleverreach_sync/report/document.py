@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -44,6 +45,8 @@ def _ordered(doc: dict[str, Any]) -> dict[str, Any]:
         return {**doc, "runs": [_ordered(run) for run in doc["runs"]]}
     if doc.get("schema") == "crsync.status/1":
         return {**doc, "runs": [_ordered(run) for run in doc.get("runs") or ()]}
+    if doc.get("schema") == "crsync.statuses/1":
+        return {**doc, "statuses": [_ordered(status) for status in doc["statuses"]]}
     if doc.get("schema") != "crsync.run/1":
         return doc
     ordered = _first(doc, _RUN_KEYS)
@@ -91,14 +94,36 @@ def error_document(error: CrsyncError) -> dict[str, Any]:
     return {"schema": "crsync.error/1", "error": error_object(error)}
 
 
-def runs_document(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several runs of one call; the gravest way one of them ended is how the call ends."""
-    exits = [run["exit"] for run in runs]
+def failed_entry(command: str, config: str, transfer: str | None, error: CrsyncError) -> dict[str, Any]:
+    """An `error_document` among the entries of several: it says whose it is, and how that ended."""
     return {
-        "schema": "crsync.runs/1",
-        "runs": runs,
-        "exit": min(exits, key=_gravity, default=exit_object(0, "ok", False)),
+        "schema": "crsync.error/1",
+        "command": command,
+        "config": config,
+        "transfer": transfer,
+        "error": error_object(error),
+        "exit": exit_object(error.code, error.kind, error.retryable),
     }
+
+
+def runs_document(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several runs of one call (`crsync.runs/1`)."""
+    return several_document("runs", runs)
+
+
+def several_document(
+    key: str, entries: list[dict[str, Any]], not_started: Sequence[dict[str, Any]] = (), signum: int | None = None
+) -> dict[str, Any]:
+    """The document `crsync.<key>/1` of a call about several transfers: their documents under `key`; `not_started` if
+    the call ended before some of them. The gravest way one of them ended is how the call ends; a signal beats all."""
+    exits = [entry.get("exit") or exit_object(0, "ok", False) for entry in entries]
+    if signum is not None:
+        exits.append(exit_object(128 + signum, "signal", True))
+    found: dict[str, Any] = {"schema": f"crsync.{key}/1", key: entries}
+    if not_started:
+        found["not_started"] = list(not_started)
+    found["exit"] = min(exits, key=_gravity, default=exit_object(0, "ok", False))
+    return found
 
 
 def _gravity(ending: dict[str, Any]) -> int:

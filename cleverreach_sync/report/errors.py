@@ -16,18 +16,27 @@ from cleverreach_sync.report.page import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cleverreach_sync.report.naming import RunName
 
-def print_error(error: BaseException, console: Console, *, log_format: str = "text", verbosity: int = 0) -> None:
-    """Print `error` to stderr, as lines or, with `log_format` json, as one JSON line a problem."""
+
+def print_error(
+    error: BaseException,
+    console: Console,
+    *,
+    log_format: str = "text",
+    verbosity: int = 0,
+    name: RunName | None = None,
+) -> None:
+    """Print `error` to stderr, as lines or, with `log_format` json, as one JSON line a problem. `name`: whose it is."""
     known = as_crsync_error(error)
     for where, message, hint in _problems(known):
         place = f"{where}: " if where else ""
         if log_format == "json":
-            put_json(console, "error", message, where=where, hint=hint, **_class(known))
+            put_json(console, "error", message, name, where=where, hint=hint, **_class(known))
             continue
-        put_labelled(console, "error", "bold red", place + message)
+        put_labelled(console, "error", "bold red", place + message, name)
         if hint:
-            put_labelled(console, "hint", "cyan", hint)
+            put_labelled(console, "hint", "cyan", hint, name)
     if verbosity >= 2:
         _put_traceback(error, console, log_format)
 
@@ -67,15 +76,19 @@ def _trace(error: BaseException) -> Iterator[str]:
         yield f"{type(link).__module__}.{type(link).__qualname__}{text}\n"
 
 
-def put_labelled(console: Console, label: str, style: str, message: str) -> None:
-    """`warning: ...`; a line is never wrapped, so that tools find `file:line:column` in it."""
-    text = Text(f"{label}:", style=style).append(f" {printable(message, console.encoding)}", style="default")
+def put_labelled(console: Console, label: str, style: str, message: str, name: RunName | None = None) -> None:
+    """`warning: ...`, or `[shop-a] warning: ...`; a line is never wrapped, so that tools find `file:line:column` in
+    it."""
+    text = Text() if name is None else Text(f"[{printable(name.label, console.encoding)}] ", style="dim")
+    text.append(f"{label}:", style=style).append(f" {printable(message, console.encoding)}", style="default")
     console.print(text, soft_wrap=True)
 
 
-def put_json(console: Console, level: str, message: str, **more: object) -> None:
+def put_json(console: Console, level: str, message: str, name: RunName | None = None, **more: object) -> None:
     """One JSON line, ASCII only; what is None is left out. `time` is UTC."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     line = {"level": level, "time": now, "message": message}
+    if name is not None:
+        more = {"config": name.config, "transfer": name.transfer, **more}
     line.update((key, value) for key, value in more.items() if value is not None)  # type: ignore[misc]
     console.print(Text(json.dumps(line)), soft_wrap=True)

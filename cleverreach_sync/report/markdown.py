@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from cleverreach_sync.report import summary, words
 from cleverreach_sync.report.changes import masked, state_words, unmasked
+from cleverreach_sync.report.naming import RunName, names_in
 from cleverreach_sync.report.page import printable
 
 _PLAIN: Final = re.compile(r"(?:[^\W_]|[ ,;:()%'-]|(?<=[^\W_])_(?=[^\W_])|\.(?=\s|$))*")
@@ -18,11 +19,34 @@ _IN_CODE: Final = re.compile(r"[^`|\\<>&]+")
 
 
 def run_markdown(doc: dict[str, Any]) -> str:
-    """One comment; a document of several runs (`crsync.runs/1`) has one section each."""
+    """One comment; of several runs (`crsync.runs/1`) a table, and a section each."""
     if "runs" in doc:
-        return "\n".join(run_markdown(run) for run in doc["runs"])
+        runs, names = doc["runs"], names_in(doc["runs"])
+        sections = [_section(run, name.label) for run, name in zip(runs, names, strict=True)]
+        return "\n".join([_overview(runs, names), *sections])
+    return _section(doc, "")
+
+
+def _overview(runs: list[dict[str, Any]], names: list[RunName]) -> str:
+    rows = ["| transfer | people | would change | result |", "|:--|--:|--:|:--|"]
+    for run, name in zip(runs, names, strict=True):
+        people = summary.of(run, "counts").get("people")
+        number, changed = ("", "") if people is None else (f"{people:,}", f"{summary.changed(run):,}")
+        result = summary.of(run, "exit").get("class") or "ok"
+        rows.append(f"| {code(name.label)} | {number} | {changed} | {prose(str(result))} |")
+    return "\n".join(["## crsync", "", *rows, ""])
+
+
+def _section(doc: dict[str, Any], label: str) -> str:
+    """One run; `label` says which of several it is."""
+    whose = f"{code(label)}: " if label else ""
+    if doc.get("schema") == "crsync.error/1":
+        error = summary.of(doc, "error")
+        said = [f"## crsync {whose}{doc.get('command')}", f"**{_sentence(summary.verdict(doc))}**"]
+        where = f"{error['where']}: " if error.get("where") else ""
+        return "\n\n".join([*said, prose(f"{where}{error.get('message')}"), _next(doc)]).rstrip() + "\n"
     parts = [
-        f"## crsync {_title(doc)}",
+        f"## crsync {whose}{_title(doc)}",
         f"**{_sentence(summary.verdict(doc))}**",
         _activation(doc),
         *_guards(doc),

@@ -181,6 +181,8 @@ def command(doc: dict[str, Any], name: str | None = None, forcing: list[dict[str
     config = doc.get("config")
     if config and config != DEFAULT_CONFIG:
         parts += ["-c", shlex.quote(config)]
+    if doc.get("transfer"):
+        parts += ["--transfer", doc["transfer"]]
     for guard in forcing or ():
         parts += ["--force", guard["name"]]
     return " ".join(parts)

@@ -26,19 +26,21 @@ COLUMNS: Final = (
     "before",
     "after",
 )
+OF_SEVERAL: Final = ("config", "transfer", "list")
 _FORMULA: Final = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # the last four are their full-width forms
 _CONTROL: Final = ("\t", "\r", "\n")
 
 
 def run_csv(doc: dict[str, Any]) -> str:
-    """The changes of a run; those of several runs (`crsync.runs/1`) with the list's ID in a first column."""
+    """The changes of a run; those of several runs (`crsync.runs/1`) say first whose they are."""
     out = io.StringIO()
     lines = csv.writer(out)
     if "runs" in doc:
-        lines.writerow(("list", *COLUMNS))
+        lines.writerow((*OF_SEVERAL, *COLUMNS))
         for run in doc["runs"]:
-            number = _cell((run.get("target") or {}).get("list_id"))
-            lines.writerows([number, *row] for row in _rows(run))
+            number = (run.get("target") or {}).get("list_id")
+            whose = [_cell(value) for value in (run.get("config"), run.get("transfer"), number)]
+            lines.writerows([*whose, *row] for row in _rows(run))
     else:
         lines.writerow(COLUMNS)
         lines.writerows(_rows(doc))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from cleverreach_sync.report import summary, words
@@ -19,7 +20,7 @@ _MARKS: Final = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "
 def run_text(doc: dict[str, Any], console: Console) -> None:
     """Print the result of a sync, resync or diff (`crsync.run/1`)."""
     with Page(console) as page:
-        page.line(f"{summary.title(doc)}: {summary.verdict(doc)}", _style(doc))
+        page.line(f"{summary.title(doc)}: {summary.verdict(doc)}", style_of(doc))
         page.line()
         lines = summary.activation(doc)
         if not any(line.depth for line in lines):
@@ -35,7 +36,8 @@ def run_text(doc: dict[str, Any], console: Console) -> None:
         _ending(doc, page)
 
 
-def _style(doc: dict[str, Any]) -> str:
+def style_of(doc: dict[str, Any]) -> str:
+    """How the line that tells the verdict looks."""
     code = summary.of(doc, "exit").get("code", 0)
     if code not in (0, 3):
         return "bold red"
@@ -87,42 +89,23 @@ def _ending(doc: dict[str, Any], page: Page) -> None:
             page.line(fact, "dim", hanging=2)
 
 
-def runs_text(doc: dict[str, Any], console: Console) -> None:
-    """Print several runs of one call (`crsync.runs/1`) as one table, then what needs a look."""
-    with Page(console) as page:
-        _runs_table(
-            doc.get("runs") or [], page, first=("config", lambda run: run.get("config") or summary.list_name(run))
-        )
-        for run in doc.get("runs") or ():
-            code = summary.of(run, "exit").get("code", 0)
-            guards = summary.refusing(run)
-            if code in (0, 3) and not guards:
-                continue
-            page.line()
-            page.line(f"{summary.title(run)}: {summary.verdict(run)}", _style(run), hanging=2)
-            message = summary.of(run, "error").get("message")
-            if message:
-                page.line(message, indent=2, hanging=2)
-            for guard in guards:
-                page.line(summary.guard_sentence(run, guard), indent=2, hanging=2)
-
-
-def _runs_table(runs: list[dict[str, Any]], page: Page, first: tuple[str, Any]) -> None:
-    counted = ("people", "created", "updated", "deactivated", "skipped")
-    heads = [first[0], *_SHORT, "failed", "result"]
+def runs_table(runs: list[dict[str, Any]], page: Page, head: str, labels: Iterable[str]) -> None:
+    """A line a run: its label below `head`, counts, how it ended. Runs that never began have no counts."""
     rows = []
-    for run in runs:
+    for run, label in zip(runs, labels, strict=True):
         counts = summary.of(run, "counts")
         failed = (counts.get("invalid") or 0) + (counts.get("rejected") or 0)
-        numbers = [f"{counts.get(key) or 0:,}" for key in counted]
-        rows.append([first[1](run), *numbers, f"{failed:,}", _result(run)])
-    page.table(heads, rows, numbers=[*_SHORT, "failed"], gap=1)
+        numbers = [f"{counts.get(key) or 0:,}" if counts else "-" for key in _COUNTED]
+        rows.append([label, *numbers, f"{failed:,}" if counts else "-", result_of(run)])
+    page.table([head, *_SHORT, "failed", "result"], rows, numbers=[*_SHORT, "failed"], gap=1)
 
 
+_COUNTED: Final = ("people", "created", "updated", "deactivated", "skipped")
 _SHORT: Final = ("people", "created", "updated", "deactiv.", "skipped")
 
 
-def _result(run: dict[str, Any]) -> str:
+def result_of(run: dict[str, Any]) -> str:
+    """How a run ended, in a word or two."""
     name = summary.of(run, "exit").get("class") or "ok"
     if name in ("ok", "differences"):
         if summary.would(run):
@@ -137,8 +120,8 @@ def status_text(doc: dict[str, Any], console: Console) -> None:
         source = summary.of(doc, "source")
         page.line(f"{source.get('name') or 'the shop'} into {summary.list_name(doc)}", "bold")
         facts = [("transferred", ", ".join(words.spoken(words.KINDS, tag) for tag in doc.get("tags") or ()))]
-        facts.append(("first full transfer", _when(doc.get("initial_sync_at")) or "not completed yet"))
-        facts += [(f"read up to, {name}", _when(at)) for name, at in summary.of(doc, "cursors").items()]
+        facts.append(("first full transfer", when(doc.get("initial_sync_at")) or "not completed yet"))
+        facts += [(f"read up to, {name}", when(at)) for name, at in summary.of(doc, "cursors").items()]
         facts += [(name.replace("_", " "), f"{number:,}") for name, number in _numbers(doc.get("totals"))]
         page.table(["", ""], [fact for fact in facts if fact[1]])
         page.line()
@@ -148,7 +131,8 @@ def status_text(doc: dict[str, Any], console: Console) -> None:
             page.line("next: crsync diff", "bold")
         else:
             page.line("Last runs (times in UTC)", "bold")
-            _runs_table(runs[:_RUNS_SHOWN], page, first=("run", _run_at))
+            shown = runs[:_RUNS_SHOWN]
+            runs_table(shown, page, "run", map(_run_at, shown))
             last = runs[0]
             if summary.of(last, "error").get("message"):
                 page.line(f"last run: {last['error']['message']}", "red", hanging=2)
@@ -159,7 +143,7 @@ def _numbers(found: Any) -> list[tuple[str, int]]:
     return [(name, value) for name, value in (found or {}).items() if isinstance(value, int)]
 
 
-def _when(value: Any) -> str:
+def when(value: Any) -> str:
     """`2026-11-21 20:00:00` of an ISO time in UTC; anything else as it is."""
     if value is None:
         return ""
@@ -168,7 +152,7 @@ def _when(value: Any) -> str:
 
 
 def _run_at(run: dict[str, Any]) -> str:
-    return f"{_when(run.get('started_at'))[5:16]} {run.get('command') or ''}"
+    return f"{when(run.get('started_at'))[5:16]} {run.get('command') or ''}"
 
 
 def _rejects(rejects: list[dict[str, Any]], page: Page) -> None:
@@ -181,7 +165,7 @@ def _rejects(rejects: list[dict[str, Any]], page: Page) -> None:
         page.line(str(reject.get("email")), indent=2)
         reason = words.spoken(words.REJECTED, str(reject.get("reason") or "unknown"))
         tried = words.counted(reject.get("attempts") or 1, "attempt")
-        page.line(f"{reason}, {tried} since {_when(reject.get('since'))[:10]}", indent=4, hanging=2)
+        page.line(f"{reason}, {tried} since {when(reject.get('since'))[:10]}", indent=4, hanging=2)
     if len(rejects) > _REJECTS_SHOWN:
         page.line(f"and {len(rejects) - _REJECTS_SHOWN:,} more (all with --format json)")
 

@@ -20,6 +20,7 @@ from cleverreach_sync import errors
 from cleverreach_sync.cli.app import app
 from cleverreach_sync.config.fields import file_keys, keys
 from cleverreach_sync.config.schema import AttributesSettings, Config, ConsentSettings, LimitsSettings
+from cleverreach_sync.config.transfers import DESCRIPTION, KEY
 from cleverreach_sync.guards import FORCEABLE
 from cleverreach_sync.model import PERSON_FIELDS
 from cleverreach_sync.plan import SKIP_REASONS
@@ -122,6 +123,11 @@ def _default_and_meaning(field: FieldInfo) -> tuple[str, str]:
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`", meaning
 
 
+def _transfers() -> str:
+    field = FieldInfo(annotation=dict, default=None, description=DESCRIPTION)
+    return _table(("key", "default", "meaning"), [(f"`{KEY}`", *_default_and_meaning(field))]).split("\n", 2)[2]
+
+
 def _config() -> str:
     parts: list[tuple[str, type[BaseModel]]] = [
         ("Top level", Config),
@@ -130,7 +136,9 @@ def _config() -> str:
         ("`consent`", ConsentSettings),
         ("`limits`", LimitsSettings),
     ]
-    return "\n".join(f"#### {title}\n\n{_keys_of(model)}" for title, model in parts)
+    tables = {title: _keys_of(model) for title, model in parts}
+    tables["Top level"] += _transfers()
+    return "\n".join(f"#### {title}\n\n{table}" for title, table in tables.items())
 
 
 def _sources() -> str:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cleverreach_sync.cli.app import run
-from cleverreach_sync.config.loading import load_config
+from cleverreach_sync.config.loading import load_configs
 from cleverreach_sync.sandbox.server import RunningSandbox
 from tests.config_text import ENV
 from tests.docs.reference import ROOT, commands, exit_codes, options, variables
@@ -73,7 +73,7 @@ def test_yaml_loads(path: Path) -> None:
     assert isinstance(found, dict)
     if "version" in found:
         named = dict.fromkeys(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")), "something")
-        assert load_config(path, {**named, **ENV}).tags
+        assert all(config.tags for config in load_configs(path, {**named, **ENV}))
 
 
 @pytest.mark.parametrize("name", ["github-workflow.yml", "gitlab-ci.yml"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.guards import FORCEABLE
-from cleverreach_sync.report import document, text, words
+from cleverreach_sync.report import document, overview, text, words
 from cleverreach_sync.report.page import PipedConsole, open_console, printable
 from tests.unit import report_documents as docs
 
@@ -26,7 +26,7 @@ PAGES: dict[str, tuple[Render, dict[str, Any]]] = {
     "temporary": (text.run_text, docs.failed(5, "temporary", True)),
     "rejected": (text.run_text, docs.failed(4, "rejected", complete=True)),
     "signal": (text.run_text, docs.failed(130, "signal", True)),
-    "runs": (text.runs_text, document.runs_document([docs.run(), docs.diff(config="eu.yaml"), docs.refused()])),
+    "runs": (overview.runs_text, document.runs_document([docs.run(), docs.diff(config="eu.yaml"), docs.refused()])),
     "status": (text.status_text, docs.STATUS),
     "status_empty": (
         text.status_text,

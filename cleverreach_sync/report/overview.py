@@ -1,0 +1,146 @@
+"""The documents about several transfers as text: one table, then what needs a look."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from cleverreach_sync.report import summary, words
+from cleverreach_sync.report.naming import names_in
+from cleverreach_sync.report.page import Page
+from cleverreach_sync.report.text import attributes_text, check_text, result_of, run_text, runs_table, style_of, when
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_COMMAND: Final = re.compile(r"crsync (\w+)")
+Render = Callable[[dict[str, Any], "Console"], None]
+
+
+def runs_text(doc: dict[str, Any], console: Console) -> None:
+    """Print several runs of one call (`crsync.runs/1`). What a dry run found is shown in full, before the table."""
+    runs = doc.get("runs") or []
+    labels = _labels(runs)
+    for run, label in zip(runs, labels, strict=True):
+        if summary.would(run) and (summary.changed(run) or summary.refusing(run)):
+            _section(label, run, run_text, console)
+    with Page(console) as page:
+        runs_table(runs, page, _head(runs), labels)
+        for run, label in zip(runs, labels, strict=True):
+            if summary.would(run) and not _failed(run):
+                continue
+            if _failed(run) or summary.refusing(run) or not run.get("complete", True):
+                _attention(run, label, page)
+        _ending(doc, runs, page)
+
+
+def statuses_text(doc: dict[str, Any], console: Console) -> None:
+    """Print where several transfers stand (`crsync.statuses/1`)."""
+    statuses = doc.get("statuses") or []
+    labels = _labels(statuses)
+    with Page(console) as page:
+        rows = [_standing(status, label) for status, label in zip(statuses, labels, strict=True)]
+        heads = [_head(statuses), "last run (UTC)", "people", "rejects", "result", "next"]
+        page.table(heads, rows, numbers=["people", "rejects"])
+        for status, label in zip(statuses, labels, strict=True):
+            last = _last(status)
+            if _failed(last):
+                about = {key: status[key] for key in ("config", "transfer") if key in status}
+                _attention({**last, **about}, label, page)
+
+
+def checks_text(doc: dict[str, Any], console: Console) -> None:
+    """Print what was checked of several transfers (`crsync.checks/1`)."""
+    _sections(doc, doc.get("checks") or [], check_text, console)
+
+
+def field_lists_text(doc: dict[str, Any], console: Console) -> None:
+    """Print the data fields of several transfers (`crsync.field_lists/1`)."""
+    _sections(doc, doc.get("field_lists") or [], attributes_text, console)
+
+
+def _sections(doc: dict[str, Any], entries: list[dict[str, Any]], render: Render, console: Console) -> None:
+    for entry, label in zip(entries, _labels(entries), strict=True):
+        if entry.get("schema") != "crsync.error/1":
+            _section(label, entry, render, console)
+            continue
+        with Page(console) as page:
+            _attention(entry, label, page, blank=False)
+            page.line()
+    with Page(console) as page:
+        _ending(doc, entries, page, blank=False)
+
+
+def _section(label: str, doc: dict[str, Any], render: Render, console: Console) -> None:
+    with Page(console) as page:
+        page.line(f"{label}:", "bold")
+    render(doc, console)
+    with Page(console) as page:
+        page.line()
+
+
+def _attention(run: dict[str, Any], label: str, page: Page, *, blank: bool = True) -> None:
+    if blank:
+        page.line()
+    title = f"{summary.title(run)}: " if run.get("source") else ""
+    page.line(f"{label}: {title}{summary.verdict(run)}", style_of(run), hanging=2)
+    error, guards = summary.of(run, "error"), summary.refusing(run)
+    if error.get("message") and not guards:
+        place = f"{error['where']}: " if error.get("where") else ""
+        page.line(place + error["message"], indent=2, hanging=2)
+    for guard in guards:
+        page.line(summary.guard_sentence(run, guard), indent=2, hanging=2)
+    step = summary.next_step(run)
+    if step:
+        page.line(f"next: {step}", indent=2, hanging=2)
+
+
+def _ending(doc: dict[str, Any], entries: list[dict[str, Any]], page: Page, *, blank: bool = True) -> None:
+    if blank:
+        page.line()
+    left = doc.get("not_started") or ()
+    for reason in dict.fromkeys(entry["reason"] for entry in left):
+        those = [entry for entry in left if entry["reason"] == reason]
+        named = ", ".join(_labels([*entries, *those])[len(entries) :])
+        page.line(f"Not started ({words.spoken(words.STOPPED, reason)}): {named}", "yellow", hanging=2)
+    ways = Counter(result_of(entry) for entry in entries)
+    total = words.counted(len(entries), "transfer")
+    page.line(f"{total}: {', '.join(f'{number:,} {way}' for way, number in ways.most_common())}", "bold", hanging=2)
+
+
+def _standing(status: dict[str, Any], label: str) -> list[str]:
+    last = _last(status)
+    counts = summary.of(last, "counts")
+    rejects = status.get("rejects") or ()
+    if last:
+        result, step = result_of(last), _COMMAND.search(summary.next_step(last))
+        then = step[1] if step else "status" if rejects else ""
+    else:
+        result, then = "no run yet", "diff"
+    if status.get("interrupted") and not _failed(last):
+        result, then = "interrupted", "sync"
+    people = f"{counts.get('people') or 0:,}" if counts else "-"
+    return [label, when(last.get("started_at"))[:16] or "-", people, f"{len(rejects):,}", result, then]
+
+
+def _last(status: dict[str, Any]) -> dict[str, Any]:
+    """The last run; the entry itself if the state could not be read."""
+    if status.get("schema") == "crsync.error/1":
+        return status
+    runs = status.get("runs") or []
+    return runs[0] if runs else {}
+
+
+def _failed(entry: dict[str, Any]) -> bool:
+    return summary.of(entry, "exit").get("code", 0) not in (0, 3)
+
+
+def _labels(entries: Iterable[dict[str, Any]]) -> list[str]:
+    return [name.label for name in names_in(entries)]
+
+
+def _head(entries: list[dict[str, Any]]) -> str:
+    alone = len({entry.get("config") for entry in entries}) == 1
+    return "transfer" if alone and any(entry.get("transfer") for entry in entries) else "config"

@@ -1,0 +1,133 @@
+"""Named transfers of one config: each a run with a state of its own."""
+
+# ruff: noqa: F401, F811 - fixtures are imported by name
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.agency import Agency, agency, customers, sandbox, sandbox_of_process
+from tests.e2e.program import person
+
+CONFIG = ("-c", "shops/tea.yaml")
+
+
+@pytest.fixture
+def tea(agency: Agency) -> Agency:
+    agency.shop("tea", transfers={"daily": {}, "Retail-2": {"tags": ["buyer"], "target": {"list": "Retail"}}})
+    return agency
+
+
+def test_all_run_in_order_each_with_its_own_state(tea: Agency) -> None:
+    document = tea.runs("sync", *CONFIG)
+    assert document["schema"] == "crsync.runs/1"
+    assert [(run["config"], run["transfer"], run["counts"]["created"]) for run in document["runs"]] == [
+        ("shops/tea.yaml", "daily", 3), ("shops/tea.yaml", "Retail-2", 3),
+    ]  # fmt: skip
+    assert {name: len(tea.recipients(name)) for name in ("tea", "Retail")} == {"tea": 3, "Retail": 3}
+    for name in ("daily", "Retail-2"):
+        (line,) = (tea.state_of("tea", "transfers", name) / "history.jsonl").read_text().splitlines()
+        assert json.loads(line)["transfer"] == name
+    assert not tea.state_of("tea", "checkpoint.json").exists()
+    tea.state.traffic.clear()
+    again = tea.runs("sync", *CONFIG)
+    assert [run["counts"]["unchanged"] for run in again["runs"]] == [3, 3]
+    assert tea.state.traffic.writes == 0
+
+
+def test_one_by_its_name(tea: Agency) -> None:
+    document = tea.runs("sync", *CONFIG, "--transfer", "Retail-2")
+    assert (document["schema"], document["transfer"]) == ("crsync.run/1", "Retail-2")
+    assert not tea.recipients("tea")
+    assert len(tea.recipients("Retail")) == 3
+    two = tea.runs("sync", *CONFIG, "--transfer", "Retail-2", "--transfer", "daily")
+    assert [run["transfer"] for run in two["runs"]] == ["daily", "Retail-2"]
+
+
+@pytest.mark.parametrize("command", ["sync", "diff", "check", "status"])
+def test_a_name_that_there_is_not(tea: Agency, command: str) -> None:
+    ended = tea(command, *CONFIG, "--transfer", "dialy")
+    assert (ended.code, ended.out) == (2, "")
+    assert "error: there is no transfer 'dialy' in shops/tea.yaml" in ended.err
+    assert "hint: did you mean 'daily'?" in ended.err
+    tea.shop("plain")
+    ended = tea(command, "-c", "shops/plain.yaml", "--transfer", "daily")
+    assert ended.code == 2
+    assert "error: there are no transfers in shops/plain.yaml" in ended.err
+
+
+def test_one_that_fails_does_not_stop_the_others(agency: Agency) -> None:
+    overrides = {"a": {"source": {"path": "gone.csv"}}, "b": {"target": {"list": "b"}}}
+    agency.shop("tea", transfers=overrides)
+    ended = agency("sync", *CONFIG)
+    assert ended.code == 2
+    assert "[a] error: " in ended.err
+    assert "[b]" not in ended.err
+    assert len(agency.recipients("b")) == 3
+
+
+def test_every_command_knows_them(tea: Agency) -> None:
+    assert tea("attrs", "create", *CONFIG).code == 0
+    assert [entry["transfer"] for entry in tea.runs("attrs", "list", *CONFIG)["field_lists"]] == ["daily", "Retail-2"]
+    assert tea("diff", *CONFIG, "--exit-code").code == 3
+    assert tea("sync", *CONFIG).code == 0
+    checks = tea.runs("check", *CONFIG)
+    assert [(entry["schema"], entry["transfer"]) for entry in checks["checks"]] == [
+        ("crsync.check/1", "daily"), ("crsync.check/1", "Retail-2"),
+    ]  # fmt: skip
+    statuses = tea.runs("status", *CONFIG)["statuses"]
+    assert [(entry["transfer"], entry["target"]["list_name"], len(entry["runs"])) for entry in statuses] == [
+        ("daily", "tea", 1), ("Retail-2", "Retail", 1),
+    ]  # fmt: skip
+    assert tea.runs("status", *CONFIG, "--transfer", "daily")["schema"] == "crsync.status/1"
+    assert [run["counts"]["updated"] for run in tea.runs("resync", *CONFIG)["runs"]] == [3, 3]
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown", "text"])
+def test_a_diff_in_every_format_says_whose_each_change_is(tea: Agency, form: str) -> None:
+    ended = tea("diff", *CONFIG, "--format", form)
+    assert ended.code == 0
+    if form == "csv":
+        head, *rows = ended.out.splitlines()
+        assert head.startswith("config,transfer,list,action,")
+        assert [row.split(",")[1] for row in rows] == ["daily"] * 3 + ["Retail-2"] * 3
+    else:
+        assert ended.out.index("daily") < ended.out.index("Retail-2")
+        assert ended.out.count("p***@tea.example") == 6
+
+
+class TestOneList:
+    """Two transfers of one shop fill one list."""
+
+    @pytest.fixture
+    def tea(self, agency: Agency) -> Agency:
+        agency.shop("tea", transfers={"daily": {}, "buyers": {"tags": ["buyer"]}})
+        return agency
+
+    def test_the_other_ones_tags_are_no_foreign_tags(self, tea: Agency) -> None:
+        first, second = tea.runs("sync", *CONFIG)["runs"]
+        assert (first["counts"]["created"], second["counts"]["created"]) == (3, 0)
+        assert second["exit"]["code"] == 0
+        assert not [guard for guard in second["guards"] if guard["refuses"]]
+
+    def test_who_was_deleted_by_hand_does_not_come_back_through_the_other(self, tea: Agency) -> None:
+        tea.runs("sync", *CONFIG, "--transfer", "daily")
+        tea.delete("tea", "person00001@tea.example")
+        document = tea.runs("sync", *CONFIG, "--transfer", "buyers", code=7)
+        assert [guard["name"] for guard in document["guards"] if guard["refuses"]] == ["foreign_tags"]
+        assert "person00001@tea.example" not in tea.recipients("tea")
+
+    def test_tags_of_somebody_else_still_refuse(self, tea: Agency) -> None:
+        tea.runs("sync", *CONFIG, "--transfer", "daily")
+        tea.state.write(tea.group("tea"), {"email": "foreign@tea.example", "tags": ["tea-Special.Buyer"]})
+        tea.runs("sync", *CONFIG, "--transfer", "buyers", code=7)
+
+    @pytest.mark.parametrize("then", ["daily", "buyers"])
+    def test_a_consent_that_ended_ends_in_either(self, tea: Agency, then: str) -> None:
+        tea.runs("sync", *CONFIG)
+        rows = customers("tea")
+        rows[0] = person(0, email=rows[0]["email"], subscribed="opted_out", subscribed_at="2026-01-01T00:00:00Z")
+        tea.export("tea", rows)
+        tea.runs("sync", *CONFIG, "--transfer", then)
+        assert not tea.recipients("tea")[rows[0]["email"]]["active"]
