@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cleverreach_sync.cli.choice import Choice, Chosen
 from cleverreach_sync.cli.invocation import Invocation, Stops, signals
@@ -19,6 +19,9 @@ from cleverreach_sync.report.overall import Overall
 if TYPE_CHECKING:
     from cleverreach_sync.config.schema import Config
     from cleverreach_sync.phases.run import Stop
+
+
+_SLICE: Final = 0.05  # seconds
 
 
 class Done(NamedTuple):
@@ -66,8 +69,12 @@ class Fleet:
         with signals(self._stops), Overall(self._err, len(self._chosen), shown=shown) as overall:
             if width > 1:
                 with ThreadPoolExecutor(width, thread_name_prefix="transfer") as pool:
-                    for future in [pool.submit(self._lane, lane, work, overall) for lane in lanes]:
-                        future.result()
+                    waiting = {pool.submit(self._lane, lane, work, overall) for lane in lanes}
+                    while waiting:
+                        # A signal may arrive in another thread; it is handled in this one, once it runs again.
+                        ended, waiting = wait(waiting, timeout=_SLICE, return_when=FIRST_COMPLETED)
+                        for future in ended:
+                            future.result()
             else:
                 for lane in lanes:
                     self._lane(lane, work, overall if shown else None)

@@ -74,6 +74,9 @@ def _read(path: Path) -> bytes:
             return file.read(4 * MAX_CHARACTERS + 1)
     except FileNotFoundError:
         raise UsageError("no such config file", where=str(path), hint=hint) from None
+    except IsADirectoryError:
+        hint = f"-c '{path}/*.yaml' takes all configs in it"
+        raise UsageError("this is a folder, not a config file", where=str(path), hint=hint) from None
     except OSError as error:
         raise UsageError(f"the config file cannot be read: {error.strerror}", where=str(path)) from None
     except ValueError:

@@ -33,7 +33,8 @@ def runs_text(doc: dict[str, Any], console: Console) -> None:
                 continue
             if _failed(run) or summary.refusing(run) or not run.get("complete", True):
                 _attention(run, label, page)
-        _ending(doc, runs, page)
+        page.line()
+        _ending(doc, runs, page, result_of)
 
 
 def statuses_text(doc: dict[str, Any], console: Console) -> None:
@@ -70,7 +71,7 @@ def _sections(doc: dict[str, Any], entries: list[dict[str, Any]], render: Render
             _attention(entry, label, page, blank=False)
             page.line()
     with Page(console) as page:
-        _ending(doc, entries, page, blank=False)
+        _ending(doc, entries, page, _class)
 
 
 def _section(label: str, doc: dict[str, Any], render: Render, console: Console) -> None:
@@ -97,15 +98,19 @@ def _attention(run: dict[str, Any], label: str, page: Page, *, blank: bool = Tru
         page.line(f"next: {step}", indent=2, hanging=2)
 
 
-def _ending(doc: dict[str, Any], entries: list[dict[str, Any]], page: Page, *, blank: bool = True) -> None:
-    if blank:
-        page.line()
+def _class(entry: dict[str, Any]) -> str:
+    return str(summary.of(entry, "exit").get("class") or "ok")
+
+
+def _ending(
+    doc: dict[str, Any], entries: list[dict[str, Any]], page: Page, result: Callable[[dict[str, Any]], str]
+) -> None:
     left = doc.get("not_started") or ()
     for reason in dict.fromkeys(entry["reason"] for entry in left):
         those = [entry for entry in left if entry["reason"] == reason]
         named = ", ".join(_labels([*entries, *those])[len(entries) :])
         page.line(f"Not started ({words.spoken(words.STOPPED, reason)}): {named}", "yellow", hanging=2)
-    ways = Counter(result_of(entry) for entry in entries)
+    ways = Counter(map(result, entries))
     total = words.counted(len(entries), "transfer")
     page.line(f"{total}: {', '.join(f'{number:,} {way}' for way, number in ways.most_common())}", "bold", hanging=2)
 

@@ -178,16 +178,17 @@ class TestJobs:
     def test_that_many_are_under_way_at_a_time(self, three: Agency, gate: Gate) -> None:
         meeting = threading.Barrier(2)
         begun: list[str] = []
+        met: list[int] = []
 
         def meet(asked: Asked, carry_out: Callable[[], Any]) -> Any:
             if asked.name == "GET /v3/groups" and len(begun) < 2:
                 begun.append(asked.path)
-                meeting.wait(20)
+                met.append(meeting.wait(10))
             return carry_out()
 
         gate.meddle = meet
         document = three.runs("sync", "-c", ALL, "--jobs", "2")
-        assert len(begun) == 2
+        assert len(met) == 2
         assert [run["counts"]["created"] for run in document["runs"]] == [3, 3, 3]
 
     def test_the_transfers_of_one_config_follow_one_another(self, agency: Agency) -> None:
@@ -233,7 +234,7 @@ class TestEndingEarly:
             writes.append(path)
             if len(writes) == 1:
                 process.send_signal(signum)
-                waiting.wait(0.3)
+            waiting.wait(0.5)
 
         agency.state.before_write = before
         with agency.start("sync", "-c", ALL, "--jobs", jobs, "--format", "json") as process:

@@ -131,3 +131,12 @@ class TestOneList:
         tea.export("tea", rows)
         tea.runs("sync", *CONFIG, "--transfer", then)
         assert not tea.recipients("tea")[rows[0]["email"]]["active"]
+
+    def test_a_consent_that_ended_before_the_second_began(self, tea: Agency) -> None:
+        tea.runs("sync", *CONFIG, "--transfer", "daily")
+        rows = customers("tea")
+        rows[0] = person(0, email=rows[0]["email"], subscribed="no", subscribed_at="")
+        tea.export("tea", rows)
+        document = tea.runs("sync", *CONFIG, "--transfer", "buyers")
+        assert document["counts"]["deactivated"] == 1
+        assert not tea.recipients("tea")[rows[0]["email"]]["active"]

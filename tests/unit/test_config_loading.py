@@ -27,8 +27,9 @@ def test_no_file_names_init(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_config(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="a folder") as caught:
         load_config(tmp_path, {})
+    assert f"{tmp_path}/*.yaml" in str(caught.value.hint)
 
 
 def test_a_path_with_nul_is_no_config() -> None:
