@@ -80,7 +80,7 @@ Transfers = Annotated[
 ]
 Jobs = Annotated[
     int,
-    typer.Option("--jobs", min=1, max=64, metavar="N", help="With several configs: how many at a time."),
+    typer.Option("--jobs", min=1, max=32, metavar="N", help="With several configs: how many at a time."),
 ]
 Format = Annotated[
     ResultFormat,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import email.utils
+import os
 import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -74,6 +76,13 @@ class Traffic:
             self.retries += 1
 
 
+@lru_cache(maxsize=4)
+def _trusted(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """The certificates to trust, as these two variables of the environment say. Reading them takes longer than many a
+    request, so a call about many shops does it once."""
+    return httpx.create_ssl_context()
+
+
 class HttpClient:
     """A client of one server. TLS is always verified, redirects are never followed (credentials would go along).
 
@@ -99,6 +108,7 @@ class HttpClient:
         self._log = log
         self.server_time: float | None = None
         self._client = client or httpx.Client(
+            verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             follow_redirects=False,
