@@ -45,7 +45,7 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
         stop.deadline = clock.now() + options.max_duration
     with ExitStack() as stack:
         if not options.dry_run:
-            call.folder.create()
+            call.folder.create(config.state_root)
             stack.enter_context(held(call.folder.lock, options.lock_timeout, clock.now, call.sleep))
             call.folder.sweep()
         try:

@@ -242,10 +242,15 @@ class Config(Section):
         return self._path.stem
 
     @property
+    def state_root(self) -> Path:
+        """The folder for the state of all transfers of the file."""
+        return self.base / self.state_dir / self.stem
+
+    @property
     def state_path(self) -> Path:
         """The folder of this transfer's state."""
-        own = self.base / self.state_dir / self.stem
-        return own if self._transfer is None else own / "transfers" / self._transfer
+        root = self.state_root
+        return root if self._transfer is None else root / "transfers" / self._transfer
 
     @property
     def selected(self) -> frozenset[Kind]:

@@ -11,7 +11,7 @@ from cleverreach_sync.errors import StateError
 
 
 class StateFolder:
-    """`<state_dir>/<config file stem>/`, readable by its owner only."""
+    """`<state_dir>/<config file stem>/`, or that of a named transfer below it; readable by its owner only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -23,11 +23,14 @@ class StateFolder:
         self.history = path / "history.jsonl"
         self.lock = path / "lock"
 
-    def create(self) -> None:
-        """Raises StateError when the folder cannot be made or belongs to somebody else."""
+    def create(self, root: Path | None = None) -> None:
+        """Makes it, and what is between `root` and it. Raises StateError when that cannot be or belongs to somebody
+        else."""
+        above = [path for path in reversed(self.path.parents) if root is not None and path.is_relative_to(root)]
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)
+            for path in (*above, self.path):
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.chmod(0o700)
         except OSError as error:
             raise StateError(
                 f"cannot use the state folder {self.path}: {error.strerror}",

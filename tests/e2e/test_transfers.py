@@ -97,6 +97,27 @@ def test_a_diff_in_every_format_says_whose_each_change_is(tea: Agency, form: str
         assert ended.out.count("p***@tea.example") == 6
 
 
+def test_every_folder_of_the_state_is_private(tea: Agency) -> None:
+    tea.runs("sync", *CONFIG)
+    for folder in (tea.state_of("tea"), tea.state_of("tea", "transfers"), tea.state_of("tea", "transfers", "daily")):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_state_from_before_the_transfers_can_be_moved(agency: Agency) -> None:
+    agency.shop("tea")
+    agency.runs("sync", *CONFIG)
+    agency.shop("tea", transfers={"daily": {}})
+    agency.runs("sync", *CONFIG, code=7)
+    left = agency.state_of("tea", "transfers", "daily")
+    for path in left.iterdir():
+        path.unlink()
+    for path in agency.state_of("tea").iterdir():
+        if path.is_file():
+            path.rename(left / path.name)
+    (run,) = agency.runs("sync", *CONFIG)["runs"]
+    assert run["counts"]["unchanged"] == 3
+
+
 class TestOneList:
     """Two transfers of one shop fill one list."""
 
