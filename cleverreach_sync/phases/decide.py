@@ -262,6 +262,7 @@ class Deciding:
             plan = as_last_seen(plan, memory, run.rules)
             run.tally.done(plan, person.consent.state)
             if plan.outcome is Outcome.INVALID:
+                self._keep_readable(met, person, plan, memory, facts, facts_before, found)
                 return
             memory = settle(plan, person, memory, run.now)
         elif class_ is Class.CHECK and plan.values is None:
@@ -269,6 +270,26 @@ class Deciding:
         self._activates += plan.activates and class_ is Class.UPDATE
         prints = run.rules.fingerprints
         self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at, prints))
+
+    def _keep_readable(
+        self,
+        met: Met,
+        person: Person,
+        plan: Plan,
+        memory: Memory,
+        facts: Facts,
+        before: Facts,
+        found: Sequence[Found],
+    ) -> None:
+        """Of somebody invalid what could be read is remembered: an order that the shop does not give again, say. The
+        record that could not be read stays as it was."""
+        torn = {(item.stream, item.ident) for item in found if item.record.invalid is not None}
+        if len(torn) == len(found):
+            return
+        records = [record for record in facts.records if (record.stream, record.ident) not in torn]
+        records += [record for record in before.records if (record.stream, record.ident) in torn]
+        kept = facts._replace(records=tuple(records))
+        self._add(plan_row(Class.RECORD, met.rows[0].rowid, met.key, person, plan, memory, kept, b"", None))
 
     def _values(self, person: Person) -> dict[str, str]:
         """The data fields of somebody of whom only the list can tell whether they are sent."""

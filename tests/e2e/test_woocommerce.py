@@ -263,3 +263,31 @@ def test_init_check_and_sync_from_the_command_line(
     assert "knows no such key" in out + err
     assert KEY not in out + err
     assert SECRET not in out + err
+
+
+def test_an_order_counts_that_came_while_the_consent_could_not_be_read(woo: Program, shop: WooShop) -> None:
+    newsletter = woo.config_path.parent / "newsletter.csv"
+    newsletter.write_text("email,subscribed\nanna@mail.example,yes\n", encoding="utf-8")
+    woo.configure(
+        source={"subscribed_by": "none"},
+        consent={"path": "newsletter.csv", "absent": "unknown"},
+        limits={"max_rejected": 5},
+    )
+    anna = shop.add_customer("anna@mail.example", first_name="Anna")
+    woo.run()
+    assert tags(woo) == {"anna@mail.example": {SUBSCRIBER}}
+
+    shop.now += DAY
+    shop.add_order(anna)
+    shop.now += 3600
+    shop.add_guest_order("later@post.example")  # the next read begins here, but for an overlap
+    newsletter.write_text("email,subscribed\nanna@mail.example,perhaps\n", encoding="utf-8")
+    assert woo.counts()["invalid"] == 1
+    assert tags(woo)["anna@mail.example"] == {SUBSCRIBER}
+
+    shop.now += DAY
+    shop.log.clear()
+    newsletter.write_text("email,subscribed\nanna@mail.example,yes\n", encoding="utf-8")
+    assert woo.counts()["updated"] == 1
+    assert tags(woo)["anna@mail.example"] == {SUBSCRIBER, BUYER}
+    assert not [asked for asked in shop.log if "orders" in asked.path and "modified_after" not in asked.query]
