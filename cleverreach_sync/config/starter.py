@@ -111,7 +111,7 @@ def starter_config(source_type: str, answers: Mapping[str, str]) -> str:
         list=written["list"],
         create_list="true" if _truth(given["create_list"]) else "false",
     )
-    return f"{_HEAD}{indented}{rest}"
+    return f"{_HEAD}{indented}{rest}{settings_class(source_type).further}"
 
 
 def _put(lines: str, answers: Mapping[str, str]) -> str:

@@ -25,6 +25,8 @@ class SourceSettings(BaseModel):
     """The lines below `source:` of a config to start with, unindented; `{path}` is the answer to question `path`."""
     questions: ClassVar[tuple[Question, ...]] = ()
     """What `crsync init` asks about this system."""
+    further: ClassVar[str] = ""
+    """Further sections of a config to start with, unindented."""
 
     type: str
     name: str = ""
@@ -45,6 +47,7 @@ _SYSTEMS: Final[dict[str, tuple[str, str]]] = {
     "woocommerce": ("cleverreach_sync.sources.woocommerce_settings", "WooCommerceSettings"),
     "shopify": ("cleverreach_sync.sources.shopify_settings", "ShopifySettings"),
     "shopware6": ("cleverreach_sync.sources.shopware6_settings", "Shopware6Settings"),
+    "plentymarkets": ("cleverreach_sync.sources.plentymarkets_settings", "PlentymarketsSettings"),
 }
 SOURCE_TYPES: Final = tuple(_SYSTEMS)
 

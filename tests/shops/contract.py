@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tests.shops.plentymarkets import PlentySystem
 from tests.shops.server import Asked, Fault
 from tests.shops.shopify import FakeShopify
 from tests.shops.shopware6 import FakeShopware
@@ -55,4 +56,5 @@ FAKES: dict[str, Callable[[], FakeShop]] = {
     "woocommerce": WooShop,
     "shopify": FakeShopify,
     "shopware6": FakeShopware,
+    "plentymarkets": PlentySystem,
 }

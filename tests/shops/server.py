@@ -24,6 +24,7 @@ class Asked(NamedTuple):
     query: dict[str, str]
     headers: Mapping[str, str]
     body: bytes
+    pairs: tuple[tuple[str, str], ...] = ()  # the query, with every value of a name
 
 
 class Reply(NamedTuple):
@@ -156,10 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _do(self) -> None:
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
         shop = self.server.shop
-        reply = shop.handle(Asked(self.command, parts.path, query, headers, body))
+        reply = shop.handle(Asked(self.command, parts.path, dict(pairs), headers, body, pairs))
         lines = [
             f"HTTP/1.1 {reply.status} {self.responses.get(reply.status, ('',))[0]}",
             f"Date: {formatdate(shop.now, usegmt=True)}",

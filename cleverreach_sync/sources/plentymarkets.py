@@ -1,0 +1,277 @@
+"""plentymarkets (PlentyONE): contacts, who subscribed to the newsletter, and orders."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cleverreach_sync.errors import AuthError, TemporaryError
+from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.model import Record, Signal
+from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.plentymarkets_api import PER_PAGE, READERS, NotAllowed, PlentyApi
+from cleverreach_sync.sources.plentymarkets_look import look
+from cleverreach_sync.sources.plentymarkets_names import folder_id, iso_codes, type_id
+from cleverreach_sync.sources.plentymarkets_origins import Origins
+from cleverreach_sync.sources.plentymarkets_rows import (
+    Reading,
+    changed,
+    contact_record,
+    created,
+    order_record,
+    recipient_record,
+    recipient_row,
+)
+from cleverreach_sync.sources.plentymarkets_settings import AUTOMATIC, PlentymarketsSettings
+from cleverreach_sync.sources.plentymarkets_window import (
+    CONTACTS,
+    RECIPIENTS,
+    Anchor,
+    Cursor,
+    day_before,
+    moved_on,
+)
+
+ORDERS: Final = "orders"
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What is known before the first row. `type` and `folder` are IDs, None for all. `first`: no run was before, so
+    nobody was changed since."""
+
+    anchor: Anchor
+    reading: Reading
+    type: int | None
+    folder: int | None
+    first: bool
+
+    @property
+    def floor(self) -> int | None:
+        """Since when who comes in is brought in; None in a manual transfer."""
+        return self.anchor.floor
+
+
+class Plentymarkets:
+    """A system at plentymarkets.
+
+    In an automatic transfer only contacts and guests' orders since the floor of the first run bring people in;
+    newsletter recipients and older orders are facts about those. In a manual one only contacts of the customer type do.
+    Recipients are read in full every time, since unsubscribing deletes them; orders by their changes once all were
+    read.
+    """
+
+    type = "plentymarkets"
+
+    def __init__(self, settings: PlentymarketsSettings, means: Means) -> None:
+        self.name = settings.tag_source
+        self.url: str | None = settings.url
+        self.anchor: str | None = None
+        self.warnings: list[str] = []
+        self._settings = settings
+        self._automatic = settings.transfer == AUTOMATIC
+        self._lock = threading.Lock()
+        self._begun: _Begun | None = None
+        self._api = PlentyApi(settings.url, settings.username, settings.password.get_secret_value(), means)
+
+    def streams(self) -> Sequence[Stream]:
+        return (
+            Stream(CONTACTS, frozenset({Signal.PROFILE, Signal.CONSENT}), full_read=not self._automatic),
+            Stream(RECIPIENTS, frozenset({Signal.CONSENT}), full_read=True),
+            Stream(ORDERS, frozenset({Signal.PROFILE, Signal.PURCHASES}), full_read=False, owners=CONTACTS),
+        )
+
+    def location(self, stream: str) -> str:
+        return f"{self.name} {stream}"
+
+    def context(self, stream: str) -> bytes:  # noqa: ARG002 - a row says all there is to know
+        return b""
+
+    def restore(self, stream: str, context: bytes) -> None:
+        """Nothing is needed beyond a row."""
+
+    def close(self) -> None:
+        self._api.close()
+
+    def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:
+        if stream == CONTACTS:
+            return contact_record(row)
+        if stream == RECIPIENTS:
+            return recipient_record(row)
+        return order_record(row, warn)
+
+    def read(self, stream: str, since: str | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+        """Yields pages of at most 250 rows; `done` and `total` are rows of the system."""
+        begun = self._begin()
+        if stream == RECIPIENTS:
+            return self._recipients(begun, stopped)
+        known = Cursor.parse(since)
+        return self._contacts(begun, known, stopped) if stream == CONTACTS else self._orders(begun, known, stopped)
+
+    # What has to be known first
+
+    def _begin(self) -> _Begun:
+        """Settles, once, what all streams go by."""
+        with self._lock:
+            if self._begun is None:
+                self._begun = self._settle()
+                self.anchor = str(self._begun.anchor)
+            return self._begun
+
+    def _settle(self) -> _Begun:
+        settings, before = self._settings, Anchor.parse(self.anchor)
+        folder = folder_id(self._api, settings.folder)
+        consent = self._who_says_who_subscribed(before, folder)
+        now = self._now()
+        anchor = Anchor(consent) if before is None else before._replace(consent=consent)
+        if self._automatic:
+            anchor = anchor.automatic(now, settings.first_run_days)
+        origins = Origins(settings.order_referrers, self._referrers())
+        if origins.unknown:
+            self.warnings.append(f"plentymarkets lists no order origin {', '.join(origins.unknown)} (order_referrers)")
+        reading = Reading(origins, settings.order_status, iso_codes(self._api))
+        first = before is None or before.floor is None
+        return _Begun(anchor, reading, type_id(self._api, settings.customer_type), folder, first)
+
+    def _now(self) -> int:
+        now = self._api.time
+        if now is None:
+            raise TemporaryError("plentymarkets does not tell what time it is", hint="is there a proxy before it?")
+        return int(now)
+
+    def _who_says_who_subscribed(self, before: Anchor | None, folder: int | None) -> str:
+        """Newsletter recipients, unless the user never could read them."""
+        try:
+            self._api.recipients(1, folder, size=1)
+        except NotAllowed as denied:
+            if before is not None and before.consent == RECIPIENTS:
+                # Who unsubscribed since then would not be noticed.
+                raise AuthError(f"{denied.message}, but could before", hint=denied.hint) from None
+            self.warnings.append(f"{denied.message}; who subscribed is taken from the contacts (newsletterAllowanceAt)")
+            return CONTACTS
+        return RECIPIENTS
+
+    def _referrers(self) -> Sequence[Mapping[str, Any]] | None:
+        try:
+            return self._api.referrers()
+        except NotAllowed as denied:
+            self.warnings.append(
+                f"{denied.message}; without order_referrers only the system's own origins (0, 1) count"
+            )
+            return None
+
+    # Contacts
+
+    def _contacts(self, begun: _Begun, known: Cursor | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+        began = self._now()
+        by_contact = begun.anchor.consent == CONTACTS
+        if known is not None and (known.consent != begun.anchor.consent or (by_contact and self._is_due(known, began))):
+            known = None
+        newest = done = total = 0
+        seen: set[int] = set()
+        for query in self._windows(begun, known, by_contact=by_contact):
+            for page in self._numbered(lambda n, query=query: self._api.contacts(n, query), CONTACTS, stopped):  # type: ignore[misc]
+                fresh = [raw for raw in page.rows if raw["id"] not in seen]
+                seen.update(raw["id"] for raw in fresh)
+                newest = max((newest, *map(changed, fresh)))
+                done += len(fresh)
+                total = max(done, page.total or 0)
+                found = (self._contact(begun, raw, by_contact=by_contact) for raw in fresh if _since(raw, known))
+                yield _chunk(found, done, total)
+        if not stopped():
+            cursor = str(moved_on(known, newest, began, begun.anchor.consent)) if self._automatic else None
+            yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
+
+    def _is_due(self, known: Cursor, now: int) -> bool:
+        """Whether all contacts are read for the consent stated with them; also where the clock was put back."""
+        return not 0 <= now - known.whole < self._settings.reconcile_every
+
+    def _windows(self, begun: _Begun, known: Cursor | None, *, by_contact: bool) -> Iterator[dict[str, str | int]]:
+        """The filters of the walks that find whoever may be brought in, or was changed since the cursor."""
+        floor, first = begun.floor, begun.anchor.began
+        if not self._automatic or floor is None or first is None:
+            # A contact that changes its type is not gone.
+            yield {} if begun.type is None or by_contact else {"typeId": begun.type}
+            return
+        since = 0 if known is None else known.since
+        yield {"createdAtAfter": day_before(max(floor, since))}
+        if self._settings.include_changed and (known is not None or not begun.first):
+            yield {"updatedAtAfter": day_before(max(first, since))}
+
+    def _contact(self, begun: _Begun, raw: RawRow, *, by_contact: bool) -> Row | Unreadable | None:
+        brings = self._brings(begun, raw)
+        return begun.reading.contact(raw, brings=brings, consent=by_contact) if brings or by_contact else None
+
+    def _brings(self, begun: _Begun, raw: RawRow) -> bool:
+        floor, first = begun.floor, begun.anchor.began
+        if not self._automatic or floor is None or first is None:
+            return begun.type is None or raw.get("typeId") == begun.type
+        return created(raw) >= floor or (self._settings.include_changed and changed(raw) >= first)
+
+    # Newsletter recipients
+
+    def _recipients(self, begun: _Begun, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+        if begun.anchor.consent == CONTACTS:
+            yield Chunk((), (), 0, 0, StreamEnd(complete=False))
+            return
+        done = total = 0
+        for page in self._numbered(lambda n: self._api.recipients(n, begun.folder), "newsletter recipients", stopped):
+            done += len(page.rows)
+            total = max(done, page.total or 0)
+            yield _chunk(map(recipient_row, page.rows), done, total)
+        if not stopped():
+            yield Chunk((), (), done, total, StreamEnd(complete=True))
+
+    # Orders
+
+    def _orders(self, begun: _Begun, known: Cursor | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+        began = self._now()
+        since = None if known is None else known.since
+        floor = begun.floor if self._automatic else None
+        newest = done = left = 0
+        pages = keyset_pages(
+            lambda after: self._api.orders(after, since),
+            _ident,
+            _ident,
+            0,
+            size=PER_PAGE,
+            stopped=stopped,
+        )
+        for page in pages:
+            newest = max((newest, *map(changed, page.rows)))
+            left = max(page.total or 0, len(page.rows))
+            found = (begun.reading.order(raw, floor) for raw in page.rows)
+            yield _chunk(found, done + len(page.rows), done + left)
+            done += len(page.rows)
+        if not stopped():
+            cursor = moved_on(known, newest, began, begun.anchor.consent)
+            yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=str(cursor)))
+
+    def _numbered(self, fetch: Callable[[int], Page], what: str, stopped: Callable[[], bool]) -> Iterator[Page]:
+        return numbered_pages(fetch, _ident, size=PER_PAGE, what=what, readers=READERS, stopped=stopped)
+
+    def inspect(self) -> Iterator[Sight]:
+        """One page of every stream, and every order origin."""
+        return look(self._api, self._settings)
+
+
+def _ident(raw: RawRow) -> int:
+    return int(raw["id"])
+
+
+def _since(raw: RawRow, known: Cursor | None) -> bool:
+    """The filters know whole days; this knows seconds."""
+    return known is None or changed(raw) >= known.since
+
+
+def _chunk(found: Iterator[Row | Unreadable | None] | Any, done: int, total: int) -> Chunk:
+    rows: list[Row] = []
+    unreadable: list[Unreadable] = []
+    for each in found:
+        if isinstance(each, Row):
+            rows.append(each)
+        elif each is not None:
+            unreadable.append(each)
+    return Chunk(rows, unreadable, done, total)

@@ -1,0 +1,175 @@
+"""The REST API of plentymarkets: pages of rows, and refusals in the merchant's words.
+
+Facts: lists come as `{page, totalsCount, isLastPage, lastPageNumber, entries}`, some short ones as a plain list.
+Contacts and newsletter recipients know no order; date filters of contacts know whole days only. `orders/search` sorts
+by ID and takes `orderId=gt:N`; an operator stands before the value (`updatedAt=gte:...`), and relations are given only
+when they are named in `with[]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
+from cleverreach_sync.http.client import Answer, HttpClient, Query, parse_date
+from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.paging import Page, RawRow
+from cleverreach_sync.http.shop import TIMEOUT, ShopApi
+from cleverreach_sync.sources.interface import Means
+from cleverreach_sync.sources.plentymarkets_session import CallsLeft, Session, said_by
+from cleverreach_sync.sources.values import utc_text
+
+PER_PAGE: Final = 250  # the most plentymarkets gives
+READERS: Final = 2
+_ROLES: Final = "plentymarkets: Setup > Settings > User > Rights > Roles"
+_CONTACTS: Final = "/rest/accounts/contacts"
+_RECIPIENTS: Final = "/rest/newsletters/list_recipients"
+_ORDERS: Final = "/rest/orders/search"
+_RELATIONS: Final = ("addresses", "addressRelations", "contactReceiver", "relations", "amounts", "properties")
+_SALES_ORDER: Final = 1
+
+
+class NotAllowed(AuthError):
+    """The user of the API lacks a right."""
+
+
+class PlentyApi:
+    """One system. Errors are in the merchant's words."""
+
+    def __init__(self, url: str, username: str, password: str, means: Means) -> None:
+        self.url = url
+        self._http = HttpClient(url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log)
+        self._session = Session(self._http, username, password, retries=means.retries, clock=means.clock)
+        self._api = ShopApi(
+            self._http,
+            means.retries,
+            explain=self._explain,
+            no_json=f"if this stays so: is {url} the system itself, and no shop window or maintenance page before it?",
+            at_once=READERS,
+            tokens=self._session,
+            pace=CallsLeft(means.clock, means.sleep),
+        )
+        self._relations: Query = {"with[]": list(_RELATIONS)}
+
+    @property
+    def time(self) -> float | None:
+        """What time the system says it is, in unix seconds (the `Date` of its last answer)."""
+        return self._http.server_time
+
+    def contacts(self, page: int, query: Mapping[str, str | int], size: int = PER_PAGE) -> Page:
+        """A page of contacts with their addresses, in no order. `query` are filters."""
+        with_ = {"with": "addresses,primaryBillingAddress"}
+        return self._page("contacts", _CONTACTS, {**query, **with_, "page": page, "itemsPerPage": size})
+
+    def recipients(self, page: int, folder: int | None, size: int = PER_PAGE) -> Page:
+        """A page of newsletter recipients, confirmed or not, in no order."""
+        query: dict[str, str | int] = {} if folder is None else {"folderId": folder}
+        return self._page("newsletter recipients", _RECIPIENTS, {**query, "page": page, "itemsPerPage": size})
+
+    def orders(self, after: int, since: int | None, size: int = PER_PAGE) -> Page:
+        """The first sales orders with an ID above `after` that were changed since a time, by ID."""
+        query: dict[str, str | int] = {
+            "orderTypeId": _SALES_ORDER,
+            "orderId": f"gt:{after}",
+            "sortBy": "orderId",
+            "sortOrder": "asc",
+            "itemsPerPage": size,
+        }
+        if since is not None:
+            query["updatedAt"] = f"gte:{utc_text(since).removesuffix('Z')}+00:00"
+        try:
+            return self._page("orders", _ORDERS, {**query, **self._relations})
+        except Refused:
+            if "lazyLoaded" in self._relations:
+                raise
+            # A system that does not know one of them by name gives the usual ones unasked.
+            self._relations = {"lazyLoaded": "false", "with[]": ["addresses", "contactReceiver"]}
+            return self._page("orders", _ORDERS, {**query, **self._relations})
+
+    def referrers(self) -> list[RawRow]:
+        return self._list("order origins (referrers)", "/rest/orders/referrers")
+
+    def types(self) -> list[RawRow]:
+        return self._list("customer types", f"{_CONTACTS}/types")
+
+    def folders(self) -> list[RawRow]:
+        return self._list("newsletter folders", "/rest/newsletters/folders")
+
+    def countries(self) -> list[RawRow]:
+        return self._list("countries", "/rest/orders/shipping/countries")
+
+    def close(self) -> None:
+        """Ends the session. May be called twice."""
+        self._session.logout()
+        self._http.close()
+
+    def _page(self, what: str, path: str, query: Query) -> Page:
+        found: list[Page] = []
+
+        def check(answer: Answer) -> None:
+            body = answer.body
+            rows = body.get("entries") if isinstance(body, dict) else None
+            if not isinstance(rows, list) or not all(
+                isinstance(row, dict) and isinstance(row.get("id"), int) for row in rows
+            ):
+                raise TryAgain(f"plentymarkets answered with something that is no list of {what}")
+            total = body.get("totalsCount")
+            if total and not rows and query.get("page", 1) == 1:
+                raise TryAgain(f"plentymarkets answered with an empty page where there are {total} {what}")
+            at = parse_date(answer.headers.get("date"))
+            found[:] = [Page(rows, total if isinstance(total, int) else None, at)]
+
+        self._get(what, path, query, check)
+        return found[0]
+
+    def _list(self, what: str, path: str) -> list[RawRow]:
+        def check(answer: Answer) -> None:
+            if not isinstance(_entries(answer.body), list):
+                raise TryAgain(f"plentymarkets answered with something that is no list of {what}")
+
+        answer = self._get(what, path, None, check)
+        return [row for row in _entries(answer.body) if isinstance(row, dict)]
+
+    def _get(self, what: str, path: str, query: Query | None, check: Any) -> Answer:
+        try:
+            return self._api.get(path, query, check=check)
+        except NotAllowed as denied:
+            raise NotAllowed(
+                f"the user of the API may not read {what} (403{denied.message})",
+                hint=f"give the user a role with the right to see {what}: {_ROLES}",
+            ) from None
+
+    def _explain(self, answer: Answer) -> CrsyncError | None:
+        said = said_by(answer, self._http)
+        if answer.status == 401:
+            return AuthError(
+                f"plentymarkets does not know the session any more (401{said})",
+                hint="check that nobody changed the user of the API, or its password, meanwhile",
+            )
+        if answer.status == 403:
+            return NotAllowed(said)
+        if answer.status == 404:
+            return UsageError(
+                f"there is no REST API of plentymarkets at {self.url} (404{said})",
+                hint="source.url is the address of the system or of its shop, without /rest",
+            )
+        words = _violations(answer.body)
+        detail = f": {self._http.redact.excerpt(words)}" if words else said
+        return Refused(f"plentymarkets refused the request ({answer.status}{detail})", status=answer.status)
+
+
+def _entries(body: Any) -> Any:
+    return body.get("entries", list(body.values())) if isinstance(body, dict) else body
+
+
+def _violations(body: Any) -> str:
+    """The names of the values that were refused, and why."""
+    found = body.get("validation_errors") if isinstance(body, dict) else None
+    if not isinstance(found, dict):
+        return ""
+    return "; ".join(f"{name}: {_words(why)}" for name, why in found.items())
+
+
+def _words(why: Any) -> str:
+    return " ".join(str(part) for part in why) if isinstance(why, Sequence) and not isinstance(why, str) else str(why)

@@ -1,0 +1,109 @@
+"""What `crsync check` sees of plentymarkets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from cleverreach_sync.sources.interface import Sight
+from cleverreach_sync.sources.plentymarkets_api import NotAllowed, PlentyApi
+from cleverreach_sync.sources.plentymarkets_names import folder_id, names_of, type_id
+from cleverreach_sync.sources.plentymarkets_origins import Origin, Origins
+from cleverreach_sync.sources.plentymarkets_rows import created, is_confirmed
+from cleverreach_sync.sources.plentymarkets_settings import AUTOMATIC, PlentymarketsSettings
+from cleverreach_sync.sources.plentymarkets_window import DAY, day_before
+from cleverreach_sync.sources.values import utc_text
+
+_OFF_BY_CONFIG: Final = "source.order_referrers names those that are on"
+_OFF_BY_DEFAULT: Final = "whoever only bought there is not transferred; order_referrers names those you may use"
+
+
+def look(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Sight]:
+    """One page of every stream, and every order origin. Raises the errors of the tree for what keeps a run from
+    starting."""
+    yield Sight(f"{api.contacts(1, {}, size=1).total} contacts at {settings.url}")
+    yield _transfer(api, settings)
+    yield _newsletter(api, settings)
+    yield _orders(api, settings)
+    yield from _origins(api, settings)
+
+
+def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
+    if settings.transfer == AUTOMATIC:
+        floor = int(api.time or 0) - settings.first_run_days * DAY
+        page = api.contacts(1, {"createdAtAfter": day_before(floor)})
+        number = sum(created(raw) >= floor for raw in page.rows)
+        more = "at least " if (page.total or 0) > len(page.rows) else ""
+        later = "who comes in or is changed" if settings.include_changed else "who comes in"
+        return Sight(
+            f"transfer: automatic; a first run now begins with those created since {utc_text(floor)} ({more}{number} "
+            f"contacts), later runs take {later} after it"
+        )
+    ident = type_id(api, settings.customer_type)
+    if ident is None:
+        return Sight(
+            "transfer: manual, contacts of every type",
+            f"source.customer_type takes one of them: {_types(api)}",
+        )
+    of_type = api.contacts(1, {"typeId": ident}, size=1).total
+    hint = None if of_type else f"nobody is of this type; there are: {_types(api)}"
+    return Sight(f"transfer: manual, {of_type} contacts of customer type {ident}", hint)
+
+
+def _types(api: PlentyApi) -> str:
+    try:
+        return ", ".join(f"{raw.get('id')} {' / '.join(names_of(raw))}".strip() for raw in api.types())
+    except NotAllowed:
+        return "1 (customer) and others; the user may not read their names"
+
+
+def _newsletter(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
+    try:
+        folder = folder_id(api, settings.folder)
+        page = api.recipients(1, folder)
+    except NotAllowed as denied:
+        return Sight(
+            f"{denied.message}, so who subscribed is taken from the contacts (newsletterAllowanceAt), which says less",
+            denied.hint,
+        )
+    where = "" if folder is None else f" in folder {folder}"
+    confirmed = sum(map(is_confirmed, page.rows))
+    words = f"{page.total} newsletter recipients{where}; of the first {len(page.rows)} {confirmed} have confirmed"
+    return Sight(words, None if confirmed or not page.rows else "only who confirmed is a subscriber")
+
+
+def _orders(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
+    page = api.orders(0, None)
+    wanted = settings.order_status
+    numbers = [float(raw["statusId"]) for raw in page.rows if isinstance(raw.get("statusId"), (int, float))]
+    counting = sum(map(wanted.has, numbers))
+    words = (
+        f"{page.total} orders; of the first {len(page.rows)} {counting} have a status from {wanted.from_:g} up to "
+        f"below {wanted.below:g} and make a buyer"
+    )
+    if counting or not page.rows:
+        return Sight(words)
+    return Sight(words, f"the statuses seen are {', '.join(f'{number:g}' for number in sorted(set(numbers)))}")
+
+
+def _origins(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Sight]:
+    """Every order origin with its ID, those that are off apart."""
+    try:
+        origins = Origins(settings.order_referrers, api.referrers())
+    except NotAllowed as denied:
+        yield Sight(f"{denied.message}; without order_referrers only 0 and 1 are on", denied.hint)
+        return
+    listed = origins.listed or []
+    yield Sight(f"order origins that are on: {_listed([one for one in listed if origins.permits(one.id)])}")
+    off = [one for one in listed if not origins.permits(one.id)]
+    if off:
+        words = _OFF_BY_DEFAULT if settings.order_referrers is None else _OFF_BY_CONFIG
+        yield Sight(f"order origins that are off: {_listed(off)} ({words})")
+    if origins.unknown:
+        yield Sight(
+            f"plentymarkets lists no order origin {', '.join(origins.unknown)}", "correct source.order_referrers"
+        )
+
+
+def _listed(origins: Sequence[Origin]) -> str:
+    return ", ".join(f"{origin.id} {origin.name}".strip() for origin in origins) or "none"

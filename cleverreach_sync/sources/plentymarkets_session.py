@@ -1,0 +1,168 @@
+"""Sessions at plentymarkets: login, tokens that run out, logout, and how fast the API may be asked.
+
+Facts: `POST /rest/login` gives a token for 24 hours, its fields in camelCase or snake_case; `POST /rest/login/refresh`
+exchanges it. A user has three sessions at most, a fourth login is 429 `too_many_concurrent_sessions`. Answers count
+down the calls that are left (`...-Calls-Left`) and the seconds until there are more (`...-Decay`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
+from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.retries import Retries
+
+LOGIN: Final = "/rest/login"
+REFRESH: Final = "/rest/login/refresh"
+LOGOUT: Final = "/rest/logout"
+USERS: Final = "plentymarkets: Setup > Settings > User > Accounts"
+_TOO_MANY: Final = "too_many_concurrent_sessions"
+_SHARE_OF_LIFE: Final = 0.8
+_DEFAULT_LIFE: Final = 86400.0
+_FEW_CALLS: Final = 2
+_LONGEST_PAUSE: Final = 120.0  # a day's calls used up are the server's to refuse
+_LIMITS: Final = ("x-plenty-global-short-period", "x-plenty-route")
+
+
+class Session:
+    """One session, opened when it is needed, renewed before it ends, and closed by `logout`. Thread-safe."""
+
+    def __init__(
+        self, http: HttpClient, username: str, password: str, *, retries: Retries, clock: Callable[[], float]
+    ) -> None:
+        self._http = http
+        self._user = {"username": username, "password": password}
+        self._retries = retries
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token = ""
+        self._refresh = ""
+        self._expires = 0.0
+
+    def current(self) -> str:
+        with self._lock:
+            if not self._token:
+                self._login()
+            elif self._clock() >= self._expires:
+                self._renew()
+            return self._token
+
+    def renewed(self, refused: str) -> str | None:
+        with self._lock:
+            if self._token == refused:  # else another thread has renewed it meanwhile
+                self._renew()
+            return self._token
+
+    def logout(self) -> None:
+        """Frees one of the user's three sessions; one that is gone already does not matter."""
+        with self._lock:
+            token, self._token, self._refresh = self._token, "", ""
+        if token:
+            with suppress(CrsyncError):
+                self._http.exchange("POST", LOGOUT, headers={"authorization": f"Bearer {token}"})
+
+    def _login(self) -> None:
+        answer = self._retries(lambda: self._ask(LOGIN, self._user))
+        if not self._take(answer):
+            raise self._refused(answer)
+
+    def _renew(self) -> None:
+        """With the refresh token, else by a new login."""
+        refresh, self._token, self._refresh = self._refresh, "", ""
+        if refresh and self._take(self._retries(lambda: self._ask(REFRESH, {"refresh_token": refresh}))):
+            return
+        self._login()
+
+    def _take(self, answer: Answer) -> bool:
+        body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
+        token = _either(body, "access_token", "accessToken")
+        if not isinstance(token, str) or not token:
+            return False
+        refresh = _either(body, "refresh_token", "refreshToken")
+        self._refresh = refresh if isinstance(refresh, str) else ""
+        for secret in (token, self._refresh):
+            self._http.redact.add(secret)
+        self._token = token
+        self._expires = self._clock() + _life(_either(body, "expires_in", "expiresIn")) * _SHARE_OF_LIFE
+        return True
+
+    def _ask(self, path: str, sent: Mapping[str, str]) -> Answer:
+        answer = self._http.exchange("POST", path, json=dict(sent))
+        if answer.status == 429 and _TOO_MANY in str(answer.body):
+            raise TryAgain(
+                "the user has as many sessions open at plentymarkets as it may have (3)",
+                after=answer.retry_after,
+                hint="give crsync a user of its own, which no other program uses; sessions that nobody closed end "
+                f"after 24 hours ({USERS})",
+            )
+        blocked = answer.status == 403 and not answer.readable  # by a firewall's page
+        if answer.status in (408, 429) or answer.status >= 500 or blocked:
+            raise TryAgain(f"no login at plentymarkets is possible now ({answer.status})", after=answer.retry_after)
+        if answer.ok and not answer.readable:
+            raise TryAgain(f"plentymarkets answered the login with something that is no JSON: {answer.text}")
+        return answer
+
+    def _refused(self, answer: Answer) -> CrsyncError:
+        if answer.status == 404:
+            return UsageError(
+                f"there is no plentymarkets at {self._http.base_url} (404)",
+                hint="source.url is the address of the system or of its shop, without /rest",
+            )
+        said = said_by(answer, self._http)
+        return AuthError(
+            f"plentymarkets refuses username and password ({answer.status}{said})",
+            hint=f"check source.username and source.password; the user needs the access type API ({USERS})",
+        )
+
+
+class CallsLeft:
+    """Waits until there are calls again when hardly any are left. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._not_before = 0.0
+
+    def wait(self) -> None:
+        with self._lock:
+            pause = self._not_before - self._clock()
+        if pause > 0:
+            self._sleep(pause)
+
+    def note(self, answer: Answer) -> None:
+        for limit in _LIMITS:
+            left, decay = (_number(answer.headers.get(f"{limit}-{what}")) for what in ("calls-left", "decay"))
+            if left is not None and decay is not None and left <= _FEW_CALLS and 0 < decay <= _LONGEST_PAUSE:
+                with self._lock:
+                    self._not_before = max(self._not_before, self._clock() + decay)
+
+
+def said_by(answer: Answer, http: HttpClient) -> str:
+    """What an answer says about its status, for a message; "" if nothing."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    error = body.get("error")
+    words = error.get("message") if isinstance(error, dict) else error
+    words = words or body.get("message")
+    return f": {http.redact.excerpt(words)}" if isinstance(words, str) and words else ""
+
+
+def _either(body: Mapping[str, Any], *names: str) -> Any:
+    return next((body[name] for name in names if body.get(name)), None)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _life(value: object) -> float:
+    seconds = value if isinstance(value, (int, float)) else _number(value if isinstance(value, str) else None)
+    return float(seconds) if seconds and seconds > 0 else _DEFAULT_LIFE
