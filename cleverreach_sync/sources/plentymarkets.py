@@ -165,14 +165,15 @@ class Plentymarkets:
     # Contacts
 
     def _contacts(self, begun: _Begun, known: Cursor | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
-        began = self._now()
         by_contact = begun.anchor.consent == CONTACTS
-        if known is not None and (known.consent != begun.anchor.consent or (by_contact and self._is_due(known, began))):
+        if known is not None and (known.consent != begun.anchor.consent or (by_contact and self._is_due(known))):
             known = None
+        began: float | None = None
         newest = done = total = 0
         seen: set[int] = set()
         for query in self._windows(begun, known, by_contact=by_contact):
             for page in self._numbered(lambda n, query=query: self._api.contacts(n, query), CONTACTS, stopped):  # type: ignore[misc]
+                began = began or page.at
                 fresh = [raw for raw in page.rows if raw["id"] not in seen]
                 seen.update(raw["id"] for raw in fresh)
                 newest = max((newest, *map(changed, fresh)))
@@ -181,12 +182,17 @@ class Plentymarkets:
                 found = (self._contact(begun, raw, by_contact=by_contact) for raw in fresh if _since(raw, known))
                 yield _chunk(found, done, total)
         if not stopped():
-            cursor = str(moved_on(known, newest, began, begun.anchor.consent)) if self._automatic else None
+            cursor = self._cursor(begun, known, newest, began) if self._automatic else None
             yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
 
-    def _is_due(self, known: Cursor, now: int) -> bool:
+    def _is_due(self, known: Cursor) -> bool:
         """Whether all contacts are read for the consent stated with them; also where the clock was put back."""
-        return not 0 <= now - known.whole < self._settings.reconcile_every
+        return not 0 <= self._now() - known.whole < self._settings.reconcile_every
+
+    def _cursor(self, begun: _Begun, known: Cursor | None, newest: int, began: float | None) -> str:
+        """Where a stream goes on, `began` is when its first page was read."""
+        now = self._now() if began is None else int(began)
+        return str(moved_on(known, newest, now, begun.anchor.consent))
 
     def _windows(self, begun: _Begun, known: Cursor | None, *, by_contact: bool) -> Iterator[dict[str, str | int]]:
         """The filters of the walks that find whoever may be brought in, or was changed since the cursor."""
@@ -227,7 +233,7 @@ class Plentymarkets:
     # Orders
 
     def _orders(self, begun: _Begun, known: Cursor | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
-        began = self._now()
+        began: float | None = None
         since = None if known is None else known.since
         floor = begun.floor if self._automatic else None
         newest = done = left = 0
@@ -240,14 +246,15 @@ class Plentymarkets:
             stopped=stopped,
         )
         for page in pages:
+            began = began or page.at
             newest = max((newest, *map(changed, page.rows)))
             left = max(page.total or 0, len(page.rows))
             found = (begun.reading.order(raw, floor) for raw in page.rows)
             yield _chunk(found, done + len(page.rows), done + left)
             done += len(page.rows)
         if not stopped():
-            cursor = moved_on(known, newest, began, begun.anchor.consent)
-            yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=str(cursor)))
+            cursor = self._cursor(begun, known, newest, began)
+            yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
 
     def _numbered(self, fetch: Callable[[int], Page], what: str, stopped: Callable[[], bool]) -> Iterator[Page]:
         return numbered_pages(fetch, _ident, size=PER_PAGE, what=what, readers=READERS, stopped=stopped)

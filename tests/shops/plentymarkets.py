@@ -265,15 +265,15 @@ class PlentySystem(ShopServer):
             return self._login(asked)
         if asked.path == "/rest/login/refresh":
             return self._refresh(asked)
+        what = ROUTES.get(asked.path)
+        if what is None and asked.path != "/rest/logout":
+            raise Refusal(404, {"error": {"code": 404, "message": "Not found"}})
         token = asked.headers.get("authorization", "").removeprefix("Bearer ")
         if self.tokens.get(token, 0) <= self.now:
             raise Refusal(401, {"error": {"code": 0, "message": "Unauthenticated"}})
         if asked.path == "/rest/logout":
             del self.tokens[token]
             return Reply(200)
-        what = ROUTES.get(asked.path)
-        if what is None:
-            raise Refusal(404, {"error": {"code": 404, "message": "Not found"}})
         if what in self.denied:
             body = {"error": {"code": 403, "message": "This action is unauthorized."}, "missing_permissions": [what]}
             raise Refusal(403, body)
