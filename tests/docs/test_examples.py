@@ -84,7 +84,10 @@ def test_ci_lets_only_0_and_3_pass(name: str) -> None:
     assert "--show-pii" not in text
 
 
-@pytest.mark.parametrize("path", sorted((EXAMPLES / "systemd").glob("crsync*")), ids=lambda path: path.name)
+UNITS = [path for path in FILES if path.suffix in (".service", ".timer")]
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_units(path: Path) -> None:
     section = ""
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -94,15 +97,19 @@ def test_units(path: Path) -> None:
             assert line.partition("=")[0] in _DIRECTIVES[section], line
 
 
-def test_the_service_tries_again_what_may_succeed() -> None:
-    text = (EXAMPLES / "systemd" / "crsync.service").read_text(encoding="utf-8")
-    again = re.findall(r"^RestartForceExitStatus=(.*)$", text, flags=re.MULTILINE)[0]
+@pytest.mark.parametrize(
+    "path", [path for path in UNITS if "ExecStart=/usr/local/bin/crsync sync" in path.read_text(encoding="utf-8")],
+    ids=lambda path: path.name,
+)  # fmt: skip
+def test_the_service_tries_again_what_may_succeed(path: Path) -> None:
+    again = re.findall(r"^RestartForceExitStatus=(.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[0]
     wanted = {str(code) for code, (_, _, retry) in exit_codes().items() if retry == "yes" and code < 128}
     assert set(again.split()) == wanted
 
 
-def test_crontab() -> None:
-    lines = (EXAMPLES / "cron" / "crsync.cron").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.cron")), ids=lambda path: path.parent.name)
+def test_crontab(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
     jobs = [line for line in lines if line and not line.startswith("#") and not re.match(r"[A-Z]+=", line)]
     assert jobs
     for job in jobs:

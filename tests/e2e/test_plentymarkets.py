@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
 
 SUBSCRIBER, BUYER, CONTACT = (f"plentymarkets-Special.{kind}" for kind in ("Subscriber", "Buyer", "Contact"))
 DAY = 86_400
+EXAMPLE = Path(__file__).parents[2] / "examples" / "plentymarkets-daily"
 
 
 @pytest.fixture
@@ -412,6 +414,38 @@ def test_init_fields_check_and_sync_from_the_command_line(
     assert PASSWORD not in out + err
     kept = b"".join(path.read_bytes() for path in Path(".crsync").rglob("*") if path.is_file())
     assert PASSWORD.encode() not in kept
+
+
+def test_the_example_step_by_step(
+    tmp_path: Path, shop: PlentySystem, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from cleverreach_sync.cli.app import run
+
+    monkeypatch.chdir(tmp_path)
+    config = (EXAMPLE / "sync.yaml").read_text(encoding="utf-8")
+    config = config.replace("https://p12345.my.plentysystems.com", shop.url)
+    Path("sync.yaml").write_text(
+        config.replace("target:\n", f"target:\n  base_url: {sandbox.url}\n", 1), encoding="utf-8"
+    )
+    access = {"CLEVERREACH_CLIENT_ID": "id-1", "CLEVERREACH_CLIENT_SECRET": "s3cret"}
+    for name, value in {"PLENTY_USERNAME": USER, "PLENTY_PASSWORD": PASSWORD, **access}.items():
+        monkeypatch.setenv(name, value)
+    everybody(shop)
+    for name in ("plentymarkets", "Retail"):
+        sandbox.state.add_group(name)
+    commands = re.findall(
+        r"^crsync (\S.*?)(?: +#.*)?$", (EXAMPLE / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [command.split()[0] for command in commands] == ["check", "attrs", "diff", "sync", "diff", "sync"]
+    for command in commands:
+        assert run(command.split()) == 0, capsys.readouterr().err
+        assert shop.tokens == {}
+    lists = {group.name: sandbox.state.receivers(str(number)) for number, group in sandbox.state.groups.items()}
+    assert set(lists["plentymarkets"]) == {"anna@mail.example", "gast@post.example"}
+    assert set(lists["Retail"]) == {"anna@mail.example", "old@mail.example"}
+    assert lists["Retail"]["anna@mail.example"]["attributes"]["vorname"] == "Anna"
+    assert [email for email, shown in lists["plentymarkets"].items() if shown["active"]] == ["anna@mail.example"]
 
 
 def test_fields_that_are_not_there_are_left_out(plenty: Program, shop: PlentySystem) -> None:
