@@ -133,7 +133,7 @@ class ShopwareApi:
         """Shopware's own, "" if it keeps that to itself."""
         try:
             body = self._api.get("/api/_info/version", headers=_JSON).body
-        except Refused:
+        except (Refused, AuthError, UsageError):
             return ""
         version = body.get("version") if isinstance(body, dict) else None
         return version if isinstance(version, str) else ""

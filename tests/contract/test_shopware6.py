@@ -90,6 +90,16 @@ def test_only_what_is_needed_is_asked_for(shop: FakeShopware, opened: Opening) -
     assert all(asked.headers["accept"] == "application/json" for asked in shop.log)
 
 
+def test_a_page_is_never_asked_for_without_its_size(shop: FakeShopware, opened: Opening) -> None:
+    """It would be the first one again, whatever its number."""
+    shop.max_limit = 10
+    fill(shop, 35, seconds=0)
+    assert sorted(row.email for row in read(opened(), "recipients").rows) == names(35)
+    pages = [body for body in shop.pages("newsletter-recipient") if "page" in body]
+    assert {body["page"] for body in pages} == {1, 2, 3, 4}
+    assert {body["limit"] for body in pages} == {10}
+
+
 def test_what_was_not_asked_for_is_not_kept(shop: FakeShopware, opened: Opening) -> None:
     """As it comes where a plug-in does not mind `includes`."""
     shop.add_order(shop.add_guest("anna@mail.example"))
@@ -779,6 +789,16 @@ def test_states_that_make_nobody_a_buyer_are_told(shop: FakeShopware, opened: Op
     sight = list(opened(buyer_states=["complete"]).inspect())[1]
     assert "0 make somebody a buyer" in sight.message
     assert "open" in str(sight.hint)
+
+
+def test_a_version_that_is_not_told_is_no_obstacle(shop: FakeShopware, opened: Opening) -> None:
+    refusal = {"errors": [{"status": "403", "code": "0", "title": "Forbidden", "detail": "no"}]}
+    shop.fail(lambda _asked, _answer: Reply.json(refusal, 403), 9, is_version)
+    assert "of unknown version" in next(opened().inspect()).message
+
+
+def is_version(asked: Asked) -> bool:
+    return asked.path.endswith("/version")
 
 
 def test_an_empty_shop_is_fine(opened: Opening) -> None:
