@@ -462,11 +462,12 @@ def test_a_token_that_runs_out_in_the_middle(merchant: Merchant) -> None:
     pages = iter(range(1, 1000))
 
     def before(asked: Any) -> None:
-        if merchant.shop.is_page(asked) and next(pages) % 3 == 0:
+        if merchant.shop.is_page(asked) and next(pages) == 4:
             merchant.shop.tokens.clear()
 
     merchant.shop.before_page = before
     assert merchant.sync()["created"] == 1200
+    assert len(merchant.shop.tokens) == 1, "all readers went on with the new one"
 
 
 def test_an_interrupted_write_goes_on_with_what_was_read(merchant: Merchant) -> None:

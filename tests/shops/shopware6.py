@@ -84,7 +84,7 @@ class FakeShopware(ShopServer):
         self.privileges_have_gaps = False
         self.is_shopware = True
         self.version = "6.7.10.1"
-        self._count = 0
+        self._count = self._given = 0
         self._chance = random.Random(1)
 
     # The contract with the tests of every source
@@ -302,7 +302,8 @@ class FakeShopware(ShopServer):
         known = self.clients.get(body.get("client_id", ""))
         if body.get("grant_type") != "client_credentials" or known is None or known != body.get("client_secret"):
             raise Refusal(401, "10", "Client authentication failed")
-        token = f"eyJ-token-{len(self.tokens)}"
+        self._given += 1
+        token = f"eyJ-token-{self._given}"
         self.tokens[token] = self.now + self.life
         return Reply.json({"token_type": "Bearer", "expires_in": self.life, "access_token": token})
 
