@@ -30,6 +30,11 @@ def accounts_of(facts: Facts) -> set[str]:
     return {record.ident for record in facts.records if record.ident and record.rank not in _NO_ACCOUNT}
 
 
+def owners_of(facts: Facts) -> set[str]:
+    """The idents of accounts that only something of theirs is known of here: they may be at home elsewhere."""
+    return {record.owner for record in facts.records if record.owner} - accounts_of(facts)
+
+
 def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:
     """What stays at an address, and what leaves it, when the records `gone`, and what belongs to them, are at others.
 

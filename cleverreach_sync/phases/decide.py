@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from cleverreach_sync.agreement import as_last_seen, settle
-from cleverreach_sync.belonging import idents_of
+from cleverreach_sync.belonging import idents_of, owners_of
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person, Recipient
@@ -363,7 +363,7 @@ class Deciding:
         known = b"" if entry is None else entry.idents
         if new == known:
             return
-        had = set(split_idents(known))
+        had = {*split_idents(known), *map(bytes.fromhex, owners_of(facts))}
         self._arrivals += [(ident, key) for ident in split_idents(new) if ident not in had]
 
     def _add(self, row: tuple[object, ...]) -> None:

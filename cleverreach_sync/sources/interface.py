@@ -22,7 +22,8 @@ class Row(NamedTuple):
 
     `ident` identifies the record within its stream, None where the source has no ID. `owner` is the ident of another
     stream's record whose person the row belongs to (an order of an account); if that record is read in the same run,
-    its address counts, else `email`, which may be empty then.
+    its address counts, else `email`, which may be empty then. A source that does not read all accounts in every run has
+    to give the account's present address as `email`, not the one that was once written on the row.
     """
 
     email: str
