@@ -85,13 +85,10 @@ class _Moves:
         run = self._run
         facts = self._known(old)
         accounts = accounts_of(facts) & to.keys()
-        others = [record.ident for record in facts.records if record.ident and record.ident not in to]
-        elsewhere = {ident for ident, key in run.spool.arrived_at(others).items() if key != old}
-        stays, _ = parted(facts, to.keys() | elsewhere)
+        stays, _ = parted(facts, to)
         for ident, key in to.items():
             _, comes = parted(facts, {ident})
             own = tuple(record for record in comes.records if record.owner == ident and record.ident not in to)
-            own = tuple(record for record in own if record.ident not in elsewhere)
             brought = {record.ident for record in own}
             orders = {each: order for each, order in comes.orders.items() if order.by in brought}
             if own:

@@ -167,18 +167,6 @@ class Spool(Plans):
             "select ident, min(key) from arrived group by ident having count(distinct key) = 1 order by ident"
         )
 
-    def arrived_at(self, idents: Iterable[str]) -> dict[str, bytes]:
-        """Where some of them arrived, if at exactly one address; for the few that have to be looked up."""
-        self._db.execute("create index if not exists arrivals on arrived (ident)")
-        found: dict[str, bytes] = {}
-        for ident in idents:
-            keys = self._db.execute(
-                "select distinct key from arrived where ident = ?", (bytes.fromhex(ident),)
-            ).fetchall()
-            if len(keys) == 1:
-                found[ident] = keys[0][0]
-        return found
-
     def forget_plan(self) -> None:
         super().forget_plan()
         self._db.execute("delete from arrived")

@@ -142,6 +142,16 @@ class TestTheOldOneHadLeft:
             assert ran.skipped == {"unsubscribed_in_target": 1}
         assert NEW not in shop.list()
 
+    def test_unreadable_at_the_time_of_the_move(self, shop: Shop) -> None:
+        shop.config(limits={"max_rejected": 5})
+        shop.server.unsubscribe(OLD)
+        shop.write(both(NEW, source_id="1") | {"orders": "many"})
+        assert shop.sync().counts["invalid"] == 1
+        shop.write(both(NEW, source_id="1"))
+        for ran in (shop.sync(), shop.sync()):
+            assert ran.skipped == {"unsubscribed_in_target": 1}
+        assert NEW not in shop.list()
+
     def test_excluded_at_the_time_of_the_move(self, shop: Shop) -> None:
         shop.server.unsubscribe(OLD)
         shop.config(exclude=["new@*"])
