@@ -461,6 +461,21 @@ def test_rejected_and_taken_later(buyers: World) -> None:
     buyers.at_rest()
 
 
+def test_rejected_at_first_and_moved_later(buyers: World) -> None:
+    """The orders were read once, while the account was refused, and are taken along from there."""
+    buyers.sync()
+    customer = buyers.account(B, orders=2)
+    buyers.program.state.faults.set("drop_row", 1, only="upsertplus")
+    buyers.later()
+    buyers.program.run()
+    buyers.program.state.faults.clear()
+    assert buyers.sync() == {"created": 1}
+    buyers.address(customer, C)
+    assert buyers.sync() == {"created": 1, "deactivated": 1}
+    assert buyers.list()[C].orders == "2"
+    buyers.at_rest()
+
+
 def test_a_limit_holds_the_new_address_back(buyers: World) -> None:
     customer = buyers.account(A, orders=2)
     first = buyers.account("first@mail.example")
