@@ -15,6 +15,7 @@ from cleverreach_sync.phases.run import Clock
 from cleverreach_sync.report.bars import Lines, draws, observer
 from cleverreach_sync.report.document import failed_entry, several_document
 from cleverreach_sync.report.overall import Overall
+from cleverreach_sync.state.files import StateFolder
 
 if TYPE_CHECKING:
     from cleverreach_sync.config.schema import Config
@@ -41,6 +42,18 @@ class Task(NamedTuple):
     left: float | None
 
 
+def _last_run(lane: list[tuple[int, Chosen]]) -> float:
+    """When one of these ran last, the one for which it is longest ago; 0 for never. Where the time may not suffice for
+    all, those come first, so that nobody is left out every time."""
+    found = []
+    for _, one in lane:
+        try:
+            found.append(StateFolder(one.config.state_path).history.stat().st_mtime if one.config else 0.0)
+        except OSError:
+            found.append(0.0)
+    return min(found)
+
+
 class Fleet:
     """Deals with every transfer of a call. The transfers of one config follow one another, whatever `jobs` says: they
     are about one shop, and often one list."""
@@ -64,6 +77,8 @@ class Fleet:
         """Does `work` for all; the document `crsync.<key>/1`. Errors are told on stderr as they come."""
         numbered = enumerate(self._chosen)
         lanes = [list(lane) for _, lane in groupby(numbered, key=lambda item: item[1].name.config)]
+        if self._until is not None:
+            lanes.sort(key=_last_run)
         width = min(self._jobs, len(lanes))
         shown = width > 1 and draws(self._err, self._call.verbosity, self._call.log_format)
         with signals(self._stops), Overall(self._err, len(self._chosen), shown=shown) as overall:

@@ -23,6 +23,7 @@ OF_THE_WHOLE: Final = ("version", KEY, "state_dir")
 """What belongs to the config as a whole, so that no transfer may replace it."""
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 AT_MOST: Final = 100
+_COPIED_AT_MOST: Final = 1_000_000
 
 
 class Transfer(NamedTuple):
@@ -59,6 +60,8 @@ def take_transfers(top: Node) -> Taken:
         return Taken([], [Flaw(place, f"{KEY}: there may be at most {AT_MOST}, these are {len(node.value)}")], {})
     flaws = [*_names(node.value)]
     of_the_rest = set(_places(top))
+    if len(of_the_rest) * len(node.value) > _COPIED_AT_MOST:
+        return Taken([], [Flaw(place, f"{KEY}: the file has too many values for {len(node.value)} of them")], {})
     transfers, origins = [], {}
     for name, override in node.value.items():
         flaws += _shape(name, override)

@@ -277,6 +277,14 @@ class TestEndingEarly:
         assert [entry["reason"] for entry in document["not_started"]] == ["max_duration"] * 3
         assert "Not started (--max-duration reached): a, b, c" in three("sync", "-c", ALL, "--max-duration", "0").out
 
+    def test_with_a_time_those_begin_whose_last_run_is_longest_ago(self, three: Agency) -> None:
+        three("sync", "-c", "shops/b.yaml")
+        three("sync", "-c", "shops/a.yaml")
+        ended = three("sync", "-c", ALL, "--max-duration", "600", "-v", "--format", "json")
+        order = list(dict.fromkeys(line.split()[0] for line in ended.err.splitlines()))
+        assert order == ["[c]", "[b]", "[a]"]
+        assert configs(ended.document) == [f"shops/{name}.yaml" for name in "abc"]
+
     def test_limit_is_that_of_each_run(self, three: Agency) -> None:
         document = three.runs("sync", "-c", ALL, "--limit", "2")
         assert [(run["counts"]["created"], run["complete"]) for run in document["runs"]] == [(2, False)] * 3

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleverreach_sync.config.digest import decision_digest
+from cleverreach_sync.config.loading import load_configs
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import ConfigError, Problem
 from tests.config_text import ENV, VALID, load
@@ -28,14 +29,18 @@ MESSAGES_NEVER_HOLD = ("pydantic", "Traceback", "validat", "Input should", "inpu
 
 
 def outcome(folder: Path, text: str | bytes) -> None:
-    config: Config | None = None
+    configs: list[Config] = []
     found: list[Problem] = []
+    path = folder / "sync.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     try:
-        config = load(folder, text)
+        configs = load_configs(path, ENV)
     except ConfigError as error:
         found = error.problems
-    assert (config is None) == bool(found)
-    assert config is None or decision_digest(config)
+    assert bool(configs) != bool(found)
+    assert all(decision_digest(config) for config in configs)
+    assert len({config.state_path for config in configs}) == len(configs)
+    assert len(set(found)) == len(found)
     for problem in found:
         assert not any(word in problem.message for word in MESSAGES_NEVER_HOLD), problem
         assert "\n" not in problem.message
@@ -89,6 +94,22 @@ def test_any_value_under_any_key(tmp_path_factory: pytest.TempPathFactory, data:
             lines += [f"  {name}: {data.draw(VALUES)}" for name in below]
         else:
             lines.append(f"{key}: {data.draw(VALUES)}")
+    outcome(tmp_path_factory.getbasetemp(), "\n".join(lines))
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_any_value_in_any_transfer(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    lines = [VALID + "transfers:"]
+    for name in data.draw(st.lists(st.sampled_from(["a", "A", "b-1", "c d", "'..'", "tags"]), unique=True)):
+        lines.append(f"  {name}:")
+        for key in data.draw(st.lists(st.sampled_from(KEYS), unique=True)):
+            if key in BELOW:
+                lines.append(f"    {key}:")
+                below = data.draw(st.lists(st.sampled_from(BELOW[key]), unique=True))
+                lines += [f"      {step}: {data.draw(VALUES)}" for step in below]
+            else:
+                lines.append(f"    {key}: {data.draw(VALUES)}")
     outcome(tmp_path_factory.getbasetemp(), "\n".join(lines))
 
 

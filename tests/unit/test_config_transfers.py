@@ -140,6 +140,15 @@ def test_all_problems_of_all_transfers_are_told_once(tmp_path: Path) -> None:
     ]
 
 
+def test_values_that_would_multiply_are_refused(tmp_path: Path) -> None:
+    many = ", ".join(f"a{number}" for number in range(20_000))
+    names = ", ".join(f"t{number}: {{}}" for number in range(100))
+    (found,) = lines(tmp_path, VALID + f"exclude: [{many}]\ntransfers: {{{names}}}\n")
+    assert found == "10:1 transfers: the file has too many values for 100 of them"
+    (found,) = lines(tmp_path, VALID + f"transfers: {{{names}, t: {{}}}}\n")
+    assert found == "9:1 transfers: there may be at most 100, these are 101"
+
+
 def test_near_misses(tmp_path: Path) -> None:
     assert problems(tmp_path, VALID + "transfer: {a: {}}\n")[0].hint == "did you mean 'transfers'?"
     hint = problems(tmp_path, VALID + "transfers: {a: {qqq: 1}}\n")[0].hint
