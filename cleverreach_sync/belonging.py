@@ -9,6 +9,7 @@ from cleverreach_sync.merge import NO_FACTS, Facts
 from cleverreach_sync.model import RANK_GUEST, RANK_LEFT, ConsentState, Remembered
 
 _NO_ACCOUNT: Final = (RANK_GUEST, RANK_LEFT)
+_REFUSED: Final = (ConsentState.NO.value, ConsentState.OPTED_OUT.value)
 _STATED: Final = (ConsentState.YES.value, ConsentState.OPTED_OUT.value)
 
 
@@ -33,6 +34,12 @@ def accounts_of(facts: Facts) -> set[str]:
 def owners_of(facts: Facts) -> set[str]:
     """The idents of accounts that only something of theirs is known of here: they may be at home elsewhere."""
     return {record.owner for record in facts.records if record.owner} - accounts_of(facts)
+
+
+def refuses_only(record: Remembered, facts: Facts) -> bool:
+    """Whether all that a record of an address says is no to the newsletter: no account, no order."""
+    brought = any(order.by == record.ident for order in facts.orders.values())
+    return record.rank == RANK_GUEST and record.consent in _REFUSED and record.number is None and not brought
 
 
 def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from cleverreach_sync.belonging import accounts_of, idents_of, joined, parted
+from cleverreach_sync.belonging import accounts_of, idents_of, joined, parted, refuses_only
 from cleverreach_sync.consent import Shop
 from cleverreach_sync.merge import NO_FACTS, Facts
 from cleverreach_sync.model import (
@@ -103,8 +103,9 @@ class _Moves:
         return Left(self._entries[old], self._memories[old], stays, frozenset(to[ident] for ident in accounts), certain)
 
     def _is_empty(self, facts: Facts) -> bool:
-        """Whether no record has the address any more: this read brought none of it, and would have."""
-        there = [record for record in facts.records if record.rank != RANK_LEFT]
+        """Whether no record has the address any more: this read brought none of it, and would have. One that says
+        nothing but no to the newsletter is no reason to go on mailing."""
+        there = [record for record in facts.records if record.rank != RANK_LEFT and not refuses_only(record, facts)]
         return all(self._run.complete.get(record.stream, False) for record in there)
 
     def decide(self) -> None:

@@ -19,6 +19,7 @@ from tests.e2e.program import (
     sandbox,
     sandbox_of_process,
 )
+from tests.shops.contract import FAKES
 from tests.shops.woocommerce import WooShop
 
 __all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
@@ -550,3 +551,40 @@ def test_of_many_only_those_who_moved_are_sent(buyers: World) -> None:
     assert sum(each.active for each in found.values()) == 120
     assert {each.orders for email, each in found.items() if email.startswith("q")} == {"1"}
     buyers.at_rest()
+
+
+@pytest.mark.parametrize("consent", [False, True])
+@pytest.mark.parametrize("name", FAKES)
+def test_in_every_shop(name: str, program: Program, *, consent: bool) -> None:
+    fake = FAKES[name]()
+    try:
+        program.settings["source"] = fake.settings()
+        program.configure()
+        customer = fake.add_customer(A, consent=consent)
+        order = fake.add_order(customer)
+        other = fake.add_customer(OTHER, consent=False)
+        fake.add_order(other)
+        program.counts()
+        assert program.active() == {A, OTHER}
+        created = deactivated = 0
+        for new, wait in ((None, 2 * HOUR), (B, 2 * HOUR), (None, 2 * HOUR), (None, DAY), (None, HOUR)):
+            fake.now += wait
+            fake.add_order(other)
+            if new is not None:
+                fake.change_profile(customer, email=new)
+            counts = program.counts()
+            created += counts.get("created", 0)
+            deactivated += counts.get("deactivated", 0)
+            if not consent:
+                assert (created, deactivated) == ((1, 1) if B in program.active() else (0, 0)), "in the same run"
+        # Where the newsletter is another list, it may follow only when all of it is read.
+        assert (created, deactivated) == (1, 1)
+        assert program.active() == {B, OTHER}
+        tags = {tag.rpartition(".")[2] for tag in program.recipients()[B]["tags"]}
+        assert tags == ({"Buyer", "Subscriber"} if consent else {"Buyer"})
+        fake.now += 2 * HOUR
+        fake.cancel_order(order)
+        assert "created" not in program.counts()
+        assert program.active() == {B, OTHER}
+    finally:
+        fake.close()
