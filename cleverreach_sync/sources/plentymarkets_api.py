@@ -48,7 +48,7 @@ class PlentyApi:
             no_json=f"if this stays so: is {url} the system itself, and no shop window or maintenance page before it?",
             at_once=READERS,
             tokens=self._session,
-            pace=CallsLeft(means.clock, means.sleep),
+            pace=CallsLeft(means.clock, means.sleep, means.log),
         )
         self._relations: Query = {"with[]": list(_RELATIONS)}
 

@@ -123,9 +123,10 @@ class Session:
 class CallsLeft:
     """Waits until there are calls again when hardly any are left. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None], log: Callable[[str], None]) -> None:
         self._clock = clock
         self._sleep = sleep
+        self._log = log
         self._lock = threading.Lock()
         self._not_before = 0.0
 
@@ -133,6 +134,7 @@ class CallsLeft:
         with self._lock:
             pause = self._not_before - self._clock()
         if pause > 0:
+            self._log(f"hardly any calls to plentymarkets are left this minute: waiting {pause:.0f} seconds")
             self._sleep(pause)
 
     def note(self, answer: Answer) -> None:

@@ -168,6 +168,7 @@ def test_few_calls_left_are_waited_for(shop: PlentySystem, opened: Opening, watc
     assert watched.waits == []
     read(opened(), "orders")
     assert watched.waits == [pytest.approx(23, abs=1)]
+    assert "hardly any calls to plentymarkets are left this minute: waiting 23 seconds" in watched.said
     assert watched.traffic.retries == 0
 
 
@@ -407,6 +408,8 @@ def test_a_right_that_is_lost_ends_the_run(shop: PlentySystem, opened: Opening) 
 def test_a_right_that_is_given_later_replaces_what_the_contacts_said(shop: PlentySystem, opened: Opening) -> None:
     shop.denied = {"recipients"}
     shop.contacts[shop.add_customer("anna@mail.example")]["newsletterAllowanceAt"] = shop.stamp()
+    shop.now += 3600
+    shop.add_customer("late@mail.example")
     first, known = opened(), Known()
     assert known.run(first)["anna@mail.example"].consent.state is YES
     assert isinstance(first, Anchored)
@@ -428,7 +431,9 @@ def test_only_some_orders_make_a_buyer(shop: PlentySystem, opened: Opening) -> N
     assert {record.email.partition("@")[0] for record in own.values() if record.orders[0].counts} == {"s3", "s4.9"}
 
 
-def test_returns_and_credit_notes_are_no_orders(shop: PlentySystem, opened: Opening) -> None:
+@pytest.mark.parametrize("unheeded", [frozenset(), frozenset({"orderTypeId"})], ids=["asked for", "all given"])
+def test_returns_and_credit_notes_are_no_orders(shop: PlentySystem, opened: Opening, unheeded: frozenset[str]) -> None:
+    shop.unheeded = unheeded
     for type_ in range(1, 7):
         shop.add_guest_order(f"t{type_}@post.example", type=type_)
     assert emails(opened(), "orders") == {"t1"}
@@ -472,6 +477,14 @@ def test_an_order_that_is_cancelled_or_returned_later_is_taken_back(
     purchases = known.run(source)["g@post.example"].purchases
     assert purchases is not None
     assert purchases.number == 0
+
+
+def test_a_system_that_gives_the_same_orders_again_and_again(shop: PlentySystem, opened: Opening) -> None:
+    for number in range(300):
+        shop.add_guest_order(f"g{number}@post.example")
+    shop.unheeded = frozenset({"orderId"})
+    with pytest.raises(TemporaryError, match="not asked for"):
+        read(opened(), "orders")
 
 
 def test_orders_are_read_by_id_and_later_by_their_changes(shop: PlentySystem, opened: Opening) -> None:

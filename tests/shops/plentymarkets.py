@@ -14,6 +14,7 @@ from tests.shops.server import Asked, Reply, ShopServer
 USER, PASSWORD = "crsync-api", "geheim-0815"
 ZONE: Final = dt.timezone(dt.timedelta(hours=1))  # the system's
 SESSIONS: Final = 3
+SESSIONS_BY: Final = ("/rest/login", "/rest/login/refresh", "/rest/logout")
 LIFE: Final = 86_400
 REFERRERS: Final = (
     (0, "Manuelle Eingabe", "system"), (1, "Mandant (Shop)", "system"), (2, "eBay", "system"),
@@ -60,6 +61,7 @@ class PlentySystem(ShopServer):
         self.calls: list[int] | None = None  # left, as the headers count them down; None: no such headers
         self.shuffled: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
         self.unknown_relations: frozenset[str] = frozenset()
+        self.unheeded: frozenset[str] = frozenset()  # filters of orders
         self.default_referrer: float = 1
         self._next = 100
 
@@ -261,6 +263,9 @@ class PlentySystem(ShopServer):
             return refusal.reply
 
     def _answered(self, asked: Asked) -> Reply:
+        wanted = {**dict.fromkeys(ROUTES, "GET"), **dict.fromkeys(SESSIONS_BY, "POST")}.get(asked.path)
+        if wanted is not None and asked.method != wanted:
+            raise Refusal(405, {"error": {"code": 405, "message": "Method not allowed"}})
         if asked.path == "/rest/login":
             return self._login(asked)
         if asked.path == "/rest/login/refresh":
@@ -361,7 +366,7 @@ class PlentySystem(ShopServer):
 
     def _fits(self, row: dict[str, Any], name: str, text: str) -> bool:
         fields = {"orderTypeId": "typeId", "orderId": "id", "statusId": "statusId", "updatedAt": "updatedAt"}
-        if name not in fields:
+        if name not in fields or name in self.unheeded:
             return True
         operator, _, value = text.partition(":") if ":" in text[:4] else ("eq", "", text)
         known: Any = row[fields[name]]
