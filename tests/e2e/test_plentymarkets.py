@@ -338,15 +338,19 @@ def test_a_manual_one_after_an_automatic_one(plenty: Program, shop: PlentySystem
     assert nothing(plenty, gate)
 
 
-def test_an_address_changes(manual: Program, shop: PlentySystem) -> None:
+@pytest.mark.parametrize("transfer", ["automatic", "manual"])
+def test_an_address_changes(plenty: Program, shop: PlentySystem, transfer: str) -> None:
+    plenty.configure(source=shop.settings(transfer=transfer))
     anna = shop.add_customer("old@mail.example", consent=True)
+    shop.add_order(anna)
     shop.add_customer("ben@mail.example", consent=True)
-    manual.run()
+    plenty.run()
     shop.now += DAY
     shop.change_profile(anna, email="new@mail.example")
-    counts = manual.counts()
+    counts = plenty.counts()
     assert (counts["created"], counts["deactivated"]) == (1, 1)
-    assert manual.active() == {"new@mail.example", "ben@mail.example"}
+    assert plenty.active() == {"new@mail.example", "ben@mail.example"}
+    assert tags(plenty)["new"] == {SUBSCRIBER, BUYER}
 
 
 def test_a_system_that_seems_empty_is_not_believed(manual: Program, shop: PlentySystem) -> None:
