@@ -15,15 +15,19 @@ _STATED: Final = (ConsentState.YES.value, ConsentState.OPTED_OUT.value)
 
 def idents_of(facts: Facts) -> bytes:
     """The keyed hashes by which somebody is found again at another address: those of customers, of accounts that
-    orders belong to, and of the records of single orders."""
+    orders belong to, of the records of single orders, and of those that say something about the newsletter."""
     records = facts.records
     found = [record.ident for record in records if record.ident and record.rank not in _NO_ACCOUNT]
     if facts.orders or len(records) > len(found):
         bringers = {order.by for order in facts.orders.values()}
         others = [record.owner for record in records if record.owner]
-        others += [record.ident for record in records if record.ident in bringers]
+        others += [record.ident for record in records if record.ident in bringers or _states(record)]
         found = list(dict.fromkeys((*found, *filter(None, others))))
     return bytes.fromhex("".join(found))
+
+
+def _states(record: Remembered) -> bool:
+    return record.consent is not None and record.rank == RANK_GUEST
 
 
 def accounts_of(facts: Facts) -> set[str]:

@@ -13,6 +13,7 @@ from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream,
 from cleverreach_sync.sources.shopware6_api import MissingPrivileges, ShopwareApi
 from cleverreach_sync.sources.shopware6_channels import SalesChannels
 from cleverreach_sync.sources.shopware6_criteria import (
+    ACCOUNT,
     CUSTOMER,
     ORDER,
     RECIPIENT,
@@ -24,6 +25,8 @@ from cleverreach_sync.sources.shopware6_criteria import (
     created_until,
     milliseconds_of,
     newest,
+    of_accounts,
+    of_addresses,
 )
 from cleverreach_sync.sources.shopware6_rows import (
     States,
@@ -169,10 +172,27 @@ class Shopware6:
             done += len(page.rows)
             latest = max(latest, max((newest(entity, row) for row in page.rows), default=0))
             yield self._chunk(stream, page.rows, done, max(done, total))
+        if stream == RECIPIENTS:
+            for accounts, page in self._of_changed_accounts(known, stopped):
+                done += len(page.rows)
+                latest = max(latest, accounts)
+                yield self._chunk(stream, page.rows, done, max(done, total))
         if not stopped() and began is not None:
             since = min(latest, began) - OVERLAP if latest else known.since
             cursor = known._replace(since=max(known.since, since))
             yield Chunk((), (), done, done, StreamEnd(complete=False, cursor=str(cursor)))
+
+    def _of_changed_accounts(self, known: _Cursor, stopped: Callable[[], bool]) -> Iterator[tuple[int, Page]]:
+        """Recipients with the address of an account that was changed, and how new these changes are: when an account
+        gets another address, the newsletter follows without any date."""
+        since = max(known.since, known.whole - OVERLAP)
+        for accounts in self._walk(ACCOUNT, [of_accounts(), changed_since(ACCOUNT, since)], stopped, counted=True):
+            latest = max((newest(ACCOUNT, row) for row in accounts.rows), default=0)
+            emails = [row["email"] for row in accounts.rows if row.get("email")]
+            filters = [*self._channels.filters(), of_addresses(emails)]
+            for page in self._walk(RECIPIENT, filters, stopped, counted=True) if emails else ():
+                yield latest, page
+            yield latest, Page(())
 
     def _is_due(self, stream: str, known: _Cursor, now: float) -> bool:
         """Whether everything is to be read: who is gone from the newsletter shows in nothing else, and a clock that was

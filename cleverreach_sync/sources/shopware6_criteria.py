@@ -116,6 +116,15 @@ RECIPIENT: Final = Entity(
         **_NAMES,
     },
 )
+ACCOUNT: Final = Entity(
+    "customer",
+    "customers",
+    "autoIncrement",
+    ("updatedAt", "createdAt"),
+    {},
+    {"customer": ("id", "autoIncrement", "email", "createdAt", "updatedAt")},
+)
+"""What is asked about accounts to find the newsletter recipients who may have got another address with them."""
 SALES_CHANNEL: Final = Entity(
     "sales-channel", "sales channels", "id", (), {}, {"sales_channel": ("id", "name", "translated")}
 )
@@ -173,6 +182,16 @@ def created_at(key: int) -> Filter:
     """What was created in one millisecond."""
     mark = in_milliseconds(key)
     return ranged("createdAt", gte=mark, lte=mark)
+
+
+def of_accounts() -> Filter:
+    """What leaves guests out."""
+    return {"type": "equals", "field": "guest", "value": False}
+
+
+def of_addresses(emails: Sequence[str]) -> Filter:
+    """Who has one of these addresses; case does not count."""
+    return {"type": "equalsAny", "field": "email", "value": list(emails)}
 
 
 def of_channels(idents: Sequence[str]) -> Filter:

@@ -16,7 +16,7 @@ from tests.shops.server import Asked, Reply, altered
 from tests.shops.shopware6 import CLIENT_ID, OUTLET, PRIVILEGES, STOREFRONT, FakeShopware, named
 
 Opening = Callable[..., Source]
-DAY = 86_400
+HOUR, DAY = 3600, 86_400
 CREATED, CONFIRMED, UPDATED = 1_700_000_000, 1_710_000_000, 1_720_000_000
 DATES = {
     "createdAt": "2023-11-14T22:13:20.000+00:00",
@@ -506,6 +506,49 @@ def test_what_is_no_cursor_reads_everything(shop: FakeShopware, opened: Opening,
     assert len(reading.rows) == 1
     assert reading.end is not None
     assert reading.end.complete
+
+
+def test_the_newsletter_follows_an_account_without_a_date(shop: FakeShopware, opened: Opening) -> None:
+    """Also where a page holds fewer accounts than were changed, and one of them has several recipients."""
+    shop.max_limit = 5
+    customers = [shop.add_customer(f"P{number}@mail.example", consent=True) for number in range(12)]
+    shop.add_recipient("p3@mail.example", channel=OUTLET)
+    shop.now += DAY
+    shop.add_recipient("other@mail.example")
+    source = opened()
+    cursor = cursor_of(source, "recipients")
+    shop.now += HOUR
+    for customer in customers:
+        shop.change_profile(customer, email=shop.customers[customer]["email"].replace("mail", "post"))
+    assert {row["updatedAt"] for row in shop.recipients.values()} == {None}
+    found = [row.email for row in read(source, "recipients", cursor).rows if row.email != "other@mail.example"]
+    assert sorted(found) == sorted([*(f"p{number}@post.example" for number in range(12)), "p3@post.example"])
+
+
+def marks(shop: FakeShopware) -> set[str]:
+    """Since when accounts were asked for."""
+    return {
+        each["queries"][0]["parameters"]["gte"]
+        for body in shop.pages("customer")
+        for each in body["filter"]
+        if each["type"] == "multi"
+    }
+
+
+def test_accounts_are_looked_at_once_for_the_newsletter(shop: FakeShopware, opened: Opening) -> None:
+    shop.add_recipient("anna@mail.example")
+    shop.now += 100 * DAY
+    customer = shop.add_customer("anna@mail.example")
+    shop.now += 100 * DAY
+    source, asked = opened(reconcile_every="9999h"), []
+    cursor = cursor_of(source, "recipients")
+    for _ in range(3):
+        shop.now += HOUR
+        shop.log_in(customer)
+        shop.log.clear()
+        cursor = cursor_of(source, "recipients", cursor)
+        asked += sorted(marks(shop))
+    assert asked == [f"2027-06-09 {time}.000" for time in ("19:55:00", "20:55:00", "21:55:00")]
 
 
 # Walking along the lists

@@ -114,7 +114,7 @@ def test_the_first_sync_and_one_without_a_change(merchant: Merchant) -> None:
     assert merchant.field(GAST, "firstname") == "Gustav"
     merchant.later()
     assert merchant.nothing()
-    assert len(merchant.shop.log) == 4, "a token, and what was changed of each list"
+    assert len(merchant.shop.log) == 6, "a token, what was changed of each list, accounts, their recipients"
 
 
 def test_every_kind(merchant: Merchant) -> None:
@@ -311,19 +311,43 @@ def test_a_guest_who_is_given_another_address_is_no_account_that_moved(merchant:
     assert merchant.program.active() == {"shared@post.example"}
 
 
-def test_a_subscriber_with_another_e_mail_address_is_one_subscriber_within_a_day(known: Merchant) -> None:
+def test_a_subscriber_with_another_e_mail_address_is_one_subscriber(known: Merchant) -> None:
     """The newsletter follows the account without any date."""
     known.later(-22)
     customer = known.shop.add_customer("old@mail.example", consent=True)
+    known.shop.add_order(customer)
     known.sync()
     known.later()
     known.shop.change_profile(customer, email="new@mail.example")
+    counts = known.sync()
+    assert (counts["created"], counts["deactivated"]) == (1, 1)
+    assert known.program.active() == {ANNA, CORA, GAST, "new@mail.example"}
+    assert known.tags()["new@mail.example"] == {SUBSCRIBER, BUYER}
+    for hours in (1, 25):
+        known.later(hours)
+        assert known.nothing()
+
+
+def test_who_opted_out_is_not_mailed_at_another_address_either(known: Merchant) -> None:
+    """The newsletter does not follow whoever has opted out of it."""
+    anna = number_of(known, ANNA)
+    known.shop.set_status(recipient_of(known, ANNA), "optOut")
     known.sync()
-    known.later(22)
+    known.shop.change_profile(anna, email="new@mail.example")
     known.sync()
-    found = {email for email in known.program.active() if email.startswith(("old", "new"))}
-    assert found == {"new@mail.example"}
-    assert known.tags()["new@mail.example"] == {SUBSCRIBER}
+    known.later(25)
+    known.sync()
+    assert known.program.active() == {CORA, GAST}
+
+
+def test_a_subscriber_whose_address_is_mended_in_the_newsletter(known: Merchant) -> None:
+    recipient = recipient_of(known, CORA)
+    known.shop.recipients[recipient] |= {"email": "kora@mail.example", "updatedAt": known.shop.time()}
+    known.sync()
+    assert known.program.active() == {ANNA, GAST, "kora@mail.example"}
+    for hours in (1, 25):
+        known.later(hours)
+        assert known.nothing()
 
 
 def test_a_kind_is_added(merchant: Merchant) -> None:

@@ -157,14 +157,15 @@ class FakeShopware(ShopServer):
                 self.set_status(row["id"], "optIn" if given else "optOut")
 
     def change_profile(self, customer: int, **fields: str) -> None:
-        """An address has dates of its own. The newsletter follows a new e-mail address without any date."""
+        """An address has dates of its own. The newsletter of a subscriber follows a new e-mail address without any date;
+        who has opted out stays at the old one."""
         with self.lock:
             row = self.customers[customer]
             own = {_OWN[name]: value for name, value in fields.items() if name in _OWN}
             email = fields.get("email")
             if email is not None:
                 for recipient in self.recipients.values():
-                    if self._is_of(recipient, row["email"]) and recipient["salesChannelId"] == row["salesChannelId"]:
+                    if self._is_of(recipient, row["email"]) and recipient["status"] in ("optIn", "direct"):
                         recipient["email"] = email
                 own["email"] = email
             if own:

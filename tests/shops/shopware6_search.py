@@ -116,7 +116,8 @@ def _fits(row: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
         case "equals":
             return bool(_value(row, asked["field"]) == asked["value"])
         case "equalsAny":
-            return _value(row, asked["field"]) in asked["value"]
+            # As the database compares texts: case does not count.
+            return str(_value(row, asked["field"])).casefold() in {str(each).casefold() for each in asked["value"]}
         case "multi":
             fits = [_fits(row, each) for each in asked["queries"]]
             return any(fits) if asked["operator"].upper() == "OR" else all(fits)
