@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
-from cleverreach_sync.sources.plentymarkets_api import PER_PAGE, READERS, NotAllowed, PlentyApi
+from cleverreach_sync.sources.plentymarkets_api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
 from cleverreach_sync.sources.plentymarkets_look import look
 from cleverreach_sync.sources.plentymarkets_names import folder_id, iso_codes, type_id
 from cleverreach_sync.sources.plentymarkets_origins import Origins
@@ -35,6 +36,8 @@ from cleverreach_sync.sources.plentymarkets_window import (
 )
 
 ORDERS: Final = "orders"
+_Fetch = Callable[[int, int], Page]
+"""A page of a number and a size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,7 @@ class Plentymarkets:
         newest = done = total = 0
         seen: set[int] = set()
         for query in self._windows(begun, known, by_contact=by_contact):
-            for page in self._numbered(lambda n, query=query: self._api.contacts(n, query), CONTACTS, stopped):  # type: ignore[misc]
+            for page in self._numbered(partial(self._contact_page, query), CONTACTS, stopped):
                 began = began or page.at
                 fresh = [raw for raw in page.rows if raw["id"] not in seen]
                 seen.update(raw["id"] for raw in fresh)
@@ -184,6 +187,9 @@ class Plentymarkets:
         if not stopped():
             cursor = self._cursor(begun, known, newest, began) if self._automatic else None
             yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
+
+    def _contact_page(self, query: Mapping[str, str | int], number: int, size: int) -> Page:
+        return self._api.contacts(number, query, size)
 
     def _is_due(self, known: Cursor) -> bool:
         """Whether all contacts are read for the consent stated with them; also where the clock was put back."""
@@ -223,12 +229,15 @@ class Plentymarkets:
             yield Chunk((), (), 0, 0, StreamEnd(complete=False))
             return
         done = total = 0
-        for page in self._numbered(lambda n: self._api.recipients(n, begun.folder), "newsletter recipients", stopped):
+        for page in self._numbered(partial(self._recipient_page, begun), "newsletter recipients", stopped):
             done += len(page.rows)
             total = max(done, page.total or 0)
             yield _chunk(map(recipient_row, page.rows), done, total)
         if not stopped():
             yield Chunk((), (), done, total, StreamEnd(complete=True))
+
+    def _recipient_page(self, begun: _Begun, number: int, size: int) -> Page:
+        return self._api.recipients(number, begun.folder, size)
 
     # Orders
 
@@ -256,8 +265,18 @@ class Plentymarkets:
             cursor = self._cursor(begun, known, newest, began)
             yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
 
-    def _numbered(self, fetch: Callable[[int], Page], what: str, stopped: Callable[[], bool]) -> Iterator[Page]:
-        return numbered_pages(fetch, _ident, size=PER_PAGE, what=what, readers=READERS, stopped=stopped)
+    def _numbered(self, fetch: _Fetch, what: str, stopped: Callable[[], bool]) -> Iterator[Page]:
+        """All pages of a list. Nothing was given yet when the first page turns out to be smaller than it should be."""
+
+        def pages(size: int) -> Iterator[Page]:
+            return numbered_pages(
+                lambda number: fetch(number, size), _ident, size=size, what=what, readers=READERS, stopped=stopped
+            )
+
+        try:
+            yield from pages(PER_PAGE)
+        except SmallerPages as smaller:
+            yield from pages(smaller.size)
 
     def inspect(self) -> Iterator[Sight]:
         """One page of every stream, and every order origin."""

@@ -34,8 +34,17 @@ class NotAllowed(AuthError):
     """The user of the API lacks a right."""
 
 
+class SmallerPages(Exception):
+    """A list has pages of `size` rows, whatever was asked for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
 class PlentyApi:
-    """One system. Errors are in the merchant's words."""
+    """One system. Errors are in the merchant's words. A first page that is smaller than it should be raises
+    SmallerPages."""
 
     def __init__(self, url: str, username: str, password: str, means: Means) -> None:
         self.url = url
@@ -117,6 +126,9 @@ class PlentyApi:
             total = body.get("totalsCount")
             if total and not rows and query.get("page", 1) == 1:
                 raise TryAgain(f"plentymarkets answered with an empty page where there are {total} {what}")
+            size = body.get("itemsPerPage")
+            if query.get("page") == 1 and isinstance(size, int) and 0 < size < int(str(query["itemsPerPage"])):
+                raise SmallerPages(size)
             at = parse_date(answer.headers.get("date"))
             found[:] = [Page(rows, total if isinstance(total, int) else None, at)]
 

@@ -40,9 +40,11 @@ class Reading:
         subscribed. Of one whose origin forbids a transfer hardly anything is kept."""
         ident = raw["id"]
         email = normalise(_text(raw.get("email")))
+        excluded = not self.origins.permits(raw.get("referrerId"))
         if email is None:
-            return Unreadable("email", f"contact {ident}: no usable e-mail address", 0) if brings else None
-        excluded = is_relay(email) or not self.origins.permits(raw.get("referrerId"))
+            missing = brings and not excluded
+            return Unreadable("email", f"contact {ident}: no usable e-mail address", 0) if missing else None
+        excluded = excluded or is_relay(email)
         kept: dict[str, Any] = {
             "id": ident,
             "created": _time(raw.get("createdAt")),
@@ -107,9 +109,11 @@ class Reading:
         created = _time(raw.get("createdAt"))
         right = self.statuses.has(_float(raw.get("statusId")))
         brings = account is None and right and since is not None and created is not None and created >= since
+        permitted = self.origins.permits(raw.get("referrerId"))
         if email is None:
-            return Unreadable("email", f"order {ident}: no usable e-mail address", 0) if brings else None
-        permitted = not is_relay(email) and self.origins.permits(raw.get("referrerId"))
+            missing = brings and permitted
+            return Unreadable("email", f"order {ident}: no usable e-mail address", 0) if missing else None
+        permitted = permitted and not is_relay(email)
         total, currency = _total(raw)
         kept: dict[str, Any] = {"id": ident, "at": created, "total": total, "currency": currency}
         flags = (("right", right), ("barred", not permitted), ("brings", brings))

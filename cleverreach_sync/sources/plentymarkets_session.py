@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
+from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.retries import Retries
@@ -43,9 +43,12 @@ class Session:
         self._token = ""
         self._refresh = ""
         self._expires = 0.0
+        self._closed = False
 
     def current(self) -> str:
         with self._lock:
+            if self._closed:  # a page that nobody waits for any more opens no other session
+                raise TemporaryError("the session at plentymarkets is closed")
             if not self._token:
                 self._login()
             elif self._clock() >= self._expires:
@@ -54,6 +57,8 @@ class Session:
 
     def renewed(self, refused: str) -> str | None:
         with self._lock:
+            if self._closed:
+                return None
             if self._token == refused:  # else another thread has renewed it meanwhile
                 self._renew()
             return self._token
@@ -62,6 +67,7 @@ class Session:
         """Frees one of the user's three sessions; one that is gone already does not matter."""
         with self._lock:
             token, self._token, self._refresh = self._token, "", ""
+            self._closed = True
         if token:
             with suppress(CrsyncError):
                 self._http.exchange("POST", LOGOUT, headers={"authorization": f"Bearer {token}"})

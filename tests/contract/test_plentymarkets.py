@@ -101,6 +101,9 @@ def test_one_session_for_everything_and_it_is_closed(shop: PlentySystem, opened:
     assert shop.paths()[-1] == "/rest/logout"
     assert shop.paths().count("/rest/logout") == 1
     assert shop.tokens == {}
+    with pytest.raises(CrsyncError, match="closed"):
+        read(source, "orders")
+    assert shop.paths().count("/rest/login") == 1
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["refresh", "login"])
@@ -289,6 +292,18 @@ def test_dates_that_were_never_set(shop: PlentySystem, opened: Opening, never: s
     assert "country" not in found.profile
 
 
+def test_pages_may_be_smaller_than_they_should_be(shop: PlentySystem, opened: Opening) -> None:
+    shop.most_rows = 40
+    for number in range(150):
+        shop.add_customer(f"c{number}@mail.example", consent=True)
+        shop.add_guest_order(f"g{number}@post.example")
+    source = opened()
+    for stream in ("contacts", "recipients", "orders"):
+        reading = read(source, stream)
+        assert reading.end is not None
+        assert len({row.ident for row in reading.rows}) == len(reading.rows) == 150
+
+
 @pytest.mark.parametrize("readers", range(2))
 def test_contacts_come_in_no_order(shop: PlentySystem, opened: Opening, readers: int) -> None:
     for number in range(600):
@@ -315,6 +330,8 @@ def test_a_contact_without_an_address_is_nobody_unless_it_is_brought_in(shop: Pl
     shop.add_customer("", at=shop.now - DAY)
     shop.add_customer("", at=shop.now - 4 * DAY)
     shop.add_customer("by phone", type=2)
+    shop.add_customer("", referrer=4.01)  # nobody could be transferred anyway
+    shop.add_guest_order("", referrer=4.01)
     shop.add_guest_order("", at=shop.now)
     shop.add_guest_order("", at=shop.now - 4 * DAY)
     assert len(read(opened(), "contacts").unreadable) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tests.e2e.program import (
     sandbox_of_process,
 )
 from tests.shops.plentymarkets import PASSWORD, USER, PlentySystem
+from tests.shops.server import Asked
 
 __all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
 
@@ -212,6 +214,22 @@ def test_a_run_that_is_killed_goes_on(plenty: Program, shop: PlentySystem, at: i
     assert len(plenty.recipients()) == 180
     assert sum(SUBSCRIBER in found for found in tags(plenty).values()) == 90
     plenty.check_ledger()
+
+
+def test_a_run_that_is_stopped_while_it_reads_logs_out(plenty: Program, shop: PlentySystem) -> None:
+    everybody(shop)
+    process = plenty.start("sync", "-q")
+
+    def before(asked: Asked) -> None:
+        if asked.path.endswith("/search"):
+            process.send_signal(signal.SIGTERM)
+
+    shop.before_page = before
+    assert process.wait(30) == 143
+    process.communicate()
+    assert shop.tokens == {}
+    shop.before_page = None
+    assert plenty.counts()["created"] == 2
 
 
 def test_a_system_that_breaks_down_while_it_is_read(plenty: Program, shop: PlentySystem, gate: Gate) -> None:

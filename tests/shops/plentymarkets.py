@@ -61,6 +61,7 @@ class PlentySystem(ShopServer):
         self.calls: list[int] | None = None  # left, as the headers count them down; None: no such headers
         self.shuffled: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
         self.unknown_relations: frozenset[str] = frozenset()
+        self.most_rows = 250
         self.unheeded: frozenset[str] = frozenset()  # filters of orders
         self.default_referrer: float = 1
         self._next = 100
@@ -419,11 +420,11 @@ class PlentySystem(ShopServer):
         del asked
         return Reply.json([{"id": 1, "isoCode2": "DE"}, {"id": 2, "isoCode2": "AT"}])
 
-    @staticmethod
-    def _paged(rows: list[dict[str, Any]], query: Mapping[str, str]) -> Reply:
+    def _paged(self, rows: list[dict[str, Any]], query: Mapping[str, str]) -> Reply:
         size, page = int(query.get("itemsPerPage", "50")), int(query.get("page", "1"))
         if not 1 <= size <= 250:
             raise _invalid("itemsPerPage", "The items per page may not be greater than 250.")
+        size = min(size, self.most_rows)
         start = (page - 1) * size
         shown = rows[start : start + size]
         pages = max(1, -(-len(rows) // size))
