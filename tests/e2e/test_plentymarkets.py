@@ -454,8 +454,6 @@ def test_the_example_step_by_step(
     for name, value in {"PLENTY_USERNAME": USER, "PLENTY_PASSWORD": PASSWORD, **access}.items():
         monkeypatch.setenv(name, value)
     everybody(shop)
-    for name in ("plentymarkets", "Retail"):
-        sandbox.state.add_group(name)
     commands = re.findall(
         r"^crsync (\S.*?)(?: +#.*)?$", (EXAMPLE / "README.md").read_text(encoding="utf-8"), re.MULTILINE
     )
