@@ -18,7 +18,7 @@ from cleverreach_sync.model import (
 from cleverreach_sync.plan import Change, Outcome, Plan, Rules, Wanted
 
 _NONE: Final[frozenset[Kind]] = frozenset()
-_LEFT: Final = frozenset({"bounced_in_target", "unsubscribed_in_target", "deleted_in_target"})
+_LEFT: Final = frozenset({"unsubscribed_in_target", "deleted_in_target"})
 _LEFT_AS: Final = {
     RecipientState.ABSENT: "deleted_in_target",
     RecipientState.UNSUBSCRIBED: "unsubscribed_in_target",
@@ -109,7 +109,9 @@ def _ended_at(person: Person, memory: Memory, now: int) -> int:
 
 
 def _left(plan: Plan, memory: Memory) -> bool:
-    return plan.reason in _LEFT or memory.state in _LEFT_AS or memory.ended is not None
+    """Whether they are gone for good. A bounce may be lifted, and the recipient would be as active as before."""
+    away = memory.state in _LEFT_AS and memory.state is not RecipientState.BOUNCED
+    return plan.reason in _LEFT or (away and plan.reason != "bounced_in_target") or memory.ended is not None
 
 
 def end_is_open(plan: Plan, memory: Memory) -> bool:
@@ -118,6 +120,13 @@ def end_is_open(plan: Plan, memory: Memory) -> bool:
     if not memory.transferred or memory.ended is not None:
         return False
     return plan.shop is Shop.OPTED_OUT or (plan.shop is Shop.NO and memory.agreed is ConsentState.YES)
+
+
+def end_waits(consent: ConsentState, memory: Memory) -> bool:
+    """Whether consent ended of somebody who bounced: the end is written as soon as the bounce is lifted."""
+    if not memory.transferred or memory.ended is not None or memory.state is not RecipientState.BOUNCED:
+        return False
+    return consent is ConsentState.OPTED_OUT or (consent is ConsentState.NO and memory.agreed is ConsentState.YES)
 
 
 def _agreed(person: Person, plan: Plan, memory: Memory) -> ConsentState:

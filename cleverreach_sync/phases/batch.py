@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cleverreach_sync.agreement import remember, settle
+from cleverreach_sync.agreement import end_waits, remember, settle
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import ConsentState, Recipient, RecipientState
@@ -197,7 +197,13 @@ class Delivery:
         kept = (
             None
             if plan.outcome is Outcome.INVALID
-            else entry(who.row, memory, outcome_to_keep(plan, memory), plan.kinds)
+            else entry(
+                who.row,
+                memory,
+                outcome_to_keep(plan, memory),
+                plan.kinds,
+                due=end_waits(who.person.consent.state, memory),
+            )
         )
         return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=False)
 

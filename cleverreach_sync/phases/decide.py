@@ -13,7 +13,7 @@ from cleverreach_sync.agreement import as_last_seen, settle
 from cleverreach_sync.belonging import idents_of, owners_of
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
-from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person, Recipient
+from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person, Recipient, RecipientState
 from cleverreach_sync.phases.planned import (
     ELSEWHERE,
     LASTING,
@@ -331,7 +331,7 @@ class Deciding:
         if outcome is Outcome.UPDATED:
             return Class.UPDATE
         if outcome is Outcome.DEACTIVATED:
-            return Class.END
+            return Class.CHECK if memory.state is RecipientState.BOUNCED else Class.END
         if run.options.against_target and outcome is Outcome.UNCHANGED:
             return Class.UPDATE
         return Class.RECORD
@@ -350,7 +350,8 @@ class Deciding:
         recipient = remembered_recipient("", memory, run.rules.own)
         plan = decide(person, memory, recipient, Suppression(), run.rules, run.now)
         if plan.outcome is Outcome.DEACTIVATED:
-            self._add(plan_row(Class.GONE, 0, met.key, person, plan, memory, facts, b"", None))
+            class_ = Class.CHECK if memory.state is RecipientState.BOUNCED else Class.GONE
+            self._add(plan_row(class_, 0, met.key, person, plan, memory, facts, b"", None))
         else:
             open_plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
             self._add(plan_row(Class.RECORD, 0, met.key, person, open_plan, memory, facts, b"", None))

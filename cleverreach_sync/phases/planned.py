@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.agreement import end_is_open
+from cleverreach_sync.agreement import end_is_open, end_waits
 from cleverreach_sync.belonging import idents_of
 from cleverreach_sync.consent import Shop
 from cleverreach_sync.fields import Fingerprints, Packed
@@ -201,12 +201,13 @@ def entry(row: PlanRow, memory: Memory, outcome: str, kinds: frozenset[Kind], *,
 
 def stored(row: PlanRow) -> Entry:
     """The entry of a RECORD row, without reading it."""
+    bounced = row.memory is not None and row.memory[0] == RecipientState.BOUNCED
     return Entry(
         row.key,
         row.seen if row.outcome else b"",
         row.outcome,
         row.kinds,
-        0,
+        bounced and end_waits(CONSENTS[row.person[0]], remembered(row)),
         row.receiver_id,
         row.fingerprint,
         row.idents,

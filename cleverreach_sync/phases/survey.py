@@ -40,12 +40,12 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     """The recipients of a batch by the person's key, read by address, or by ID where only that is known."""
     if not run.list_exists:
         return {}
-    by_id = [row for row in rows if not row.email]
-    if by_id:
-        known = run.target.read_ids([row.receiver_id for row in by_id if row.receiver_id])
-        return {row.key: known[row.receiver_id] for row in by_id if row.receiver_id in known}
-    found = run.target.read([row.email for row in rows])
-    return {row.key: found[row.email] for row in rows if row.email in found}
+    ids = [row.receiver_id for row in rows if not row.email and row.receiver_id]
+    emails = [row.email for row in rows if row.email]
+    known = run.target.read_ids(ids) if ids else {}
+    found = run.target.read(emails) if emails else {}
+    seen = {row.key: found[row.email] for row in rows if row.email in found}
+    return seen | {row.key: known[row.receiver_id] for row in rows if not row.email and row.receiver_id in known}
 
 
 def decided(run: Run, row: PlanRow, recipient: Recipient | None) -> Seen:
@@ -83,7 +83,8 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
         if row.fields is None and plan.values is not None:
             row = row._replace(fields=pack(plan.values))
         if class_ is Class.RECORD:
-            run.tally.done(plan, who.person.consent.state)
+            if row.email:  # the others are nobody of this read
+                run.tally.done(plan, who.person.consent.state)
             if plan.outcome is Outcome.INVALID:
                 continue
             memory = settle(plan, who.person, who.memory, run.now)

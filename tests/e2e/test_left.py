@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.e2e.shop import (
@@ -112,6 +114,27 @@ class TestWhoLeft:
         shop.write(opted_out(ANNA), both(BEN))
         ran = shop.sync()
         assert (ran.skipped, ran.writes) == ({"unsubscribed_in_target": 1}, 0)
+
+    @pytest.mark.parametrize("ended", [opted_out, buyer, None])
+    def test_consent_ends_while_bounced(self, shop: Shop, ended: Callable[[str], dict[str, str]] | None) -> None:
+        """A bounce may be lifted in CleverReach: the end is written then. None: gone from an export of everybody."""
+        shop.config(source={"complete": True})
+        shop.sync()
+        shop.server.bounce(ANNA)
+        shop.write(*([] if ended is None else [ended(ANNA)]), both(BEN))
+        shop.sync()
+        shop.config(limits={"max_deactivated": 0, "max_activated": 0})
+        for ran in (shop.agreed_sync(), shop.sync()):
+            assert ran.skipped == ({} if ended is None else {"bounced_in_target": 1})
+            assert ran.writes == 0, "and the guard does not count them"
+        shop.config(limits={"max_deactivated": 1})
+        shop.server.person(ANNA).bounced = 0
+        assert shop.list()[ANNA].active
+        assert shop.agreed_sync().counts["deactivated"] == 1
+        assert not shop.list()[ANNA].active
+        assert SUBSCRIBER not in shop.list()[ANNA].tags
+        assert "deactivated" not in shop.sync().counts
+        assert not shop.list()[ANNA].active
 
     def test_included_again_after_an_opt_out_they_are_not_mailed(self, shop: Shop) -> None:
         """Deleted by hand after their consent had ended: transferred as new, but never active."""
