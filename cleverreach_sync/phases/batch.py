@@ -18,7 +18,7 @@ from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, absent, entr
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import Seen, decided, recipients_of
 from cleverreach_sync.plan import Change, Outcome, Plan, Wanted
-from cleverreach_sync.state.ledger import Entry
+from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 

@@ -29,7 +29,7 @@ from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.plan import Outcome, Plan, Suppression, decide, remembered_recipient
 from cleverreach_sync.selection import kinds_of
 from cleverreach_sync.sources.interface import Row, Warned
-from cleverreach_sync.state.ledger import Entry, kinds_in, read_body
+from cleverreach_sync.state.entries import Entry, kinds_in, read_body
 from cleverreach_sync.state.rejects import record_of
 from cleverreach_sync.state.spool import BLACKLISTED, RawRow
 

@@ -14,7 +14,8 @@ from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, Identity
 from cleverreach_sync.state.files import StateFolder, remove
-from cleverreach_sync.state.ledger import Keys, Ledger
+from cleverreach_sync.state.keys import Keys
+from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.targets.interface import RecipientList, Target
 
 

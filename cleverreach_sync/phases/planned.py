@@ -22,7 +22,7 @@ from cleverreach_sync.model import (
     RecipientState,
 )
 from cleverreach_sync.plan import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted
-from cleverreach_sync.state.ledger import (
+from cleverreach_sync.state.entries import (
     CONSENTS,
     Entry,
     body,

@@ -13,7 +13,8 @@ from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.plan import Rules
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources.interface import Source, Stream
-from cleverreach_sync.state.ledger import Keys, Ledger
+from cleverreach_sync.state.keys import Keys
+from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.rejects import Reject
 from cleverreach_sync.state.spool import RawRow, Spool
 from cleverreach_sync.targets.interface import Target

@@ -9,8 +9,9 @@ from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import StateError
 from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.state import checkpoint
+from cleverreach_sync.state.entries import read_body
 from cleverreach_sync.state.files import StateFolder
-from cleverreach_sync.state.ledger import Ledger, read_body
+from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.targets.interface import RecipientList
 
 

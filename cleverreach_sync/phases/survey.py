@@ -15,7 +15,7 @@ from cleverreach_sync.phases.differences import differs, shown_change
 from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.plan import Outcome, Plan, decide
-from cleverreach_sync.state.ledger import kind_bits, memory_tuple
+from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 
 T = TypeVar("T")

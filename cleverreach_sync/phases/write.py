@@ -20,7 +20,7 @@ from cleverreach_sync.phases.planned import Class, entry, remembered, stored
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import batches
 from cleverreach_sync.plan import Outcome
-from cleverreach_sync.state.ledger import Entry
+from cleverreach_sync.state.entries import Entry
 
 _RECORDED_AT_ONCE: Final = 2000
 _REFUSED_BATCHES: Final = 3

@@ -7,39 +7,24 @@ address: only hashes, dates, states and what makes somebody a buyer.
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import orjson
+from typing import Final
 
 from cleverreach_sync.errors import StateError
-from cleverreach_sync.merge import NO_FACTS, Facts
-from cleverreach_sync.model import (
-    NOTHING,
-    ConsentState,
-    Kind,
-    Memory,
-    Order,
-    RecipientState,
-    Remembered,
-)
 from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.database import connect
+from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.files import private, remove, sync_folder
+from cleverreach_sync.state.keys import HASH_BYTES, Keys
 
 SCHEMA: Final = "2"
 # In version 1 nobody wrote down which account an order belongs to, and which record brought it.
 _WITHOUT_OWNERS: Final = "1"
 _SQLITE: Final = b"SQLite format 3\0"
 _OF_KEY: Final = "the key of this ledger"  # what is hashed to know the key again
-KEY_BYTES: Final = 32
-HASH_BYTES: Final = 16
-_IDENT_BYTES: Final = 10
 
 _TABLES: Final = """
 create table meta (name text primary key, value text not null) without rowid;
@@ -56,56 +41,6 @@ create table person (
 ) without rowid;
 create table attempt (batch integer primary key, keys blob not null);
 """
-
-
-class Entry(NamedTuple):
-    """One row. `body` is read by `facts_of` and `memory_of` when needed."""
-
-    key: bytes
-    seen: bytes
-    outcome: str
-    kinds: int
-    due: int
-    receiver_id: str | None
-    fingerprint: bytes
-    idents: bytes
-    body: bytes
-
-
-class Keys:
-    """Keyed hashes of addresses and of IDs."""
-
-    def __init__(self, secret: bytes) -> None:
-        self.secret = secret
-
-    def address(self, email: str) -> bytes:
-        return blake2b(email.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES, key=self.secret).digest()
-
-    def ident(self, text: str) -> str:
-        """The hash of a record's or an order's ID within its stream."""
-        raw = text.encode("utf-8", "surrogatepass")
-        return blake2b(raw, digest_size=_IDENT_BYTES, key=self.secret).hexdigest()
-
-    @classmethod
-    def load(cls, path: Path) -> Keys | None:
-        """The keys of a state folder; None if the file is missing or no key."""
-        try:
-            text = path.read_text("ascii").strip()
-            secret = bytes.fromhex(text)
-        except (OSError, ValueError):
-            return None
-        return cls(secret) if len(secret) == KEY_BYTES else None
-
-    @classmethod
-    def fresh(cls) -> Keys:
-        return cls(secrets.token_bytes(KEY_BYTES))
-
-    def save(self, path: Path) -> None:
-        private(path)
-        with path.open("w", encoding="ascii") as file:
-            file.write(self.secret.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
 
 
 class Ledger:
@@ -301,110 +236,3 @@ def _meta(path: Path) -> dict[str, str]:
         raise _unusable(path) from None
     finally:
         database.close()
-
-
-_KIND_BITS: Final = {Kind.SUBSCRIBER: 1, Kind.BUYER: 2, Kind.CONTACT: 4}
-_KINDS_OF: Final = {bits: frozenset(kind for kind, bit in _KIND_BITS.items() if bits & bit) for bits in range(8)}
-_BITS_OF: Final = {kinds: bits for bits, kinds in _KINDS_OF.items()}
-_STATES: Final = {state.value: state for state in RecipientState}
-CONSENTS: Final = {state.value: state for state in ConsentState}
-
-
-def kind_bits(kinds: frozenset[Kind]) -> int:
-    return _BITS_OF[kinds]
-
-
-def kinds_in(bits: int) -> frozenset[Kind]:
-    return _KINDS_OF[bits]
-
-
-_OWNER: Final = Remembered._fields.index("owner")
-
-
-def facts_json(facts: Facts) -> bytes:
-    """The facts for an entry's body. Owners, and the records that brought orders, are written as numbers."""
-    records: list[Any] = [record[:_OWNER] for record in facts.records]  # a named tuple is nothing to orjson
-    if not facts.orders and not any(record[_OWNER] for record in facts.records):
-        return orjson.dumps((records, {}, True) if facts.nobody else (records,))
-    number = {record.ident: at for at, record in enumerate(facts.records) if record.ident}
-    orders: dict[str, Any] = {}
-    for key, order in facts.orders.items():
-        by = number.get(order.by)
-        if order.excluded:
-            orders[key] = (*order[1:5], by, True)
-        else:
-            orders[key] = order[1:5] if by is None else (*order[1:5], by)
-    owners = list(dict.fromkeys([record.owner for record in facts.records if record.owner]))
-    if not owners:
-        return orjson.dumps((records, orders, True) if facts.nobody else (records, orders))
-    for at, record in enumerate(facts.records):
-        if record.owner:
-            records[at] = (*records[at], owners.index(record.owner))
-    return orjson.dumps((records, orders, facts.nobody, owners))
-
-
-def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
-    """The memory in built-in types, without receiver ID and fingerprint, which stand beside it; None for none."""
-    if memory is NOTHING:
-        return None
-    return (
-        memory.state._value_,
-        _BITS_OF[memory.tags],
-        memory.agreed._value_,
-        memory.ended,
-        memory.ended_at,
-        memory.made_inactive,
-        memory.run,
-        memory.barred,
-    )
-
-
-def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerprint: bytes) -> Memory:
-    """What `memory_tuple` made."""
-    if document is None:
-        return NOTHING
-    state, tags, agreed, ended, ended_at, made_inactive, run, barred = document
-    return Memory(
-        receiver_id,
-        _STATES[state],
-        _KINDS_OF[tags],
-        fingerprint,
-        CONSENTS[agreed],
-        ended,
-        ended_at,
-        made_inactive,
-        run,
-        barred,
-    )
-
-
-def body(facts: bytes, memory: tuple[Any, ...] | None) -> bytes:
-    """An entry's body of `facts_json` and `memory_tuple`."""
-    return b"[" + facts + b"," + orjson.dumps(memory) + b"]"
-
-
-def read_body(entry: Entry) -> tuple[Facts, Memory]:
-    """What is remembered of a person. Raises StateError for a body that cannot be read."""
-    try:
-        facts, memory = orjson.loads(entry.body)
-        return _facts(facts), memory_of(memory, entry.receiver_id, entry.fingerprint)
-    except (ValueError, TypeError, LookupError) as error:
-        raise StateError("the ledger holds an entry that cannot be read", hint="restore it from a backup") from error
-
-
-def _facts(document: list[Any]) -> Facts:
-    owners = document[3] if len(document) > 3 else ()
-    records = tuple(
-        Remembered._make((*record[:10], tuple(record[10]), owners[record[11]] if len(record) > 11 else ""))
-        for record in document[0]
-    )
-    if len(document) == 1:
-        return Facts(records) if records else NO_FACTS
-    orders = {key: _order(key, order, records) for key, order in document[1].items()}
-    return Facts(records, orders, nobody=len(document) > 2 and document[2])
-
-
-def _order(key: str, order: list[Any], records: tuple[Remembered, ...]) -> Order:
-    """Of an order as `facts_json` wrote it: four values, the number of the record, whether it is excluded."""
-    by = order[4] if len(order) > 4 else None
-    return Order._make((key, *order[:4], len(order) > 5, "" if by is None else records[by].ident))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cleverreach_sync.state.ledger import Keys
+from cleverreach_sync.state.keys import Keys
 from tests.e2e.program import Program, counted, environment, program, sandbox, sandbox_of_process
 from tests.shops.woocommerce import WooShop
 

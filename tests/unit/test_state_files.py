@@ -26,8 +26,10 @@ from cleverreach_sync.model import (
     Remembered,
 )
 from cleverreach_sync.state import history, rejects
+from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
 from cleverreach_sync.state.files import StateFolder, private, remove
-from cleverreach_sync.state.ledger import Entry, Keys, Ledger, body, facts_json, memory_tuple, read_body
+from cleverreach_sync.state.keys import Keys
+from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.lock import held
 from cleverreach_sync.state.rejects import Fact, Reject, record_json, record_of
 from cleverreach_sync.state.spool import BLACKLISTED, KEEP_SECONDS, Spool

@@ -1,0 +1,141 @@
+"""What the ledger keeps of one person, and its form: built-in types and JSON, without a name or an address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from cleverreach_sync.errors import StateError
+from cleverreach_sync.merge import NO_FACTS, Facts
+from cleverreach_sync.model import (
+    NOTHING,
+    ConsentState,
+    Kind,
+    Memory,
+    Order,
+    RecipientState,
+    Remembered,
+)
+
+
+class Entry(NamedTuple):
+    """One row. `body` is read by `read_body` when needed."""
+
+    key: bytes
+    seen: bytes
+    outcome: str
+    kinds: int
+    due: int
+    receiver_id: str | None
+    fingerprint: bytes
+    idents: bytes
+    body: bytes
+
+
+_KIND_BITS: Final = {Kind.SUBSCRIBER: 1, Kind.BUYER: 2, Kind.CONTACT: 4}
+_KINDS_OF: Final = {bits: frozenset(kind for kind, bit in _KIND_BITS.items() if bits & bit) for bits in range(8)}
+_BITS_OF: Final = {kinds: bits for bits, kinds in _KINDS_OF.items()}
+_STATES: Final = {state.value: state for state in RecipientState}
+CONSENTS: Final = {state.value: state for state in ConsentState}
+
+
+def kind_bits(kinds: frozenset[Kind]) -> int:
+    return _BITS_OF[kinds]
+
+
+def kinds_in(bits: int) -> frozenset[Kind]:
+    return _KINDS_OF[bits]
+
+
+_OWNER: Final = Remembered._fields.index("owner")
+
+
+def facts_json(facts: Facts) -> bytes:
+    """The facts for an entry's body. Owners, and the records that brought orders, are written as numbers."""
+    records: list[Any] = [record[:_OWNER] for record in facts.records]  # a named tuple is nothing to orjson
+    if not facts.orders and not any(record[_OWNER] for record in facts.records):
+        return orjson.dumps((records, {}, True) if facts.nobody else (records,))
+    number = {record.ident: at for at, record in enumerate(facts.records) if record.ident}
+    orders: dict[str, Any] = {}
+    for key, order in facts.orders.items():
+        by = number.get(order.by)
+        if order.excluded:
+            orders[key] = (*order[1:5], by, True)
+        else:
+            orders[key] = order[1:5] if by is None else (*order[1:5], by)
+    owners = list(dict.fromkeys([record.owner for record in facts.records if record.owner]))
+    if not owners:
+        return orjson.dumps((records, orders, True) if facts.nobody else (records, orders))
+    for at, record in enumerate(facts.records):
+        if record.owner:
+            records[at] = (*records[at], owners.index(record.owner))
+    return orjson.dumps((records, orders, facts.nobody, owners))
+
+
+def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
+    """The memory in built-in types, without receiver ID and fingerprint, which stand beside it; None for none."""
+    if memory is NOTHING:
+        return None
+    return (
+        memory.state._value_,
+        _BITS_OF[memory.tags],
+        memory.agreed._value_,
+        memory.ended,
+        memory.ended_at,
+        memory.made_inactive,
+        memory.run,
+        memory.barred,
+    )
+
+
+def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerprint: bytes) -> Memory:
+    """What `memory_tuple` made."""
+    if document is None:
+        return NOTHING
+    state, tags, agreed, ended, ended_at, made_inactive, run, barred = document
+    return Memory(
+        receiver_id,
+        _STATES[state],
+        _KINDS_OF[tags],
+        fingerprint,
+        CONSENTS[agreed],
+        ended,
+        ended_at,
+        made_inactive,
+        run,
+        barred,
+    )
+
+
+def body(facts: bytes, memory: tuple[Any, ...] | None) -> bytes:
+    """An entry's body of `facts_json` and `memory_tuple`."""
+    return b"[" + facts + b"," + orjson.dumps(memory) + b"]"
+
+
+def read_body(entry: Entry) -> tuple[Facts, Memory]:
+    """What is remembered of a person. Raises StateError for a body that cannot be read."""
+    try:
+        facts, memory = orjson.loads(entry.body)
+        return _facts(facts), memory_of(memory, entry.receiver_id, entry.fingerprint)
+    except (ValueError, TypeError, LookupError) as error:
+        raise StateError("the ledger holds an entry that cannot be read", hint="restore it from a backup") from error
+
+
+def _facts(document: list[Any]) -> Facts:
+    owners = document[3] if len(document) > 3 else ()
+    records = tuple(
+        Remembered._make((*record[:10], tuple(record[10]), owners[record[11]] if len(record) > 11 else ""))
+        for record in document[0]
+    )
+    if len(document) == 1:
+        return Facts(records) if records else NO_FACTS
+    orders = {key: _order(key, order, records) for key, order in document[1].items()}
+    return Facts(records, orders, nobody=len(document) > 2 and document[2])
+
+
+def _order(key: str, order: list[Any], records: tuple[Remembered, ...]) -> Order:
+    """Of an order as `facts_json` wrote it: four values, the number of the record, whether it is excluded."""
+    by = order[4] if len(order) > 4 else None
+    return Order._make((key, *order[:4], len(order) > 5, "" if by is None else records[by].ident))
