@@ -1,19 +1,17 @@
-"""Phase 2: everybody, against the ledger. Spool and ledger are walked once, side by side, in the order of the hash."""
+"""Phase 2: everybody, against the ledger."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
+from collections.abc import Sequence
 from typing import Final, NamedTuple
-
-import orjson
 
 from cleverreach_sync.agreement import as_last_seen, settle
 from cleverreach_sync.belonging import idents_of, owners_of
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person, Recipient, RecipientState
+from cleverreach_sync.phases.decoding import Decoding, seen_of
 from cleverreach_sync.phases.planned import (
     ELSEWHERE,
     LASTING,
@@ -23,31 +21,19 @@ from cleverreach_sync.phases.planned import (
     Class,
     plan_row,
 )
-from cleverreach_sync.phases.read import DIGEST_BYTES
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.tally import Tally
+from cleverreach_sync.phases.walk import Met, meet
 from cleverreach_sync.plan import Outcome, Plan, Suppression, decide, remembered_recipient
 from cleverreach_sync.selection import kinds_of
-from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.state.entries import Entry, kinds_in, read_body
-from cleverreach_sync.state.rejects import record_of
-from cleverreach_sync.state.spool import BLACKLISTED, RawRow
+from cleverreach_sync.state.spool import BLACKLISTED
 
 _BUFFER: Final = 1000
 _TICK: Final = 500
 IDENT_BYTES: Final = 10
 _NO: Final = Consent(ConsentState.NO)
 _TO_WRITE: Final = {Outcome.UPDATED: Class.UPDATE, Outcome.DEACTIVATED: Class.END}
-
-
-class Met(NamedTuple):
-    """One person on the walk: their rows of this read, their entry, what the account says about the address."""
-
-    key: bytes
-    rows: Sequence[RawRow]
-    entry: Entry | None
-    blacklisted: bool
-    unsubscribed_at: int
 
 
 class Summary(NamedTuple):
@@ -57,38 +43,6 @@ class Summary(NamedTuple):
     people: int
     classes: Counter[int]
     activates: int
-
-
-def meet(run: Run, *, absent_too: bool) -> Iterator[Met]:
-    """The merge join. People of the ledger of whom this read brought nothing come along only with `absent_too`."""
-    entries = run.ledger.walk()
-    suppressed = run.spool.suppressed()
-    rows = run.spool.rows()
-    entry = next(entries, None)
-    left = next(suppressed, None)
-    row = next(rows, None)
-    while row is not None:
-        key = row[0]
-        group = [row]
-        row = next(rows, None)
-        while row is not None and row[0] == key:
-            group.append(row)
-            row = next(rows, None)
-        while entry is not None and entry[0] < key:
-            if absent_too:
-                yield Met(entry[0], (), entry, False, 0)
-            entry = next(entries, None)
-        while left is not None and left[0] < key:
-            left = next(suppressed, None)
-        blacklisted, at = (bool(left[1]), left[2]) if left is not None and left[0] == key else (False, 0)
-        if entry is not None and entry[0] == key:
-            yield Met(key, group, entry, blacklisted, at)
-            entry = next(entries, None)
-        else:
-            yield Met(key, group, None, blacklisted, at)
-    while absent_too and entry is not None:
-        yield Met(entry[0], (), entry, False, 0)
-        entry = next(entries, None)
 
 
 class Deciding:
@@ -101,8 +55,6 @@ class Deciding:
         self._classes: Counter[int] = Counter()
         self._activates = 0
         self._people = 0
-        self._warned = False
-        self._again = False
         self._fast: Counter[tuple[str, int]] = Counter()
         self._buffer: list[tuple[object, ...]] = []
         self._arrivals: list[tuple[bytes, bytes]] = []
@@ -110,11 +62,10 @@ class Deciding:
         options = run.options
         self._may_rest = not (run.rules.resend or run.rules.adopt or options.against_target)
         self._had_people = not run.ledger.is_empty()
-        self._full_read = [reader.stream.full_read for reader in run.readers]
         self._full_labels = {reader.label for reader in run.readers if reader.stream.full_read}
         # Who is gone from a stream that is read completely now and then shows in no row.
         self._may_rest = self._may_rest and self._complete <= self._full_labels
-        self._decoders: list[Callable[[RawRow], Found]] = [self._decoder(n) for n in range(len(run.readers))]
+        self._decoding = Decoding(run)
 
     def everybody(self, total: int | None) -> bool:
         """False if it was stopped."""
@@ -164,7 +115,8 @@ class Deciding:
         """Undoes the decision about somebody of this read, of whom more or less is known than was thought."""
         run = self._run
         tally, classes, activates = run.tally, self._classes, self._activates
-        run.tally, self._classes, self._activates, self._again = Tally(), Counter(), 0, True
+        run.tally, self._classes, self._activates = Tally(), Counter(), 0
+        self._decoding.quiet = True  # whatever is wrong was told before
         self._one(met)
         tally.take_back(run.tally)
         classes.subtract(self._classes)
@@ -231,10 +183,7 @@ class Deciding:
         run = self._run
         facts_before, memory = (NO_FACTS, NOTHING) if met.entry is None else read_body(met.entry)
         rows = met.rows
-        self._warned = False
-        found = [
-            self._decoders[row.stream](row) if not row.carried else self._carried(row) for row in self._fresh(rows)
-        ]
+        found = self._decoding.found(rows)
         person, facts = merge(
             rows[0].email,
             found,
@@ -244,8 +193,7 @@ class Deciding:
             now=run.now,
             order_key=run.keys.ident,
         )
-        # Whoever has a value that could not be read is read again next time, so that the warning comes again.
-        seen = b"" if self._warned or self._waits(person, facts, found) else self._to_remember(rows)
+        seen = b"" if self._waits(person, facts, found) else self._decoding.to_remember(rows)
         unsubscribed_at = met.unsubscribed_at or None
         suppressed = Suppression(blacklisted, unsubscribed_at)
         seq = rows[0].rowid
@@ -377,56 +325,6 @@ class Deciding:
         self._run.spool.plan(self._buffer)
         self._run.spool.arrive(self._arrivals)
         self._buffer, self._arrivals = [], []
-
-    def _decoder(self, number: int) -> Callable[[RawRow], Found]:
-        reader = self._run.readers[number]
-        source, stream, label = reader.source, reader.stream.name, reader.label
-        location = source.location(stream)
-        warnings = self._run.warnings
-        ident_of = self._run.keys.ident
-        read = source.decode
-        prefix, of_owner = f"{label}\0", f"{reader.stream.owners}\0"
-
-        def read_row(row: RawRow) -> Found:
-            def warn(warned: Warned) -> None:
-                self._warned = True
-                if not self._again:
-                    warnings.add(location, warned.place, warned.message)
-
-            record = read(stream, Row(row.email, row.ident, row.body, row.place), warn)
-            owner = ident_of(of_owner + row.owner) if row.owner else ""
-            return Found(label, ident_of(prefix + row.ident) if row.ident else "", record, owner)
-
-        return read_row
-
-    def _fresh(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
-        """The rows that count: of an ID that a paged source yielded twice the last, and of an earlier run's rows those
-        that nothing of this read replaces."""
-        if len(rows) == 1:
-            return rows
-        now = [row for row in rows if not row.carried]
-        last = {(row.stream, row.ident): row.rowid for row in now if row.ident and not row.place}
-        fresh = [row for row in now if last.get((row.stream, row.ident or ""), row.rowid) == row.rowid]
-        if len(now) == len(rows):
-            return fresh
-        replaced = {(row.stream, self._run.ident_of(row)) for row in now} | {(row.stream, "") for row in now}
-        return [*fresh, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
-
-    def _to_remember(self, rows: Sequence[RawRow]) -> bytes:
-        """One digest of the rows that every run reads again: as long as no others come, nothing has changed."""
-        again = [row for row in rows if self._full_read[row.stream]]
-        if len(again) == 1:
-            return again[0].digest
-        return seen_of(again) if again else b""
-
-    def _carried(self, row: RawRow) -> Found:
-        label, record = self._run.readers[row.stream].label, record_of(orjson.loads(row.body))
-        return Found(label, row.ident or "", record, row.owner or "")
-
-
-def seen_of(rows: Sequence[RawRow]) -> bytes:
-    """One digest of several rows, in whatever order they came."""
-    return blake2b(b"".join(sorted(row.digest for row in rows)), digest_size=DIGEST_BYTES).digest()
 
 
 def split_idents(idents: bytes) -> list[bytes]:

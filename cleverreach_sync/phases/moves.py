@@ -22,9 +22,10 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.phases.decide import Deciding, Met, split_idents
+from cleverreach_sync.phases.decide import Deciding, split_idents
 from cleverreach_sync.phases.planned import OPEN, Class, candidate, plan_row
 from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.walk import Met
 from cleverreach_sync.plan import Outcome, Plan
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
 from cleverreach_sync.state.spool import BLACKLISTED, RawRow

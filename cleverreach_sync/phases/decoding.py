@@ -1,0 +1,86 @@
+"""From spooled rows to records: which rows of a person count, what they say, and by what they are known again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+
+import orjson
+
+from cleverreach_sync.merge import Found
+from cleverreach_sync.phases.read import DIGEST_BYTES
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.sources.interface import Row, Warned
+from cleverreach_sync.state.rejects import record_of
+from cleverreach_sync.state.spool import RawRow
+
+
+class Decoding:
+    """Reads the rows of one person after the other. `warned`: something of the last one could not be read; the user
+    is told of it unless `quiet`."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.warned = False
+        self.quiet = False
+        self._full_read = [reader.stream.full_read for reader in run.readers]
+        self._decoders: list[Callable[[RawRow], Found]] = [self._decoder(n) for n in range(len(run.readers))]
+
+    def found(self, rows: Sequence[RawRow]) -> list[Found]:
+        """What the rows of one person say."""
+        self.warned = False
+        decoders = self._decoders
+        return [self._carried(row) if row.carried else decoders[row.stream](row) for row in self._fresh(rows)]
+
+    def to_remember(self, rows: Sequence[RawRow]) -> bytes:
+        """One digest of the rows that every run reads again: as long as no others come, nothing has changed. Empty for
+        somebody of whom something could not be read, so that the warning comes again."""
+        if self.warned:
+            return b""
+        again = [row for row in rows if self._full_read[row.stream]]
+        if len(again) == 1:
+            return again[0].digest
+        return seen_of(again) if again else b""
+
+    def _decoder(self, number: int) -> Callable[[RawRow], Found]:
+        reader = self._run.readers[number]
+        source, stream, label = reader.source, reader.stream.name, reader.label
+        location = source.location(stream)
+        warnings = self._run.warnings
+        ident_of = self._run.keys.ident
+        read = source.decode
+        prefix, of_owner = f"{label}\0", f"{reader.stream.owners}\0"
+
+        def warn(warned: Warned) -> None:
+            self.warned = True
+            if not self.quiet:
+                warnings.add(location, warned.place, warned.message)
+
+        def read_row(row: RawRow) -> Found:
+            record = read(stream, Row(row.email, row.ident, row.body, row.place), warn)
+            owner = ident_of(of_owner + row.owner) if row.owner else ""
+            return Found(label, ident_of(prefix + row.ident) if row.ident else "", record, owner)
+
+        return read_row
+
+    def _fresh(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
+        """The rows that count: of an ID that a paged source yielded twice the last, and of an earlier run's rows those
+        that nothing of this read replaces."""
+        if len(rows) == 1:
+            return rows
+        now = [row for row in rows if not row.carried]
+        last = {(row.stream, row.ident): row.rowid for row in now if row.ident and not row.place}
+        fresh = [row for row in now if last.get((row.stream, row.ident or ""), row.rowid) == row.rowid]
+        if len(now) == len(rows):
+            return fresh
+        replaced = {(row.stream, self._run.ident_of(row)) for row in now} | {(row.stream, "") for row in now}
+        return [*fresh, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
+
+    def _carried(self, row: RawRow) -> Found:
+        label, record = self._run.readers[row.stream].label, record_of(orjson.loads(row.body))
+        return Found(label, row.ident or "", record, row.owner or "")
+
+
+def seen_of(rows: Sequence[RawRow]) -> bytes:
+    """One digest of several rows, in whatever order they came."""
+    return blake2b(b"".join(sorted(row.digest for row in rows)), digest_size=DIGEST_BYTES).digest()

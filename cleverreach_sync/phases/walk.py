@@ -1,0 +1,52 @@
+"""The walk of phase 2: spool and ledger side by side, once, in the order of the hash (a merge join)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.state.entries import Entry
+from cleverreach_sync.state.spool import RawRow
+
+
+class Met(NamedTuple):
+    """One person on the walk: their rows of this read, their entry, what the account says about the address."""
+
+    key: bytes
+    rows: Sequence[RawRow]
+    entry: Entry | None
+    blacklisted: bool
+    unsubscribed_at: int
+
+
+def meet(run: Run, *, absent_too: bool) -> Iterator[Met]:
+    """The merge join. People of the ledger of whom this read brought nothing come along only with `absent_too`."""
+    entries = run.ledger.walk()
+    suppressed = run.spool.suppressed()
+    rows = run.spool.rows()
+    entry = next(entries, None)
+    left = next(suppressed, None)
+    row = next(rows, None)
+    while row is not None:
+        key = row[0]
+        group = [row]
+        row = next(rows, None)
+        while row is not None and row[0] == key:
+            group.append(row)
+            row = next(rows, None)
+        while entry is not None and entry[0] < key:
+            if absent_too:
+                yield Met(entry[0], (), entry, False, 0)
+            entry = next(entries, None)
+        while left is not None and left[0] < key:
+            left = next(suppressed, None)
+        blacklisted, at = (bool(left[1]), left[2]) if left is not None and left[0] == key else (False, 0)
+        if entry is not None and entry[0] == key:
+            yield Met(key, group, entry, blacklisted, at)
+            entry = next(entries, None)
+        else:
+            yield Met(key, group, None, blacklisted, at)
+    while absent_too and entry is not None:
+        yield Met(entry[0], (), entry, False, 0)
+        entry = next(entries, None)
