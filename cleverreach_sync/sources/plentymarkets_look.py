@@ -7,7 +7,7 @@ from typing import Final
 
 from cleverreach_sync.sources.interface import Sight
 from cleverreach_sync.sources.plentymarkets_api import NotAllowed, PlentyApi
-from cleverreach_sync.sources.plentymarkets_names import folder_id, names_of, type_id
+from cleverreach_sync.sources.plentymarkets_names import folder_id, listed, type_id
 from cleverreach_sync.sources.plentymarkets_origins import Origin, Origins
 from cleverreach_sync.sources.plentymarkets_rows import created, is_confirmed
 from cleverreach_sync.sources.plentymarkets_settings import AUTOMATIC, PlentymarketsSettings
@@ -52,7 +52,7 @@ def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
 
 def _types(api: PlentyApi) -> str:
     try:
-        return ", ".join(f"{raw.get('id')} {' / '.join(names_of(raw))}".strip() for raw in api.types())
+        return listed(api.types())
     except NotAllowed:
         return "1 (customer) and others; the user may not read their names"
 
@@ -93,17 +93,17 @@ def _origins(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Sight]
     except NotAllowed as denied:
         yield Sight(f"{denied.message}; without order_referrers only 0 and 1 are on", denied.hint)
         return
-    listed = origins.listed or []
-    yield Sight(f"order origins that are on: {_listed([one for one in listed if origins.permits(one.id)])}")
-    off = [one for one in listed if not origins.permits(one.id)]
+    known = origins.listed or []
+    yield Sight(f"order origins that are on: {_origins_listed([one for one in known if origins.permits(one.id)])}")
+    off = [one for one in known if not origins.permits(one.id)]
     if off:
         words = _OFF_BY_DEFAULT if settings.order_referrers is None else _OFF_BY_CONFIG
-        yield Sight(f"order origins that are off: {_listed(off)} ({words})")
+        yield Sight(f"order origins that are off: {_origins_listed(off)} ({words})")
     if origins.unknown:
         yield Sight(
             f"plentymarkets lists no order origin {', '.join(origins.unknown)}", "correct source.order_referrers"
         )
 
 
-def _listed(origins: Sequence[Origin]) -> str:
+def _origins_listed(origins: Sequence[Origin]) -> str:
     return ", ".join(f"{origin.id} {origin.name}".strip() for origin in origins) or "none"

@@ -18,10 +18,19 @@ def type_id(api: PlentyApi, wanted: str | None) -> int | None:
 
 
 def folder_id(api: PlentyApi, wanted: str | None) -> int | None:
-    """The newsletter folder of an ID or a name. Raises UsageError if there is none of that name."""
-    if wanted is None or wanted.isdecimal():
-        return int(wanted) if wanted else None
-    return _found(wanted, api.folders(), "newsletter folder", "source.folder")
+    """The newsletter folder of an ID or a name. Raises UsageError if there is none: nobody would be subscribed any
+    more."""
+    if wanted is None:
+        return None
+    if not wanted.isdecimal():
+        return _found(wanted, api.folders(), "newsletter folder", "source.folder")
+    try:
+        rows = api.folders()
+    except NotAllowed:
+        return int(wanted)
+    if int(wanted) not in [raw.get("id") for raw in rows]:
+        raise UsageError(f"plentymarkets has no newsletter folder {wanted}", hint=f"there are: {listed(rows)}")
+    return int(wanted)
 
 
 def iso_codes(api: PlentyApi) -> dict[int, str]:
@@ -67,9 +76,13 @@ def _found(wanted: str, rows: Sequence[Mapping[str, Any]], what: str, where: str
         return next(iter(idents))
     if idents:
         raise UsageError(f"several {what}s are called {wanted!r}", hint=f"set {where} to the ID: {sorted(idents)}")
-    listed = ", ".join(f"{raw.get('id')} {' / '.join(names_of(raw))}".strip() for raw in rows)
     near = did_you_mean(wanted, [name for raw in rows for name in names_of(raw)])
     raise UsageError(
         f"plentymarkets has no {what} called {wanted!r}",
-        hint=" ".join(filter(None, (near, f"there are: {listed or 'none'}"))),
+        hint=" ".join(filter(None, (near, f"there are: {listed(rows)}"))),
     )
+
+
+def listed(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows with their IDs and names, for a message."""
+    return ", ".join(f"{raw.get('id')} {' / '.join(names_of(raw))}".strip() for raw in rows) or "none"

@@ -381,6 +381,8 @@ def test_a_folder_that_there_is_not(opened: Opening) -> None:
     with pytest.raises(UsageError, match="no newsletter folder called 'Händlr'") as caught:
         read(opened(folder="Händlr"), "contacts")
     assert "did you mean 'Händler'?" in str(caught.value.hint)
+    with pytest.raises(UsageError, match="no newsletter folder 7"):
+        read(opened(folder="7"), "contacts")
 
 
 def test_where_recipients_may_not_be_read_contacts_say_who_subscribed(shop: PlentySystem, opened: Opening) -> None:

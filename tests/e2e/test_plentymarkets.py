@@ -371,6 +371,18 @@ def test_an_address_changes(plenty: Program, shop: PlentySystem, transfer: str) 
     assert tags(plenty)["new"] == {SUBSCRIBER, BUYER}
 
 
+def test_an_address_changes_of_somebody_who_was_not_brought_in_before(plenty: Program, shop: PlentySystem) -> None:
+    anna = shop.add_customer("old@mail.example", consent=True, at=shop.now - 90 * DAY)
+    shop.add_order(anna, at=shop.now - 80 * DAY)
+    shop.add_customer("ben@mail.example", consent=True)
+    assert plenty.counts()["created"] == 1
+    shop.now += DAY
+    shop.change_profile(anna, email="new@mail.example")
+    counts = plenty.counts()
+    assert (counts["created"], counts["people"]) == (1, 2)
+    assert tags(plenty) == {"ben": {SUBSCRIBER}, "new": {SUBSCRIBER, BUYER}}
+
+
 def test_a_system_that_seems_empty_is_not_believed(manual: Program, shop: PlentySystem) -> None:
     shop.add_customer("anna@mail.example", consent=True)
     manual.run()
