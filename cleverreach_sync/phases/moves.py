@@ -21,6 +21,7 @@ from cleverreach_sync.model import (
     Person,
     Recipient,
     RecipientState,
+    Remembered,
 )
 from cleverreach_sync.phases.decide import Deciding, split_idents
 from cleverreach_sync.phases.planned import OPEN, Class, candidate, plan_row
@@ -70,6 +71,8 @@ class _Moves:
         self._rows = {key: _without(run, rows, gone.get(key, {})) for key, rows in self._read.items()}
         self._facts: dict[bytes, Facts] = {}
         self._memories: dict[bytes, Memory] = {}
+        self._decided: dict[bytes, Met] = {}
+        self._ended: set[bytes] = set()
         coming: dict[bytes, Facts] = {}
         self.left = [self._leave(old, to, coming) for old, to in gone.items()]
         for key, facts in coming.items():
@@ -106,7 +109,7 @@ class _Moves:
     def _is_empty(self, facts: Facts) -> bool:
         """Whether no record has the address any more: this read brought none of it, and would have. One that says
         nothing but no to the newsletter is no reason to go on mailing."""
-        there = [record for record in facts.records if record.rank != RANK_LEFT and not refuses_only(record, facts)]
+        there = [record for record in facts.records if not _is_no_reason(record, facts)]
         return all(self._run.complete.get(record.stream, False) for record in there)
 
     def decide(self) -> None:
@@ -118,7 +121,8 @@ class _Moves:
             met = _met(self._run, key, read, self._entries.get(key))
             self._deciding.take_back(met)
             if rows := self._rows[key]:
-                self._deciding.again(met._replace(rows=rows, entry=self._entry(key)))
+                self._decided[key] = met._replace(rows=rows, entry=self._entry(key))
+                self._deciding.again(self._decided[key])
 
     def _entry(self, key: bytes) -> Entry:
         """What the ledger would hold of an address."""
@@ -133,8 +137,7 @@ class _Moves:
 
     def hand_over(self) -> None:
         """What came along, and what left an address whose mailing goes on, is recorded before anything is written."""
-        ending = {move.entry.key for move in self.left if move.certain}
-        self._run.spool.hand_over(tuple(self._entry(key)) for key in self._facts if key not in ending)
+        self._run.spool.hand_over(tuple(self._entry(key)) for key in self._facts if key not in self._ended)
 
     def settle(self, moves: Sequence[Left]) -> None:
         """Plans ends, and those who stay without a row of this read; bars new addresses."""
@@ -150,12 +153,25 @@ class _Moves:
             key = move.entry.key
             if move.certain:
                 self._end(move, recipient)
-            elif not self._rows.get(key):
+            elif self._rows.get(key):
+                self._end_if_refused(move, recipient)
+            else:
                 self._deciding.without_rows(self._entry(key), recipient, run.spool.suppressed_at(key))
+
+    def _end_if_refused(self, move: Left, recipient: Recipient | None) -> None:
+        """Ends the mailing also if all that this read has brought of the address is no to the newsletter."""
+        row = self._run.spool.planned_for(move.entry.key) if move.to and _may_end(move, recipient) else None
+        if row is None or row.class_ != Class.RECORD:
+            return
+        facts, _ = read_body(move.entry._replace(body=body(row.facts, None)))
+        if not facts.orders and all(_is_no_reason(record, facts) for record in facts.records):
+            self._deciding.take_back(self._decided[move.entry.key])
+            self._end(move._replace(facts=facts), recipient)
 
     def _end(self, move: Left, recipient: Recipient | None) -> None:
         run = self._run
-        ending = recipient is not None and recipient.state in _IN_LIST and move.memory.ended is None
+        self._ended.add(move.entry.key)
+        ending = _may_end(move, recipient)
         person = Person("", {}, Consent(ConsentState.UNKNOWN), None, None)
         plan = Plan(
             Outcome.DEACTIVATED if ending else Outcome.SKIPPED,
@@ -211,6 +227,15 @@ def _rows(run: Run, keys: Sequence[bytes]) -> dict[bytes, list[RawRow]]:
     for row in run.spool.rows_of(keys):
         rows.setdefault(row.key, []).append(row)
     return rows
+
+
+def _may_end(move: Left, recipient: Recipient | None) -> bool:
+    return recipient is not None and recipient.state in _IN_LIST and move.memory.ended is None
+
+
+def _is_no_reason(record: Remembered, facts: Facts) -> bool:
+    """Whether nobody is mailed for what a record says."""
+    return record.rank == RANK_LEFT or refuses_only(record, facts)
 
 
 def _keep_shared(run: Run, gone: dict[bytes, dict[str, bytes]], rows: dict[bytes, list[RawRow]]) -> None:
