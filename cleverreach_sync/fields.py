@@ -186,14 +186,15 @@ class Fingerprints:
         self._salt, self._person = key[:16], key[16:32]
         self._names: dict[str, bytes] = {}
         self._pieces: dict[tuple[str, str], bytes] = {}
-        self._begun: dict[str, blake2b] = {}  # hashes that have taken in a name
+        self._begun: dict[str, tuple[bytes, Callable[[], blake2b]]] = {}  # copies of hashes that have taken in a name
         self._seldom: frozenset[str] = frozenset()
 
     def _name(self, name: str) -> bytes:
         known = self._names.get(name)
         if known is None:
             known = blake2b(name.encode(), digest_size=_NAME, salt=self._salt, person=self._person).digest()
-            self._begun[name] = blake2b(known, digest_size=_VALUE, salt=self._salt, person=self._person)
+            begun = blake2b(known, digest_size=_VALUE, salt=self._salt, person=self._person)
+            self._begun[name] = known, begun.copy
             self._names[name] = known
         return known
 
@@ -202,8 +203,9 @@ class Fingerprints:
 
     def _hash(self, field: tuple[str, str]) -> bytes:
         name, value = field
-        head = self._name(name)
-        hashed = self._begun[name].copy()
+        self._name(name)
+        head, begin = self._begun[name]
+        hashed = begin()
         hashed.update(value.encode())
         piece = head + hashed.digest()
         if name not in self._seldom:
@@ -220,8 +222,17 @@ class Fingerprints:
         pieces[field] = piece
 
     def of(self, values: Mapping[str, str]) -> bytes:
-        known, hashed = self._pieces.get, self._hash
-        return b"".join([known(field) or hashed(field) for field in values.items()])
+        known, seldom, begun = self._pieces.get, self._seldom, self._begun
+        pieces: list[bytes] = []
+        for field in values.items():
+            if field[0] in seldom:  # as `_hash` does it, without the calls
+                head, begin = begun[field[0]]
+                hashed = begin()
+                hashed.update(field[1].encode())
+                pieces += (head, hashed.digest())
+            else:
+                pieces.append(known(field) or self._hash(field))
+        return b"".join(pieces)
 
     def outgoing(self, values: Mapping[str, str], confirmed: bytes) -> dict[str, str]:
         """The values to send: the filled ones, and `""` where a value that was sent became empty in the shop."""
