@@ -69,10 +69,12 @@ class Rules(NamedTuple):
 
 
 class Suppression(NamedTuple):
-    """What the account says about an address beyond the list: blacklisted, or unsubscribed at some time."""
+    """What is known of an address beyond this transfer and its list: blacklisted, or unsubscribed at some time, in the
+    account; or put into the list by another transfer of the same shop."""
 
     blacklisted: bool = False
     unsubscribed_at: int | None = None
+    by_sibling: bool = False
 
 
 class Wanted(StrEnum):
@@ -155,7 +157,7 @@ def standing_of(
         later = consent.state is ConsentState.YES and consent.at is not None and consent.at > left
         if not later:
             return Standing.UNSUBSCRIBED
-    if memory.transferred and not rules.include_deleted:
+    if (memory.transferred or suppressed.by_sibling) and not rules.include_deleted:
         return Standing.DELETED
     return Standing.ABSENT
 

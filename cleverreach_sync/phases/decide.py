@@ -33,6 +33,7 @@ _BUFFER: Final = 1000
 _TICK: Final = 500
 IDENT_BYTES: Final = 10
 _NO: Final = Consent(ConsentState.NO)
+_MAY_BE_CREATED: Final = frozenset({Class.NEW, Class.CHECK})
 _TO_WRITE: Final = {Outcome.UPDATED: Class.UPDATE, Outcome.DEACTIVATED: Class.END}
 
 
@@ -216,8 +217,11 @@ class Deciding:
         elif class_ is Class.CHECK and plan.values is None:
             plan = plan._replace(values=self._values(person))
         self._activates += plan.activates and class_ is Class.UPDATE
-        prints = run.rules.fingerprints
-        self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at, prints))
+        by_sibling = class_ in _MAY_BE_CREATED and not memory.transferred and run.siblings.had(person.email)
+        # Of whom another transfer had sent only the list can tell whether they may be created.
+        prints = None if by_sibling else run.rules.fingerprints
+        at = unsubscribed_at
+        self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, at, prints, by_sibling=by_sibling))
 
     def _keep_readable(
         self,

@@ -83,6 +83,8 @@ def plan_row(
     seen: bytes,
     suppressed_at: int | None,
     fingerprints: Fingerprints | None = None,
+    *,
+    by_sibling: bool = False,
 ) -> tuple[object, ...]:
     """The row in the form of PlanRow; with `fingerprints` a creation is made ready to be sent."""
     return (
@@ -111,6 +113,7 @@ def plan_row(
         idents_of(facts),
         suppressed_at,
         None if fingerprints is None else _creation(plan, fingerprints),
+        by_sibling,
     )
 
 
@@ -175,7 +178,8 @@ def candidate(row: PlanRow) -> Candidate:
         withdrew,
         excluded=excluded,
     )
-    suppressed = NOT_SUPPRESSED if row.suppressed is None else Suppression(unsubscribed_at=row.suppressed)
+    known = row.suppressed is not None or row.by_sibling
+    suppressed = Suppression(False, row.suppressed, row.by_sibling) if known else NOT_SUPPRESSED
     return Candidate(row, person, remembered(row), suppressed)
 
 

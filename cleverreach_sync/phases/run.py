@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.address import Patterns
 from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
+from cleverreach_sync.phases.siblings import Siblings
 from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.plan import Rules
 from cleverreach_sync.progress import Progress
@@ -150,6 +151,7 @@ class Run:
     blocked: Patterns = field(default_factory=lambda: Patterns(()))
     tally: Tally = field(default_factory=Tally)
     rejects: dict[str, Reject] = field(default_factory=dict)
+    siblings: Siblings = field(default_factory=lambda: Siblings(()))
     attempted: frozenset[bytes] = frozenset()
     complete: dict[str, bool] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)

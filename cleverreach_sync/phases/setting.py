@@ -163,6 +163,8 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         memory.ledger.close()
         memory = opening.fresh_memory(call.folder, lost)
     stack.callback(memory.ledger.close)
+    others = siblings.open_siblings(config, source, found, progress)
+    stack.callback(others.close)
     interrupted = None if lost is not None or known is None else known.interrupted
     first_run = interrupted is None and lost is None and memory.ledger.in_list() == 0
     own = OwnTags(config.source.tag_source)
@@ -184,7 +186,9 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         digest=decision_digest(config),
         shared=siblings.account_for(config, source, found, carriers),
     )
-    return setting, _run(setting, memory, rejected, fields, own, stack)
+    started = _run(setting, memory, rejected, fields, own, stack)
+    started.siblings = others
+    return setting, started
 
 
 def _run_id(options: Options, interrupted: InterruptedRun | None) -> str:

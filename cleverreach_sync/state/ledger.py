@@ -129,6 +129,11 @@ class Ledger:
                 found[row[0]] = Entry._make(row)
         return found
 
+    def has_in_list(self, key: bytes) -> bool:
+        """Whether the target has confirmed somebody, at whatever time."""
+        row = self._db.execute("select 1 from person where key = ? and receiver_id is not null", (key,)).fetchone()
+        return row is not None
+
     def in_list(self) -> int:
         """How many recipients of the list are known."""
         return int(self._db.execute("select count(*) from person where receiver_id is not null").fetchone()[0])

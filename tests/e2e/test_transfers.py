@@ -161,3 +161,77 @@ class TestOneList:
         document = tea.runs("sync", *CONFIG, "--transfer", "buyers")
         assert document["counts"]["deactivated"] == 1
         assert not tea.recipients("tea")[rows[0]["email"]]["active"]
+
+
+class TestDeletedByHand:
+    """Whom one transfer had put into the list, and somebody deleted there, no other one creates anew."""
+
+    HER = "person00001@tea.example"
+
+    @pytest.fixture
+    def tea(self, agency: Agency) -> Agency:
+        """She came later and has not bought, so that only `daily` knows her in the list; she is deleted there."""
+        first, _, last = customers("tea")
+        agency.shop("tea", [first, last], transfers={"daily": {}, "buyers": {"tags": ["buyer"]}})
+        agency.runs("sync", *CONFIG)
+        agency.export("tea", self.rows(orders="0"))
+        agency.runs("sync", *CONFIG)
+        agency.delete("tea", self.HER)
+        return agency
+
+    @staticmethod
+    def rows(orders: str) -> list[dict[str, str]]:
+        rows = customers("tea")
+        return [rows[0], {**rows[1], "orders": orders}, rows[2]]
+
+    def test_she_buys_later(self, tea: Agency) -> None:
+        tea.export("tea", self.rows(orders="1"))
+        (change,) = tea.runs("diff", *CONFIG)["runs"][1]["skipped"].items()
+        assert change == ("deleted_in_target", 1)
+        for _ in range(2):
+            run = tea.runs("sync", *CONFIG, "--transfer", "buyers")
+            assert (run["counts"]["unchanged"], run["skipped"]) == (2, {"deleted_in_target": 1})
+            assert self.HER not in tea.recipients("tea")
+        assert tea.runs("resync", *CONFIG, "--transfer", "buyers")["skipped"] == {"deleted_in_target": 1}
+        run = tea.runs("resync", *CONFIG, "--transfer", "buyers", "--include-deleted")
+        assert (run["counts"]["created"], run["counts"]["updated"]) == (1, 2)
+        assert self.HER in tea.recipients("tea")
+        assert tea.runs("sync", *CONFIG, "--transfer", "daily")["skipped"] == {}
+
+    def test_who_is_still_there_is_updated(self, tea: Agency) -> None:
+        her = {"email": "person00003@tea.example", "orders": "0"}
+        tea.export("tea", [*self.rows(orders="0"), person(3, **her)])
+        tea.runs("sync", *CONFIG)
+        tea.export("tea", [*self.rows(orders="0"), person(3, **{**her, "orders": "1"})])
+        run = tea.runs("sync", *CONFIG, "--transfer", "buyers")
+        assert (run["counts"]["updated"], run["counts"]["created"]) == (1, 0)
+        assert "tea-Special.Buyer" in tea.recipients("tea")[her["email"]]["tags"]
+
+    def test_a_transfer_that_begins_later(self, tea: Agency) -> None:
+        """The tags in the list are as many as `buyers` gave, so that nothing tells of her but the state of `daily`."""
+        tea.shop("tea", self.rows(orders="1"), transfers={"daily": {}, "buyers": {"tags": ["buyer"]}, "new": {}})
+        run = tea.runs("sync", *CONFIG, "--transfer", "new")
+        assert (run["counts"]["unchanged"], run["skipped"]) == (2, {"deleted_in_target": 1})
+        assert self.HER not in tea.recipients("tea")
+
+    def test_a_config_that_gets_its_first_transfers(self, agency: Agency) -> None:
+        agency.shop("tea")
+        agency.runs("sync", *CONFIG)
+        agency.delete("tea", self.HER)
+        agency.shop("tea", transfers={"daily": {}})
+        (run,) = agency.runs("sync", *CONFIG, "--force", "foreign_tags")["runs"]
+        assert (run["counts"]["unchanged"], run["skipped"]) == (2, {"deleted_in_target": 1})
+        assert self.HER not in agency.recipients("tea")
+
+    def test_somebody_of_another_list_is_nobody_here(self, agency: Agency) -> None:
+        agency.shop("tea", transfers={"daily": {}, "second": {"target": {"list": "Second"}}})
+        agency.runs("sync", *CONFIG, "--transfer", "daily")
+        agency.delete("tea", self.HER)
+        assert agency.runs("sync", *CONFIG, "--transfer", "second")["counts"]["created"] == 3
+
+    @pytest.mark.parametrize("damage", ["checkpoint.json", "ledger.sqlite3", "key"])
+    def test_a_state_that_cannot_be_read_is_told_and_stops_the_others_not(self, tea: Agency, damage: str) -> None:
+        tea.state_of("tea", "transfers", "daily", damage).write_bytes(b"broken")
+        ended = tea("sync", *CONFIG, "--transfer", "buyers")
+        assert ended.code == 0
+        assert "daily cannot be read: whom only that transfer had put into the list 'tea'" in ended.err
