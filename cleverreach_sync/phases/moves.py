@@ -9,11 +9,12 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.belonging import accounts_of, idents_of, joined, parted, refuses_only
 from cleverreach_sync.consent import Shop
-from cleverreach_sync.merge import NO_FACTS, Facts
+from cleverreach_sync.merge import NO_FACTS, Facts, merge_consent
 from cleverreach_sync.model import (
     ENDED_MOVED,
     ENDED_NO,
     NOTHING,
+    RANK_GUEST,
     RANK_LEFT,
     Consent,
     ConsentState,
@@ -147,9 +148,12 @@ class _Moves:
         for move in moves:
             recipient = found.get(move.memory.receiver_id or "")
             reason = _left(run, move, recipient) if move.to else None
-            if reason is not None:
-                for new in sorted(move.to):
+            withdrew = None if reason is not None or not move.to else self._withdrew(move)
+            for new in sorted(move.to):
+                if reason is not None:
                     self._bar(new, reason)
+                elif withdrew is not None and not self._agreed_since(new, withdrew):
+                    self._bar(new, "opted_out")
             key = move.entry.key
             if move.certain:
                 self._end(move, recipient)
@@ -157,6 +161,19 @@ class _Moves:
                 self._end_if_refused(move, recipient)
             else:
                 self._deciding.without_rows(self._entry(key), recipient, run.spool.suppressed_at(key))
+
+    def _withdrew(self, move: Left) -> int | None:
+        """When the newsletter was left at the old address, by a record that stays there; None if it was not."""
+        row = self._run.spool.planned_for(move.entry.key) if self._rows.get(move.entry.key) else None
+        facts = move.facts if row is None else read_body(move.entry._replace(body=body(row.facts, None)))[0]
+        said = merge_consent([record for record in facts.records if record.rank == RANK_GUEST])
+        return said.at or 0 if said.state is ConsentState.OPTED_OUT else None
+
+    def _agreed_since(self, new: bytes, withdrew: int) -> bool:
+        """Whether the new address has a yes of its own that is newer."""
+        row = self._run.spool.planned_for(new)
+        consent = None if row is None else candidate(row).person.consent
+        return consent is not None and consent.state is ConsentState.YES and (consent.at or 0) > withdrew
 
     def _end_if_refused(self, move: Left, recipient: Recipient | None) -> None:
         """Ends the mailing also if all that this read has brought of the address is no to the newsletter."""

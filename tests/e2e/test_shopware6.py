@@ -340,6 +340,41 @@ def test_who_opted_out_is_not_mailed_at_another_address_either(known: Merchant) 
     assert known.program.active() == {CORA, GAST}
 
 
+@pytest.mark.parametrize("when", ["before the first run", "in one run", "long before"])
+def test_who_opts_out_and_changes_the_address_has_left(merchant: Merchant, when: str) -> None:
+    """What says so stays at the old address, and has said so before the list knew them, or says so only now."""
+    customer = merchant.shop.add_customer("old@mail.example", consent=True)
+    merchant.shop.add_order(customer)
+    merchant.fill()
+    recipient = recipient_of(merchant, "old@mail.example")
+    if when != "before the first run":
+        merchant.sync()
+        merchant.later(2)
+    merchant.shop.set_status(recipient, "optOut")
+    if when != "in one run":
+        merchant.sync()
+        merchant.later(2)
+    merchant.shop.change_profile(customer, email="new@mail.example")
+    for _ in range(3):
+        merchant.sync()
+        assert merchant.program.active() == {ANNA, CORA, GAST}
+        merchant.later(13)
+    merchant.shop.now = int(merchant.program.clock.wall()) + 1
+    merchant.shop.add_recipient("new@mail.example")
+    merchant.sync()
+    assert merchant.program.active() == {ANNA, CORA, GAST, "new@mail.example"}, "they have agreed anew"
+
+
+def test_who_agreed_at_the_new_address_since_has_not_left(known: Merchant) -> None:
+    anna = number_of(known, ANNA)
+    known.shop.set_status(recipient_of(known, ANNA), "optOut")
+    known.later()
+    known.shop.change_profile(anna, email="new@mail.example")
+    known.shop.add_recipient("new@mail.example")
+    known.sync()
+    assert known.program.active() == {"new@mail.example", CORA, GAST}
+
+
 def test_a_subscriber_whose_address_is_mended_in_the_newsletter(known: Merchant) -> None:
     recipient = recipient_of(known, CORA)
     known.shop.recipients[recipient] |= {"email": "kora@mail.example", "updatedAt": known.shop.time()}
