@@ -32,7 +32,11 @@ class Findings:
         self._hide_long = hider(pair for pair in hidden if len(pair[0]) >= _SHORTEST_HIDDEN)
 
     def flaws(self, error: ValidationError) -> Iterator[Flaw]:
-        for finding in error.errors(include_url=False, include_input=False):
+        found = error.errors(include_url=False, include_input=False)
+        torn = {finding["loc"][:-1] for finding in found}
+        for finding in found:
+            if finding["type"] == "too_short" and finding["loc"] in torn:
+                continue  # what was in it is wrong, and told
             path = self._on_file(finding["loc"])
             trail = self._trail(path)
             if finding["type"] not in _CONSEQUENCES and not any(node.broken for node in trail):

@@ -131,6 +131,12 @@ WRONG = {
 }  # fmt: skip
 
 
+def test_a_list_of_wrong_words_is_not_called_empty_besides(tmp_path: Path) -> None:
+    text = VALID.replace("tags: [subscriber, buyer]", "tags: [byer]")
+    assert lines(tmp_path, text) == ["3:8 tags: expected one of subscriber, buyer, contact, not 'byer'"]
+    assert lines(tmp_path, VALID.replace("tags: [subscriber, buyer]", "tags: []")) == ["3:7 tags: is empty"]
+
+
 @pytest.mark.parametrize(("text", "expected", "hint"), WRONG.values(), ids=WRONG)
 def test_a_wrong_value_is_named_with_its_place(tmp_path: Path, text: str, expected: str, hint: str | None) -> None:
     (found,) = problems(tmp_path, VALID + text)
