@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import email.utils
 import os
+import re
 import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from cleverreach_sync.http.failures import Redirected, Refused, TryAgain
 from cleverreach_sync.http.redaction import Redaction
 
 _BOM: Final = b"\xef\xbb\xbf"
+_JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
 _CONNECT_SECONDS: Final = 20.0
 _BLOCK_BYTES: Final = 1 << 18
 Query = Mapping[str, str | int | Sequence[str]]
@@ -31,7 +33,7 @@ Query = Mapping[str, str | int | Sequence[str]]
 
 class Answer(NamedTuple):
     """What came back. `body` is the parsed JSON, None for an empty body or one that is no JSON (`readable` tells).
-    `text` is the beginning of the body, redacted, for messages; `raw` all of one that is no JSON."""
+    `text` is the beginning of one that is no JSON, in words fit for messages; `raw` is all of it."""
 
     status: int
     headers: Mapping[str, str]
@@ -212,8 +214,14 @@ class HttpClient:
         try:
             return Answer(response.status_code, response.headers, orjson.loads(content.removeprefix(_BOM)), True, "")
         except orjson.JSONDecodeError:
-            text = self.redact.excerpt(content[:2000].decode("utf-8", "replace"))
+            text = self._words(content[:2000].removeprefix(_BOM).decode("utf-8", "replace"))
             return Answer(response.status_code, response.headers, None, False, text, content)
+
+    def _words(self, text: str) -> str:
+        """JSON cut short may hold rows, or a token that nobody knows as a secret yet; words before it do not."""
+        before, *rest = _JSON.split(text, 1)
+        words = self.redact.excerpt(before)
+        return "JSON that is not whole" if rest and not words else words
 
     def _no_connection(self, error: httpx.ConnectError, url: str) -> Exception:
         cause: BaseException | None = error

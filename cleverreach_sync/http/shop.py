@@ -25,7 +25,6 @@ AT_ONCE: Final = 2  # requests; shops live on weak hosts
 _BUSY: Final = frozenset({408, 425, 429})
 _TURNS_AWAY: Final = frozenset({403, 406})
 _LET_THROUGH: Final = "a firewall or security plug-in stands before the shop: let this machine's address through"
-_ROWS: Final = re.compile(r"[\[{]\s*[\[{\"]")
 _LINE_STARTS: Final = re.compile(rb"^[\[{]", re.MULTILINE)
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_STARTS: Final = 20
@@ -165,9 +164,7 @@ class ShopApi:
         """What an answer says, in one line, without secrets, addresses and rows; "" if nothing."""
         body = answer.body
         if not answer.readable:
-            # Rows cut short hold personal data; what stands before them does not.
-            text = _ROWS.split(answer.text, 1)[0].rstrip()
-            return text or ("JSON that is not whole" if answer.text else "")
+            return answer.text
         message = body.get("message") if isinstance(body, dict) else None
         return self.http.redact.excerpt(message) if isinstance(message, str) else ""
 

@@ -12,6 +12,7 @@ from cleverreach_sync.http.client import Answer, HttpClient, Traffic
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import ClientCredentials
+from tests.shops.reading import Watched
 from tests.shops.server import Asked, Reply, ShopServer
 
 
@@ -116,3 +117,17 @@ def test_a_pause_that_stands_in_the_answer(issuer: Issuer, http: HttpClient) -> 
     issuer.fail(lambda _asked, _answer: Reply.json({"seconds": 12}, 429))
     assert found.current() == "token-1"
     assert 12 <= sum(waited) < 14
+
+
+def test_a_token_that_is_cut_short_is_not_told(issuer: Issuer) -> None:
+    """Nobody knows it as a secret yet."""
+    watched = Watched()
+    http = HttpClient(issuer.url, timeout=10, redact=watched.redact, traffic=watched.traffic)
+    issuer.fail("cut short")
+    retries = watched.means.retries
+    issued = ClientCredentials(
+        http, "/token", {}, retries=retries, clock=lambda: 0.0, refused=lambda _: AuthError("refused")
+    )
+    assert issued.current() == "token-2"
+    http.close()
+    assert watched.said == ["no access token came, but something that is no JSON: JSON that is not whole"]
