@@ -202,10 +202,12 @@ class Plentymarkets:
 
     def _windows(self, begun: _Begun, known: Cursor | None, *, by_contact: bool) -> Iterator[dict[str, str | int]]:
         """The filters of the walks that find whoever may be brought in, or was changed since the cursor."""
+        if by_contact and known is None:
+            yield {}  # who subscribed; whoever is of another type, or older than the floor, is not gone
+            return
         floor, first = begun.floor, begun.anchor.began
         if not self._automatic or floor is None or first is None:
-            # A contact that changes its type is not gone.
-            yield {} if begun.type is None or by_contact else {"typeId": begun.type}
+            yield {} if begun.type is None else {"typeId": begun.type}
             return
         since = 0 if known is None else known.since
         yield {"createdAtAfter": day_before(max(floor, since))}
@@ -232,7 +234,7 @@ class Plentymarkets:
         for page in self._numbered(partial(self._recipient_page, begun), "newsletter recipients", stopped):
             done += len(page.rows)
             total = max(done, page.total or 0)
-            yield _chunk(map(recipient_row, page.rows), done, total)
+            yield _chunk((recipient_row(raw) for raw in page.rows if _is_in(raw, begun.folder)), done, total)
         if not stopped():
             yield Chunk((), (), done, total, StreamEnd(complete=True))
 
@@ -285,6 +287,11 @@ class Plentymarkets:
 
 def _ident(raw: RawRow) -> int:
     return int(raw["id"])
+
+
+def _is_in(raw: RawRow, folder: int | None) -> bool:
+    """Whether a recipient is in a folder, where the system gave others, too."""
+    return folder is None or raw.get("folderId") in (None, folder)
 
 
 def _since(raw: RawRow, known: Cursor | None) -> bool:

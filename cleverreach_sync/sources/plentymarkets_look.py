@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from cleverreach_sync.http.paging import Page
 from cleverreach_sync.sources.interface import Sight
-from cleverreach_sync.sources.plentymarkets_api import NotAllowed, PlentyApi
+from cleverreach_sync.sources.plentymarkets_api import PER_PAGE, NotAllowed, PlentyApi, SmallerPages
 from cleverreach_sync.sources.plentymarkets_names import folder_id, listed, type_id
 from cleverreach_sync.sources.plentymarkets_origins import Origin, Origins
 from cleverreach_sync.sources.plentymarkets_rows import created, is_confirmed
@@ -31,7 +32,8 @@ def look(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Sight]:
 def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
     if settings.transfer == AUTOMATIC:
         floor = int(api.time or 0) - settings.first_run_days * DAY
-        page = api.contacts(1, {"createdAtAfter": day_before(floor)})
+        since = {"createdAtAfter": day_before(floor)}
+        page = _first_page(lambda size: api.contacts(1, since, size))
         number = sum(created(raw) >= floor for raw in page.rows)
         more = "at least " if (page.total or 0) > len(page.rows) else ""
         later = "who comes in or is changed" if settings.include_changed else "who comes in"
@@ -50,6 +52,13 @@ def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
     return Sight(f"transfer: manual, {of_type} contacts of customer type {ident}", hint)
 
 
+def _first_page(fetch: Callable[[int], Page]) -> Page:
+    try:
+        return fetch(PER_PAGE)
+    except SmallerPages as smaller:
+        return fetch(smaller.size)
+
+
 def _types(api: PlentyApi) -> str:
     try:
         return listed(api.types())
@@ -60,7 +69,7 @@ def _types(api: PlentyApi) -> str:
 def _newsletter(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
     try:
         folder = folder_id(api, settings.folder)
-        page = api.recipients(1, folder)
+        page = _first_page(lambda size: api.recipients(1, folder, size))
     except NotAllowed as denied:
         return Sight(
             f"{denied.message}, so who subscribed is taken from the contacts (newsletterAllowanceAt), which says less",

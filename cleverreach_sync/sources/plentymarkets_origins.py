@@ -42,12 +42,14 @@ _KNOWN: Final = (
         "ricardo",
     ),
     *("rue du commerce", "rueducommerce", "allegro", "emag", "walmart", "worten", "pixmania", "playcom"),
-    *("metro", "baur", "bonprix", "lidl", "hornbach", "gartenxxl"),
+    *("metro", "baur", "bonprix", "lidl", "hornbach", "gartenxxl", "mirakl"),
 )
 _MARKETPLACE: Final = re.compile(
-    "|".join(rf"\b{re.escape(name)}\b" for name in _KNOWN) + r"|market\s*place|markt\s*platz|\bmirakl\b",
+    # Between letters only, so that `OTTO_DE` and `Galaxus2` are found, and Lotto is not.
+    rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, _KNOWN))})(?![^\W\d_])|market[\s_-]*place|markt[\s_-]*platz",
     re.IGNORECASE,
 )
+_HIGHEST: Final = 10**9
 _RELAYS: Final = re.compile(r"@(?:[a-z0-9-]+\.)*(?:marketplace\.amazon\.[a-z.]+|members\.ebay\.[a-z.]+)$")
 
 
@@ -99,7 +101,7 @@ def origin_id(value: object) -> str | None:
         return None
     try:
         number = Decimal(str(value).strip())
-        return None if not number.is_finite() or number < 0 else f"{number:.2f}"
+        return f"{number:.2f}" if number.is_finite() and 0 <= number < _HIGHEST else None
     except InvalidOperation:
         return None
 

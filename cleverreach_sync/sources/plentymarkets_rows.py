@@ -7,6 +7,7 @@ e-mail. Order statuses are decimals: 8 is cancelled, 9 returned. Unsubscribing d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ _EMAIL: Final = 5  # type of an address option
 _BILLING: Final = 1  # type of an address relation
 _LANGUAGE: Final = 6  # type of an order property
 _SALES_ORDER: Final = 1
+_LATEST: Final = 253_370_764_800  # the year 9999 is no date any more, but the end of time
+_ADDRESS_FIELDS: Final = ("company", "street", "zip", "city", "country")
+_DIGITS: Final = re.compile(r"[0-9]{1,12}")
 _YES, _NO = ConsentState.YES, ConsentState.NO
 Countries = Mapping[int, str]
 
@@ -60,9 +64,9 @@ class Reading:
         return Row(email, str(ident), orjson.dumps(kept), 0)
 
     def _contact_profile(self, raw: Mapping[str, Any]) -> dict[str, str]:
-        """All fields are given, so what is null is empty."""
-        address = _main_address(raw)
-        profile = self._address(address)
+        """All fields are given, so what is null is empty, and so is an address that there is none of any more."""
+        none_left = dict.fromkeys(_ADDRESS_FIELDS, "") if raw.get("addresses") == [] else {}
+        profile = none_left | self._address(_main_address(raw))
         profile |= {
             "salutation": _text(raw.get("formOfAddress")),
             "title": _text(raw.get("title")),
@@ -294,11 +298,13 @@ def _time(value: object) -> int | None:
     """Unix seconds; None for a date that was never set, or that is none."""
     if isinstance(value, bool):
         return None
+    seconds: float | None
     if isinstance(value, (int, float)):
-        return int(value) if value > 0 else None
-    text = _text(value)
-    seconds = int(text) if text.isdecimal() else read_time(text) if text else None
-    return seconds if seconds is not None and seconds > 0 else None
+        seconds = value
+    else:
+        text = _text(value)
+        seconds = int(text) if _DIGITS.fullmatch(text) else read_time(text) if text else None
+    return int(seconds) if seconds is not None and 0 < seconds < _LATEST else None
 
 
 def _day(value: object) -> str:

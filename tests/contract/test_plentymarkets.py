@@ -149,6 +149,22 @@ def test_a_session_that_somebody_else_closes_meanwhile_is_waited_for(shop: Plent
     assert read(opened(), "contacts").end is not None
 
 
+@pytest.mark.parametrize("path", ["/rest/login", "/rest/login/refresh"])
+def test_a_token_that_is_cut_short_is_not_told(
+    shop: PlentySystem, opened: Opening, watched: Watched, path: str
+) -> None:
+    """Nobody knows it as a secret yet."""
+    shop.add_customer("anna@mail.example")
+    source = opened()
+    if path.endswith("refresh"):
+        assert emails(source) == {"anna"}
+        shop.tokens.clear()
+    shop.fail("cut short", 1, lambda asked: asked.path == path)
+    assert emails(source) == {"anna"}
+    assert "JSON that is not whole" in " ".join(watched.said)
+    assert "token" not in " ".join(watched.said)
+
+
 def test_a_wrong_password(shop: PlentySystem, opened: Opening, watched: Watched) -> None:
     shop.password = "changed"
     with pytest.raises(AuthError, match="refuses username and password") as caught:
@@ -292,6 +308,33 @@ def test_dates_that_were_never_set(shop: PlentySystem, opened: Opening, never: s
     assert "country" not in found.profile
 
 
+ENDS_OF_TIME = ("9999-12-31T23:59:59+00:00", "9" * 5000, 99_999_999_999_999, 1e300)
+
+
+@pytest.mark.parametrize("never", ENDS_OF_TIME, ids=["year 9999", "digits", "milliseconds", "huge"])
+def test_dates_that_are_none_cost_no_more_than_themselves(shop: PlentySystem, opened: Opening, never: Any) -> None:
+    anna, order = shop.add_customer("anna@mail.example"), shop.add_guest_order("gast@post.example")
+    recipient = shop.add_recipient("anna@mail.example")
+    shop.contacts[anna]["updatedAt"] = never
+    shop.orders[order]["createdAt"] = never
+    shop.recipients[recipient]["confirmedTimestamp"] = never
+    source = opened()
+    assert records(source, "contacts")[str(anna)].at == shop.now
+    assert records(source, "recipients")[str(recipient)].consent == Consent(NO)
+    row = read(source, "orders").rows[0]
+    warned: list[Warned] = []
+    assert source.decode("orders", row, warned.append).orders[0].counts
+    assert [each.message for each in warned] == [f"order {order}: createdAt is no date"]
+
+
+def test_an_address_that_was_deleted_is_empty(shop: PlentySystem, opened: Opening) -> None:
+    ident = shop.add_customer("anna@mail.example", first_name="Anna")
+    shop.contacts[ident]["addresses"] = []
+    profile = records(opened(), "contacts")[str(ident)].profile
+    assert {profile[name] for name in ("street", "zip", "city", "country", "company")} == {""}
+    assert profile["first_name"] == "Anna"
+
+
 def test_pages_may_be_smaller_than_they_should_be(shop: PlentySystem, opened: Opening) -> None:
     shop.most_rows = 40
     for number in range(150):
@@ -302,6 +345,7 @@ def test_pages_may_be_smaller_than_they_should_be(shop: PlentySystem, opened: Op
         reading = read(source, stream)
         assert reading.end is not None
         assert len({row.ident for row in reading.rows}) == len(reading.rows) == 150
+    assert "150 newsletter recipients; of the first 40 40" in " ".join(sight.message for sight in source.inspect())
 
 
 @pytest.mark.parametrize("readers", range(2))
@@ -375,6 +419,8 @@ def test_one_folder_counts(shop: PlentySystem, opened: Opening, folder: str) -> 
     shop.add_recipient("ben@news.example", folder=2)
     assert emails(opened(folder=folder), "recipients") == {"ben"}
     assert emails(opened(), "recipients") == {"anna", "ben"}
+    shop.unheeded = frozenset({"folderId"})
+    assert emails(opened(folder=folder), "recipients") == {"ben"}
 
 
 def test_a_folder_that_there_is_not(opened: Opening) -> None:
@@ -412,6 +458,24 @@ def test_a_contact_that_changes_its_type_takes_no_consent_along(shop: PlentySyst
     assert known.run(source)["anna@mail.example"].consent.state is YES
     shop.contacts[anna]["typeId"] = 2
     assert known.run(source)["anna@mail.example"].consent.state is YES
+
+
+def test_the_consent_of_those_who_came_before_the_floor_is_known_too(shop: PlentySystem, opened: Opening) -> None:
+    """It counts as soon as they are brought in, and never ends because they are not."""
+    shop.denied = {"recipients"}
+    old = shop.add_customer("old@mail.example", consent=True, at=shop.now - 90 * DAY)
+    shop.add_customer("new@mail.example")
+    first, known = opened(), Known()
+    assert {email for email, person in known.run(first).items() if person.is_person} == {"new@mail.example"}
+    assert isinstance(first, Anchored)
+    shop.now += 60
+    shop.add_guest_order("old@mail.example")
+    assert known.run(opened(first.anchor))["old@mail.example"].consent.state is YES
+    shop.now += 2 * DAY
+    assert known.run(opened(first.anchor))["old@mail.example"].consent.state is YES
+    shop.set_consent(old, given=False)
+    shop.now += 2 * DAY
+    assert known.run(opened(first.anchor))["old@mail.example"].consent.state is NO
 
 
 def test_a_right_that_is_lost_ends_the_run(shop: PlentySystem, opened: Opening) -> None:
@@ -598,6 +662,10 @@ def test_without_the_list_only_the_systems_own_origins_are_on(shop: PlentySystem
         ({"id": 143, "backendName": "OTTO Market"}, False),
         ({"id": 77, "name": "Handmade Marktplatz"}, False),
         ({"id": 78, "backendName": "Lottogeschenke"}, True),
+        ({"id": 79, "backendName": "Lotto"}, True),
+        ({"id": 144, "backendName": "OTTO_DE"}, False),
+        ({"id": 145, "backendName": "Galaxus2"}, False),
+        ({"id": 146, "backendName": "B2B-Market-Place"}, False),
         ({"id": 150, "backendName": "Irgendwas", "origin": "Plug-in"}, False),
     ],
 )

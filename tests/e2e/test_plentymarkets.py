@@ -317,6 +317,31 @@ def test_the_fallback_is_said(plenty: Program, shop: PlentySystem) -> None:
     assert any("newsletterAllowanceAt" in warning for warning in plenty.said.warnings)
 
 
+@pytest.mark.parametrize("before", [{}, {"transfer": "manual"}], ids=["the changed ones", "everybody"])
+def test_who_is_brought_in_no_longer_stays_subscribed_by_their_contact(
+    plenty: Program, shop: PlentySystem, gate: Gate, before: dict[str, str]
+) -> None:
+    shop.denied = {"recipients"}
+    plenty.configure(source={**shop.settings(), **before})
+    shop.add_customer("anna@mail.example", consent=True)
+    old = shop.add_customer("old@mail.example", consent=True, at=shop.now - 50 * DAY)
+    plenty.run()
+    shop.now += DAY
+    shop.change_profile(old, city="Kiel")
+    plenty.run()
+    assert plenty.active() == {"anna@mail.example", "old@mail.example"}
+    shop.now += DAY
+    plenty.configure(source={**shop.settings(), "transfer": "automatic", "include_changed": False})
+    gate.calls.clear()
+    assert "deactivated" not in plenty.counts()
+    assert gate.writes() == []
+    shop.set_consent(old, given=False)
+    shop.now += 2 * DAY
+    plenty.configure(source={**shop.settings(), "reconcile_every": "0s"})
+    assert plenty.counts()["deactivated"] == 1
+    assert plenty.active() == {"anna@mail.example"}
+
+
 # Manual
 
 

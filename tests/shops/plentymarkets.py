@@ -62,7 +62,7 @@ class PlentySystem(ShopServer):
         self.shuffled: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
         self.unknown_relations: frozenset[str] = frozenset()
         self.most_rows = 250
-        self.unheeded: frozenset[str] = frozenset()  # filters of orders
+        self.unheeded: frozenset[str] = frozenset()  # filters of orders and recipients
         self.default_referrer: float = 1
         self._next = 100
 
@@ -348,7 +348,7 @@ class PlentySystem(ShopServer):
     def _recipients(self, asked: Asked) -> Reply:
         query = asked.query
         rows = list(self.recipients.values())
-        if "folderId" in query:
+        if "folderId" in query and "folderId" not in self.unheeded:
             rows = [row for row in rows if row["folderId"] == int(query["folderId"])]
         if query.get("isConfirmed") == "true":
             rows = [row for row in rows if row["confirmedTimestamp"]]
