@@ -151,7 +151,7 @@ class Deciding:
         listed = suppressed_at == BLACKLISTED or run.blocked.match(email)
         suppressed = Suppression(listed, None if listed else suppressed_at)
         rules = run.rules._replace(resend=False)
-        person, facts = self._absent_person(email, facts_before)
+        person, facts = self.absent_person(email, facts_before)
         plan = decide(person, memory, recipient, suppressed, rules, run.now)
         class_ = _TO_WRITE.get(plan.outcome, Class.RECORD) if recipient is not None else Class.RECORD
         if class_ is Class.RECORD or not person.is_person:
@@ -161,7 +161,8 @@ class Deciding:
         self._add(plan_row(class_, 0, entry.key, person, plan, memory, facts, b"", suppressed.unsubscribed_at))
         self._flush()
 
-    def _absent_person(self, email: str, facts: Facts) -> tuple[Person, Facts]:
+    def absent_person(self, email: str, facts: Facts) -> tuple[Person, Facts]:
+        """Somebody of whom this read brought nothing: who was in a stream that was read completely is gone from it."""
         return merge(
             email,
             (),
@@ -296,7 +297,7 @@ class Deciding:
             record.consent == ConsentState.YES and record.stream in self._complete for record in facts_before.records
         ):
             return
-        person, facts = self._absent_person("", facts_before)
+        person, facts = self.absent_person("", facts_before)
         if facts == facts_before and not entry.due:
             return
         recipient = remembered_recipient("", memory, run.rules.own)

@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.belonging import accounts_of, idents_of, joined, parted, refuses_only
 from cleverreach_sync.consent import Shop
-from cleverreach_sync.merge import NO_FACTS, Facts, merge_consent
+from cleverreach_sync.merge import NO_FACTS, Facts
 from cleverreach_sync.model import (
     ENDED_MOVED,
     ENDED_NO,
+    ENDED_OPTED_OUT,
     NOTHING,
-    RANK_GUEST,
     RANK_LEFT,
     Consent,
     ConsentState,
@@ -39,13 +39,16 @@ _IN_LIST: Final = frozenset({RecipientState.ACTIVE, RecipientState.INACTIVE})
 
 class Left(NamedTuple):
     """An address that something has left. `to` are the new addresses of the customers among it, `facts` what stays.
-    `certain`: a customer left, and no other record has the address."""
+    `certain`: a customer left, and no other record has the address. `said_yes`: a record that stayed has said yes to
+    the newsletter; `took_yes`: where records went that have."""
 
     entry: Entry
     memory: Memory
     facts: Facts
     to: frozenset[bytes]
     certain: bool
+    said_yes: bool
+    took_yes: frozenset[bytes]
 
 
 def follow_moves(run: Run, deciding: Deciding) -> None:
@@ -100,12 +103,17 @@ class _Moves:
                 coming[key] = joined(coming.get(key, NO_FACTS), Facts(own, orders))
         if not run.ledger.knows_owners:  # every order was read again
             stays = stays._replace(orders={key: order for key, order in stays.orders.items() if order.by})
+        said_yes = any(record.consent == ConsentState.YES for record in stays.records)
+        took_yes = {
+            to.get(each.ident) or to.get(each.owner) for each in facts.records if each.consent == ConsentState.YES
+        }
         certain = bool(accounts) and not self._rows.get(old) and self._is_empty(stays)
         if certain:
             stays, _ = parted(stays, {record.ident for record in stays.records if record.rank != RANK_LEFT})
             stays = Facts(tuple(record for record in stays.records if record.rank == RANK_LEFT))
         self._facts[old] = stays
-        return Left(self._entries[old], self._memories[old], stays, frozenset(to[ident] for ident in accounts), certain)
+        new = frozenset(to[ident] for ident in accounts)
+        return Left(self._entries[old], self._memories[old], stays, new, certain, said_yes, new & took_yes)
 
     def _is_empty(self, facts: Facts) -> bool:
         """Whether no record has the address any more: this read brought none of it, and would have. One that says
@@ -148,12 +156,11 @@ class _Moves:
         for move in moves:
             recipient = found.get(move.memory.receiver_id or "")
             reason = _left(run, move, recipient) if move.to else None
-            withdrew = None if reason is not None or not move.to else self._withdrew(move)
             for new in sorted(move.to):
                 if reason is not None:
-                    self._bar(new, reason)
-                elif withdrew is not None and not self._agreed_since(new, withdrew):
-                    self._bar(new, "opted_out")
+                    self._bar(new, reason, run.now)
+                elif (ended_at := self._ended_at(move, new)) is not None:
+                    self._bar(new, ENDED_OPTED_OUT, ended_at)
             key = move.entry.key
             if move.certain:
                 self._end(move, recipient)
@@ -162,23 +169,32 @@ class _Moves:
             else:
                 self._deciding.without_rows(self._entry(key), recipient, run.spool.suppressed_at(key))
 
-    def _withdrew(self, move: Left) -> int | None:
-        """When the newsletter was left at the old address, by a record that stays there; None if it was not."""
-        row = self._run.spool.planned_for(move.entry.key) if self._rows.get(move.entry.key) else None
-        facts = move.facts if row is None else read_body(move.entry._replace(body=body(row.facts, None)))[0]
-        said = merge_consent([record for record in facts.records if record.rank == RANK_GUEST])
-        return said.at or 0 if said.state is ConsentState.OPTED_OUT else None
+    def _ended_at(self, move: Left, new: bytes) -> int | None:
+        """When the consent ended of somebody who has another address, if it did so since the last run, or before they
+        were ever transferred; None if it did not, or was given again at the new address."""
+        here, there = self._consent(move.entry.key), self._consent(new)
+        if here.state is ConsentState.OPTED_OUT:
+            ended_at = self._run.now if here.at is None else here.at
+            again = there.state is ConsentState.YES and there.at is not None and there.at > ended_at
+            return None if again else ended_at
+        memory = move.memory
+        if not memory.transferred or memory.ended is not None or memory.agreed is not ConsentState.YES:
+            return None
+        taken_back = new in move.took_yes and there.state is ConsentState.NO
+        gone = move.said_yes and here.state is ConsentState.NO and there.state is not ConsentState.YES
+        return self._run.now if taken_back or gone else None
 
-    def _agreed_since(self, new: bytes, withdrew: int) -> bool:
-        """Whether the new address has a yes of its own that is newer."""
-        row = self._run.spool.planned_for(new)
-        consent = None if row is None else candidate(row).person.consent
-        return consent is not None and consent.state is ConsentState.YES and (consent.at or 0) > withdrew
+    def _consent(self, key: bytes) -> Consent:
+        """What the shop says of an address by now."""
+        row = self._run.spool.planned_for(key)
+        if row is not None:
+            return candidate(row).person.consent
+        return self._deciding.absent_person("", self._facts.get(key, NO_FACTS))[0].consent
 
     def _end_if_refused(self, move: Left, recipient: Recipient | None) -> None:
         """Ends the mailing also if all that this read has brought of the address is no to the newsletter."""
         row = self._run.spool.planned_for(move.entry.key) if move.to and _may_end(move, recipient) else None
-        if row is None or row.class_ != Class.RECORD:
+        if row is None or row.class_ not in (Class.RECORD, Class.UPDATE):
             return
         facts, _ = read_body(move.entry._replace(body=body(row.facts, None)))
         if not facts.orders and all(_is_no_reason(record, facts) for record in facts.records):
@@ -200,20 +216,21 @@ class _Moves:
         class_ = Class.MOVED if ending else Class.RECORD
         run.spool.plan([plan_row(class_, 0, move.entry.key, person, plan, move.memory, move.facts, b"", None)])
 
-    def _bar(self, new: bytes, reason: str) -> None:
-        """Skips the new address, in this run and later, even if another reason counts first for now."""
+    def _bar(self, new: bytes, reason: str, ended_at: int) -> None:
+        """Skips the new address, in this run and later, until a consent later than `ended_at`, even if another reason
+        counts first for now."""
         run = self._run
         row = run.spool.planned_for(new)
         if row is None:  # they are invalid: there is nothing else to be remembered of them
             self._known(new)
             memory = self._memories[new]
             if not memory.transferred:
-                self._memories[new] = _barred(run, memory, reason)
+                self._memories[new] = _barred(memory, reason, ended_at)
             return
         if row.receiver_id is not None or row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
             return
         who = candidate(row)
-        memory = _barred(run, who.memory, reason)
+        memory = _barred(who.memory, reason, ended_at)
         run.spool.drop_planned(new)
         if row.class_ in _MAY_STILL_COME:
             run.tally.skip(reason)
@@ -303,6 +320,6 @@ def _left(run: Run, move: Left, recipient: Recipient | None) -> str | None:
     return None
 
 
-def _barred(run: Run, memory: Memory, reason: str) -> Memory:
+def _barred(memory: Memory, reason: str, ended_at: int) -> Memory:
     known = memory if memory is not NOTHING else Memory()
-    return known._replace(barred=reason, ended=known.ended or ENDED_NO, ended_at=run.now)
+    return known._replace(barred=reason, ended=known.ended or ENDED_NO, ended_at=max(ended_at, known.ended_at or 0))

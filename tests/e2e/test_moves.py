@@ -301,3 +301,107 @@ def test_with_a_consent_file(shop: Shop) -> None:
     for ran in (shop.sync(), shop.sync()):
         assert ran.skipped == {"unsubscribed_in_target": 1}
     assert NEW not in shop.list()
+
+
+@pytest.mark.parametrize("says", ["no", "opted_out"])
+def test_consent_ends_and_the_address_changes_before_the_next_run(shop: Shop, says: str) -> None:
+    """As if there had been a run in between: buying does not bring somebody back who has just left."""
+    shop.write(both(OLD, source_id="1"), both(OTHER, source_id="2"))
+    shop.sync()
+    shop.write(person(NEW, source_id="1", subscribed=says, orders="2"), both(OTHER, source_id="2"))
+    ran = shop.agreed_sync()
+    assert ran.counts == {"deactivated": 1, "unchanged": 1, "skipped": 1}
+    for later in (ran, shop.sync(), shop.resync()):
+        assert later.skipped == {"opted_out": 1}
+    assert {email for email, found in shop.list().items() if found.active} == {OTHER}
+    shop.later(days=3)
+    shop.write(both(NEW, source_id="1", subscribed_at="2026-09-23"), both(OTHER, source_id="2"))
+    assert shop.agreed_sync().counts["created"] == 1
+
+
+def test_consent_ends_and_somebody_else_takes_the_address(shop: Shop) -> None:
+    shop.write(both(OLD, source_id="1"), both(OTHER, source_id="2"))
+    shop.sync()
+    shop.write(buyer(NEW, source_id="1"), both(OLD, source_id="2"))
+    assert shop.agreed_sync().skipped == {"opted_out": 1}
+    assert {email for email, found in shop.list().items() if found.active} == {OLD}
+
+
+def test_a_buyer_without_consent_moves_like_anybody(shop: Shop) -> None:
+    """A no that was always one ends nothing."""
+    shop.write(buyer(OLD, source_id="1"))
+    shop.sync()
+    shop.write(buyer(NEW, source_id="1"))
+    assert shop.agreed_sync().counts == {"created": 1, "deactivated": 1}
+    assert shop.list()[NEW].active
+
+
+class TestTheNewsletterStaysBehind:
+    """It has a file of its own, by address."""
+
+    @pytest.fixture(autouse=True)
+    def newsletter(self, shop: Shop) -> None:
+        shop.config(consent={"path": "newsletter.csv", "absent": "no"})
+        self.customer(shop, OLD)
+
+    def customer(self, shop: Shop, email: str) -> None:
+        shop.write(person(email, source_id="1", orders="2"), person(OTHER, source_id="2", orders="1"))
+
+    def subscriber(self, shop: Shop, email: str, says: str, **values: str) -> None:
+        shop.write(person(OTHER, subscribed="yes"), person(email, subscribed=says, **values), name="newsletter.csv")
+
+    def active(self, shop: Shop) -> set[str]:
+        return {email for email, found in shop.list().items() if found.active}
+
+    def test_opted_out_and_never_transferred(self, shop: Shop) -> None:
+        self.subscriber(shop, OLD, "opted_out", subscribed_at="2026-01-05")
+        assert shop.sync().skipped == {"opted_out": 1}
+        self.customer(shop, NEW)
+        for ran in (shop.agreed_sync(), shop.sync(), shop.resync()):
+            assert ran.skipped == {"not_selected": 1, "opted_out": 1}
+        self.subscriber(shop, NEW, "yes", subscribed_at="2026-01-04")
+        shop.sync()
+        assert self.active(shop) == {OTHER}
+        self.subscriber(shop, NEW, "yes", subscribed_at="2026-01-06")
+        shop.sync()
+        assert self.active(shop) == {OTHER, NEW}
+
+    def test_opted_out_at_the_time_of_the_move(self, shop: Shop) -> None:
+        self.subscriber(shop, OLD, "yes")
+        shop.sync()
+        self.subscriber(shop, OLD, "opted_out")
+        self.customer(shop, NEW)
+        for ran in (shop.agreed_sync(), shop.sync(), shop.resync()):
+            assert ran.skipped["opted_out"] == 1
+            assert self.active(shop) == {OTHER}
+
+    def test_gone_at_the_time_of_the_move(self, shop: Shop) -> None:
+        self.subscriber(shop, OLD, "yes")
+        shop.sync()
+        shop.write(person(OTHER, subscribed="yes"), name="newsletter.csv")
+        self.customer(shop, NEW)
+        for ran in (shop.agreed_sync(), shop.sync(), shop.resync()):
+            assert ran.skipped == {"opted_out": 1}
+            assert self.active(shop) == {OTHER}
+
+    def test_opted_out_before_and_subscribed_anew(self, shop: Shop) -> None:
+        self.subscriber(shop, OLD, "opted_out", subscribed_at="2026-01-05")
+        shop.sync()
+        self.customer(shop, NEW)
+        old = person(OLD, subscribed="opted_out", subscribed_at="2026-01-05")
+        new = person(NEW, subscribed="yes", subscribed_at="2026-01-06")
+        shop.write(person(OTHER, subscribed="yes"), old, new, name="newsletter.csv")
+        assert shop.agreed_sync().counts["created"] == 1
+        assert self.active(shop) == {OTHER, NEW}
+
+    def test_the_yes_has_not_followed_yet(self, shop: Shop) -> None:
+        """Nobody has left: both are mailed until the newsletter has the new address."""
+        self.subscriber(shop, OLD, "yes")
+        shop.sync()
+        self.customer(shop, NEW)
+        assert shop.agreed_sync().counts["created"] == 1
+        assert self.active(shop) == {OLD, OTHER, NEW}
+        self.subscriber(shop, NEW, "yes")
+        shop.sync()
+        assert self.active(shop) == {OTHER, NEW}
+        assert shop.list()[NEW].tags == {SUBSCRIBER, BUYER}

@@ -553,6 +553,27 @@ def test_of_many_only_those_who_moved_are_sent(buyers: World) -> None:
     buyers.at_rest()
 
 
+def test_a_no_of_the_newsletter_is_no_reason_to_mail_a_contact(program: Program) -> None:
+    """It stays at the old address, is read again there, and has no name."""
+    fake = FAKES["shopware6"]()
+    try:
+        program.settings["source"] = fake.settings()
+        program.configure(tags=["subscriber", "buyer", "contact"])
+        customer = fake.add_customer(A, consent=False, first_name="Anna")
+        fake.add_order(customer)
+        program.counts()
+        fake.now += HOUR
+        fake.change_profile(customer, email=B)
+        counts = program.counts()
+        assert (counts["created"], counts["deactivated"]) == (1, 1)
+        for _ in range(2):
+            assert program.active() == {B}
+            fake.now += DAY
+            program.counts()
+    finally:
+        fake.close()
+
+
 @pytest.mark.parametrize("consent", [False, True])
 @pytest.mark.parametrize("name", FAKES)
 def test_in_every_shop(name: str, program: Program, *, consent: bool) -> None:
