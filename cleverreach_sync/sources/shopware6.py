@@ -145,14 +145,14 @@ class Shopware6:
         if stopped():
             return
         if began is not None:
-            self._check_whole(entity, limits, began - OVERLAP, old)
+            self._check_whole(entity, [*limits, created_until(began - OVERLAP)], old)
         cursor = None if began is None else str(_Cursor(min(latest or began, began) - OVERLAP, began))
         yield Chunk((), (), done, done, StreamEnd(complete=True, cursor=cursor))
 
-    def _check_whole(self, entity: Entity, limits: Sequence[Filter], moment: int, read: int) -> None:
+    def _check_whole(self, entity: Entity, filters: Sequence[Filter], read: int) -> None:
         """An answer that was empty by mistake looks like the end of a list, and who comes after it like somebody who is
-        gone. What is older than the reading can only have become less."""
-        there = self._api.count(entity, [*limits, created_until(moment)])
+        gone, or was not changed. What is older than the reading can only have become less."""
+        there = self._api.count(entity, filters)
         if there > read:
             raise TemporaryError(
                 f"the shop has {there} {entity.words}, but showed only {read} of them",
@@ -164,14 +164,18 @@ class Shopware6:
         limits = [*self._channels.filters(), changed_since(entity, known.since)]
         began: int | None = None
         latest = done = total = 0
+        seen: set[str] = set()
         for page in self._walk(entity, limits, stopped, counted=True):
             if began is None:
                 if page.at is None or self._is_due(stream, known, page.at):
                     raise _ReadAll
                 began, total = int(page.at), page.total or 0
             done += len(page.rows)
+            seen.update(row["id"] for row in page.rows)
             latest = max(latest, max((newest(entity, row) for row in page.rows), default=0))
             yield self._chunk(stream, page.rows, done, max(done, total))
+        if len(seen) < total and not stopped():
+            self._check_whole(entity, limits, len(seen))
         if stream == RECIPIENTS:
             for accounts, page in self._of_changed_accounts(known, stopped):
                 done += len(page.rows)

@@ -105,7 +105,7 @@ class ShopwareApi:
 
         def check(answer: Answer) -> None:
             rows = _data(answer)
-            if rows is None or not all(isinstance(row, dict) and "id" in row and entity.key in row for row in rows):
+            if rows is None or not all(_is_row(row, entity) for row in rows):
                 raise TryAgain(f"the shop answered with something that is no list of {entity.words}")
             total = _total(answer) if part.counted else None
             if part.counted and (total is None or (part.page is None and len(rows) < min(part.limit, total))):
@@ -184,6 +184,13 @@ class ShopwareApi:
 def _data(answer: Answer) -> list[Any] | None:
     rows = answer.body.get("data") if isinstance(answer.body, dict) else None
     return rows if isinstance(rows, list) else None
+
+
+def _is_row(row: Any, entity: Entity) -> bool:
+    """Whether it can be told from others, and stands somewhere in its list."""
+    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not row["id"]:
+        return False
+    return isinstance(row.get(entity.key), int if entity.key == "autoIncrement" else str)
 
 
 def _total(answer: Answer) -> int | None:

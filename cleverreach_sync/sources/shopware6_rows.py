@@ -30,6 +30,7 @@ class States(NamedTuple):
     counting: frozenset[str] | None
 
     def count(self, state: str) -> bool:
+        state = state.lower()
         return state != CANCELLED if self.counting is None else state in self.counting
 
 
