@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -10,7 +9,7 @@ from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
-from cleverreach_sync.sources.shopware6_api import MissingPrivileges, ShopwareApi
+from cleverreach_sync.sources.shopware6_api import ShopwareApi
 from cleverreach_sync.sources.shopware6_channels import SalesChannels
 from cleverreach_sync.sources.shopware6_criteria import (
     ACCOUNT,
@@ -28,6 +27,7 @@ from cleverreach_sync.sources.shopware6_criteria import (
     of_accounts,
     of_addresses,
 )
+from cleverreach_sync.sources.shopware6_look import look
 from cleverreach_sync.sources.shopware6_rows import (
     States,
     customer_record,
@@ -46,7 +46,6 @@ ORDERS: Final = "orders"
 RECIPIENTS: Final = "recipients"
 _ENTITIES: Final = {CUSTOMERS: CUSTOMER, ORDERS: ORDER, RECIPIENTS: RECIPIENT}
 _FROM_THE_START: Final = -1
-_LOOKED_AT: Final = 50
 
 
 class _Cursor(NamedTuple):
@@ -259,39 +258,7 @@ class Shopware6:
 
     def inspect(self) -> Iterator[Sight]:
         """The first rows of every list. What the integration may not read is told all at once."""
-        missing: list[str] = []
-        seen: dict[str, Page] = {}
-        limits: list[Filter] = []
-        try:
-            limits = self._channels.filters()
-        except MissingPrivileges as refused:
-            missing += refused.names
-        self._api.limit = _LOOKED_AT
-        for stream, entity in _ENTITIES.items():
-            try:
-                seen[stream] = self._api.first(entity, limits, (entity.key,), counted=True)
-            except MissingPrivileges as refused:
-                missing += refused.names or (f"{entity.path}:read",)
-        if missing:
-            raise MissingPrivileges(missing)
-        version = self._api.version()
-        customers = seen[CUSTOMERS].total
-        yield Sight(
-            f"{customers} customers, guests included, at {self.url} (Shopware {version or 'of unknown version'})"
-        )
-        yield self._sight_of_orders(seen[ORDERS])
-        words = ", ".join(f"{count} {name}" for name, count in sorted(_statuses(seen[RECIPIENTS]).items()))
-        yield Sight(f"{seen[RECIPIENTS].total} newsletter recipients{f'; of the first ones {words}' if words else ''}")
-        if (channels := self._channels.chosen()) is not None:
-            yield Sight(f"only of the sales channels {', '.join(sorted(channels.values()))}")
-
-    def _sight_of_orders(self, page: Page) -> Sight:
-        states = Counter(_state(row) for row in page.rows)
-        counting = sum(count for state, count in states.items() if self._states.count(state))
-        others = sorted(state for state in states if not self._states.count(state))
-        words = f"{page.total} orders; of the first {len(page.rows)} {counting} make somebody a buyer"
-        hint = f"the states seen are {', '.join(others)}; source.buyer_states says which count"
-        return Sight(words, hint if page.rows and not counting else None)
+        return look(self._api, self._channels, self._states)
 
 
 def _created(row: RawRow) -> int:
@@ -299,12 +266,3 @@ def _created(row: RawRow) -> int:
     if moment is None:
         raise TemporaryError("the shop has a newsletter recipient without a date of creation")
     return moment
-
-
-def _statuses(page: Page) -> Counter[str]:
-    return Counter(str(row.get("status")) for row in page.rows)
-
-
-def _state(row: RawRow) -> str:
-    state = row.get("stateMachineState")
-    return str(state.get("technicalName")) if isinstance(state, dict) else ""
