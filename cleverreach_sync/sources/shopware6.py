@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from cleverreach_sync.errors import TemporaryError
@@ -15,7 +15,9 @@ from cleverreach_sync.sources.shopware6_criteria import (
     ACCOUNT,
     CUSTOMER,
     ORDER,
+    PURCHASE,
     RECIPIENT,
+    SUBSCRIPTION,
     Entity,
     Filter,
     beyond,
@@ -26,6 +28,7 @@ from cleverreach_sync.sources.shopware6_criteria import (
     newest,
     of_accounts,
     of_addresses,
+    of_ids,
 )
 from cleverreach_sync.sources.shopware6_look import look
 from cleverreach_sync.sources.shopware6_rows import (
@@ -175,6 +178,10 @@ class Shopware6:
             yield self._chunk(stream, page.rows, done, max(done, total))
         if len(seen) < total and not stopped():
             self._check_whole(entity, limits, len(seen))
+        if stream == CUSTOMERS:
+            for page in self._of_changed_facts(known, seen, stopped):
+                done += len(page.rows)
+                yield self._chunk(stream, page.rows, done, max(done, total))
         if stream == RECIPIENTS:
             for accounts, page in self._of_changed_accounts(known, stopped):
                 done += len(page.rows)
@@ -184,6 +191,26 @@ class Shopware6:
             since = min(latest, began) - OVERLAP if latest else known.since
             cursor = known._replace(since=max(known.since, since))
             yield Chunk((), (), done, done, StreamEnd(complete=False, cursor=str(cursor)))
+
+    def _of_changed_facts(self, known: _Cursor, seen: Collection[str], stopped: Callable[[], bool]) -> Iterator[Page]:
+        """Customers, but for those `seen`, with an order or a newsletter entry that was changed: it may make somebody a
+        buyer or subscriber of whose names and addresses nothing was kept."""
+        limits = self._channels.filters()
+        changed = [*limits, changed_since(PURCHASE, known.since)]
+        for orders in self._walk(PURCHASE, changed, stopped, counted=True):
+            owners = {_owner(row) for row in orders.rows}.difference(seen, ("",))
+            yield from self._customers([*limits, of_ids(sorted(owners))] if owners else [], seen, stopped)
+        changed = [*limits, changed_since(SUBSCRIPTION, known.since)]
+        for entries in self._walk(SUBSCRIPTION, changed, stopped, counted=True):
+            emails = {row["email"] for row in entries.rows if isinstance(row.get("email"), str)}
+            yield from self._customers([*limits, of_addresses(sorted(emails))] if emails else [], seen, stopped)
+
+    def _customers(
+        self, filters: Sequence[Filter], seen: Collection[str], stopped: Callable[[], bool]
+    ) -> Iterator[Page]:
+        """Those of some filters, none without any."""
+        for page in self._walk(CUSTOMER, filters, stopped, counted=True) if filters else ():
+            yield page._replace(rows=[row for row in page.rows if row["id"] not in seen])
 
     def _of_changed_accounts(self, known: _Cursor, stopped: Callable[[], bool]) -> Iterator[tuple[int, Page]]:
         """Recipients with the address of an account that was changed, and how new these changes are: when an account
@@ -259,6 +286,12 @@ class Shopware6:
     def inspect(self) -> Iterator[Sight]:
         """The first rows of every list. What the integration may not read is told all at once."""
         return look(self._api, self._channels, self._states)
+
+
+def _owner(row: RawRow) -> str:
+    buyer = row.get("orderCustomer")
+    owner = buyer.get("customerId") if isinstance(buyer, dict) else None
+    return owner if isinstance(owner, str) else ""
 
 
 def _created(row: RawRow) -> int:

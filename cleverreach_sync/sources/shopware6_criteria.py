@@ -125,6 +125,26 @@ ACCOUNT: Final = Entity(
     {"customer": ("id", "autoIncrement", "email", "createdAt", "updatedAt")},
 )
 """What is asked about accounts to find the newsletter recipients who may have got another address with them."""
+PURCHASE: Final = Entity(
+    "order",
+    "orders",
+    "autoIncrement",
+    ORDER.dates,
+    {"orderCustomer": {}},
+    {
+        "order": ("id", "autoIncrement", "createdAt", "updatedAt", "orderCustomer"),
+        "order_customer": ("customerId", "updatedAt"),
+    },
+)
+SUBSCRIPTION: Final = Entity(
+    "newsletter-recipient",
+    "newsletter recipients",
+    "createdAt",
+    RECIPIENT.dates,
+    {},
+    {"newsletter_recipient": ("id", "email", "createdAt", "updatedAt")},
+)
+"""What is asked about orders and newsletter recipients to find the customers they are of."""
 SALES_CHANNEL: Final = Entity(
     "sales-channel", "sales channels", "id", (), {}, {"sales_channel": ("id", "name", "translated")}
 )
@@ -192,6 +212,10 @@ def of_accounts() -> Filter:
 def of_addresses(emails: Sequence[str]) -> Filter:
     """Who has one of these addresses; case does not count."""
     return {"type": "equalsAny", "field": "email", "value": list(emails)}
+
+
+def of_ids(idents: Sequence[str]) -> Filter:
+    return {"type": "equalsAny", "field": "id", "value": list(idents)}
 
 
 def of_channels(idents: Sequence[str]) -> Filter:

@@ -114,7 +114,7 @@ def test_the_first_sync_and_one_without_a_change(merchant: Merchant) -> None:
     assert merchant.field(GAST, "firstname") == "Gustav"
     merchant.later()
     assert merchant.nothing()
-    assert len(merchant.shop.log) == 6, "a token, what was changed of each list, accounts, their recipients"
+    assert len(merchant.shop.log) == 9, "a token, what was changed of each list, whose that is, and their recipients"
 
 
 def test_every_kind(merchant: Merchant) -> None:
@@ -172,6 +172,26 @@ def test_a_purchase(known: Merchant) -> None:
     assert known.sync()["created"] == 1
     assert (known.sent(), known.tags()[BEN], known.field(BEN, "city")) == ([BEN], {BUYER}, "Ulm")
     assert known.nothing()
+
+
+@pytest.mark.parametrize("how", ["order", "newsletter"])
+def test_somebody_registered_long_ago_comes_in_with_all_that_is_known_of_them(merchant: Merchant, how: str) -> None:
+    """Neither an order nor a subscription moves a date of the customer."""
+    _, ben = merchant.fill()
+    merchant.sync()
+    for number in range(2):
+        merchant.later()
+        merchant.shop.add_order(merchant.shop.add_customer(f"new{number}@mail.example", consent=True))
+        merchant.sync()
+    merchant.later()
+    if how == "newsletter":
+        merchant.shop.add_recipient("BEN@mail.example", city="")
+    else:
+        merchant.shop.add_order(ben)
+    assert merchant.sync()["created"] == 1
+    assert (merchant.field(BEN, "firstname"), merchant.field(BEN, "city")) == ("Ben", "Ulm")
+    merchant.later()
+    assert merchant.nothing()
 
 
 def test_a_guest_orders_again(merchant: Merchant) -> None:
