@@ -17,14 +17,9 @@ if TYPE_CHECKING:
 
 def carry_out(call: Invocation, paths: list[Path], transfers: list[str], jobs: int, asked: Options) -> None:
     """Runs, prints the result, exits with its code."""
-    import gc
-    import sys
+    from cleverreach_sync.cli.process import set_up
 
-    # People come and go by the thousand, and none of them is part of a cycle.
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    # A thread whose answer has come is not to wait long for the one that is reckoning.
-    sys.setswitchinterval(0.001)
+    set_up()
     with call.ending():
         choice = call.choice(paths, transfers)
         raise typer.Exit(_several(call, choice, jobs, asked) if choice.several else _one(call, choice, asked))
