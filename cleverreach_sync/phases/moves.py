@@ -145,8 +145,12 @@ class _Moves:
         return known._replace(seen=b"", outcome=OPEN, idents=b"".join(idents), body=facts)
 
     def hand_over(self) -> None:
-        """What came along, and what left an address whose mailing goes on, is recorded before anything is written."""
-        self._run.spool.hand_over(tuple(self._entry(key)) for key in self._facts if key not in self._ended)
+        """What came along, and what left an address whose mailing goes on, is recorded before anything is written. A
+        consent that left with it may have to be ended, which nobody would know of after an interruption."""
+        left = {move.entry.key for move in self.left if move.memory.transferred and move.memory.ended is None}
+        self._run.spool.hand_over(
+            tuple(self._entry(key)._replace(due=int(key in left))) for key in self._facts if key not in self._ended
+        )
 
     def settle(self, moves: Sequence[Left]) -> None:
         """Plans ends, and those who stay without a row of this read; bars new addresses."""

@@ -408,6 +408,30 @@ def test_an_address_changes_of_somebody_who_was_not_brought_in_before(plenty: Pr
     assert tags(plenty) == {"ben": {SUBSCRIBER}, "new": {SUBSCRIBER, BUYER}}
 
 
+@pytest.mark.parametrize("later", [60, 2 * DAY], ids=["what was read counts", "read anew"])
+def test_an_interruption_forgets_no_subscription_that_left_with_its_account(
+    plenty: Program, shop: PlentySystem, gate: Gate, later: int
+) -> None:
+    """The old address goes on with a guest's order, which is not read again."""
+    anna = shop.add_customer("old@mail.example", consent=True)
+    shop.add_guest_order("old@mail.example")
+    shop.now += 3600
+    shop.add_guest_order("other@post.example")
+    plenty.run()
+    shop.now += DAY
+    shop.change_profile(anna, email="new@mail.example")
+    gate.always(UPSERT, refusal(503))
+    assert isinstance(plenty.failing(), TemporaryError)
+    gate.meddle = None
+    plenty.clock.passed += later
+    shop.now += later
+    counts = plenty.counts()
+    assert (counts["created"], counts["deactivated"]) == (1, 1)
+    assert plenty.active() == {"new@mail.example", "other@post.example"}
+    assert tags(plenty) == {"old": {BUYER}, "new": {SUBSCRIBER}, "other": {BUYER}}
+    assert nothing(plenty, gate)
+
+
 def test_a_system_that_seems_empty_is_not_believed(manual: Program, shop: PlentySystem) -> None:
     shop.add_customer("anna@mail.example", consent=True)
     manual.run()
