@@ -164,9 +164,9 @@ class Shop:
         rows, dates = self._rows[name], self._dates[name]
         start, end = 0, len(rows)
         for each in asked["filter"]:
-            if each["type"] == "equalsAny":  # recipients of accounts that were changed: hardly any
-                wanted = set(each["value"])
-                found = [row for row in rows if row["email"] in wanted]
+            if each["type"] == "equalsAny":  # whom something that was changed belongs to: hardly any
+                wanted, field = set(each["value"]), each["field"]
+                found = [row for row in rows if row[field] in wanted]
                 return orjson.dumps({"total": len(found), "data": found, "aggregations": []})
             if each["type"] == "equals":
                 continue
