@@ -25,27 +25,30 @@ from cleverreach_sync.model import (
     Remembered,
 )
 from cleverreach_sync.phases.decide import Deciding, split_idents
-from cleverreach_sync.phases.planned import OPEN, Class, candidate, plan_row
+from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, candidate, plan_row
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.walk import Met
 from cleverreach_sync.plan import Outcome, Plan
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
+from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.state.spool import BLACKLISTED, RawRow
 
 _ARRIVALS_AT_ONCE: Final = 100_000
 _MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
+_MAILED: Final = frozenset({UNCHANGED, Outcome.UPDATED.value})
 _IN_LIST: Final = frozenset({RecipientState.ACTIVE, RecipientState.INACTIVE})
 
 
 class Left(NamedTuple):
-    """An address that something has left. `to` are the new addresses of the customers among it, `facts` what stays.
+    """An address that something has left. `to` are the new addresses of the customers among it, by the hash of their
+    ID, `facts` what stays.
     `certain`: a customer left, and no other record has the address. `said_yes`: a record that stayed has said yes to
     the newsletter; `took_yes`: where records went that have."""
 
     entry: Entry
     memory: Memory
     facts: Facts
-    to: frozenset[bytes]
+    to: dict[str, bytes]
     certain: bool
     said_yes: bool
     took_yes: frozenset[bytes]
@@ -104,16 +107,15 @@ class _Moves:
         if not run.ledger.knows_owners:  # every order was read again
             stays = stays._replace(orders={key: order for key, order in stays.orders.items() if order.by})
         said_yes = any(record.consent == ConsentState.YES for record in stays.records)
-        took_yes = {
-            to.get(each.ident) or to.get(each.owner) for each in facts.records if each.consent == ConsentState.YES
-        }
+        yes = [record for record in facts.records if record.consent == ConsentState.YES]
+        took_yes = frozenset(key for each in yes for ident, key in to.items() if ident in (each.ident, each.owner))
         certain = bool(accounts) and not self._rows.get(old) and self._is_empty(stays)
         if certain:
             stays, _ = parted(stays, {record.ident for record in stays.records if record.rank != RANK_LEFT})
             stays = Facts(tuple(record for record in stays.records if record.rank == RANK_LEFT))
         self._facts[old] = stays
-        new = frozenset(to[ident] for ident in accounts)
-        return Left(self._entries[old], self._memories[old], stays, new, certain, said_yes, new & took_yes)
+        new = {ident: to[ident] for ident in accounts}
+        return Left(self._entries[old], self._memories[old], stays, new, certain, said_yes, took_yes & {*new.values()})
 
     def _is_empty(self, facts: Facts) -> bool:
         """Whether no record has the address any more: this read brought none of it, and would have. One that says
@@ -160,11 +162,11 @@ class _Moves:
         for move in moves:
             recipient = found.get(move.memory.receiver_id or "")
             reason = _left(run, move, recipient) if move.to else None
-            for new in sorted(move.to):
+            for new in sorted({*move.to.values()}):
                 if reason is not None:
-                    self._bar(new, reason, run.now)
+                    self._bar(move, new, reason, run.now)
                 elif (ended_at := self._ended_at(move, new)) is not None:
-                    self._bar(new, ENDED_OPTED_OUT, ended_at)
+                    self._bar(move, new, ENDED_OPTED_OUT, ended_at)
             key = move.entry.key
             if move.certain:
                 self._end(move, recipient)
@@ -200,7 +202,7 @@ class _Moves:
         row = self._run.spool.planned_for(move.entry.key) if move.to and _may_end(move, recipient) else None
         if row is None or row.class_ not in (Class.RECORD, Class.UPDATE):
             return
-        facts, _ = read_body(move.entry._replace(body=body(row.facts, None)))
+        facts = _facts_of(row)
         if not facts.orders and all(_is_no_reason(record, facts) for record in facts.records):
             self._deciding.take_back(self._decided[move.entry.key])
             self._end(move._replace(facts=facts), recipient)
@@ -220,21 +222,26 @@ class _Moves:
         class_ = Class.MOVED if ending else Class.RECORD
         run.spool.plan([plan_row(class_, 0, move.entry.key, person, plan, move.memory, move.facts, b"", None)])
 
-    def _bar(self, new: bytes, reason: str, ended_at: int) -> None:
+    def _bar(self, move: Left, new: bytes, reason: str, ended_at: int) -> None:
         """Skips the new address, in this run and later, until a consent later than `ended_at`, even if another reason
         counts first for now."""
         run = self._run
         row = run.spool.planned_for(new)
-        if row is None:  # they are invalid: there is nothing else to be remembered of them
-            self._known(new)
-            memory = self._memories[new]
-            if not memory.transferred:
-                self._memories[new] = _barred(memory, reason, ended_at)
-            return
-        if row.receiver_id is not None or row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
+        self._known(new)
+        if not self._memories[new].transferred:  # for a run that goes on after this one, or for somebody invalid
+            self._memories[new] = _barred(self._memories[new], reason, ended_at)
+        if row is None:
             return
         who = candidate(row)
         memory = _barred(who.memory, reason, ended_at)
+        if row.outcome in _MAILED and self._is_taken_over(move, row):
+            self._deciding.take_back(self._decided[new])
+            self._ended |= {new, move.entry.key}  # should this run die before the end, it is to be seen again
+            ended = row._replace(class_=int(Class.MOVED), email="", seq=0, memory=memory_tuple(memory), fields=None)
+            run.spool.plan([ended])
+            return
+        if row.receiver_id is not None or row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
+            return
         run.spool.drop_planned(new)
         if row.class_ in _MAY_STILL_COME:
             run.tally.skip(reason)
@@ -245,6 +252,23 @@ class _Moves:
                 )
             ]
         )
+
+    def _is_taken_over(self, move: Left, row: PlanRow) -> bool:
+        """Whether the recipient at a new address was that of customers who have left it in this read, too, and nobody
+        has the address now but those who had left theirs."""
+        if row.key not in self._decided or not any(each.entry.key == row.key and each.to for each in self.left):
+            return False
+        memory = candidate(row).memory
+        if not memory.transferred or memory.ended is not None or memory.state is not RecipientState.ACTIVE:
+            return False
+        others, _ = parted(_facts_of(row), {ident for ident, key in move.to.items() if key == row.key})
+        brought = {self._run.ident_of(each) for each in self._rows[row.key]}
+        there = any(each.ident in brought and not _is_no_reason(each, others) for each in others.records)
+        return not there and not others.orders and self._is_empty(others)
+
+
+def _facts_of(row: PlanRow) -> Facts:
+    return read_body(Entry(row.key, b"", OPEN, 0, 0, None, b"", b"", body(row.facts, None)))[0]
 
 
 def _gone(run: Run) -> dict[bytes, dict[str, bytes]]:

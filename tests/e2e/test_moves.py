@@ -192,6 +192,43 @@ def test_swapped_addresses(shop: Shop) -> None:
     assert found[NEW].active
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_who_had_left_takes_the_address_that_another_leaves(shop: Shop, others: int) -> None:
+    """They are not mailed there, unless there is somebody else."""
+    there = [both(NEW, source_id=str(number)) for number in range(10, 10 + others)]
+    shop.config(source={"complete": True})
+    shop.write(both(OLD, source_id="1"), both(NEW, source_id="2"), both(OTHER, source_id="3"), *there)
+    shop.sync()
+    shop.server.unsubscribe(OLD)
+    third = "third@example.org"
+    shop.write(both(NEW, source_id="1"), both(third, source_id="2"), both(OTHER, source_id="3"), *there)
+    ran = shop.agreed_sync()
+    assert ran.counts["created"] == 1
+    kept = {third, OTHER} | ({NEW} if others else set())
+    assert {email for email, found in shop.list().items() if found.active} == kept
+    shop.sync()
+    ran = shop.sync()
+    assert ran.writes == 0
+    shop.resync()
+    assert {email for email, found in shop.list().items() if found.active} == kept
+    shop.write(
+        both("fourth@example.org", source_id="1"), both(third, source_id="2"), both(OTHER, source_id="3"), *there
+    )
+    shop.agreed_sync()
+    if not others:
+        assert {email for email, found in shop.list().items() if found.active} == kept
+
+
+def test_swapped_addresses_of_whom_one_had_left(shop: Shop) -> None:
+    shop.write(both(OLD, source_id="1"), both(NEW, source_id="2"), both(OTHER, source_id="3"))
+    shop.sync()
+    shop.server.unsubscribe(OLD)
+    shop.write(both(NEW, source_id="1"), both(OLD, source_id="2"), both(OTHER, source_id="3"))
+    ran = shop.agreed_sync()
+    assert ran.counts == {"deactivated": 1, "unchanged": 2}
+    assert {email for email, found in shop.list().items() if found.active} == {OTHER}
+
+
 def test_a_second_record_still_has_the_old_address(shop: Shop) -> None:
     shop.write(both(OLD, source_id="1"), both(OLD, source_id="2"))
     shop.sync()

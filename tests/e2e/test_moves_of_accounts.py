@@ -541,6 +541,33 @@ def test_killed_on_the_way(buyers: World, place: str, when: str, number: int, fr
     assert not buyers.list()["two@mail.example"].active
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("place", ["_hand_over", "_moved", "_record_decided"])
+def test_killed_while_somebody_who_had_left_moves(world: World, place: str, *, fresh: bool) -> None:
+    """The next run still knows that they had, though others have their address now; and nobody mails them at one that
+    they took over."""
+    one, two, three, four = (world.account(f"{name}@mail.example") for name in ("one", "two", "three", "four"))
+    world.sync()
+    for left in ("one@mail.example", "three@mail.example"):
+        world.program.state.unsubscribe(left)
+    world.sync()
+    for customer, email in ((one, A), (two, "one@mail.example"), (three, "four@mail.example"), (four, B)):
+        world.address(customer, email)
+    world.later()
+    words = [sys.executable, "-m", "tests.e2e.dying", f"cleverreach_sync.phases.write:Writing.{place}", "after", "1"]
+    command = [*words, "sync", "-c", str(world.program.config_path)]
+    died = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    if fresh:
+        (world.program.state_path / "spool.sqlite3").unlink()
+    world.program.run()
+    assert {email for email, each in world.list().items() if each.active} == {B}
+    assert A not in world.list()
+    world.sync()  # whose consent ended gets the other tags a run later
+    world.at_rest()
+    assert {email for email, each in world.list().items() if each.active} == {B}
+
+
 def test_of_many_only_those_who_moved_are_sent(buyers: World) -> None:
     customers = [buyers.account(f"p{number}@mail.example", orders=1 + number % 2) for number in range(120)]
     buyers.sync()
