@@ -61,7 +61,7 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
         None if reopened else memory.ended_at,
         change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not (anew or reopened),
         rules.run,
-        memory.barred,
+        None if reopened else memory.barred,
     )
 
 

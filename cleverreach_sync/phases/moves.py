@@ -4,7 +4,6 @@ who had left stays away. Orders that have another address now count there only."
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Final, NamedTuple
 
 from cleverreach_sync.belonging import accounts_of, idents_of, joined, parted, refuses_only
@@ -24,6 +23,7 @@ from cleverreach_sync.model import (
     RecipientState,
     Remembered,
 )
+from cleverreach_sync.phases.arrivals import changed_addresses, leave_out_shared, met, rows_of, without_left
 from cleverreach_sync.phases.decide import Deciding, split_idents
 from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, candidate, plan_row
 from cleverreach_sync.phases.run import Run
@@ -31,9 +31,8 @@ from cleverreach_sync.phases.walk import Met
 from cleverreach_sync.plan import Outcome, Plan
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
 from cleverreach_sync.state.plans import PlanRow
-from cleverreach_sync.state.spool import BLACKLISTED, RawRow
+from cleverreach_sync.state.spool import BLACKLISTED
 
-_ARRIVALS_AT_ONCE: Final = 100_000
 _MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
 _MAILED: Final = frozenset({UNCHANGED, Outcome.UPDATED.value})
 _IN_LIST: Final = frozenset({RecipientState.ACTIVE, RecipientState.INACTIVE})
@@ -41,9 +40,8 @@ _IN_LIST: Final = frozenset({RecipientState.ACTIVE, RecipientState.INACTIVE})
 
 class Left(NamedTuple):
     """An address that something has left. `to` are the new addresses of the customers among it, by the hash of their
-    ID, `facts` what stays.
-    `certain`: a customer left, and no other record has the address. `said_yes`: a record that stayed has said yes to
-    the newsletter; `took_yes`: where records went that have."""
+    ID, `facts` what stays. `certain`: a customer left, and no other record has the address. `said_yes`: a record that
+    stayed has said yes to the newsletter; `took_yes`: where records went that have."""
 
     entry: Entry
     memory: Memory
@@ -70,18 +68,19 @@ class _Moves:
     def __init__(self, run: Run, deciding: Deciding) -> None:
         self._run = run
         self._deciding = deciding
-        gone = _gone(run)
+        gone = changed_addresses(run)
         keys = list({key for old in gone for key in (old, *gone[old].values())})
         self._entries = run.ledger.entries(keys)
-        self._read = _rows(run, keys)
-        _keep_shared(run, gone, self._read)
-        self._rows = {key: _without(run, rows, gone.get(key, {})) for key, rows in self._read.items()}
+        self._read = rows_of(run, keys)
+        leave_out_shared(run, gone, self._read)
+        self._rows = {key: without_left(run, rows, gone.get(key, {})) for key, rows in self._read.items()}
         self._facts: dict[bytes, Facts] = {}
         self._memories: dict[bytes, Memory] = {}
         self._decided: dict[bytes, Met] = {}
         self._ended: set[bytes] = set()
         coming: dict[bytes, Facts] = {}
         self.left = [self._leave(old, to, coming) for old, to in gone.items()]
+        self._by_customers = {move.entry.key for move in self.left if move.to}
         for key, facts in coming.items():
             self._facts[key] = joined(self._known(key), facts)
 
@@ -129,10 +128,10 @@ class _Moves:
             read = self._read.get(key)
             if not read:
                 continue
-            met = _met(self._run, key, read, self._entries.get(key))
-            self._deciding.take_back(met)
+            read_now = met(self._run, key, read, self._entries.get(key))
+            self._deciding.take_back(read_now)
             if rows := self._rows[key]:
-                self._decided[key] = met._replace(rows=rows, entry=self._entry(key))
+                self._decided[key] = read_now._replace(rows=rows, entry=self._entry(key))
                 self._deciding.again(self._decided[key])
 
     def _entry(self, key: bytes) -> Entry:
@@ -228,8 +227,11 @@ class _Moves:
         run = self._run
         row = run.spool.planned_for(new)
         self._known(new)
-        if not self._memories[new].transferred:  # for a run that goes on after this one, or for somebody invalid
-            self._memories[new] = _barred(self._memories[new], reason, ended_at)
+        known = self._memories[new]
+        if (
+            not known.transferred or known.ended is not None
+        ):  # for a run that follows one that dies; for somebody invalid
+            self._memories[new] = _barred(known, reason, ended_at)
         if row is None:
             return
         who = candidate(row)
@@ -240,6 +242,9 @@ class _Moves:
             ended = row._replace(class_=int(Class.MOVED), email="", seq=0, memory=memory_tuple(memory), fields=None)
             run.spool.plan([ended])
             return
+        if row.receiver_id is not None and who.memory.ended is not None:  # inactive, and to go on from there
+            run.spool.drop_planned(new)
+            run.spool.plan([row._replace(memory=memory_tuple(memory))])
         if row.receiver_id is not None or row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
             return
         run.spool.drop_planned(new)
@@ -256,7 +261,7 @@ class _Moves:
     def _is_taken_over(self, move: Left, row: PlanRow) -> bool:
         """Whether the recipient at a new address was that of customers who have left it in this read, too, and nobody
         has the address now but those who had left theirs."""
-        if row.key not in self._decided or not any(each.entry.key == row.key and each.to for each in self.left):
+        if row.key not in self._decided or row.key not in self._by_customers:
             return False
         memory = candidate(row).memory
         if not memory.transferred or memory.ended is not None or memory.state is not RecipientState.ACTIVE:
@@ -271,26 +276,6 @@ def _facts_of(row: PlanRow) -> Facts:
     return read_body(Entry(row.key, b"", OPEN, 0, 0, None, b"", b"", body(row.facts, None)))[0]
 
 
-def _gone(run: Run) -> dict[bytes, dict[str, bytes]]:
-    """The addresses of which something is at another one now: ident -> new address."""
-    arrived = run.spool.arrived()
-    gone: dict[bytes, dict[str, bytes]] = {}
-    while part := dict(islice(arrived, _ARRIVALS_AT_ONCE)):
-        for key, idents in run.ledger.idents():
-            for ident in split_idents(idents):
-                if part.get(ident, key) != key:
-                    gone.setdefault(key, {})[ident.hex()] = part[ident]
-    return gone
-
-
-def _rows(run: Run, keys: Sequence[bytes]) -> dict[bytes, list[RawRow]]:
-    """What this read brought of some people."""
-    rows: dict[bytes, list[RawRow]] = {}
-    for row in run.spool.rows_of(keys):
-        rows.setdefault(row.key, []).append(row)
-    return rows
-
-
 def _may_end(move: Left, recipient: Recipient | None) -> bool:
     return recipient is not None and recipient.state in _IN_LIST and move.memory.ended is None
 
@@ -298,35 +283,6 @@ def _may_end(move: Left, recipient: Recipient | None) -> bool:
 def _is_no_reason(record: Remembered, facts: Facts) -> bool:
     """Whether nobody is mailed for what a record says."""
     return record.rank == RANK_LEFT or refuses_only(record, facts)
-
-
-def _keep_shared(run: Run, gone: dict[bytes, dict[str, bytes]], rows: dict[bytes, list[RawRow]]) -> None:
-    """IDs that this read brought at an old address, too, are no identity: nothing is known to have moved."""
-    shared = {
-        ident
-        for old, to in gone.items()
-        for ident in {run.ident_of(row) for row in rows.get(old, ()) if not row.carried} & to.keys()
-    }
-    for old in list(gone):
-        gone[old] = {ident: key for ident, key in gone[old].items() if ident not in shared}
-        if not gone[old]:
-            del gone[old]
-
-
-def _without(run: Run, rows: list[RawRow], gone: dict[str, bytes]) -> list[RawRow]:
-    """The rows of an address, without what an earlier run left of somebody who has another address now."""
-    left = {run.ident_of(row) for row in rows if row.carried and (row.ident in gone or row.owner in gone)}
-    if not left:
-        return rows
-    reject = run.rejects.pop(rows[0].key.hex(), None)
-    if reject is not None and (kept := tuple(fact for fact in reject.facts if fact.ident not in left)):
-        run.rejects[reject.key] = reject._replace(facts=kept)
-    return [row for row in rows if not row.carried or row.ident not in left]
-
-
-def _met(run: Run, key: bytes, rows: Sequence[RawRow], entry: Entry | None) -> Met:
-    at = run.spool.suppressed_at(key)
-    return Met(key, rows, entry, at == BLACKLISTED, 0 if at is None or at == BLACKLISTED else at)
 
 
 def _left(run: Run, move: Left, recipient: Recipient | None) -> str | None:

@@ -192,6 +192,40 @@ def test_swapped_addresses(shop: Shop) -> None:
     assert found[NEW].active
 
 
+@pytest.mark.parametrize("leaves", ["unsubscribes", "says no"])
+def test_moved_back_to_an_address_that_ended_and_away_again(shop: Shop, leaves: str) -> None:
+    """Whoever left in between is mailed nowhere."""
+    shop.write(both(OLD, source_id="1"), both(OTHER, source_id="2"))
+    shop.sync()
+    shop.write(both(NEW, source_id="1"), both(OTHER, source_id="2"))
+    shop.sync()
+    if leaves == "unsubscribes":
+        shop.server.unsubscribe(NEW)
+    else:
+        shop.write(buyer(NEW, source_id="1"), both(OTHER, source_id="2"))
+        shop.sync()
+    for email in (OLD, "third@example.org", "fourth@example.org"):
+        shop.write(buyer(email, source_id="1"), both(OTHER, source_id="2"))
+        shop.agreed_sync()
+        assert {each for each, found in shop.list().items() if found.active} == {OTHER}
+
+
+def test_who_had_left_comes_back_and_moves_on(shop: Shop) -> None:
+    """With a consent newer than the leaving they are like anybody."""
+    shop.write(both(OLD, source_id="1"), both(OTHER, source_id="2"))
+    shop.sync()
+    shop.server.unsubscribe(OLD)
+    shop.write(both(NEW, source_id="1"), both(OTHER, source_id="2"))
+    shop.sync()
+    shop.later(days=5)
+    shop.write(both(NEW, source_id="1", subscribed_at="2026-09-25"), both(OTHER, source_id="2"))
+    shop.sync()
+    assert shop.list()[NEW].active
+    shop.write(both("third@example.org", source_id="1", subscribed_at="2026-09-25"), both(OTHER, source_id="2"))
+    assert shop.agreed_sync().counts["created"] == 1
+    assert {email for email, found in shop.list().items() if found.active} == {"third@example.org", OTHER}
+
+
 @pytest.mark.parametrize("others", [0, 1])
 def test_who_had_left_takes_the_address_that_another_leaves(shop: Shop, others: int) -> None:
     """They are not mailed there, unless there is somebody else."""
