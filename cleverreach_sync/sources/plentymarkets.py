@@ -24,6 +24,7 @@ from cleverreach_sync.sources.plentymarkets_rows import (
     order_record,
     recipient_record,
     recipient_row,
+    touched,
 )
 from cleverreach_sync.sources.plentymarkets_settings import AUTOMATIC, PlentymarketsSettings
 from cleverreach_sync.sources.plentymarkets_window import (
@@ -213,6 +214,9 @@ class Plentymarkets:
         yield {"createdAtAfter": day_before(max(floor, since))}
         if self._settings.include_changed and (known is not None or not begun.first):
             yield {"updatedAtAfter": day_before(max(first, since))}
+        if known is not None:
+            for happened in ("lastOrderAtAfter", "newsletterAllowanceAfter"):
+                yield {happened: day_before(since)}
 
     def _contact(self, begun: _Begun, raw: RawRow, *, by_contact: bool) -> Row | Unreadable | None:
         brings = self._brings(begun, raw)
@@ -296,7 +300,7 @@ def _is_in(raw: RawRow, folder: int | None) -> bool:
 
 def _since(raw: RawRow, known: Cursor | None) -> bool:
     """The filters know whole days; this knows seconds."""
-    return known is None or changed(raw) >= known.since
+    return known is None or touched(raw) >= known.since
 
 
 def _chunk(found: Iterator[Row | Unreadable | None] | Any, done: int, total: int) -> Chunk:

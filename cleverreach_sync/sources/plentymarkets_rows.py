@@ -210,6 +210,12 @@ def changed(raw: Mapping[str, Any]) -> int:
     return max(_time(raw.get("updatedAt")) or 0, created(raw))
 
 
+def touched(raw: Mapping[str, Any]) -> int:
+    """When a contact was changed, ordered or subscribed last, in unix seconds. Orders and subscriptions move no date of
+    change; somebody who comes in by them comes with their name and address."""
+    return max(changed(raw), *(_time(raw.get(name)) or 0 for name in ("lastOrderAt", "newsletterAllowanceAt")))
+
+
 def is_confirmed(raw: Mapping[str, Any]) -> bool:
     return bool(_time(raw.get("confirmedTimestamp")))
 

@@ -535,3 +535,21 @@ def test_fields_that_are_not_there_are_left_out(plenty: Program, shop: PlentySys
     shop.add_customer("anna@mail.example", consent=True, first_name="Anna")
     assert plenty.counts()["created"] == 1
     assert any("left out: birthday" in warning for warning in plenty.said.warnings)
+
+
+def test_who_orders_or_subscribes_long_after_they_came_comes_in_with_their_name(
+    plenty: Program, shop: PlentySystem
+) -> None:
+    plenty.configure(tags=["subscriber", "buyer"])
+    dora = shop.add_customer("dora@mail.example", consent=False, first_name="Dora", city="Ulm")
+    emil = shop.add_customer("emil@mail.example", consent=False, first_name="Emil", city="Bonn")
+    assert plenty.counts()["skipped"] == 2
+    shop.now += 3 * 86_400
+    shop.add_customer("new@mail.example", consent=True)
+    plenty.run()
+    shop.now += 3 * 86_400
+    shop.add_order(dora)
+    shop.set_consent(emil, given=True)
+    assert plenty.counts()["created"] == 2
+    found = plenty.recipients()
+    assert [found[f"{name}@mail.example"]["global_attributes"]["city"] for name in ("dora", "emil")] == ["Ulm", "Bonn"]

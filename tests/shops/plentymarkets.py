@@ -35,6 +35,14 @@ ROUTES: Final = {
 _RELATIONS: Final = ("addresses", "addressRelations", "contactReceiver", "relations", "amounts", "properties")
 
 
+CONTACT_DATES = {
+    "createdAtAfter": "createdAt",
+    "updatedAtAfter": "updatedAt",
+    "lastOrderAtAfter": "lastOrderAt",
+    "newsletterAllowanceAfter": "newsletterAllowanceAt",
+}
+
+
 class Refusal(Exception):
     """An error of plentymarkets."""
 
@@ -90,6 +98,7 @@ class PlentySystem(ShopServer):
                 "title": "",
                 "formOfAddress": "",
                 "newsletterAllowanceAt": None,
+                "lastOrderAt": None,
                 "classId": 1,
                 "blocked": False,
                 "lang": fields.get("language", "de"),
@@ -231,6 +240,8 @@ class PlentySystem(ShopServer):
     ) -> int:
         with self.lock:
             ident = self._ident()
+            if customer in self.contacts:
+                self.contacts[customer]["lastOrderAt"] = self.stamp(at)
             delivery = self._address("courier@elsewhere.example", city="Packstation")
             self.orders[ident] = {
                 "id": ident,
@@ -329,10 +340,10 @@ class PlentySystem(ShopServer):
     def _contacts(self, asked: Asked) -> Reply:
         query = asked.query
         rows = [row for row in self.contacts.values() if "typeId" not in query or row["typeId"] == int(query["typeId"])]
-        for name, field in (("createdAtAfter", "createdAt"), ("updatedAtAfter", "updatedAt")):
+        for name, field in CONTACT_DATES.items():
             if name in query:
                 day = self._day(name, query[name])
-                rows = [row for row in rows if row[field][:10] > day]
+                rows = [row for row in rows if (row[field] or "")[:10] > day]
         related = query.get("with", "").split(",")
         shown = [{key: value for key, value in row.items() if key != "addresses" or key in related} for row in rows]
         return self._paged(self.shuffled(shown), query)
