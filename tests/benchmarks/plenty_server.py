@@ -155,7 +155,7 @@ class System:
         if path in _LISTS:
             return b"" if _LISTS[path] is None else orjson.dumps(_LISTS[path])
         rows, dates, asked = self._rows[path], self._dates[path], dict(parse_qsl(query))
-        for name in ("createdAtAfter", "updatedAtAfter", "updatedAt"):
+        for name in ("createdAtAfter", "updatedAtAfter", "lastOrderAtAfter", "newsletterAllowanceAfter", "updatedAt"):
             if name in asked:
                 rows = rows[bisect_left(dates, asked[name].removeprefix("gte:")[:19]) :]
         if "orderId" in asked:
