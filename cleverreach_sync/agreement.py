@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cleverreach_sync.consent import Shop, withdrawn_again
+from cleverreach_sync.decision import Change, Outcome, Plan, Rules, Wanted
 from cleverreach_sync.model import (
     ENDED_NO,
     ENDED_OPTED_OUT,
@@ -15,7 +16,6 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import Change, Outcome, Plan, Rules, Wanted
 
 _NONE: Final[frozenset[Kind]] = frozenset()
 _LEFT: Final = frozenset({"unsubscribed_in_target", "deleted_in_target"})

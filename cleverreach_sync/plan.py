@@ -6,13 +6,13 @@ recipient as just read, right before the write.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from cleverreach_sync.address import Patterns
 from cleverreach_sync.consent import Becomes, Shop, Standing, agreed_with, verdict, weigh, withdrawn_again
-from cleverreach_sync.fields import FieldMap, Fingerprints, Packed
+from cleverreach_sync.decision import NOT_SUPPRESSED, SKIP_REASONS, Change, Outcome, Plan, Rules, Suppression, Wanted
+from cleverreach_sync.fields import FieldMap, Fingerprints
 from cleverreach_sync.model import (
     ENDED_NO,
     ENDED_OPTED_OUT,
@@ -28,98 +28,6 @@ from cleverreach_sync.model import (
 )
 from cleverreach_sync.selection import OwnTags, contradicted, kinds_of
 
-
-class Outcome(StrEnum):
-    """What becomes of a person in a run; every person ends in exactly one."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    DEACTIVATED = "deactivated"
-    UNCHANGED = "unchanged"
-    SKIPPED = "skipped"
-    INVALID = "invalid"
-    REJECTED = "rejected"
-
-
-SKIP_REASONS: Final = (
-    "excluded",
-    "not_selected",
-    "blacklisted",
-    "bounced_in_target",
-    "unsubscribed_in_target",
-    "deleted_in_target",
-    "opted_out",
-)
-
-
-class Rules(NamedTuple):
-    """All that decides, apart from the person. `resend`: fingerprints are ignored. `adopt`: an own special tag in the
-    list means transferred by crsync, a Subscriber tag a consent given before. `run`: the run's ID."""
-
-    selection: frozenset[Kind]
-    activate: frozenset[Kind]
-    exclude: Patterns
-    own: OwnTags
-    fields: FieldMap
-    fingerprints: Fingerprints
-    resend: bool = False
-    include_deleted: bool = False
-    adopt: bool = False
-    run: str = ""
-
-
-class Suppression(NamedTuple):
-    """What is known of an address beyond this transfer and its list: blacklisted, or unsubscribed at some time, in the
-    account; or put into the list by another transfer of the same shop."""
-
-    blacklisted: bool = False
-    unsubscribed_at: int | None = None
-    by_sibling: bool = False
-
-
-class Wanted(StrEnum):
-    """The state a recipient is to get."""
-
-    ACTIVE = "active"
-    INACTIVE = "inactive"
-
-
-class Change(NamedTuple):
-    """One row to write, in no system's own terms. `state` None: the state is left alone, else it becomes that with the
-    date `at`. `creates`: the address is not in the list. `registered` is the shop's creation date. `tags_added` are
-    full tags, `tags_removed` those to take away. `attributes` are by data field name, or packed before."""
-
-    email: str
-    creates: bool
-    receiver_id: str | None
-    state: Wanted | None
-    at: int | None
-    registered: int | None
-    tags_added: tuple[str, ...]
-    tags_removed: tuple[str, ...]
-    attributes: dict[str, str] | Packed
-
-    def values(self) -> dict[str, str]:
-        """The data fields to write, by name."""
-        attributes = self.attributes
-        return attributes if isinstance(attributes, dict) else attributes.values()
-
-
-class Plan(NamedTuple):
-    """The decision about one person. `change` is None unless something is to be written; `kinds` are the selected
-    kinds that apply; `reason` says why, in a word of the reports; `adopted` is what had to be assumed about a recipient
-    with an own special tag."""
-
-    outcome: Outcome
-    reason: str
-    kinds: frozenset[Kind]
-    shop: Shop
-    change: Change | None = None
-    activates: bool = False
-    values: dict[str, str] | None = None  # the data fields, empty ones included
-    adopted: Memory | None = None
-
-
 _SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
 _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
@@ -129,7 +37,6 @@ _ACTIVE_OR_NOT: Final = {
     RecipientState.UNSUBSCRIBED: Standing.UNSUBSCRIBED,
     RecipientState.BOUNCED: Standing.BOUNCED,
 }
-NOT_SUPPRESSED: Final = Suppression()
 
 
 def remembered_recipient(email: str, memory: Memory, own: OwnTags) -> Recipient | None:

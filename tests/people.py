@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cleverreach_sync.address import Patterns
+from cleverreach_sync.decision import Change, Plan, Rules, Wanted
 from cleverreach_sync.fields import FieldMap, Fingerprints, data_fields
 from cleverreach_sync.model import Consent, ConsentState, Kind, Person, Purchases, Recipient, RecipientState
-from cleverreach_sync.plan import Change, Plan, Rules, Wanted
 from cleverreach_sync.selection import OwnTags
 
 ANNA = "anna@example.org"

@@ -20,8 +20,8 @@ class Retries:
     """Repeats an attempt that raises TryAgain, with growing waits and jitter, for at most `limit` seconds.
 
     `clock` and `sleep` are the run's; `sleep` may raise to end the waiting (a signal). Raises TemporaryError when the
-    time is used up, or at once when a server asks to wait longer than what is left. `on_retry` hears of every failure,
-    `on_wait` also of the seconds until the next attempt, in the thread that waits.
+    time is used up, or at once when a server asks to wait longer than what is left. `on_retry` hears of every failure
+    and of the seconds until the next attempt, in the thread that waits.
     """
 
     def __init__(
@@ -29,14 +29,12 @@ class Retries:
         limit: float,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
-        on_retry: Callable[[TryAgain], None],
-        on_wait: Callable[[TryAgain, float], None] | None = None,
+        on_retry: Callable[[TryAgain, float], None],
     ) -> None:
         self.limit = limit
         self._clock = clock
         self._sleep = sleep
         self._on_retry = on_retry
-        self._on_wait = on_wait
 
     def __call__(self, attempt: Callable[[], T]) -> T:
         began = self._clock()
@@ -64,9 +62,7 @@ class Retries:
         def before_wait(state: tenacity.RetryCallState) -> None:
             failure = _failure(state)
             if failure is not None:
-                self._on_retry(failure)
-                if self._on_wait is not None:
-                    self._on_wait(failure, state.upcoming_sleep)
+                self._on_retry(failure, state.upcoming_sleep)
 
         def give_up(state: tenacity.RetryCallState) -> T:
             raise _given_up(_failure(state), self._clock() - began, self.limit) from None

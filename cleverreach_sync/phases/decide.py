@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from cleverreach_sync.agreement import as_last_seen, settle
 from cleverreach_sync.belonging import idents_of, owners_of
 from cleverreach_sync.consent import Shop, withdrawn_again
+from cleverreach_sync.decision import Outcome, Plan, Suppression
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person, Recipient, RecipientState
 from cleverreach_sync.phases.decoding import Decoding, seen_of
@@ -24,7 +25,7 @@ from cleverreach_sync.phases.planned import (
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.phases.walk import Met, meet
-from cleverreach_sync.plan import Outcome, Plan, Suppression, decide, remembered_recipient
+from cleverreach_sync.plan import decide, remembered_recipient
 from cleverreach_sync.selection import kinds_of
 from cleverreach_sync.state.entries import Entry, kinds_in, read_body
 from cleverreach_sync.state.spool import BLACKLISTED

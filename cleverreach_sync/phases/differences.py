@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from cleverreach_sync.address import mask
+from cleverreach_sync.decision import Outcome, Plan, Wanted
 from cleverreach_sync.fields import FieldType
 from cleverreach_sync.model import Kind, Recipient
-from cleverreach_sync.plan import Outcome, Plan, Wanted
 from cleverreach_sync.selection import fold
 
 _ACTIONS = {Outcome.CREATED: "create", Outcome.UPDATED: "update", Outcome.DEACTIVATED: "deactivate"}

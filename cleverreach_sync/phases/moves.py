@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.belonging import accounts_of, idents_of, joined, parted, refuses_only
 from cleverreach_sync.consent import Shop
+from cleverreach_sync.decision import Outcome, Plan
 from cleverreach_sync.merge import NO_FACTS, Facts
 from cleverreach_sync.model import (
     ENDED_MOVED,
@@ -28,7 +29,6 @@ from cleverreach_sync.phases.decide import Deciding, split_idents
 from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, candidate, plan_row
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.walk import Met
-from cleverreach_sync.plan import Outcome, Plan
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.state.spool import BLACKLISTED

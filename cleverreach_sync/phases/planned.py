@@ -10,6 +10,7 @@ import orjson
 from cleverreach_sync.agreement import end_is_open, end_waits
 from cleverreach_sync.belonging import idents_of
 from cleverreach_sync.consent import Shop
+from cleverreach_sync.decision import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted
 from cleverreach_sync.fields import Fingerprints, Packed
 from cleverreach_sync.merge import Facts
 from cleverreach_sync.model import (
@@ -21,7 +22,6 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted
 from cleverreach_sync.state.entries import (
     CONSENTS,
     Entry,

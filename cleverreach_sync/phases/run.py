@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from cleverreach_sync.address import Patterns
+from cleverreach_sync.decision import Rules
 from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
 from cleverreach_sync.phases.siblings import Siblings
 from cleverreach_sync.phases.tally import Tally
-from cleverreach_sync.plan import Rules
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources.interface import Source, Stream
 from cleverreach_sync.state.keys import Keys

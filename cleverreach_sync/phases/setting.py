@@ -13,6 +13,7 @@ from pathlib import Path
 from cleverreach_sync.address import Patterns
 from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.schema import Config
+from cleverreach_sync.decision import Rules
 from cleverreach_sync.fields import FieldMap, Fingerprints
 from cleverreach_sync.http.client import HttpClient, Traffic
 from cleverreach_sync.http.failures import TryAgain
@@ -20,7 +21,6 @@ from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.phases import opening, siblings
 from cleverreach_sync.phases.run import Clock, Options, Reader, Run, Stop
-from cleverreach_sync.plan import Rules
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.selection import OwnTags
 from cleverreach_sync.sources.file import open_consent
@@ -115,14 +115,12 @@ def retries_of(
 ) -> Retries:
     """Repetition as the config allows it; every one is counted."""
 
-    def on_retry(failure: TryAgain) -> None:
+    def on_retry(failure: TryAgain, seconds: float) -> None:
         traffic.retry()
         progress.info(f"trying again: {failure.message}")
-
-    def on_wait(failure: TryAgain, seconds: float) -> None:
         progress.waiting(failure.message, seconds)
 
-    return Retries(config.limits.retry_for, clock.now, sleep, on_retry, on_wait)
+    return Retries(config.limits.retry_for, clock.now, sleep, on_retry)
 
 
 def open_source(

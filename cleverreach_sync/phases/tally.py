@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from cleverreach_sync.decision import Outcome, Plan, Wanted
 from cleverreach_sync.model import ConsentState, Kind
-from cleverreach_sync.plan import Outcome, Plan, Wanted
 
 
 class Tally:

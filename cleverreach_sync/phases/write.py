@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Final
 
+from cleverreach_sync.decision import Outcome
 from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import ENDED_MOVED, RecipientState
@@ -19,7 +20,6 @@ from cleverreach_sync.phases.batch import Batch, Delivery, Result
 from cleverreach_sync.phases.planned import Class, entry, remembered, stored
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import batches
-from cleverreach_sync.plan import Outcome
 from cleverreach_sync.state.entries import Entry
 
 _RECORDED_AT_ONCE: Final = 2000

@@ -106,11 +106,6 @@ def failed_entry(command: str, config: str, transfer: str | None, error: CrsyncE
     }
 
 
-def runs_document(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several runs of one call (`crsync.runs/1`)."""
-    return several_document("runs", runs)
-
-
 def several_document(
     key: str, entries: list[dict[str, Any]], not_started: Sequence[dict[str, Any]] = (), signum: int | None = None
 ) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from cleverreach_sync.decision import Change
 from cleverreach_sync.fields import DataField
 from cleverreach_sync.http.client import Traffic
 from cleverreach_sync.model import Recipient
-from cleverreach_sync.plan import Change
 
 
 class RecipientList(NamedTuple):

@@ -80,7 +80,7 @@ class Reader:
         self.waits.append(seconds)
         self.passed += seconds
 
-    def _on_retry(self, _failure: TryAgain) -> None:
+    def _on_retry(self, _failure: TryAgain, _seconds: float) -> None:
         self.traffic.retry()
 
     def read(self, since: str | None = None, stopped: Callable[[], bool] = lambda: False) -> Took:

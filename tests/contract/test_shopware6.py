@@ -11,7 +11,7 @@ import pytest
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
 from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Person, Record
 from cleverreach_sync.sources.interface import Source, Warned
-from tests.shops.reading import Known, Watched, open_source, read
+from tests.shops.reading import Known, Watched, opening, read
 from tests.shops.server import Asked, Reply, altered
 from tests.shops.shopware6 import CLIENT_ID, OUTLET, PRIVILEGES, STOREFRONT, FakeShopware, named
 
@@ -39,15 +39,8 @@ def watched() -> Watched:
 
 @pytest.fixture
 def opened(shop: FakeShopware, watched: Watched) -> Iterator[Opening]:
-    found: list[Source] = []
-
-    def open_it(**settings: Any) -> Source:
-        found.append(open_source(shop.settings(**settings), watched, shop.secrets()))
-        return found[-1]
-
-    yield open_it
-    for source in found:
-        source.close()
+    with opening(shop, watched) as open_it:
+        yield open_it
 
 
 def records(source: Source, stream: str, since: str | None = None) -> dict[str, Record]:

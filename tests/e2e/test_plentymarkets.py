@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from cleverreach_sync.decision import Outcome
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
-from cleverreach_sync.plan import Outcome
 from tests.e2e.program import (
     UPSERT,
     Gate,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleverreach_sync.decision import NOT_SUPPRESSED, Outcome
 from cleverreach_sync.model import NOTHING, ConsentState, Kind, Purchases, RecipientState
-from cleverreach_sync.plan import NOT_SUPPRESSED, Outcome, decide
+from cleverreach_sync.plan import decide
 from cleverreach_sync.selection import contradicted, kinds_of
 from tests.people import BUYER, CONTACT, NO, NOW, OUT, OWN, SELECTIONS, SUBSCRIBER, TAGS, YES, person, recipient, rules
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleverreach_sync.agreement import end_waits, remember, settle
+from cleverreach_sync.decision import NOT_SUPPRESSED, SKIP_REASONS, Outcome, Plan, Rules, Suppression, Wanted
 from cleverreach_sync.model import (
     ENDED_MOVED,
     ENDED_NO,
@@ -23,16 +24,7 @@ from cleverreach_sync.model import (
     RecipientState,
 )
 from cleverreach_sync.phases.planned import absent
-from cleverreach_sync.plan import (
-    NOT_SUPPRESSED,
-    SKIP_REASONS,
-    Outcome,
-    Plan,
-    Rules,
-    Suppression,
-    Wanted,
-    decide,
-)
+from cleverreach_sync.plan import decide
 from tests.people import (
     ANNA,
     FINGERPRINTS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import Person
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Source, StreamEnd, Unreadable
 from cleverreach_sync.sources.registry import settings_class
+from tests.shops.contract import FakeShop
 
 
 class Watched:
@@ -39,7 +41,7 @@ class Watched:
         self.waits.append(seconds)
         self._passed += seconds
 
-    def _again(self, failure: Exception) -> None:
+    def _again(self, failure: Exception, _seconds: float) -> None:
         self.traffic.retry()
         self.said.append(str(failure))
 
@@ -48,6 +50,19 @@ def open_source(settings: dict[str, Any], watched: Watched, secrets: tuple[str, 
     for secret in secrets:
         watched.redact.add(secret)
     return settings_class(settings["type"]).model_validate(settings).open(Path(), watched.means)
+
+
+@contextmanager
+def opening(shop: FakeShop, watched: Watched) -> Iterator[Callable[..., Source]]:
+    """Opens the source of a shop with the settings it is called with, as often as that is."""
+    with ExitStack() as stack:
+
+        def open_it(**settings: Any) -> Source:
+            source = open_source(shop.settings(**settings), watched, shop.secrets())
+            stack.callback(source.close)
+            return source
+
+        yield open_it
 
 
 class Reading(NamedTuple):

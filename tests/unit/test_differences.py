@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from cleverreach_sync.decision import NOT_SUPPRESSED, Outcome, Plan
 from cleverreach_sync.fields import FieldType
 from cleverreach_sync.model import NOTHING, Kind, Memory, Person, Recipient, RecipientState
 from cleverreach_sync.phases.differences import HIDDEN, differs, same, shown_change
-from cleverreach_sync.plan import NOT_SUPPRESSED, Outcome, Plan, decide
+from cleverreach_sync.plan import decide
 from cleverreach_sync.selection import OwnTags
 from tests.people import (
     ANNA,

@@ -22,7 +22,7 @@ class Time:
         self.waits.append(seconds)
 
     def retries(self, limit: float) -> Retries:
-        return Retries(limit, lambda: self.now, self.sleep, lambda failure: self.told.append(failure.message))
+        return Retries(limit, lambda: self.now, self.sleep, lambda failure, _: self.told.append(failure.message))
 
 
 def failing(times: int, failure: Exception) -> tuple[list[int], object]:
@@ -112,7 +112,7 @@ def test_a_signal_ends_the_waiting() -> None:
 
     _, attempt = failing(1, TryAgain("busy"))
     with pytest.raises(Interrupted):
-        Retries(300, lambda: 0.0, interrupted, lambda _: None)(attempt)  # type: ignore[arg-type]
+        Retries(300, lambda: 0.0, interrupted, lambda *_: None)(attempt)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from cleverreach_sync.agreement import remember, settle
 from cleverreach_sync.consent import Shop
+from cleverreach_sync.decision import NOT_SUPPRESSED, Outcome, Plan, Rules, Suppression, Wanted
 from cleverreach_sync.model import (
     ENDED_MOVED,
     ENDED_NO,
@@ -17,16 +18,7 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import (
-    NOT_SUPPRESSED,
-    Outcome,
-    Plan,
-    Rules,
-    Suppression,
-    Wanted,
-    decide,
-    remembered_recipient,
-)
+from cleverreach_sync.plan import decide, remembered_recipient
 from tests.people import (
     ANNA,
     BOUGHT,

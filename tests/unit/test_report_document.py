@@ -101,7 +101,7 @@ def test_all_problems_of_a_config_are_in_it() -> None:
 )
 def test_the_gravest_ending_counts(codes: list[int], gravest: int) -> None:
     runs = [docs.run(exit=document.exit_object(code, "x", False)) for code in codes]
-    doc = document.runs_document(runs)
+    doc = document.several_document("runs", runs)
     assert doc["exit"]["code"] == gravest
     assert list(doc) == ["schema", "runs", "exit"]
     assert json.loads(document.dumps(doc)) == doc

@@ -65,7 +65,7 @@ def html(text: str) -> str:
         ("diff_values", docs.diff(guards=[], changes=docs.SHOWN)),
         ("second_sync", docs.nothing()),
         ("guard", docs.refused()),
-        ("runs", document.runs_document([docs.nothing(), docs.refused()])),
+        ("runs", document.several_document("runs", [docs.nothing(), docs.refused()])),
     ],
 )
 def test_comments_are_as_agreed(name: str, doc: dict[str, object], golden: Callable[[str, str], None]) -> None:

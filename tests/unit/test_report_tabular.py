@@ -52,5 +52,5 @@ def test_quotes_commas_and_line_ends_survive() -> None:
 
 
 def test_several_runs_say_which_list() -> None:
-    found = rows(run_csv(document.runs_document([docs.diff(), docs.nothing()])))
+    found = rows(run_csv(document.several_document("runs", [docs.diff(), docs.nothing()])))
     assert {row["list"] for row in found} == {"123"}

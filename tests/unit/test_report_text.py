@@ -26,7 +26,10 @@ PAGES: dict[str, tuple[Render, dict[str, Any]]] = {
     "temporary": (text.run_text, docs.failed(5, "temporary", True)),
     "rejected": (text.run_text, docs.failed(4, "rejected", complete=True)),
     "signal": (text.run_text, docs.failed(130, "signal", True)),
-    "runs": (overview.runs_text, document.runs_document([docs.run(), docs.diff(config="eu.yaml"), docs.refused()])),
+    "runs": (
+        overview.runs_text,
+        document.several_document("runs", [docs.run(), docs.diff(config="eu.yaml"), docs.refused()]),
+    ),
     "status": (text.status_text, docs.STATUS),
     "status_empty": (
         text.status_text,

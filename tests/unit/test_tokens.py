@@ -48,7 +48,7 @@ def http(issuer: Issuer) -> Iterator[HttpClient]:
 
 
 def tokens(http: HttpClient, *, as_json: bool = False) -> ClientCredentials:
-    retries = Retries(300, lambda: Time.now, lambda _: None, lambda _: None)
+    retries = Retries(300, lambda: Time.now, lambda _: None, lambda *_: None)
 
     def refused(answer: Answer) -> AuthError:
         return AuthError(f"no token ({answer.status})")
@@ -109,7 +109,7 @@ def test_a_pause_that_stands_in_the_answer(issuer: Issuer, http: HttpClient) -> 
         http,
         "/token",
         {},
-        retries=Retries(300, lambda: Time.now, waited.append, lambda _: None),
+        retries=Retries(300, lambda: Time.now, waited.append, lambda *_: None),
         clock=lambda: Time.now,
         refused=lambda answer: AuthError(f"no token ({answer.status})"),
         pause=lambda answer: float(answer.body["seconds"]),

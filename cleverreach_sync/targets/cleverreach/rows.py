@@ -14,8 +14,8 @@ from typing import Any, Final
 import orjson
 
 from cleverreach_sync.address import normalise
+from cleverreach_sync.decision import Change, Wanted
 from cleverreach_sync.model import Recipient, RecipientState
-from cleverreach_sync.plan import Change, Wanted
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 
 _AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text

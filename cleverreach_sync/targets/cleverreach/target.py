@@ -9,13 +9,13 @@ from typing import Any, Final
 import orjson
 
 from cleverreach_sync.address import normalise
+from cleverreach_sync.decision import Change
 from cleverreach_sync.errors import CrsyncError, UsageError
 from cleverreach_sync.fields import DataField
 from cleverreach_sync.http.client import HttpClient, Traffic
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import Recipient
-from cleverreach_sync.plan import Change
 from cleverreach_sync.targets.cleverreach import rows
 from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms
 from cleverreach_sync.targets.cleverreach.session import Session
