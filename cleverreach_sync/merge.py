@@ -104,8 +104,6 @@ def _excluded(records: Sequence[Remembered], orders: dict[str, Order]) -> bool:
     """Whether somebody comes from where nobody may be transferred from: by their account, or by all of their orders."""
     if len(records) == 1 and not orders:
         return records[0].rank == RANK_EXCLUDED
-    if len(records) == 1 and not orders:
-        return records[0].rank == RANK_EXCLUDED
     ranks = [record.rank for record in records]
     if RANK_EXCLUDED in ranks and RANK_CUSTOMER not in ranks:
         return True

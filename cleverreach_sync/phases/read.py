@@ -175,14 +175,14 @@ class _Spooled:
 
     def add(self, number: int, chunk: Chunk) -> None:
         run = self._run
-        secret, salt = run.keys.secret, run.salt
+        address, salt = run.keys.address, run.salt
         rows = chunk.rows
         self.rows += len(rows) + len(chunk.unreadable)
         run.tally.read(len(rows) + len(chunk.unreadable), Counter(bad.reason for bad in chunk.unreadable))
         run.spool.add_rows(
             [
                 (
-                    blake2b(email.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).digest(),
+                    address(email),
                     number,
                     ident,
                     place,

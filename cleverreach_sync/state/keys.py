@@ -20,14 +20,20 @@ class Keys:
 
     def __init__(self, secret: bytes) -> None:
         self.secret = secret
+        # Copies of a hash that has taken in the key: a third cheaper than to begin anew.
+        self._begin_address = blake2b(digest_size=HASH_BYTES, key=secret).copy
+        self._begin_ident = blake2b(digest_size=_IDENT_BYTES, key=secret).copy
 
     def address(self, email: str) -> bytes:
-        return blake2b(email.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES, key=self.secret).digest()
+        hashed = self._begin_address()
+        hashed.update(email.encode("utf-8", "surrogatepass"))
+        return hashed.digest()
 
     def ident(self, text: str) -> str:
         """The hash of a record's or an order's ID within its stream."""
-        raw = text.encode("utf-8", "surrogatepass")
-        return blake2b(raw, digest_size=_IDENT_BYTES, key=self.secret).hexdigest()
+        hashed = self._begin_ident()
+        hashed.update(text.encode("utf-8", "surrogatepass"))
+        return hashed.hexdigest()
 
     @classmethod
     def load(cls, path: Path) -> Keys | None:
