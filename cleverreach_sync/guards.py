@@ -70,7 +70,8 @@ def within(name: str, limit: Limit, value: int | None, base: int | None) -> Guar
         return Guard(name, allowed, 0, refuses=False)
     if value is None or allowed is None:
         return Guard(name, allowed, value, refuses=True, reason="the number could not be determined")
-    return Guard(name, allowed, value, refuses=value > allowed, reason=f"{value} people, {allowed} are allowed")
+    reason = f"{value:,} {'person' if value == 1 else 'people'}, {allowed:,} {'is' if allowed == 1 else 'are'} allowed"
+    return Guard(name, allowed, value, refuses=value > allowed, reason=reason)
 
 
 def flag(name: str, *, refuses: bool, reason: str = "", value: int | None = None) -> Guard:

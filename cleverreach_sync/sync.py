@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, as_crsync_error
 from cleverreach_sync.guards import Guard
-from cleverreach_sync.model import Kind
-from cleverreach_sync.phases import closing
+from cleverreach_sync.phases import closing, opening
 from cleverreach_sync.phases.admission import Numbers, guards, refusal
 from cleverreach_sync.phases.decide import Deciding, Summary
 from cleverreach_sync.phases.moves import follow_moves
@@ -24,7 +23,6 @@ from cleverreach_sync.phases.setting import Call, Setting, open_everything
 from cleverreach_sync.phases.survey import count_new, rehearse, sort_out_checks
 from cleverreach_sync.phases.write import Writing
 from cleverreach_sync.progress import Progress
-from cleverreach_sync.sources.file import FileSource
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.files import StateFolder
 from cleverreach_sync.state.lock import held
@@ -148,18 +146,12 @@ class _Pipeline:
         for reader in run.readers:
             for note in reader.source.warnings:
                 run.progress.warn(note)
-        self._warn_of_missing_consent()
+        lacking = opening.missing_consent(self._call.config, self._setting.source)
+        if lacking is not None:
+            run.progress.warn(lacking)
         closing.spool_rejects(run, self._call.config.limits.rejects_days)
         run.spool.commit()
         return True
-
-    def _warn_of_missing_consent(self) -> None:
-        run, source = self._run, self._setting.source
-        if Kind.SUBSCRIBER not in run.rules.selection or self._call.config.consent is not None:
-            return
-        if isinstance(source, FileSource) and source.fields and not source.has_consent:
-            where = source.location(source.streams()[0].name)
-            run.progress.warn(f"{where}: no column 'subscribed', so nobody is known to have subscribed")
 
     def _cursors(self) -> dict[str, str | None]:
         """Where each stream goes on; None: from its start."""
@@ -260,7 +252,12 @@ class _Pipeline:
         tally = self._run.tally
         allowed = self._call.config.limits.max_rejected.of(tally.people)
         if tally.failed and (allowed is None or tally.failed > allowed):
+            who = "1 person is invalid or was rejected"
+            if tally.failed > 1:
+                who = f"{tally.failed:,} people are invalid or were rejected"
+            says = ["the warnings name the rows that are invalid"] if tally.outcomes["invalid"] else []
+            says += ["`crsync status` says who was rejected and why"] if tally.outcomes["rejected"] else []
             raise RejectedError(
-                f"{tally.failed} people are invalid or were rejected, {allowed} are allowed",
-                hint="the warnings above and `crsync status` say who and why; limits.max_rejected sets the number",
+                f"{who}, {allowed or 0:,} are allowed",
+                hint="; ".join([*says, "correct them, or raise limits.max_rejected"]),
             )

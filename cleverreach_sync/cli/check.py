@@ -50,6 +50,8 @@ def _one(call: Invocation, choice: Choice) -> int:
     with signals(stop), call.progress() as progress:
         checks = Checks(choice.only, choice.chosen[0].name.config, progress, Clock(), stop)
         checks.all()
+    if checks.code:
+        progress.release()
     call.show(checks.document(), check_text)
     return checks.code
 
@@ -140,11 +142,17 @@ class Checks:
 
     def _sources(self, redact: Redaction) -> None:
         """Looks at the beginning of every stream of the source."""
+        from cleverreach_sync.phases import opening
         from cleverreach_sync.phases.setting import open_source
 
         clock, stop = self._clock, self._stop
         source, _ = open_source(self._config, self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact)
+        self._source = source
         self._look("source", source)
+        lacking = opening.missing_consent(self._config, source)
+        if lacking is not None:
+            hint = "`columns: {subscribed: ...}` says which heading holds it; or take subscriber out of tags"
+            self._put("source", lacking, "warning", hint)
 
     def _consent_file(self) -> None:
         from cleverreach_sync.sources.file import open_consent
@@ -163,12 +171,16 @@ class Checks:
                 pass
 
     def _state(self) -> tuple[str, ...]:
-        from cleverreach_sync.state import checkpoint, rejects
+        from cleverreach_sync.phases import opening
+        from cleverreach_sync.state import rejects
         from cleverreach_sync.state.files import StateFolder
 
         folder = StateFolder(self._config.state_path)
-        known = checkpoint.load(folder.checkpoint)
+        known = opening.load_checkpoint(folder, self._config, self._source)
         rejects.load(folder.rejects)
+        if not folder.writable():
+            hint = "a run needs it: check its owner and permissions, or set state_dir in the config"
+            return (f"{folder.path} cannot be written by this user", hint)
         if known is None:
             return ("no run so far",)
         if known.interrupted is not None:

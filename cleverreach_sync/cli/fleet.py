@@ -124,7 +124,10 @@ class Fleet:
         try:
             left = None if self._until is None else max(self._until - self._clock.now(), 0.0)
             with self._progress(one, bars=bars) as progress:
-                return work(Task(one.config, one.name.config, progress, self._stops.one(), left))
+                done = work(Task(one.config, one.name.config, progress, self._stops.one(), left))
+                if done.document.get("exit", {}).get("code"):
+                    progress.release()
+                return done
         except Exception as error:  # noqa: BLE001 - the others go on
             return self._failed(one, as_crsync_error(error))
 

@@ -33,6 +33,8 @@ def _one(call: Invocation, choice: Choice, asked: Options) -> int:
     stop = Stop()
     with signals(stop), call.progress() as progress:
         finished = run(choice.only, asked, progress, Clock(), stop, shown_path=choice.chosen[0].name.config)
+    if finished.document["exit"]["code"]:
+        progress.release()
     call.show(finished.document, run_text)
     if finished.error is not None:
         return call.fail(finished.error, document_shown=True)

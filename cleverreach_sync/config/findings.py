@@ -9,6 +9,7 @@ from cleverreach_sync.config.fields import file_keys, keys, model_at
 from cleverreach_sync.config.nodes import Flaw, Node, Place
 from cleverreach_sync.config.transfers import KEY, OF_THE_WHOLE
 from cleverreach_sync.config.words import explain, hider, unknown_key
+from cleverreach_sync.settings_types import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -53,23 +54,27 @@ class Findings:
 
     def _wrong(self, finding: ErrorDetails, path: Sequence[Step], node: Node) -> Flaw:
         kind = finding["type"]
-        if node.variables and node.value == "":
+        of_key = finding["loc"][-1:] == ("[key]",)
+        if not of_key and node.variables and node.value == "":
             message, hint = f"is empty: so is the environment variable {' and '.join(node.variables)}", None
         else:
             hide = self._hide_long if kind.startswith("crsync") else self._hide
             context = finding.get("ctx", {})
-            written = node.written if isinstance(node.value, str) else ""
+            written = str(path[-1]) if of_key else node.written if isinstance(node.value, str) else ""
             message, hint = explain(kind, context, hide(finding["msg"]), node.value, written)
         whole = kind in ("value_error", "assertion_error") and isinstance(node.value, dict)
-        at_key = whole or finding["loc"][-1:] == ("[key]",)
-        place = (node.key or node.place) if at_key else node.place
+        place = (node.key or node.place) if whole or of_key else node.place
         return self._flaw_at(place, path, message, hint)
 
     def _missing(self, key: str, path: Sequence[Step], node: Node) -> Flaw:
         model = model_at(path, self._top)
         files = file_keys(model) if model else {}
         other = next((f" (or '{file_key}')" for file_key, of in files.items() if of == key), "")
-        return self._flaw_at(node.key or node.place, path, f"the key '{key}' is missing{other}", None)
+        hint = None
+        if model is None and isinstance(node.value, dict):  # of which keys there may be, this one decides
+            near = next((given for given in node.value if did_you_mean(given, [key])), None)
+            hint = f"did you mean '{key}' where '{near}' stands?" if near else None
+        return self._flaw_at(node.key or node.place, path, f"the key '{key}' is missing{other}", hint)
 
     def _unknown(self, path: Sequence[Step], node: Node, parent: Node) -> Flaw:
         model = model_at(path[:-1], self._top)

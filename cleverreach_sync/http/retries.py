@@ -106,4 +106,5 @@ def _given_up(failure: TryAgain | None, spent: float, limit: float) -> Temporary
             f"limits.retry_for leaves {max(0.0, limit - spent):.0f}",
             hint=f"run again in {failure.after:.0f} seconds, or raise limits.retry_for",
         )
-    return TemporaryError(f"{failure.message} (tried for {spent:.0f} seconds)", hint=failure.hint)
+    tried = f"{spent:.0f} second{'' if round(spent) == 1 else 's'}"
+    return TemporaryError(f"{failure.message} (tried for {tried})", hint=failure.hint)

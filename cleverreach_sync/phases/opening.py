@@ -9,7 +9,9 @@ from typing import NamedTuple
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import StateError, UsageError
 from cleverreach_sync.fields import DataField, FieldMap, data_fields
+from cleverreach_sync.model import Kind
 from cleverreach_sync.progress import Progress
+from cleverreach_sync.sources.file import FileSource
 from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, Identity
@@ -51,6 +53,16 @@ def check_identity(known: Checkpoint, config: Config, source: Source) -> None:
                 f"the state in {config.state_path} belongs to another {what}: {before!r}, the config says {now!r}",
                 hint="undo the change, or start anew with another state_dir (or another name of the config file)",
             )
+
+
+def missing_consent(config: Config, source: Source) -> str | None:
+    """What is to be said of a file that was opened and does not say who subscribed, though that is asked for."""
+    if Kind.SUBSCRIBER not in config.selected or config.consent is not None:
+        return None
+    if not isinstance(source, FileSource) or not source.fields or source.has_consent:
+        return None
+    where = source.location(source.streams()[0].name)
+    return f"{where}: no column 'subscribed', so nobody is known to have subscribed"
 
 
 def find_list(target: Target, config: Config, known: Checkpoint | None, progress: Progress) -> RecipientList | None:

@@ -46,7 +46,10 @@ def draws(console: Console, verbosity: int, log_format: str) -> bool:
 
 
 class Lines:
-    """Warnings, and with -v steps and phases, as lines of text or JSON. Use as a context manager."""
+    """Warnings, and with -v steps and phases, as lines of text or JSON. Use as a context manager.
+
+    A quiet one holds warnings back: they are told when a run did not end well (`release`, or an error that leaves the
+    context)."""
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Lines:
         self._unit = ""
         self._since = 0.0
         self._done = 0
+        self._held: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -73,9 +77,17 @@ class Lines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if error is not None:
+            self.release()
 
     def close(self) -> None:
         """Give the terminal back."""
+
+    def release(self) -> None:
+        """Tells the warnings that were held back."""
+        held, self._held = self._held, []
+        for message in held:
+            self._put("warning", "yellow", message)
 
     def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:  # noqa: ARG002
         if self._phase:
@@ -95,17 +107,19 @@ class Lines:
         self._phase = ""
 
     def warn(self, message: str) -> None:
-        self._put("warning", "yellow", message, least=0)
+        if self._verbosity == QUIET:
+            self._held.append(message)
+        else:
+            self._put("warning", "yellow", message)
 
     def info(self, message: str) -> None:
-        self._put("info", "dim", message, least=1)
+        if self._verbosity >= 1:
+            self._put("info", "dim", message)
 
     def waiting(self, message: str, seconds: float) -> None:
         """Only a bar has a place for this."""
 
-    def _put(self, level: str, style: str, message: str, least: int) -> None:
-        if self._verbosity < least:
-            return
+    def _put(self, level: str, style: str, message: str) -> None:
         if self._json:
             put_json(self.console, level, message, self._name)
         else:

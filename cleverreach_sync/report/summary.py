@@ -169,9 +169,13 @@ def next_step(doc: dict[str, Any]) -> str:
         return ""
     if would(doc):
         return command(doc) if changed(doc) else "nothing to do"
-    if code == 4 or (counted.get("rejected") and not code and doc.get("complete", True)):
+    complete = doc.get("complete", True)
+    nobody_taken = code == 4 and not complete
+    if nobody_taken or (counted.get("rejected") and complete and code in (0, 4)):
         return f"{command(doc, 'status')} (lists the rejected people and why)"
-    return command(doc) if code or not doc.get("complete", True) else ""
+    if code == 4:
+        return f"{command(doc, 'diff')} (its warnings name the rows that are invalid)"
+    return command(doc) if code or not complete else ""
 
 
 def command(doc: dict[str, Any], name: str | None = None, forcing: list[dict[str, Any]] | None = None) -> str:

@@ -197,8 +197,10 @@ class FileSource:
                     break
             if isinstance(chunks, Generator):
                 chunks.close()
-            columns = f", {len(self.fields)} columns that count" if self.fields else ""
-            yield Sight(f"{self.location(stream.name)}: {'more than ' if more else ''}{rows} rows{columns}")
+            known = len(self.fields)
+            columns = f", {known} column{' that counts' if known == 1 else 's that count'}" if known else ""
+            lines = "1 row" if rows == 1 and not more else f"{'more than ' if more else ''}{rows:,} rows"
+            yield Sight(f"{self.location(stream.name)}: {lines}{columns}")
             for note in self.warnings:
                 yield Sight(note, "see `columns` of the file source")
 

@@ -37,6 +37,11 @@ class StateFolder:
                 hint="check its owner and permissions, or set state_dir in the config",
             ) from None
 
+    def writable(self) -> bool:
+        """Whether it could be made, or written into, as far as that shows without trying."""
+        there = next(path for path in (self.path, *self.path.absolute().parents) if os.path.exists(path))  # noqa: PTH110
+        return os.access(there, os.W_OK | os.X_OK)
+
     def sweep(self) -> None:
         """Removes what a run that was killed was about to put in the place of a file. Only for who holds the lock."""
         for path in (self.checkpoint, self.rejects, self.history):

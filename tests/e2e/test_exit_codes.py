@@ -209,6 +209,18 @@ class TestWell:
             assert run_here(shop, capfd, *command, "-q", "--log-format", "json", "--format", "json") == (0, "", "")
         assert shop.cli("sync", "-q") == (0, "", "")
 
+    def test_quiet_tells_the_warnings_of_a_run_that_fails(self, shop: Program) -> None:
+        shop.export([*people(20), person(21, email="no address")])
+        shop.configure(limits={"max_rejected": 0})
+        ended = shop.cli("sync", "-q")
+        assert ended.code == 4
+        assert ended.err.startswith("warning: customers.csv:22: ")
+        assert "error: 1 person is invalid or was rejected, 0 are allowed" in ended.err
+        assert "next: crsync diff (its warnings name the rows that are invalid)" in " ".join(ended.out.split())
+        assert "crsync status" not in ended.out + ended.err
+        logged = shop.cli("diff", "-q", "--log-format", "json")
+        assert json.loads(logged.err.splitlines()[0])["level"] == "warning"
+
     def test_3(self, shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
         assert run_here(shop, capfd, "diff").code == 0
         ended = shop.cli("diff", "--exit-code", "--format", "json")

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from cleverreach_sync.report.words import counted
 from tests.e2e.shop import (
     BUYER,
     CONTACT,
@@ -73,7 +74,7 @@ class TestMaxDeactivated:
             "limit": most,
             "value": most + 1,
             "refuses": True,
-            "reason": f"{most + 1} people, {most} are allowed",
+            "reason": f"{counted(most + 1, 'person', 'people')}, {most} are allowed",
         }
         self.end(shop, most)
         assert shop.sync().counts.get("deactivated", 0) == most
@@ -139,7 +140,7 @@ class TestMaxCreated:
         ran = shop.sync(code=7)
         assert ran.counts == {"deactivated": 1, "updated": 1}
         assert ran.doc["complete"] is False
-        assert ran.doc["error"]["message"].startswith("refused by max_created: 2 people, 1 are allowed")
+        assert ran.doc["error"]["message"].startswith("refused by max_created: 2 people, 1 is allowed")
         assert shop.list().keys() == {ANNA, BEN}
         assert not shop.list()[ANNA].active
         assert shop.list()[BEN].values == {"firstname": "Ben"}
@@ -155,7 +156,7 @@ class TestMaxCreated:
             "limit": 0,
             "value": 1,
             "refuses": True,
-            "reason": "1 people, 0 are allowed",
+            "reason": "1 person, 0 are allowed",
         }
         shop.sync("--force", "max_created")
         assert ANNA in shop.list()

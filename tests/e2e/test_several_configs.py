@@ -123,6 +123,17 @@ ENDINGS: list[tuple[Broken, int, bool]] = [
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])
+def test_quiet_tells_the_warnings_of_those_that_fail(agency: Agency, jobs: str) -> None:
+    torn = [*customers("a"), {"email": "nothing"}]
+    agency.shop("a", torn)
+    agency.shop("x", torn, limits={"max_rejected": 0})
+    ended = agency("sync", "-q", "-c", ALL, "--jobs", jobs)
+    assert ended.code == 4
+    warnings = [line for line in ended.err.splitlines() if "warning:" in line]
+    assert warnings == ["[x] warning: x.csv:5: the e-mail is no usable address"]
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
 @pytest.mark.parametrize(("breaks", "code", "begun"), ENDINGS, ids=[ending[0].__name__ for ending in ENDINGS])
 def test_one_that_fails_leaves_the_others_alone(
     agency: Agency, breaks: Broken, code: int, begun: bool, jobs: str

@@ -43,7 +43,7 @@ def run(**changes: Any) -> dict[str, Any]:
                 "limit": 1590,
                 "value": 2,
                 "refuses": False,
-                "reason": "2 people, 1590 are allowed",
+                "reason": "2 people, 1,590 are allowed",
             }
         ],
         "requests": {"source": 0, "target": 24, "retries": 1},
@@ -112,7 +112,7 @@ def diff(**changes: Any) -> dict[str, Any]:
         kinds={"subscriber": 4, "buyer": 3, "contact": 0},
         activation={"created_active": 1, "created_inactive": 0, "activated": 0, "without_consent": 0},
         guards=[
-            {"name": "max_created", "limit": 0, "value": 1, "refuses": True, "reason": "1 people, 0 are allowed"},
+            {"name": "max_created", "limit": 0, "value": 1, "refuses": True, "reason": "1 person, 0 are allowed"},
             {"name": "foreign_tags", "limit": None, "value": None, "refuses": True, "reason": ""},
         ],
         requests={"source": 0, "target": 3, "retries": 0},

@@ -126,6 +126,7 @@ WRONG = {
     "kind twice": ("activate: [buyer, buyer]\n", "9:11 activate: one of the kinds is given twice", None),
     "blank pattern": ("exclude: ['  ']\n", "9:11 exclude: is empty", None),
     "no state folder": ("state_dir:\n", "9:1 state_dir: is empty; expected the path", None),
+    "field of a column": ("consent: {path: a.csv, absent: no, columns: {frist_name: Vorname}}\n", "9:46 consent.columns.frist_name: there is no person field 'frist_name'", "did you mean 'first_name'?"),
     "consent": ("consent: {path: a.csv}\n", "9:1 consent: the key 'absent' is missing", None),
     "absent": ("consent: {path: a.csv, absent: maybe}\n", "9:32 consent.absent: expected one of no, unknown, not 'maybe'", None),
 }  # fmt: skip
@@ -195,6 +196,14 @@ SOURCES = {
 def test_a_wrong_source_is_named_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
     (found,) = lines(tmp_path, VALID.replace(SOURCE, text))
     assert found.startswith(expected)
+
+
+def test_the_type_of_a_source_may_be_misspelt(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, VALID.replace(SOURCE, "source: {typ: file, path: a.csv}\n"))
+    assert (found.message, found.hint) == (
+        "source: the key 'type' is missing",
+        "did you mean 'type' where 'typ' stands?",
+    )
 
 
 VERSIONS = {"2": "2:1", "1.0": "2:1", "true": "2:1", "": "1:1", "[1]": "2:1"}

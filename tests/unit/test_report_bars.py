@@ -70,6 +70,24 @@ def test_quiet_prints_nothing(log_format: str) -> None:
     assert told(-1, log_format) == ""
 
 
+def test_what_quiet_held_back_is_told_once_when_a_run_fails() -> None:
+    stream = io.StringIO()
+
+    def break_off() -> None:
+        with observer(open_console(stream), -1) as progress:
+            phases(progress, Clock())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert stream.getvalue() == "warning: customers.csv:5: too many columns\n"
+    with observer(open_console(stream), -1) as progress:
+        phases(progress, Clock())
+    progress.release()
+    progress.release()
+    assert stream.getvalue() == 2 * "warning: customers.csv:5: too many columns\n"
+
+
 def test_json_lines() -> None:
     (line,) = told(0, "json").splitlines()
     found = json.loads(line)

@@ -1,0 +1,63 @@
+"""`crsync check` foresees what would keep a run from beginning, or make it do something else than meant."""
+
+# ruff: noqa: F401, F811 - fixtures are imported by name
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from cleverreach_sync.cli.app import run as command_line
+from tests.e2e.program import Program, people, program, sandbox, sandbox_of_process
+
+
+def look(program: Program, name: str) -> list[dict[str, Any]]:
+    """What is said of one thing."""
+    found = program.cli("check", "--format", "json").document["checks"]
+    return [check for check in found if check["name"] == name]
+
+
+def test_the_state_of_another_source(program: Program) -> None:
+    program.export(people(3))
+    program.counts()
+    program.configure(source={"name": "Another"})
+    (found,) = look(program, "state")
+    assert found["level"] == "error"
+    assert "belongs to another source name" in found["message"]
+    assert program.cli("check").code == 9
+
+
+def test_a_file_that_does_not_say_who_subscribed(program: Program) -> None:
+    program.export_path.write_text("email,orders\na@example.org,1\n")
+    whole, lacking = look(program, "source")
+    assert whole["message"] == "customers.csv: 1 row, 2 columns that count"
+    assert lacking["level"] == "warning"
+    assert lacking["message"] == "customers.csv: no column 'subscribed', so nobody is known to have subscribed"
+    assert "columns: {subscribed: ...}" in lacking["hint"]
+    assert program.cli("check").code == 0
+    program.configure(tags=["buyer"])
+    assert len(look(program, "source")) == 1
+
+
+def test_a_state_folder_that_cannot_be_written(
+    program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program.export(people(3))
+    program.configure()
+    asked: list[object] = []
+
+    def reads_only(path: object, mode: int) -> bool:
+        if mode & os.W_OK:
+            asked.append(path)
+        return not mode & os.W_OK
+
+    monkeypatch.setattr(os, "access", reads_only)
+    monkeypatch.chdir(program.folder)
+    assert command_line(["check", "--format", "json"]) == 0
+    (found,) = (check for check in json.loads(capfd.readouterr().out)["checks"] if check["name"] == "state")
+    assert found["level"] == "warning"
+    assert found["message"].endswith("cannot be written by this user")
+    assert asked[-1] == program.folder
+    assert not program.state_path.exists()
