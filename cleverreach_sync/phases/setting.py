@@ -260,7 +260,8 @@ def _readers(config: Config, source: Source, stack: ExitStack) -> tuple[Reader, 
 
 
 def _spool(setting: Setting, stack: ExitStack) -> Spool:
-    """A new spool, or that of the interrupted run; a dry run's is nowhere near the state."""
+    """A new spool, or that of the interrupted run if it holds all that this one is to send; a dry run's is nowhere near
+    the state."""
     call, interrupted = setting.call, setting.interrupted
     if call.options.dry_run:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crsync-")))
@@ -268,6 +269,7 @@ def _spool(setting: Setting, stack: ExitStack) -> Spool:
     elif (
         interrupted is not None
         and interrupted.digest == setting.digest
+        and (interrupted.full or not setting.full)
         and (left := Spool.reopen(call.folder.spool, interrupted.spool, call.clock.wall())) is not None
     ):
         setting.resumed = True

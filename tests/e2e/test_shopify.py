@@ -12,7 +12,7 @@ import pytest
 
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
 from cleverreach_sync.phases.run import Stop
-from tests.e2e.program import UPSERT, Gate, Program, counted, gate, program, sandbox, sandbox_of_process
+from tests.e2e.program import UPSERT, Gate, Program, counted, gate, program, refusal, sandbox, sandbox_of_process
 from tests.shops.shopify import CLIENT, SHOP, TOKEN, FakeShopify, html, shopify
 
 DAY = 24 * 3600
@@ -269,6 +269,19 @@ def test_an_interrupted_write_goes_on_with_what_was_read(merchant: Merchant, gat
     merchant.later(hours=1)
     assert merchant.nothing()
     assert "RunBulk" not in merchant.shop.seen, "the cursor moved with the run that ended"
+
+
+def test_a_resync_after_an_interrupted_run_sends_everybody(merchant: Merchant, gate: Gate) -> None:
+    """That run has read but who was changed."""
+    merchant.fill()
+    merchant.shop.add(6, at=merchant.shop.clock())
+    merchant.sync()
+    merchant.later(hours=1)
+    merchant.shop.change(6, firstName="Neu")
+    gate.on(UPSERT, refusal(403))
+    assert isinstance(merchant.program.failing(), AuthError)
+    assert merchant.program.history[-1]["counts"]["rows"] < 6
+    assert merchant.program.counts("resync") == {"rows": 6, "people": 6, "updated": 4, "skipped": 2}
 
 
 def test_a_cursor_stays_where_it_was_after_a_failure(merchant: Merchant, gate: Gate) -> None:
