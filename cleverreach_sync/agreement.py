@@ -31,23 +31,24 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     change = plan.change
     carried = rules.own.among(confirmed.tags)
     memory = plan.adopted or memory
-    if plan.outcome is Outcome.DEACTIVATED:
-        return memory._replace(
-            receiver_id=confirmed.id,
-            state=RecipientState.INACTIVE,
-            tags=carried - {Kind.SUBSCRIBER},
-            agreed=ConsentState.OPTED_OUT if plan.shop is Shop.OPTED_OUT else ConsentState.NO,
-            ended=ENDED_OPTED_OUT if plan.shop is Shop.OPTED_OUT else ENDED_NO,
-            ended_at=_ended_at(person, memory, now),
-            made_inactive=False,
-            run=rules.run,
-        )
     if change is None:
         return memory
     sent = plan.kinds & rules.own.among(change.tags_added)
     dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NONE
     # Made again under another ID: nothing of what was sent before is there.
     anew = change.creates or confirmed.id != memory.receiver_id
+    if plan.outcome is Outcome.DEACTIVATED:
+        return memory._replace(
+            receiver_id=confirmed.id,
+            state=RecipientState.INACTIVE,
+            tags=(carried - dropped) | sent,
+            fingerprint=_fingerprint(change, b"" if anew else memory.fingerprint, rules),
+            agreed=ConsentState.OPTED_OUT if plan.shop is Shop.OPTED_OUT else ConsentState.NO,
+            ended=ENDED_OPTED_OUT if plan.shop is Shop.OPTED_OUT else ENDED_NO,
+            ended_at=_ended_at(person, memory, now),
+            made_inactive=False,
+            run=rules.run,
+        )
     reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)
     if end_is_open(plan, memory):  # created anew, as who they are now
         memory = memory._replace(ended=ENDED_NO, ended_at=now)

@@ -37,7 +37,8 @@ SKIP_REASONS: Final = (
 
 class Rules(NamedTuple):
     """All that decides, apart from the person. `resend`: fingerprints are ignored. `adopt`: an own special tag in the
-    list means transferred by crsync, a Subscriber tag a consent given before. `run`: the run's ID."""
+    list means transferred by crsync, a Subscriber tag a consent given before. `run`: the run's ID. `bare`: an end of
+    consent brings nothing else along."""
 
     selection: frozenset[Kind]
     activate: frozenset[Kind]
@@ -49,6 +50,7 @@ class Rules(NamedTuple):
     include_deleted: bool = False
     adopt: bool = False
     run: str = ""
+    bare: bool = False
 
 
 class Suppression(NamedTuple):

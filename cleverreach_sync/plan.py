@@ -135,7 +135,7 @@ def _decide(
     ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again))
 
     if ruled.target is Becomes.ENDED and recipient is not None:
-        return _end(person, recipient, shop, rules)
+        return _end(person, memory, recipient, carried, shop, rules, values)
     if person.invalid is not None:
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, shop)
 
@@ -209,7 +209,29 @@ def _filled(values: dict[str, str], memory: Memory, rules: Rules) -> dict[str, s
     return rules.fingerprints.outgoing(values, memory.fingerprint)
 
 
-def _end(person: Person, recipient: Recipient, shop: Shop, rules: Rules) -> Plan:
+def _end(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient,
+    carried: frozenset[Kind],
+    shop: Shop,
+    rules: Rules,
+    values: dict[str, str] | None,
+) -> Plan:
+    """The end of somebody's consent. Whoever is to be transferred all the same gets with it what else has changed: it
+    may not be read again. After an opt-out no data is sent."""
+    kinds = _NOBODY
+    if shop is Shop.NO and not (rules.bare or person.excluded or rules.exclude.match(person.email)):
+        kinds = kinds_of(ConsentState.NO, person.purchases) & rules.selection
+    added, removed = _tags(kinds, ConsentState.NO, person, carried, after_opt_out=False)
+    if person.invalid is not None:  # what was bought may be what could not be read
+        removed = _BY_CONSENT
+    if not kinds:
+        values = None
+    elif values is None:
+        values = rules.fields.values(person, buyer=_BUYER in kinds)
+    sent = {} if values is None else _filled(values, memory, rules)
+    own = rules.own
     change = Change(
         email=person.email,
         creates=False,
@@ -217,12 +239,12 @@ def _end(person: Person, recipient: Recipient, shop: Shop, rules: Rules) -> Plan
         state=Wanted.INACTIVE,
         at=None,
         registered=None,
-        tags_added=(),
-        tags_removed=(rules.own.by_kind[_SUBSCRIBER],),
-        attributes={},
+        tags_added=own.texts(added - carried),
+        tags_removed=own.texts(removed & carried | _BY_CONSENT),
+        attributes=sent if rules.fingerprints.changed(sent, memory.fingerprint) else {},
     )
     reason = ENDED_OPTED_OUT if shop is Shop.OPTED_OUT else "consent_ended"
-    return Plan(Outcome.DEACTIVATED, reason, _NOBODY, shop, change)
+    return Plan(Outcome.DEACTIVATED, reason, kinds, shop, change, values=values)
 
 
 def _tags(

@@ -42,6 +42,11 @@ class Batch:
     found: dict[bytes, Recipient] | None = None
     before: dict[bytes, str] = field(default_factory=dict)
     read_at: float = field(default=0.0)
+    bare: bool = False
+
+    def part(self, rows: Sequence[PlanRow]) -> Batch:
+        """Some of its people, to be tried once more."""
+        return Batch(self.number, self.class_, rows, False, self.attempted, before=self.before, bare=self.bare)
 
 
 class Result(NamedTuple):
@@ -72,6 +77,19 @@ class Delivery:
 
     def deliver(self, batch: Batch) -> list[Result]:
         """Everybody of the batch with what became of them. Raises the errors that end a run."""
+        results = self._delivered(batch)
+        if batch.class_ is not Class.END:
+            return results
+        # No tag and no data field may stand in the way of an end.
+        refused = [one.row for one in results if one.plan.outcome is Outcome.REJECTED and one.row.kinds]
+        if not refused:
+            return results
+        keys = {row.key for row in refused}
+        again = batch.part(refused)
+        again.bare = True
+        return [one for one in results if one.row.key not in keys] + self._delivered(again)
+
+    def _delivered(self, batch: Batch) -> list[Result]:
         try:
             return self._retries(lambda: self._attempt(batch))
         except Split:
@@ -88,8 +106,7 @@ class Delivery:
                 self.batch_size = min(self.batch_size, middle)
         results: list[Result] = []
         for rows in (batch.rows[:middle], batch.rows[middle:]):
-            half = Batch(batch.number, batch.class_, rows, fresh=False, attempted=batch.attempted, before=batch.before)
-            results += self.deliver(half)
+            results += self._delivered(batch.part(rows))
         return results
 
     def _attempt(self, batch: Batch) -> list[Result]:
@@ -145,7 +162,7 @@ class Delivery:
         return [self._seen(batch, row, batch.found.get(row.key)) for row in batch.rows]
 
     def _seen(self, batch: Batch, row: PlanRow, recipient: Recipient | None) -> Seen:
-        one = decided(self._run, row, recipient)
+        one = decided(self._run, row, recipient, bare=batch.bare)
         if recipient is None or one.plan.change is None or not self._remade(batch, one, recipient):
             return one
         self._run.target.make_inactive(recipient.id)

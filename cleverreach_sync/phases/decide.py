@@ -302,7 +302,8 @@ class Deciding:
         if facts == facts_before and not entry.due:
             return
         recipient = remembered_recipient("", memory, run.rules.own)
-        plan = decide(person, memory, recipient, Suppression(), run.rules, run.now)
+        rules = run.rules._replace(bare=True)
+        plan = decide(person, memory, recipient, Suppression(), rules, run.now)
         if plan.outcome is Outcome.DEACTIVATED:
             class_ = Class.CHECK if memory.state is RecipientState.BOUNCED else Class.GONE
             self._add(plan_row(class_, 0, met.key, person, plan, memory, facts, b"", None))

@@ -49,14 +49,16 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     return seen | {row.key: known[row.receiver_id] for row in rows if not row.email and row.receiver_id in known}
 
 
-def decided(run: Run, row: PlanRow, recipient: Recipient | None) -> Seen:
-    """The decision about one row, against the recipient as read."""
+def decided(run: Run, row: PlanRow, recipient: Recipient | None, *, bare: bool = False) -> Seen:
+    """The decision about one row, against the recipient as read. `bare`: an end of consent brings nothing else along,
+    nor does it for those of whom this read brought nothing."""
     who = candidate(row)
     if not row.email and recipient is not None:
         who = who._replace(person=who.person._replace(email=recipient.email))
     plan = created(row) if recipient is None else None
     if plan is None:
-        plan = decide(who.person, who.memory, recipient, who.suppressed, run.rules, run.now, who.values())
+        rules = run.rules._replace(bare=True) if bare or not row.email else run.rules
+        plan = decide(who.person, who.memory, recipient, who.suppressed, rules, run.now, who.values())
     return Seen(who, recipient, plan)
 
 

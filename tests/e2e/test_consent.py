@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from starlette.responses import Response
+
+from tests.e2e.program import UPSERT, Answered, Asked, Gate, Program, answer, gate, people, program, refusal
+from tests.e2e.program import person as customer
 from tests.e2e.shop import (
     BUYER,
     CONTACT,
@@ -22,7 +27,7 @@ from tests.e2e.shop import (
 )
 from tests.sandbox_server import sandbox, sandbox_of_process
 
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+__all__ = ["gate", "program", "sandbox", "sandbox_of_process", "shop"]
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 
@@ -55,15 +60,57 @@ class TestTheEndOfConsent:
         shop.write(buyer(ANNA, first_name="Anna"))
         ran = shop.agreed_sync()
         assert ran.counts == {"deactivated": 1}
-        assert ran.sent == [{"email": ANNA, "activated": 0, "tags": [f"-{SUBSCRIBER}"]}]
+        changed = {"global_attributes": {"firstname": "Anna"}}
+        assert ran.sent == [{"email": ANNA, "activated": 0, "tags": [f"-{SUBSCRIBER}"], **changed}], "still a buyer"
         ran = shop.agreed_sync()
-        assert ran.counts == {"updated": 1}, "still a buyer"
-        assert shop.list()[ANNA].values == {"firstname": "Anna"}
+        assert (ran.counts, ran.writes) == ({"unchanged": 1}, 0)
+        shop.write(buyer(ANNA, first_name="Bea"))
+        assert shop.agreed_sync().counts == {"updated": 1}
+        assert shop.list()[ANNA].values == {"firstname": "Bea"}
         assert not shop.list()[ANNA].active
         assert shop.sync().writes == 0
         shop.resync()
         assert not shop.list()[ANNA].active
         assert shop.list()[ANNA].tags == {BUYER}
+
+    def test_a_first_order_comes_with_the_end(self, shop: Shop) -> None:
+        """A source that yields who was changed may not yield them again."""
+        shop.config(tags=[S, B, C], attributes={"map": {"firstname": "first_name", "ordercount": "orders"}})
+        shop.fields("ordercount", kind="number")
+        shop.write(subscriber(ANNA))
+        shop.sync()
+        shop.write(buyer(ANNA))
+        told = shop.diff()
+        assert told.changes[0]["tags"] == [f"+{BUYER}", f"-{SUBSCRIBER}"]
+        assert shop.sync().counts == {"deactivated": 1}
+        found = shop.list()[ANNA]
+        assert (found.active, found.tags, found.values) == (False, {BUYER}, {"ordercount": "2"})
+        assert shop.sync().writes == 0
+
+    @pytest.mark.parametrize("withdrawn", ["opted_out", "no"])
+    def test_every_tag_that_contradicts_the_facts_goes_with_it(self, shop: Shop, withdrawn: str) -> None:
+        shop.write(both(ANNA))
+        shop.sync()
+        shop.write(person(ANNA, subscribed=withdrawn, orders="0", first_name="Anna"))
+        ran = shop.agreed_sync()
+        assert ran.sent == [{"email": ANNA, "activated": 0, "tags": [f"-{SUBSCRIBER}", f"-{BUYER}"]}], "no data"
+        assert shop.list()[ANNA].tags == set()
+        assert shop.sync().writes == 0
+
+    @pytest.mark.parametrize("refusing", [refusal(400), answer(200, [])])
+    def test_nothing_that_comes_with_an_end_stands_in_its_way(
+        self, program: Program, gate: Gate, refusing: Callable[[Asked, Answered], Response]
+    ) -> None:
+        program.export(people(1))
+        program.counts()
+
+        def meddle(asked: Asked, carry_out: Answered) -> Response:
+            return refusing(asked, carry_out) if any("global_attributes" in row for row in asked.body) else carry_out()
+
+        program.export([customer(0, subscribed="no", city="not taken")])
+        gate.always(UPSERT, meddle)
+        assert program.counts() == {"rows": 1, "people": 1, "deactivated": 1}
+        assert program.active() == set()
 
     def test_no_that_was_never_a_yes_ends_nothing(self, shop: Shop) -> None:
         shop.write(buyer(ANNA))
@@ -77,9 +124,9 @@ class TestTheEndOfConsent:
         shop.write(subscriber(ANNA), subscriber(BEN))
         shop.sync()
         shop.write(neither(ANNA), person(BEN, subscribed="opted_out", orders="0"))
-        assert shop.sync().counts == {"deactivated": 2}
-        shop.sync()
+        assert shop.agreed_sync().counts == {"deactivated": 2}
         assert shop.list()[ANNA].tags == {CONTACT}
+        assert shop.sync().writes == 0
         assert shop.list()[BEN].tags == set()
         shop.write(neither(ANNA), neither(BEN, first_name="Ben"))
         shop.sync()

@@ -256,7 +256,7 @@ class TestForeignTags:
         assert ran.counts == {"deactivated": 1, "updated": 3, "created": 1}
         found = shop.list()
         assert not found["reader@example.org"].active
-        assert found["reader@example.org"].tags == {"Form.Web"}
+        assert found["reader@example.org"].tags == {"Form.Web", BUYER}
         assert not found["left@example.org"].active
         assert found["left@example.org"].values == {"firstname": "Lea"}
         assert found["buyer@example.org"].active

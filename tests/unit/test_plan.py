@@ -404,11 +404,12 @@ def test_resend_sends_everybody_once_a_run() -> None:
 def test_the_end_of_consent(who: Person, agreed: ConsentState, reason: str, state: RecipientState) -> None:
     memory = Memory("7", ACTIVE, S | B, agreed=agreed)
     decided = plan(who, memory, recipient(state, S | B))
-    assert (decided.outcome, decided.reason, decided.kinds) == (Outcome.DEACTIVATED, reason, frozenset())
+    goes_on, values = (frozenset(), {}) if reason == "opted_out" else (frozenset({CONTACT}), {"firstname": "Anna"})
+    assert (decided.outcome, decided.reason, decided.kinds) == (Outcome.DEACTIVATED, reason, goes_on)
     change = decided.change
     assert change is not None
     assert (change.creates, change.state, change.at, change.registered) == (False, Wanted.INACTIVE, None, None)
-    assert (change.tags_added, change.tags_removed, change.attributes) == ((), (TAGS[SUBSCRIBER],), {})
+    assert (change.tags_added, change.tags_removed, change.attributes) == ((), (TAGS[SUBSCRIBER],), values)
 
 
 @pytest.mark.parametrize("agreed", [NO, UNKNOWN, OUT])
