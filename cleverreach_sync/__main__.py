@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
-    from cleverreach_sync.cli.app import run  # noqa: PLC0415 - after the interpreter is known to be usable
+    _open_what_is_closed()
+    try:
+        from cleverreach_sync.cli.app import run  # noqa: PLC0415 - after the interpreter is known to be usable
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before a command was ready for it
+        code = 130
+    sys.exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Who starts a program with `>&-` gets nothing told; without this a file of the state would take the place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cleverreach_sync import __version__
 from cleverreach_sync.cli import attrs, check, demo, init, runs, sandbox, schema, status
+from cleverreach_sync.cli.invocation import Invocation
 
 # The base of what typer raises for wrong usage; it has no public name of its own.
 _WrongUsage: Final = typer.BadParameter.__mro__[2]
@@ -96,12 +97,27 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if isinstance(error, _WrongUsage):
             return _wrong_usage(error, arguments)
+        if isinstance(error, OSError):  # the disk that a help or schema was to go to is full
+            from cleverreach_sync.report.stream import abandon
+
+            abandon(sys.stdout)
+            return _invocation(arguments).fail(error)
         raise
     return code if isinstance(code, int) else 0
 
 
+def _invocation(arguments: Sequence[str]) -> Invocation:
+    """Where the output goes of a call whose options nobody has read."""
+    return Invocation(
+        _option("--format", arguments, os.environ.get("CRSYNC_FORMAT", "text")),
+        0,
+        quiet=False,
+        log_format=_option("--log-format", arguments, os.environ.get("CRSYNC_LOG_FORMAT", "text")),
+        no_color="--no-color" in arguments,
+    )
+
+
 def _wrong_usage(error: Exception, arguments: Sequence[str]) -> int:
-    from cleverreach_sync.cli.invocation import Invocation
     from cleverreach_sync.errors import UsageError
 
     message = error.format_message() if hasattr(error, "format_message") else str(error)
@@ -109,13 +125,7 @@ def _wrong_usage(error: Exception, arguments: Sequence[str]) -> int:
         return 2
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "crsync"
-    call = Invocation(
-        _option("--format", arguments, os.environ.get("CRSYNC_FORMAT", "text")),
-        0,
-        quiet=False,
-        log_format=_option("--log-format", arguments, os.environ.get("CRSYNC_LOG_FORMAT", "text")),
-        no_color="--no-color" in arguments,
-    )
+    call = _invocation(arguments)
     sys.stdout.flush()
     words = (message[0].lower() + message[1:]).replace("Value error, ", "").rstrip(".")
     return call.fail(UsageError(words, hint=f"`{command} --help` shows what there is"))

@@ -47,11 +47,17 @@ def demo(
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.cli.schema import schema_text
+        from cleverreach_sync.errors import UsageError
         from cleverreach_sync.sandbox import sample
         from cleverreach_sync.sandbox.server import RunningSandbox
 
         export, config = FOLDER / sample.EXPORT_NAME, FOLDER / "sync.yaml"
-        FOLDER.mkdir(exist_ok=True)
+        try:
+            FOLDER.mkdir(exist_ok=True)
+            export.touch()
+        except OSError as error:
+            hint = "run it in a folder of your own; the demo writes what it shows into it"
+            raise UsageError(f"cannot write into {FOLDER.absolute()}: {error.strerror}", hint=hint) from None
         shutil.rmtree(FOLDER / ".crsync", ignore_errors=True)
         with RunningSandbox() as server:
             _say(f"A CleverReach-compatible sandbox runs on {server.url} while this demo does.")

@@ -47,7 +47,8 @@ def init(
             path.write_text(text, encoding="utf-8")
             (path.parent / SCHEMA_NAME).write_text(schema_text(), encoding="utf-8")
         except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+            hint = "go to a folder of your own, or give another path"
+            raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None
         if not quiet:
             _tell_next(path)
 

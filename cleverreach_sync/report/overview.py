@@ -63,15 +63,19 @@ def field_lists_text(doc: dict[str, Any], console: Console) -> None:
 
 
 def _sections(doc: dict[str, Any], entries: list[dict[str, Any]], render: Render, console: Console) -> None:
-    for entry, label in zip(entries, _labels(entries), strict=True):
+    labels = _labels(entries)
+    for entry, label in zip(entries, labels, strict=True):
         if entry.get("schema") != "crsync.error/1":
             _section(label, entry, render, console)
             continue
         with Page(console) as page:
             _attention(entry, label, page, blank=False)
             page.line()
+    failed = [label for entry, label in zip(entries, labels, strict=True) if _failed(entry)]
     with Page(console) as page:
         _ending(doc, entries, page, _class)
+        if failed:
+            page.line(f"to look at: {', '.join(failed)}", "bold red", hanging=2)
 
 
 def _section(label: str, doc: dict[str, Any], render: Render, console: Console) -> None:

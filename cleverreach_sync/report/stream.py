@@ -7,7 +7,8 @@ from typing import TextIO
 
 
 def write(text: str, stream: TextIO) -> None:
-    """Write `text` in UTF-8, whatever the encoding of `stream` is (`crsync diff --format json | head` ends quietly)."""
+    """Write `text` in UTF-8, whatever the encoding of `stream` is (`crsync diff --format json | head` ends quietly).
+    Raises OSError once, for a full disk; nothing more is written to the stream then."""
     try:
         stream.flush()
         binary = getattr(stream, "buffer", None)
@@ -18,6 +19,9 @@ def write(text: str, stream: TextIO) -> None:
         stream.flush()
     except BrokenPipeError:
         abandon(stream)
+    except OSError:
+        abandon(stream)
+        raise
 
 
 def abandon(stream: TextIO) -> None:

@@ -117,7 +117,8 @@ def nobody(doc: dict[str, Any]) -> str:
 def counts(doc: dict[str, Any]) -> Iterator[Line]:
     """The people read and what became of them, with the reasons of those who were not sent."""
     found = of(doc, "counts")
-    yield Line(0, "People read", found.get("people") or 0)
+    whole = would(doc) or doc.get("complete", True)  # else those read are more than those something was done about
+    yield Line(0, "People read" if whole else "People dealt with", found.get("people") or 0)
     for outcome in words.OUTCOMES:
         if not found.get(outcome):
             continue

@@ -183,7 +183,8 @@ def attributes_text(doc: dict[str, Any], console: Console) -> None:
         page.table(["data field", "type", "person field", "state"], rows)
         page.line()
         if doc.get("limit") is not None:
-            there = sum(field.get("state") not in ("missing", "created") for field in fields)
+            not_there = ("missing", "created") if doc.get("dry_run") else ("missing",)
+            there = sum(field.get("state") not in not_there for field in fields)
             page.line(f"{there:,} of at most {doc['limit']:,} exist")
         missing = sum(field.get("state") == "missing" for field in fields)
         created = sum(field.get("state") == "created" for field in fields)

@@ -74,7 +74,8 @@ def read_header(lines: Sequence[str], delimiter: str | None, wanted: Sequence[st
         delimiter = delimiter or named[1]
     first = lines[skipped : skipped + _HEADER_LINES]
     if not first:
-        raise UsageError("the file is empty, there is not even a header", where=where)
+        hint = "export it anew; the first line has to hold the headings"
+        raise UsageError("the file is empty, there is not even a header", where=where, hint=hint)
     folded = {fold(heading) for heading in wanted}
     best: tuple[tuple[int, int], Header] | None = None
     for candidate in delimiter or _DELIMITERS:

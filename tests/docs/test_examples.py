@@ -107,6 +107,14 @@ def test_the_service_tries_again_what_may_succeed(path: Path) -> None:
     assert set(again.split()) == wanted
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in UNITS if "ExecStart=/usr/local/bin/crsync" in path.read_text(encoding="utf-8")],
+    ids=lambda path: path.name,
+)  # fmt: skip
+def test_every_service_has_the_variables_of_the_config(path: Path) -> None:
+    assert "\nEnvironmentFile=/etc/crsync.env\n" in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.cron")), ids=lambda path: path.parent.name)
 def test_crontab(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()

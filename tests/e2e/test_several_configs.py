@@ -336,6 +336,12 @@ class TestOverview:
         assert rows["b"].endswith("diff")
         assert "state" in rows["c"]
 
+    def test_a_check_of_many_ends_with_those_to_look_at(self, three: Agency) -> None:
+        assert three("check", "-c", ALL).out.splitlines()[-1] == "3 transfers: 3 ok"
+        three.shop("b", tagz=[])
+        three.shop("d", source={"path": "gone.csv"})
+        assert three("check", "-c", ALL).out.splitlines()[-2:] == ["4 transfers: 2 ok, 2 usage", "to look at: b, d"]
+
     def test_the_table_fits_a_terminal(self, three: Agency) -> None:
         three.shop("x" * 60, tagz=[])
         for command in ("sync", "diff", "status", "check"):

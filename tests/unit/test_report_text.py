@@ -105,6 +105,11 @@ def _uncoloured(page: str) -> list[str]:
     return [line.rstrip() for line in Text.from_ansi(page).plain.splitlines()]
 
 
+def test_data_fields_that_were_created_exist() -> None:
+    page = rendered(text.attributes_text, docs.ATTRIBUTES | {"dry_run": False})
+    assert "4 of at most 40 exist\n1 data field created\n" in page
+
+
 def test_a_run_that_never_got_going_is_shown() -> None:
     page = rendered(text.run_text, {"schema": "crsync.run/1", "command": "sync", "exit": {"code": 9, "class": "state"}})
     assert page.startswith("sync of the shop into the list: failed: the state cannot be used\n")
