@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -18,7 +18,7 @@ class Heard(NamedTuple):
     body: bytes
 
 
-Answering = Callable[[Heard], bytes | None]
+Answering = Callable[[Heard], bytes | Iterable[bytes] | None]
 
 
 def response(status: int, body: bytes = b"", *headers: str, reason: str = "X") -> bytes:
@@ -28,7 +28,8 @@ def response(status: int, body: bytes = b"", *headers: str, reason: str = "X") -
 
 
 class OddServer:
-    """`heard` are the requests in order. An answer of None holds the connection open until the server ends."""
+    """`heard` are the requests in order. An answer of None holds the connection open until the server ends; one in
+    pieces comes with a fiftieth of a second between them."""
 
     def __init__(self, answering: Answering, tls: ssl.SSLContext | None = None) -> None:
         self.heard: list[Heard] = []
@@ -70,8 +71,11 @@ class OddServer:
             answer = self._answering(heard)
             if answer is None:
                 self._ended.wait(20)
-            else:
-                connection.sendall(answer)
+                return
+            for piece in (answer,) if isinstance(answer, bytes) else answer:
+                connection.sendall(piece)
+                if piece is not answer and self._ended.wait(0.02):
+                    return
 
     def close(self) -> None:
         self._ended.set()

@@ -146,7 +146,9 @@ class Checks:
         from cleverreach_sync.phases.setting import open_source
 
         clock, stop = self._clock, self._stop
-        source, _ = open_source(self._config, self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact)
+        source, _ = open_source(
+            self._impatient(), self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact
+        )
         self._source = source
         self._look("source", source)
         lacking = opening.missing_consent(self._config, source)

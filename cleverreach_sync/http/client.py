@@ -9,11 +9,12 @@ import os
 import re
 import ssl
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
 import orjson
@@ -27,6 +28,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
 _CONNECT_SECONDS: Final = 20.0
 _BLOCK_BYTES: Final = 1 << 18
+_MOST_BYTES: Final = 256 << 20
+_SLOWEST: Final = 3  # times the timeout, for the whole of an answer
 Query = Mapping[str, str | int | Sequence[str]]
 """The query of a request; a name with several values stands there once for each."""
 
@@ -45,6 +48,11 @@ class Answer(NamedTuple):
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    def is_page(self, *telling: int) -> bool:
+        """Whether this is a refusal by something before the server, a firewall's page, say: one without JSON. `telling`
+        are the statuses that say enough by themselves."""
+        return 400 <= self.status < 500 and (not self.readable or self.body is None) and self.status not in telling
 
     @property
     def retry_after(self) -> float | None:
@@ -109,6 +117,7 @@ class HttpClient:
         self.traffic = traffic
         self._log = log
         self.server_time: float | None = None
+        self._timeout = timeout
         self._client = client or httpx.Client(
             verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
@@ -138,8 +147,9 @@ class HttpClient:
             pair = f"{basic[0]}:{basic[1]}".encode()
             self.redact.add(base64.b64encode(pair).decode())  # how it goes over the line, and may come back
         self.traffic.request()
-        with self._failures(url):
-            response = self._client.request(
+        with (
+            self._failures(url),
+            self._client.stream(
                 method,
                 url,
                 params=params,
@@ -147,8 +157,9 @@ class HttpClient:
                 data=form,
                 headers=sent,
                 auth=httpx.BasicAuth(*basic) if basic else None,
-            )
-        answer = self._answer(response)
+            ) as response,
+        ):
+            answer = self._answer(response, self._whole(response, url))
         response.stream = httpx.ByteStream(b"")  # lets go of both bodies now, not at the next search for cyclic garbage
         self.server_time = parse_date(response.headers.get("date")) or self.server_time
         if self._log is not None:
@@ -207,8 +218,23 @@ class HttpClient:
         except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
             raise UsageError(f"cannot call {self._host(url)}: {type(error).__name__}", hint="check the URL") from None
 
-    def _answer(self, response: httpx.Response) -> Answer:
-        content = response.content
+    def _whole(self, response: httpx.Response, url: str) -> bytes:
+        """The body, unless it comes by drops, each of them in time, or has no end."""
+        until, parts, size = time.monotonic() + _SLOWEST * self._timeout, [], 0
+        for part in response.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > _MOST_BYTES:
+                raise TemporaryError(
+                    f"{self._host(url)} answers with more than {_MOST_BYTES >> 20} MB",
+                    hint="what was asked for is a hundredth of that: is something else at this address, or a plug-in "
+                    "that adds to the answers of the API?",
+                )
+            if time.monotonic() > until:
+                raise httpx.ReadTimeout("the body comes too slowly")
+        return b"".join(parts)
+
+    def _answer(self, response: httpx.Response, content: bytes) -> Answer:
         if not content or response.status_code == 204:
             return Answer(response.status_code, response.headers, None, True, "")
         try:
@@ -236,12 +262,23 @@ class HttpClient:
         return TryAgain(f"cannot connect to {self._host(url)}")
 
     def _redirected(self, url: str, location: str) -> Redirected:
-        target = urlsplit(location)
-        where = f"{target.scheme}://{target.netloc}" if target.netloc else "another path"
+        try:
+            target = urlsplit(urljoin(url, location))
+        except ValueError:
+            target, location = urlsplit(url), ""
+        where = f"{target.scheme}://{target.netloc}"
+        if _origin(target) != _origin(urlsplit(url)):
+            hint = f"if {where} is right, put it into the config as the URL"
+        else:
+            where = self.redact.excerpt(target.path) if location else "somewhere that it does not name"
+            hint = (
+                "the server has to answer crsync without a detour: is there a login, a maintenance or 'coming soon' "
+                "page before it, or a switch of languages? If the shop is in a sub directory, that belongs into the URL"
+            )
         return Redirected(
             f"{self._host(url)} redirects to {where}; redirects are not followed, credentials would go along",
             where=where,
-            hint=f"if {where} is right, put it into the config as the URL",
+            hint=hint,
         )
 
     @staticmethod
@@ -250,6 +287,15 @@ class HttpClient:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _origin(url: SplitResult) -> tuple[str, str, int | None]:
+    """What has to be the same so that it is the same server."""
+    try:
+        port = url.port
+    except ValueError:
+        port = None
+    return url.scheme, (url.hostname or "").lower(), port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 def parse_date(value: str | None) -> float | None:

@@ -8,7 +8,7 @@ never be paid is MAX_COST_EXCEEDED.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.client import Answer, HttpClient
@@ -16,6 +16,8 @@ from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import Tokens
 
+T = TypeVar("T")
+_STUMBLES: Final = (KeyError, TypeError, ValueError, AttributeError)
 _PASSING: Final = frozenset({"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT"})
 
 
@@ -84,20 +86,26 @@ class GraphQL:
         self._retries = retries
         self._refused = refused
 
-    def ask(self, document: str, variables: Mapping[str, Any] | None = None) -> Reply:
-        """The reply. Raises TooExpensive, Denied, NotUnderstood, TemporaryError and the errors of `refused`."""
-        return self._retries(lambda: self.once(document, variables))
+    def ask(self, document: str, variables: Mapping[str, Any], read: Callable[[Reply], T]) -> T:
+        """What `read` makes of the reply. Raises TooExpensive, Denied, NotUnderstood, TemporaryError and the errors of
+        `refused`."""
+        return self._retries(lambda: self.once(document, variables, read))
 
-    def once(self, document: str, variables: Mapping[str, Any] | None = None) -> Reply:
-        """One attempt; raises TryAgain for what may succeed later."""
-        sent = {"query": document, "variables": dict(variables or {})}
+    def once(self, document: str, variables: Mapping[str, Any], read: Callable[[Reply], T]) -> T:
+        """One attempt; raises TryAgain for what may succeed later, and for a reply that `read` stumbles over: something
+        stands before the server that changes its answers."""
+        sent = {"query": document, "variables": dict(variables)}
         token = self._tokens.current()
         answer = self._post(sent, token)
         if answer.status == 401:
             new = self._tokens.renewed(token)
             if new is not None:
                 answer = self._post(sent, new)
-        return self._reply(answer)
+        reply = self._reply(answer)
+        try:
+            return read(reply)
+        except _STUMBLES as error:
+            raise TryAgain(f"{self._name} answered with something else than was asked for") from error
 
     def _post(self, sent: Mapping[str, Any], token: str) -> Answer:
         return self._http.exchange("POST", self._path, json=sent, headers={self._header: token})
@@ -108,8 +116,7 @@ class GraphQL:
         if answer.status == 429 or any(_code(error) == "THROTTLED" for error in errors):
             after = answer.retry_after if answer.retry_after is not None else _wait(body)
             raise TryAgain(f"{self._name}: too many requests", after=after)
-        blocked = answer.status == 403 and not answer.readable  # by a firewall's page
-        if answer.status == 408 or answer.status >= 500 or blocked:
+        if answer.status == 408 or answer.status >= 500 or answer.is_page(400, 401, 402, 404, 423):
             raise TryAgain(f"{self._name} is not available ({answer.status})", after=answer.retry_after)
         if not answer.ok:
             raise self._refused(answer)

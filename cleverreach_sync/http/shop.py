@@ -23,7 +23,6 @@ from cleverreach_sync.http.tokens import Tokens
 TIMEOUT: Final = 90.0  # seconds; a page of 100 orders with everything in it takes half a second where nothing is wrong
 AT_ONCE: Final = 2  # requests; shops live on weak hosts
 _BUSY: Final = frozenset({408, 425, 429})
-_TURNS_AWAY: Final = frozenset({403, 406})
 _LET_THROUGH: Final = "a firewall or security plug-in stands before the shop: let this machine's address through"
 _LINE_STARTS: Final = re.compile(rb"^[\[{]", re.MULTILINE)
 _BOM: Final = b"\xef\xbb\xbf"
@@ -146,7 +145,7 @@ class ShopApi:
         if status in _BUSY or status >= 500:
             what = "has too many requests" if status == 429 else "is not available"
             raise TryAgain(f"the shop {what} ({status}{self._said(answer)})", after=answer.retry_after)
-        if status in _TURNS_AWAY and not answer.readable:
+        if answer.is_page(401, 404):
             raise TryAgain(
                 f"the shop turned crsync away ({status}{self._said(answer)})",
                 after=answer.retry_after,

@@ -99,8 +99,8 @@ class ClientCredentials:
     def _ask(self) -> Answer:
         sent: dict[str, Any] = {"json": self._sent} if self._as_json else {"form": self._sent}
         answer = self._http.exchange("POST", self._path, **sent)
-        blocked = answer.status == 403 and not answer.readable  # by a firewall's page
-        if answer.status in (408, 429) or answer.status >= 500 or blocked:
+        page = answer.is_page(400, 401, 402, 404, 405, 423)
+        if answer.status in (408, 429) or answer.status >= 500 or page:
             raise TryAgain(f"no access token can be had now ({answer.status})", after=self._pause(answer))
         if answer.ok and not answer.readable:
             raise TryAgain(f"no access token came, but something that is no JSON: {answer.text}")

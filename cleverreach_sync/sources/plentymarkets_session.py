@@ -106,20 +106,20 @@ class Session:
                 hint="give crsync a user of its own, which no other program uses; sessions that nobody closed end "
                 f"after 24 hours ({USERS})",
             )
-        blocked = answer.status == 403 and not answer.readable  # by a firewall's page
-        if answer.status in (408, 429) or answer.status >= 500 or blocked:
+        page = answer.is_page(401, 404, 405)
+        if answer.status in (408, 429) or answer.status >= 500 or page:
             raise TryAgain(f"no login at plentymarkets is possible now ({answer.status})", after=answer.retry_after)
         if answer.ok and not answer.readable:
             raise TryAgain(f"plentymarkets answered the login with something that is no JSON: {answer.text}")
         return answer
 
     def _refused(self, answer: Answer) -> CrsyncError:
-        if answer.status == 404:
+        said = said_by(answer, self._http)
+        if answer.status in (404, 405) or (answer.ok and not said):
             return UsageError(
-                f"there is no plentymarkets at {self._http.base_url} (404)",
+                f"there is no plentymarkets at {self._http.base_url} ({answer.status})",
                 hint="source.url is the address of the system or of its shop, without /rest",
             )
-        said = said_by(answer, self._http)
         return AuthError(
             f"plentymarkets refuses username and password ({answer.status}{said})",
             hint=f"check source.username and source.password; the user needs the access type API ({USERS})",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -164,7 +164,7 @@ class ShopifySource:
         yield Chunk((), (), total, total, StreamEnd(complete, cursor))
 
     def inspect(self) -> Iterator[Sight]:
-        found = self._access.ask(INSTALLATION)
+        name, scopes = self._access.ask(INSTALLATION, _installation)
         other, asked = self._access.other_version, self._settings.api_version
         total, _ = self._access.count(None)
         customers, _ = Pages(self._access, _LOOKED_AT).page(None, None)
@@ -173,7 +173,7 @@ class ShopifySource:
         if not rows and without >= _TELLING:
             raise no_personal_data(total)
         yield Sight(
-            f"shop {found['shop']['name']!r}: {total} customers, guests included (API version {other or asked})",
+            f"shop {name!r}: {total} customers, guests included (API version {other or asked})",
             None if other is None else f"source.api_version is {asked}, which Shopify does not serve",
         )
         if without:
@@ -184,9 +184,14 @@ class ShopifySource:
         states = Counter(consent_of(row) for row in rows)
         words = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         yield Sight(f"consent can be read{': ' if words else ''}{words}")
-        scopes = {scope["handle"] for scope in found["currentAppInstallation"]["accessScopes"]}
         old = "" if "read_all_orders" in scopes else "; a last order older than 60 days may be missing"
         yield Sight(f"number, sum and last date of the orders can be read{old}")
+
+
+def _installation(data: Mapping[str, Any]) -> tuple[str, set[str]]:
+    """The name of the shop, and what the app may do there."""
+    scopes = data["currentAppInstallation"]["accessScopes"]
+    return data["shop"]["name"], {str(scope["handle"]) for scope in scopes}
 
 
 def _chunk(customers: Sequence[Customer], done: int, total: int) -> Chunk:

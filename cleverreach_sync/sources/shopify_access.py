@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
@@ -18,6 +18,7 @@ from cleverreach_sync.sources.shopify_queries import COUNT
 if TYPE_CHECKING:
     from cleverreach_sync.sources.shopify_settings import ShopifySettings
 
+T = TypeVar("T")
 _TOKEN_PATH: Final = "/admin/oauth/access_token"  # noqa: S105 - a path
 _TIMEOUT: Final = 120.0
 _SCOPE: Final = re.compile(r"\b(?:read|write)_[a-z_]+\b")
@@ -73,25 +74,24 @@ class Access:
         """What time the shop says it is, in unix seconds (the `Date` of its last answer)."""
         return None if self._http.server_time is None else int(self._http.server_time)
 
-    def ask(self, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The data of an answer without errors, after as many attempts as are allowed."""
+    def ask(self, document: str, read: Callable[[dict[str, Any]], T], variables: Mapping[str, Any] | None = None) -> T:
+        """What `read` makes of the data of an answer without errors, after as many attempts as are allowed."""
         try:
-            return self._noted(self._graphql.ask(document, variables))
+            return self._graphql.ask(document, variables or {}, lambda reply: read(self._noted(reply)))
         except (Denied, NotUnderstood, Redirected) as error:
             raise self._in_words(error) from None
 
-    def once(self, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def once(self, document: str, read: Callable[[dict[str, Any]], T], variables: Mapping[str, Any] | None = None) -> T:
         """Likewise, with one attempt; raises TryAgain for what may succeed later."""
         try:
-            return self._noted(self._graphql.once(document, variables))
+            return self._graphql.once(document, variables or {}, lambda reply: read(self._noted(reply)))
         except (Denied, NotUnderstood, Redirected) as error:
             raise self._in_words(error) from None
 
     def count(self, query: str | None) -> tuple[int, bool]:
         """How many customers a filter has, and whether that is all: with a filter, counting ends at 10,000."""
         variables = {"query": query, "limit": None} if query is None else {"query": query}
-        found = self.ask(COUNT, variables)["customersCount"]
-        return (int(found["count"]), found["precision"] == "EXACT") if found else (0, False)
+        return self.ask(COUNT, _number, variables)
 
     def may_download(self, url: str) -> bool:
         """Whether a file may be had from there: never without encryption, but from a shop that has none itself."""
@@ -157,6 +157,11 @@ class Access:
 
     def close(self) -> None:
         self._http.close()
+
+
+def _number(data: Mapping[str, Any]) -> tuple[int, bool]:
+    found = data["customersCount"]
+    return (0, False) if found is None else (int(found["count"]), found["precision"] == "EXACT")
 
 
 def denied(error: Denied) -> AuthError:

@@ -6,7 +6,7 @@ changed meanwhile comes again at the end, and nobody is passed over; `updatedAt`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
 from cleverreach_sync.errors import TemporaryError
@@ -32,22 +32,23 @@ class Pages:
         while True:
             try:
                 variables = {"first": self._first, "after": after, "query": query}
-                found = self._access.ask(PAGE, variables)["customers"]
+                customers, following, more = self._access.ask(PAGE, _page, variables)
                 break
             except TooExpensive:
                 if self._first == 1:
                     raise
                 self._first = max(1, self._first // 2)
-        info = found["pageInfo"]
-        following = info["endCursor"] if info["hasNextPage"] else None
-        if info["hasNextPage"] and following in (None, after):
+        if more and following in (None, after):
             raise TemporaryError("Shopify's pages of customers lead back to themselves")
-        return [_customer(node) for node in found["nodes"]], following
+        return customers, following if more else None
 
 
-def _customer(node: Any) -> Customer:
+def _page(data: Mapping[str, Any]) -> tuple[list[Customer], str | None, bool]:
+    """The customers, the cursor of the last one, and whether there are more."""
+    found = data["customers"]
+    info = found["pageInfo"]
     try:
-        return read_customer(node)
+        return [read_customer(node) for node in found["nodes"]], info["endCursor"], bool(info["hasNextPage"])
     except NoCustomer:
         raise TemporaryError("Shopify answered with something that is no customer") from None
 

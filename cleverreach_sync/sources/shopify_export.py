@@ -7,7 +7,7 @@ that must not see the token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -36,6 +36,16 @@ class Export(NamedTuple):
     customers: int
 
 
+class _Operation(NamedTuple):
+    """How far an operation is: lines and customers so far."""
+
+    status: str
+    objects: int = 0
+    customers: int = 0
+    code: str | None = None
+    url: str | None = None
+
+
 def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Generator[int, None, Export | None]:
     """Lets the shop write the file; yields how many customers are in it so far. Returns None when it was stopped.
 
@@ -47,16 +57,15 @@ def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Genera
     under_way = True
     try:
         while True:
-            found = access.ask(POLL, {"id": ident})["node"]
-            status = found["status"] if found else "gone"
-            under_way = status in _UNDER_WAY
+            found = access.ask(POLL, _operation, {"id": ident})
+            under_way = found.status in _UNDER_WAY
             if not under_way:
-                return _ended(found, status, access)
-            if (state := f"{status} {found['objectCount']}") != seen:
+                return _ended(found, access)
+            if (state := f"{found.status} {found.objects}") != seen:
                 seen, moved_at = state, means.clock()
             elif means.clock() - moved_at > _STANDSTILL:
                 raise TemporaryError("Shopify's export of the customers does not get on", hint=_NEXT_RUN)
-            yield int(found["objectCount"])
+            yield found.objects
             if stopped():
                 return None
             means.sleep(wait)
@@ -64,33 +73,43 @@ def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Genera
     finally:
         if under_way:
             with suppress(CrsyncError):
-                access.once(CANCEL, {"id": ident})
+                access.once(CANCEL, bool, {"id": ident})
 
 
 def _start(access: Access, means: Means) -> str:
-    def attempt() -> str:
-        answer = access.once(RUN, {"query": EVERYBODY})["bulkOperationRunQuery"] or {}
-        for error in answer.get("userErrors") or ():
-            if error["code"] in _BUSY:
-                raise TryAgain(f"Shopify has too many exports of this app under way ({error['code']})")
-            raise CrsyncError(f"Shopify refuses the export: {error['message']}")
-        operation = answer.get("bulkOperation")
-        if not operation:
-            raise TryAgain("Shopify did not start the export")
-        return str(operation["id"])
-
-    return means.retries(attempt)
+    return means.retries(lambda: access.once(RUN, _started, {"query": EVERYBODY}))
 
 
-def _ended(found: Any, status: str, access: Access) -> Export:
+def _started(data: Mapping[str, Any]) -> str:
+    answer = data["bulkOperationRunQuery"] or {}
+    for error in answer.get("userErrors") or ():
+        code = str(error.get("code"))
+        if code in _BUSY:
+            raise TryAgain(f"Shopify has too many exports of this app under way ({code})")
+        raise CrsyncError(f"Shopify refuses the export: {error['message']}")
+    operation = answer.get("bulkOperation")
+    if not operation:
+        raise TryAgain("Shopify did not start the export")
+    return str(operation["id"])
+
+
+def _operation(data: Mapping[str, Any]) -> _Operation:
+    found = data["node"]
+    if found is None:
+        return _Operation("gone")
+    named = (None if found[name] is None else str(found[name]) for name in ("errorCode", "url"))
+    return _Operation(str(found["status"]), int(found["objectCount"]), int(found["rootObjectCount"]), *named)
+
+
+def _ended(found: _Operation, access: Access) -> Export:
+    status, code = found.status, found.code
     if status == "COMPLETED":
-        url, customers = found["url"], int(found["rootObjectCount"])
+        url, customers = found.url, found.customers
         if url is None and customers:
             raise TemporaryError(f"Shopify's export of {customers} customers has no file", hint=_NEXT_RUN)
         if url is not None and not access.may_download(url):
             raise TemporaryError("Shopify's export lies at an address without encryption", hint=_NEXT_RUN)
         return Export(url, customers)
-    code = found["errorCode"] if found else None
     if code == "ACCESS_DENIED":
         raise AuthError(
             "Shopify's export of the customers was denied access (ACCESS_DENIED)",

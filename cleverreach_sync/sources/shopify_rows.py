@@ -26,6 +26,7 @@ _FIELDS: Final = frozenset(
         *("amountSpent", "lastOrder", "defaultEmailAddress", "defaultPhoneNumber", "defaultAddress"),
     )
 )
+_OBJECTS: Final = ("amountSpent", "lastOrder", "defaultEmailAddress", "defaultPhoneNumber", "defaultAddress")
 _NO_EMAIL: Final = Unreadable("email", "a customer without an e-mail address", 0)
 _BAD_EMAIL: Final = Unreadable("email", "a customer whose e-mail address is none", 0)
 
@@ -44,7 +45,9 @@ class NoCustomer(Exception):
 
 def read_customer(node: Any) -> Customer:
     """Takes identity, date and e-mail out of a customer as it was answered. Raises NoCustomer."""
-    if not isinstance(node, dict) or not node.keys() >= _FIELDS:
+    if not isinstance(node, dict) or not node.keys() >= _FIELDS or not isinstance(node["tags"], list):
+        raise NoCustomer
+    if not all(node[name] is None or isinstance(node[name], dict) for name in _OBJECTS):
         raise NoCustomer
     try:
         ident, updated = node["legacyResourceId"], read_time(node["updatedAt"])
@@ -54,7 +57,7 @@ def read_customer(node: Any) -> Customer:
         raise NoCustomer from None
     if not isinstance(ident, str) or updated is None:
         raise NoCustomer
-    if not address:
+    if not address or not isinstance(address, str):
         return Customer(ident, updated, _NO_EMAIL)
     email = normalise(address)
     return Customer(ident, updated, _BAD_EMAIL if email is None else Row(email, ident, orjson.dumps(node), 0))
@@ -63,16 +66,16 @@ def read_customer(node: Any) -> Customer:
 def read_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     """The record of a row whose `body` is a customer as JSON."""
     node = orjson.loads(row.body)
-    created_at, updated_at = read_time(node["createdAt"]), read_time(node["updatedAt"])
+    created_at, updated_at = _moment(node["createdAt"]), _moment(node["updatedAt"])
     given = node["defaultEmailAddress"]
-    state = _CONSENT.get(given["marketingState"])
+    state = _CONSENT.get(str(given.get("marketingState")))
     consent, invalid = None, None
     if state is None:  # INVALID, or a state that is not known yet
         warn(Warned("the state of the e-mail marketing is invalid in Shopify", row.place))
         invalid = "subscribed"
     else:
-        changed = given["marketingUpdatedAt"]  # null: it never changed, and nobody knows since when it holds
-        consent = Consent(state, read_time(changed) if changed else None)
+        # null: it never changed, and nobody knows since when it holds
+        consent = Consent(state, _moment(given.get("marketingUpdatedAt")))
     return Record(
         email=row.email,
         ident=row.ident,
@@ -88,7 +91,7 @@ def read_record(row: Row, warn: Callable[[Warned], None]) -> Record:
 
 def consent_of(row: Row) -> str:
     """What a row says about the newsletter, in a word to show."""
-    state = _CONSENT.get(orjson.loads(row.body)["defaultEmailAddress"]["marketingState"])
+    state = _CONSENT.get(str(orjson.loads(row.body)["defaultEmailAddress"].get("marketingState")))
     return "invalid" if state is None else state.value
 
 
@@ -100,8 +103,8 @@ def _purchases(node: Mapping[str, Any]) -> Purchases | None:
     last, spent = node["lastOrder"], node["amountSpent"]
     return Purchases(
         number,
-        read_time(last["createdAt"]) if last else None,
-        read_amount(str(spent["amount"])) if spent else None,
+        _moment(last.get("createdAt")) if last else None,
+        read_amount(str(spent.get("amount"))) if spent else None,
     )
 
 
@@ -110,7 +113,7 @@ def _profile(node: Mapping[str, Any], created_at: int | None, updated_at: int | 
     address = node["defaultAddress"] or {}
     phone = node["defaultPhoneNumber"] or {}
     street = (_text(address.get("address1")), _text(address.get("address2")))
-    level = node["defaultEmailAddress"]["marketingOptInLevel"]
+    level = node["defaultEmailAddress"].get("marketingOptInLevel")
     return {
         "first_name": _text(node["firstName"]) or _text(address.get("firstName")),
         "last_name": _text(node["lastName"]) or _text(address.get("lastName")),
@@ -126,13 +129,18 @@ def _profile(node: Mapping[str, Any], created_at: int | None, updated_at: int | 
         "source_id": node["legacyResourceId"],
         "created_at": _time(created_at),
         "updated_at": _time(updated_at),
-        "extra.tags": ", ".join(sorted(node["tags"])),
+        "extra.tags": ", ".join(sorted(map(_text, node["tags"]))),
         "extra.opt_in_level": _text(level).lower(),
     }
 
 
 def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
+
+
+def _moment(value: Any) -> int | None:
+    """Unix seconds; None for what is empty, or no time."""
+    return read_time(value) if isinstance(value, str) and value else None
 
 
 def _time(moment: int | None) -> str:

@@ -17,7 +17,7 @@ from cleverreach_sync.sources.plentymarkets_origins import Origins
 from cleverreach_sync.sources.plentymarkets_settings import PlentymarketsSettings
 from tests.shops.plentymarkets import LIFE, REFERRERS, PlentySystem, always_shuffled
 from tests.shops.reading import Known, Watched, open_source, read
-from tests.shops.server import Asked
+from tests.shops.server import Asked, Reply
 
 Opening = Callable[..., Source]
 DAY = 86_400
@@ -176,6 +176,23 @@ def test_a_wrong_password(shop: PlentySystem, opened: Opening, watched: Watched)
 def test_another_address(shop: PlentySystem, opened: Opening) -> None:
     with pytest.raises(UsageError, match="no plentymarkets at"):
         read(opened(url=f"{shop.url}/shop"), "contacts")
+
+
+@pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b"[]"), (200, b'{"a": 1}'), (405, b"<html>No</html>")])
+def test_what_answers_the_login_without_a_word_is_something_else(
+    shop: PlentySystem, opened: Opening, status: int, body: bytes
+) -> None:
+    shop.fail(lambda _asked, _answer: Reply(status, body))
+    with pytest.raises(UsageError, match=rf"no plentymarkets at .* \({status}\)"):
+        read(opened(), "contacts")
+
+
+def test_a_login_that_a_firewall_turns_away_is_tried_again(
+    shop: PlentySystem, opened: Opening, watched: Watched
+) -> None:
+    shop.fail("410 html", 2)
+    assert read(opened(), "contacts").rows == []
+    assert watched.traffic.retries == 2
 
 
 # How fast it may be asked

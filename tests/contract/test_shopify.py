@@ -342,6 +342,72 @@ def test_a_file_with_another_number_of_customers(shopify: FakeShopify, reader: R
     assert shopify.seen.count(FILE) == (2 if loses > 0 else 1), "a file that ends early is tried once more"
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (None, "export of 3 customers has no file"),
+        ("http://storage.example/x", "at an address without encryption"),
+        ("-1", "at an address without encryption"),
+    ],
+)
+def test_an_export_whose_file_cannot_be_had(shopify: FakeShopify, reader: Reader, url: str | None, words: str) -> None:
+    people(shopify, (1, 2, 3))
+    if url is not None:
+        reader.source._access._settings = reader.source._access._settings.model_copy(update={"url": None})
+    node = {"id": "1", "status": "COMPLETED", "errorCode": None, "objectCount": "3", "rootObjectCount": "3", "url": url}
+    shopify.script[POLL] = planned(Reply.json({"data": {"node": node}}))
+    error = reader.fails()
+    assert isinstance(error, TemporaryError)
+    assert words in error.message
+
+
+def test_lines_below_a_customer_are_none(shopify: FakeShopify, reader: Reader) -> None:
+    people(shopify, (1, 2))
+
+    def add(name: str) -> None:
+        if name == FILE:
+            shopify.operations["1"]["lines"].append(b'{"id":"gid://shopify/Order/1","__parentId":"gid://1"}')
+
+    shopify.before = add
+    assert reader.read().idents == [1, 2]
+
+
+ODD: tuple[object, ...] = ({}, [], "x", -1, True, [None], {"a": None})
+
+
+@pytest.mark.parametrize("member", ["defaultEmailAddress", "defaultAddress", "lastOrder", "amountSpent", "tags", "id"])
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_a_line_that_is_no_customer_is_no_bug(shopify: FakeShopify, reader: Reader, member: str, odd: object) -> None:
+    """It is read as far as it goes, or the export is not believed."""
+    shopify.add(1)
+
+    def change(name: str) -> None:
+        if name == FILE:
+            lines = shopify.operations["1"]["lines"]
+            lines[:] = [orjson.dumps({**orjson.loads(line), member: odd}) for line in lines]
+
+    shopify.before = change
+    try:
+        took = reader.read()
+    except TemporaryError:
+        return
+    for row in took.rows:
+        reader.source.decode("customers", row, lambda _: None)
+
+
+@pytest.mark.parametrize("name", [COUNT, RUN, POLL, PAGE])
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_answers_that_were_changed_on_their_way_are_asked_for_again(
+    shopify: FakeShopify, rarely: Reader, name: str, odd: object
+) -> None:
+    keys = {COUNT: "customersCount", RUN: "bulkOperationRunQuery", POLL: "node", PAGE: "customers"}
+    since = everybody(shopify, rarely, (1, 2))
+    shopify.change(1)
+    shopify.script[name] = planned(Reply.json({"data": {keys[name]: odd}}), Reply.json({"data": {"else": odd}}))
+    assert 1 in rarely.read(since if name == PAGE else None).idents
+    assert rarely.traffic.retries == 2
+
+
 def test_an_export_that_lost_everybody(shopify: FakeShopify, reader: Reader) -> None:
     people(shopify, (1, 2))
     shopify.before = lambda name: shopify.customers.clear() if name == RUN else None

@@ -222,8 +222,8 @@ def test_who_changes_meanwhile_is_there_once(shop: FakeShop, source: Source) -> 
 
 
 FAULTS = [
-    "429", "429 retry-after", "503", "503 retry-after", "500", "502", "403 html", "html", "empty", "dropped",
-    "cut short", "bom",
+    "429", "429 retry-after", "503", "503 retry-after", "500", "502", "403 html", "405 html", "410 html", "451 empty",
+    "html", "empty", "dropped", "cut short", "bom",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,22 @@ class TestExchange:
         assert error.ambiguous
         assert error.timed_out
 
+    def test_an_answer_that_comes_by_drops(self) -> None:
+        """Every drop comes in time, the whole never."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n["
+        error = failure(lambda _: chain((head,), repeat(b" ")), timeout=0.3)
+        assert isinstance(error, TryAgain)
+        assert error.timed_out
+
+    @pytest.mark.parametrize("zipped", [False, True])
+    def test_an_answer_without_end_is_not_read_to_its_end(self, monkeypatch: pytest.MonkeyPatch, zipped: bool) -> None:
+        monkeypatch.setattr("cleverreach_sync.http.client._MOST_BYTES", 1 << 20)
+        body = b"[" + b" " * (2 << 20) + b"]"
+        headers = ("Content-Encoding: gzip",) if zipped else ()
+        error = failure(lambda _: response(200, gzip.compress(body) if zipped else body, *headers))
+        assert type(error) is TemporaryError
+        assert "more than 1 MB" in error.message
+
     def test_nobody_listens(self) -> None:
         with odd_server(lambda _: b"") as server:
             url = server.url
@@ -90,6 +107,29 @@ class TestExchange:
             assert len(server.heard) == 1
         assert "not followed" in caught.value.message
         assert "abc" not in f"{caught.value.message} {caught.value.hint}"
+
+    @pytest.mark.parametrize(
+        ("to", "said"),
+        [
+            ("/coming-soon/?token=abc", "redirects to /coming-soon/;"),
+            ("{url}/coming-soon/?token=abc", "redirects to /coming-soon/;"),
+            ("login?user=anna@mail.example&token=abc", "redirects to /v3/login;"),
+            ("", "redirects to somewhere that it does not name;"),
+            ("http://[", "redirects to somewhere that it does not name;"),
+            ("https://www.shop.example/?token=abc", "redirects to https://www.shop.example;"),
+            ("https://127.0.0.1/v3/x", "redirects to https://127.0.0.1;"),
+        ],
+    )
+    def test_a_redirect_says_where_to_and_what_to_do(self, to: str, said: str) -> None:
+        with odd_server(lambda _: response(302, b"", f"Location: {to.format(url=server.url)}")) as server:
+            http = client(server.url)
+            with pytest.raises(UsageError) as caught:
+                http.exchange("GET", "/v3/x")
+            http.close()
+        assert said in caught.value.message
+        assert "abc" not in caught.value.message
+        assert ("put it into the config" in (caught.value.hint or "")) == ("https" in to)
+        assert ("maintenance" in (caught.value.hint or "")) == ("https" not in to)
 
     @pytest.mark.parametrize("status", [200, 400, 404, 413, 429, 500, 503])
     def test_whatever_the_status_an_answer_is_returned(self, status: int) -> None:

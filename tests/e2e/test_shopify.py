@@ -10,9 +10,21 @@ from typing import Any
 
 import pytest
 
+from cleverreach_sync.cli.app import run
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
 from cleverreach_sync.phases.run import Stop
-from tests.e2e.program import UPSERT, Gate, Program, counted, gate, program, refusal, sandbox, sandbox_of_process
+from tests.e2e.program import (
+    UPSERT,
+    Gate,
+    Program,
+    RunningSandbox,
+    counted,
+    gate,
+    program,
+    refusal,
+    sandbox,
+    sandbox_of_process,
+)
 from tests.shops.shopify import CLIENT, SHOP, TOKEN, FakeShopify, html, shopify
 
 DAY = 24 * 3600
@@ -381,3 +393,24 @@ def test_check_looks_at_the_shop(merchant: Merchant) -> None:
     ran = merchant.program.cli("check")
     assert ran.code == 6
     assert "lacks the scope read_orders" in ran.out + ran.err
+
+
+def test_init_check_and_sync_from_the_command_line(
+    tmp_path: Path, shopify: FakeShopify, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert run(["init", "--source", "shopify", "--yes"]) == 0
+    config = Path("sync.yaml").read_text(encoding="utf-8").replace("my-shop.myshopify.com", SHOP)
+    config = config.replace("  client_id: ${SHOPIFY", f"  url: {shopify.url}\n  client_id: ${{SHOPIFY")
+    config = config.replace("  list: Online shop", f"  base_url: {sandbox.url}\n  list: Online shop")
+    Path("sync.yaml").write_text(config, encoding="utf-8")
+    access = {"SHOPIFY_CLIENT_ID": CLIENT["client_id"], "SHOPIFY_CLIENT_SECRET": CLIENT["client_secret"]}
+    for name, value in {"CLEVERREACH_CLIENT_ID": "id-1", "CLEVERREACH_CLIENT_SECRET": "s3cret", **access}.items():
+        monkeypatch.setenv(name, value)
+    shopify.add(1)
+    assert run(["attrs", "create", "-q"]) == 0
+    assert run(["check", "--format", "json"]) == 0
+    assert "1 customers, guests included" in capsys.readouterr().out
+    assert run(["sync", "--format", "json"]) == 0
+    assert '"created":1' in capsys.readouterr().out.replace(" ", "")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import AuthError, TemporaryError
 from tests.e2e.program import Gate, Program, RunningSandbox, gate, program, sandbox, sandbox_of_process
 from tests.shops.woocommerce import KEY, SECRET, Key, WooShop
@@ -291,3 +292,16 @@ def test_an_order_counts_that_came_while_the_consent_could_not_be_read(woo: Prog
     assert woo.counts()["updated"] == 1
     assert tags(woo)["anna@mail.example"] == {SUBSCRIBER, BUYER}
     assert not [asked for asked in shop.log if "orders" in asked.path and "modified_after" not in asked.query]
+
+
+def test_check_does_not_wait_for_a_shop_that_does_not_get_well(woo: Program, shop: WooShop) -> None:
+    from cleverreach_sync.cli.check import Checks
+    from cleverreach_sync.phases.run import Stop
+
+    shop.fail("html", 10_000)
+    checks = Checks(load_config(woo.config_path, {}), "sync.yaml", woo.said, woo.clock, Stop())
+    checks.all()
+    assert checks.code == TemporaryError.code
+    (line,) = [each for each in checks.document()["checks"] if each["name"] == "source"]
+    assert "something that is no JSON" in line["message"]
+    assert woo.clock.passed <= 10

@@ -13,7 +13,7 @@ from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import ClientCredentials
 from tests.shops.reading import Watched
-from tests.shops.server import Asked, Reply, ShopServer
+from tests.shops.server import Asked, Reply, ShopServer, answering
 
 
 class Issuer(ShopServer):
@@ -131,3 +131,16 @@ def test_a_token_that_is_cut_short_is_not_told(issuer: Issuer) -> None:
     assert issued.current() == "token-2"
     http.close()
     assert watched.said == ["no access token came, but something that is no JSON: JSON that is not whole"]
+
+
+@pytest.mark.parametrize("kind", ["403 html", "410 html", "451 empty"])
+def test_a_page_in_the_place_of_an_answer_passes(issuer: Issuer, http: HttpClient, kind: str) -> None:
+    issuer.fail(kind, 2)
+    assert tokens(http).current() == "token-1"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_a_page_that_says_enough_is_a_refusal(issuer: Issuer, http: HttpClient, status: int) -> None:
+    issuer.fail(answering(status))
+    with pytest.raises(AuthError, match=str(status)):
+        tokens(http).current()
