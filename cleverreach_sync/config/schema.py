@@ -16,14 +16,16 @@ from pydantic import (
     SecretStr,
     SerializeAsAny,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cleverreach_sync.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
 from cleverreach_sync.model import Kind
 from cleverreach_sync.settings_types import Duration, LimitOption, PathOption, PersonField, wrong
-from cleverreach_sync.sources.file import FileOptions
+from cleverreach_sync.sources.file import STDIN, FileOptions
 from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, settings_class
 from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
 
@@ -210,6 +212,13 @@ class Config(Section):
         default=Path(".crsync"),
         description="Folder for what crsync remembers between runs, relative to this file.",
     )
+
+    @field_validator("consent")
+    @classmethod
+    def _own_input(cls, consent: ConsentSettings | None, known: ValidationInfo) -> ConsentSettings | None:
+        if consent is not None and consent.path == STDIN == getattr(known.data.get("source"), "path", None):
+            raise wrong("path: standard input is read for the source already; give one of the two a file")
+        return consent
 
     _path: Path = PrivateAttr(default=DEFAULT_PATH)
     _transfer: str | None = PrivateAttr(default=None)

@@ -30,7 +30,7 @@ from cleverreach_sync.sources.tabular import (
 from cleverreach_sync.sources.textfile import TextFile, find
 from cleverreach_sync.sources.values import CONSENT_WORDS, DateOrder, DecimalMark
 
-_STDIN: Final = "-"
+STDIN: Final = "-"
 _JSON_NAMES: Final = (".jsonl", ".ndjson")
 _CSV_NAMES: Final = (".csv", ".tsv", ".txt")
 _HEADER_LINES: Final = 50
@@ -165,7 +165,7 @@ class FileSource:
         self._consent_only = consent_only
         self._stream = "consent" if consent_only else "rows"
         self._formats = Formats(options.dates, options.decimal, options.values)
-        self._location = "stdin" if options.path == _STDIN else Path(options.path).name
+        self._location = "stdin" if options.path == STDIN else Path(options.path).name
         self._spent = False  # standard input can be read once
         self._file: TextFile | None = None
         self._header: list[str] | None = None  # None: JSON Lines
@@ -235,7 +235,7 @@ class FileSource:
 
     def _open(self) -> TextFile:
         self.warnings = []
-        if self._options.path != _STDIN:
+        if self._options.path != STDIN:
             found = find(self._options.path, self._base)
             self._location = found.name
             return TextFile(found, found.name, self._options.encoding)
@@ -260,7 +260,7 @@ class FileSource:
 
     def _is_json(self, first: Sequence[str]) -> bool:
         """By the name of the file, else by its first character."""
-        suffixes = [] if self._options.path == _STDIN else [s.lower() for s in Path(self._location).suffixes]
+        suffixes = [] if self._options.path == STDIN else [s.lower() for s in Path(self._location).suffixes]
         suffix = next((s for s in reversed(suffixes) if s != ".gz"), "")
         if suffix in _JSON_NAMES or suffix in _CSV_NAMES:
             return suffix in _JSON_NAMES

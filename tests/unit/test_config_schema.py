@@ -11,7 +11,7 @@ from cleverreach_sync.config.schema import Config
 from cleverreach_sync.guards import Limit
 from cleverreach_sync.model import Kind
 from cleverreach_sync.settings_types import Duration, HttpUrl
-from tests.config_text import VALID, lines, load
+from tests.config_text import VALID, lines, load, problems
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -175,6 +175,14 @@ def test_consent_has_the_options_of_the_file_source(tmp_path: Path) -> None:
     assert consent is not None
     assert (consent.absent, consent.delimiter, consent.dates) == ("no", ";", "dmy")
     assert consent.columns == {"email": "Mail"}
+
+
+def test_standard_input_is_read_once(tmp_path: Path) -> None:
+    text = VALID.replace("path: customers.csv", "path: '-'")
+    (problem,) = problems(tmp_path, text + "consent: {path: '-', absent: no}\n")
+    assert "standard input is read for the source already" in problem.message
+    assert load(tmp_path, text + "consent: {path: news.csv, absent: no}\n").consent is not None
+    assert load(tmp_path, VALID + "consent: {path: '-', absent: no}\n").consent is not None
 
 
 def test_paths_count_from_the_folder_of_the_config(tmp_path: Path) -> None:
