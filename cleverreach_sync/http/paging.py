@@ -194,4 +194,5 @@ def keyset_pages(
 def _is_last(page: Page, size: int) -> bool:
     if page.last is not None:
         return page.last
-    return len(page.rows) < size if page.total is None else len(page.rows) >= page.total
+    # A full page is never the last for certain, whatever the total: a proxy may have made that up.
+    return len(page.rows) < size and (page.total is None or len(page.rows) >= page.total)

@@ -235,11 +235,11 @@ def _account(raw: Mapping[str, Any]) -> str | None:
 def _billing_address(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """The billing address; where nothing says which it is, the one that has an e-mail."""
     addresses = _dicts(raw.get("addresses"))
-    wanted = {
+    wanted = [
         relation.get("addressId")
         for relation in _dicts(raw.get("addressRelations"))
         if relation.get("typeId") == _BILLING
-    }
+    ]
     for address in addresses:
         pivot = address.get("pivot")
         if address.get("id") in wanted or (isinstance(pivot, dict) and pivot.get("typeId") == _BILLING):

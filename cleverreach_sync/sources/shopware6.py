@@ -258,7 +258,7 @@ class Shopware6:
         return keyset_pages(
             fetch,
             (lambda row: int(row["autoIncrement"])) if by_number else _created,
-            (lambda row: row["id"]) if by_number else (lambda row: (row["id"], row.get("updatedAt"))),
+            (lambda row: row["id"]) if by_number else (lambda row: (row["id"], str(row.get("updatedAt")))),
             _FROM_THE_START,
             size=self._api.limit,
             tied=None if by_number else one_moment,

@@ -148,7 +148,7 @@ def recipient_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     consent, and a yes that is dated too late would revive somebody who left. An opt-out is dated with the update.
     """
     raw = orjson.loads(row.body)
-    what, status = f"newsletter recipient {raw['id']}", raw["status"]
+    what, status = f"newsletter recipient {raw['id']}", str(raw["status"] or "")
     created = _time(raw, "createdAt", what, warn)
     changed = _time(raw, "updatedAt", what, warn)
     consent, invalid = None, None
@@ -157,7 +157,7 @@ def recipient_record(row: Row, warn: Callable[[Warned], None]) -> Record:
         consent = Consent(ConsentState.YES, created if confirmed is None else confirmed)
     elif status == "optOut":
         consent = Consent(ConsentState.OPTED_OUT, created if changed is None else changed)
-    elif status in ("notSet", None, ""):
+    elif status in ("notSet", ""):
         consent = Consent(ConsentState.NO)
     else:
         warn(Warned(f"{what}: its status is none that is known", 0))

@@ -184,7 +184,7 @@ class WooCommerce:
         return keyset_pages(
             changed,
             modified,
-            lambda row: (row["id"], row.get("date_modified_gmt"), row.get("status")),
+            lambda row: (row["id"], str(row.get("date_modified_gmt")), row["status"]),
             after - 1,
             size=PER_PAGE,
             tied=one_second,

@@ -88,7 +88,7 @@ class WooApi:
             body = answer.body.get("data", answer.body) if isinstance(answer.body, dict) else None
             items = body.get("items") if isinstance(body, dict) else None
             meta = body.get("meta") if isinstance(body, dict) else None
-            if not isinstance(items, list) or not all(_has_id(item) for item in items):
+            if not isinstance(items, list) or not all(_has_id(item) and _has_status(item) for item in items):
                 raise TryAgain("MailPoet answered with something that is no list of subscribers")
             total = meta.get("count") if isinstance(meta, dict) else None
             rows = [{**item, "id": int(item["id"])} for item in items]
@@ -102,7 +102,9 @@ class WooApi:
 
         def check(answer: Answer) -> None:
             rows = answer.body
-            if not isinstance(rows, list) or not all(isinstance(row, dict) and _has_id(row) for row in rows):
+            if not isinstance(rows, list) or not all(map(_has_id, rows)):
+                raise TryAgain("the shop answered with something that is no list of rows")
+            if "status" in fields and not all(map(_has_status, rows)):  # else every purchase would be taken back
                 raise TryAgain("the shop answered with something that is no list of rows")
             total = _whole(answer.headers.get("x-wp-total"))
             if total and not rows and query["page"] == 1:
@@ -207,6 +209,10 @@ def _date(answer: Answer) -> float | None:
 def _has_id(row: object) -> bool:
     ident = row.get("id") if isinstance(row, dict) else None
     return isinstance(ident, int) or (isinstance(ident, str) and ident.isdecimal())
+
+
+def _has_status(row: Mapping[str, object]) -> bool:
+    return isinstance(row.get("status"), str)
 
 
 def _whole(text: str | None) -> int | None:

@@ -106,7 +106,7 @@ def customer_row(raw: Mapping[str, Any], rule: MetaRule | None) -> Row | Unreada
 
 def order_row(raw: Mapping[str, Any], rule: MetaRule | None, counting: frozenset[str]) -> Row | Unreadable | None:
     """What is kept of an order; None for a cart, and for what makes nobody a person and names nobody either."""
-    status = raw.get("status")
+    status = raw["status"]
     if status in DRAFT:
         return None
     ident, account = raw["id"], raw.get("customer_id")
@@ -114,7 +114,7 @@ def order_row(raw: Mapping[str, Any], rule: MetaRule | None, counting: frozenset
     typed = _text(billing.get("email")) if isinstance(billing, dict) else ""
     erased = typed.strip().lower() == ERASED
     email = None if erased else normalise(typed)
-    owner = str(account) if isinstance(account, int) and account > 0 else None
+    owner = _account(account)
     if email is None and owner is None:
         if erased:
             return Unreadable("email", f"order {ident}: its personal data were erased in the shop", 0)
@@ -201,6 +201,12 @@ def subscriber_record(row: Row, warn: Callable[[Warned], None]) -> Record:
 def modified(raw: Mapping[str, Any]) -> int:
     """When an order was changed last, in unix seconds; 0 if it does not say."""
     return read_time(_text(raw.get("date_modified_gmt"))) or 0
+
+
+def _account(ident: object) -> str | None:
+    """The account an order belongs to, None for a guest's. Plug-ins make texts of numbers."""
+    text = json_text(ident) or ""
+    return text if text.isdecimal() and int(text) > 0 else None
 
 
 def _billing(raw: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
@@ -240,6 +241,30 @@ def test_an_order_of_an_account_is_the_accounts(shop: WooShop, opened: Opening) 
     (person,) = Known().run(source).values()
     assert person.purchases is not None
     assert (person.email, person.profile["city"], person.purchases.number) == ("anna@mail.example", "Köln", 1)
+
+
+def test_numbers_may_be_texts(shop: WooShop, opened: Opening, watched: Watched) -> None:
+    customer = shop.add_customer("anna@mail.example")
+    shop.add_order(customer, "5.00")
+    shop.add_guest_order("g@post.example")
+
+    def texts(body: bytes) -> bytes:
+        rows = orjson.loads(body)
+        return orjson.dumps([{k: str(v) if k in ("id", "customer_id") else v for k, v in row.items()} for row in rows])
+
+    shop.fail(altered(texts), 4)
+    source = opened()
+    assert [row.ident for row in read(source, "customers").rows] == [str(customer)]
+    assert [row.owner for row in read(source, "orders").rows] == [str(customer), None]
+    assert watched.traffic.retries == 0
+
+
+def test_orders_without_a_status_take_no_purchase_back(shop: WooShop, opened: Opening, watched: Watched) -> None:
+    fill(shop, 2)
+    keep = altered(lambda body: orjson.dumps([{**row, "status": None} for row in orjson.loads(body)]))
+    shop.fail(keep, 2, lambda asked: asked.path.endswith("/orders"))
+    assert len(read(opened(), "orders").rows) == 2
+    assert watched.traffic.retries == 2
 
 
 def test_an_order_that_is_cancelled_is_taken_back(shop: WooShop, opened: Opening) -> None:

@@ -119,6 +119,12 @@ def test_a_unique_key_is_walked_along(count: int) -> None:
     assert idents(keyset_pages(fetch, ident, ident, 0, size=3)) == list(range(1, count + 1))
 
 
+@pytest.mark.parametrize("total", [0, 2, 3, 9, None])
+def test_a_total_that_lies_ends_nothing_too_early(total: int | None) -> None:
+    found = keyset_pages(lambda after: Page(rows(*range(after + 1, 8))[:3], total), ident, ident, 0, size=3)
+    assert idents(found) == list(range(1, 8))
+
+
 def test_a_server_that_does_not_heed_the_key() -> None:
     with pytest.raises(TemporaryError, match="not asked for"):
         idents(keyset_pages(lambda _: Page(rows(1, 2, 3)), ident, ident, 0, size=3))
