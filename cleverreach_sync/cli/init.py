@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def init(
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.cli.schema import schema_text
-        from cleverreach_sync.config.starter import starter_config
+        from cleverreach_sync.config.starter import starter_config, variables
         from cleverreach_sync.errors import UsageError
         from cleverreach_sync.sources.registry import SOURCE_TYPES
 
@@ -50,7 +51,7 @@ def init(
             hint = "go to a folder of your own, or give another path"
             raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None
         if not quiet:
-            _tell_next(path)
+            _tell_next(path, variables(text))
 
 
 def _asked_type(types: tuple[str, ...]) -> str:
@@ -75,14 +76,13 @@ def _answers(kind: str) -> dict[str, str]:
     return found
 
 
-def _tell_next(path: Path) -> None:
-    option = "" if path == opt.DEFAULT_CONFIG else f" -c {path}"
+def _tell_next(path: Path, names: list[str]) -> None:
+    option = "" if path == opt.DEFAULT_CONFIG else f" -c {shlex.quote(str(path))}"
     typer.echo(f"wrote {path} and {path.parent / SCHEMA_NAME}", err=True)
     typer.echo(
-        f"next: look through {path}, then create an OAuth app in CleverReach\n"
-        "(My Account > Extras > REST API) and give crsync what it shows:\n"
-        "  export CLEVERREACH_CLIENT_ID=...\n"
-        "  export CLEVERREACH_CLIENT_SECRET=...\n"
-        f"  crsync check{option}",
+        f"next: look through {path}, create an OAuth app in CleverReach\n"
+        "(My Account > Extras > REST API), and give crsync its access:\n"
+        + "".join(f"  export {name}=...\n" for name in names)
+        + f"  crsync attrs create{option}\n  crsync check{option}",
         err=True,
     )

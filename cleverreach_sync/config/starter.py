@@ -39,11 +39,10 @@ _HEAD: Final = """\
 # yaml-language-server: $schema=crsync.schema.json
 # What crsync transfers, and where to. All keys: crsync schema
 #
-# Your access to CleverReach is not in this file. Set it in the environment before you run crsync:
-#   export CLEVERREACH_CLIENT_ID=...
-#   export CLEVERREACH_CLIENT_SECRET=...
-# You get both in CleverReach under My Account > Extras > REST API, by creating an OAuth app.
-# Then: crsync check, crsync diff, crsync sync
+# Your access is not in this file. Set it in the environment before you run crsync:
+{exports}
+# The ID and the secret of CleverReach are under My Account > Extras > REST API, when you create an OAuth app.
+# Then: crsync attrs create, crsync check, crsync diff, crsync sync
 version: 1
 
 source:
@@ -84,6 +83,7 @@ exclude:
 #   max_activated: 10%
 #   max_created: null
 """
+_VARIABLE: Final = re.compile(r"^ +\w+: \$\{(\w+)\}$", re.MULTILINE)
 _SIMPLE: Final = re.compile(r"[A-Za-z_./][A-Za-z0-9_./ -]*[A-Za-z0-9_./*]|[1-9][0-9]{0,17}")
 
 
@@ -111,7 +111,13 @@ def starter_config(source_type: str, answers: Mapping[str, str]) -> str:
         list=written["list"],
         create_list="true" if _truth(given["create_list"]) else "false",
     )
-    return f"{_HEAD}{indented}{rest}{settings_class(source_type).further}"
+    body = f"{indented}{rest}{settings_class(source_type).further}"
+    return _HEAD.format(exports="\n".join(f"#   export {name}=..." for name in variables(body))) + body
+
+
+def variables(text: str) -> list[str]:
+    """The environment variables that a config to start with needs, in the order of the text."""
+    return list(dict.fromkeys(_VARIABLE.findall(text)))
 
 
 def _put(lines: str, answers: Mapping[str, str]) -> str:

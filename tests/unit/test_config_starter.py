@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.config.starter import questions, starter_config
+from cleverreach_sync.config.starter import questions, starter_config, variables
 from cleverreach_sync.model import Kind
 from cleverreach_sync.sources.registry import SOURCE_TYPES
 from tests.config_text import ENV
@@ -27,6 +27,14 @@ def loaded(folder: Path, answers: dict[str, str], source_type: str = "file") -> 
 
 def test_it_names_its_schema_first() -> None:
     assert starter_config("file", {}).startswith("# yaml-language-server: $schema=crsync.schema.json\n")
+
+
+@pytest.mark.parametrize("source_type", SOURCE_TYPES)
+def test_it_names_every_variable_it_needs(source_type: str) -> None:
+    text = starter_config(source_type, {})
+    head, _, body = text.partition("version: 1")
+    needed = re.findall(r"^ +\w+: \$\{(\w+)\}", body, flags=re.MULTILINE)
+    assert re.findall(r"export (\w+)=", head) == variables(text) == needed
 
 
 @pytest.mark.parametrize("source_type", SOURCE_TYPES)
