@@ -195,6 +195,7 @@ class Checks:
 
     def _list(self) -> tuple[str, ...]:
         from cleverreach_sync.phases import opening
+        from cleverreach_sync.report.words import counted
         from cleverreach_sync.state import checkpoint
         from cleverreach_sync.state.files import StateFolder
 
@@ -203,7 +204,8 @@ class Checks:
         if found is None:
             return (f"{str(self._config.target.list)!r} does not exist yet; the first sync creates it",)
         size = self._target.size()
-        return (f"{found.name!r} ({found.id}), {size if size is not None else 'unknown number of'} recipients",)
+        many = "unknown number of recipients" if size is None else counted(size, "recipient")
+        return (f"{found.name!r} ({found.id}), {many}",)
 
     def _permissions(self) -> tuple[str, ...]:
         """Every kind of reading that a run does."""

@@ -26,6 +26,8 @@ from cleverreach_sync.http.redaction import Redaction
 
 _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
+_TITLE: Final = re.compile(r"<title>([^<]*)", re.IGNORECASE)
+_MARKUP: Final = re.compile(r"(?is)<(title|script|style)\b.*?(?:</\1>|$)|<(?=[a-z!/])[^>]*(?:>|$)")
 _CONNECT_SECONDS: Final = 20.0
 _BLOCK_BYTES: Final = 1 << 18
 _MOST_BYTES: Final = 256 << 20
@@ -244,9 +246,11 @@ class HttpClient:
             return Answer(response.status_code, response.headers, None, False, text, content)
 
     def _words(self, text: str) -> str:
-        """JSON cut short may hold rows, or a token that nobody knows as a secret yet; words before it do not."""
+        """JSON cut short may hold rows, or a token that nobody knows as a secret yet; words before it do not. Of a page
+        of HTML what a browser would show, or its title."""
         before, *rest = _JSON.split(text, 1)
-        words = self.redact.excerpt(before)
+        titled = _TITLE.search(before)
+        words = self.redact.excerpt(_MARKUP.sub(" ", before)) or self.redact.excerpt(titled[1] if titled else "")
         return "JSON that is not whole" if rest and not words else words
 
     def _no_connection(self, error: httpx.ConnectError, url: str) -> Exception:

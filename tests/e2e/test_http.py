@@ -157,8 +157,27 @@ class TestExchange:
             http.close()
         assert [answer.body for answer in answers] == [[1], [1], [1], None, None, None]
         assert [answer.readable for answer in answers] == [True] * 5 + [False]
-        assert answers[-1].text == "<p>*** j***@example.org</p>"
+        assert answers[-1].text == "*** j***@example.org"
         assert http.traffic.requests == 6
+
+    @pytest.mark.parametrize(
+        ("page", "words"),
+        [
+            (
+                "<!DOCTYPE html><html><head><title>502</title></head><body><h1>Bad\nGateway</h1></body></html>",
+                "Bad Gateway",
+            ),
+            ("<html><head><title>Back soon</title><style>p { color: red }</style></head></html>", "Back soon"),
+            ('<title>Back</title><p>At work<script>var rows = [{"name": "Jane"}]</script>', "At work"),
+            ("a < b, c > d", "a < b, c > d"),
+        ],
+    )
+    def test_of_a_page_the_words_are_told(self, page: str, words: str) -> None:
+        with odd_server(lambda _: response(502, page.encode())) as server:
+            http = client(server.url)
+            answer = http.exchange("GET", "/v3/x")
+            http.close()
+        assert answer.text == words
 
     def test_the_servers_time(self) -> None:
         with odd_server(lambda _: response(200, b"", "Date: Sun, 22 Nov 2026 00:00:00 GMT")) as server:
