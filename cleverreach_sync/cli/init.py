@@ -55,9 +55,12 @@ def init(
 
 
 def _asked_type(types: tuple[str, ...]) -> str:
-    if len(types) == 1:
-        return types[0]
-    return str(typer.prompt(f"Source ({', '.join(types)})", default=types[0], err=True))
+    while True:
+        asked = f"Where do your customers come from ({', '.join(types)})?"
+        answer = str(typer.prompt(asked, default=types[0], err=True)).strip().lower()
+        if answer in types:
+            return answer
+        typer.echo(f"expected one of {', '.join(types)}; please answer again", err=True)
 
 
 def _answers(kind: str) -> dict[str, str]:

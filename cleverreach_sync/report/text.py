@@ -90,18 +90,32 @@ def _ending(doc: dict[str, Any], page: Page) -> None:
 
 
 def runs_table(runs: list[dict[str, Any]], page: Page, head: str, labels: Iterable[str]) -> None:
-    """A line a run: its label below `head`, counts, how it ended. Runs that never began have no counts."""
-    rows = []
-    for run, label in zip(runs, labels, strict=True):
-        counts = summary.of(run, "counts")
-        failed = (counts.get("invalid") or 0) + (counts.get("rejected") or 0)
-        numbers = [f"{counts.get(key) or 0:,}" if counts else "-" for key in _COUNTED]
-        rows.append([label, *numbers, f"{failed:,}" if counts else "-", result_of(run)])
-    page.table([head, *_SHORT, "failed", "result"], rows, numbers=[*_SHORT, "failed"], gap=1)
+    """A line a run: its label below `head`, counts, how it ended. Runs that never began have no counts. Where there is
+    little room, columns without anybody are left out."""
+    counted = [summary.of(run, "counts") for run in runs]
+    heads = list(_COUNTED)
+    if page.width < _ROOMY:
+        heads = [name for name in heads if name == "people" or any(_number(of, name) for of in counted)]
+    rows = [
+        [label, *(f"{_number(of, name):,}" if of else "-" for name in heads), result_of(run)]
+        for run, of, label in zip(runs, counted, labels, strict=True)
+    ]
+    page.table([head, *heads, "result"], rows, numbers=heads, gap=1)
 
 
-_COUNTED: Final = ("people", "created", "updated", "deactivated", "skipped")
-_SHORT: Final = ("people", "created", "updated", "deactiv.", "skipped")
+_ROOMY: Final = 72
+_COUNTED: Final = {
+    "people": ("people",),
+    "created": ("created",),
+    "updated": ("updated",),
+    "deactiv.": ("deactivated",),
+    "skipped": ("skipped",),
+    "failed": ("invalid", "rejected"),
+}
+
+
+def _number(counts: dict[str, Any], name: str) -> int:
+    return sum(counts.get(key) or 0 for key in _COUNTED[name])
 
 
 def result_of(run: dict[str, Any]) -> str:

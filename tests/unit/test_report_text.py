@@ -105,6 +105,19 @@ def _uncoloured(page: str) -> list[str]:
     return [line.rstrip() for line in Text.from_ansi(page).plain.splitlines()]
 
 
+def test_a_narrow_table_leaves_out_columns_without_anybody() -> None:
+    doc = document.several_document("runs", [docs.nothing(), docs.failed(4, "rejected", complete=True)])
+    stream = io.StringIO()
+    overview.runs_text(doc, PipedConsole(file=stream, width=60))
+    head = stream.getvalue().splitlines()[0]
+    assert head.split() == ["config", "people", "created", "updated", "deactiv.", "skipped", "failed", "result"]
+    stream = io.StringIO()
+    overview.runs_text(document.several_document("runs", [docs.nothing()]), PipedConsole(file=stream, width=60))
+    head, row = stream.getvalue().splitlines()[:2]
+    assert head.split() == ["config", "people", "result"]
+    assert row.split()[-1] == "ok"
+
+
 def test_data_fields_that_were_created_exist() -> None:
     page = rendered(text.attributes_text, docs.ATTRIBUTES | {"dry_run": False})
     assert "4 of at most 40 exist\n1 data field created\n" in page

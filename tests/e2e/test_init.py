@@ -1,0 +1,59 @@
+"""`crsync init` on a terminal: it asks, and asks again."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from cleverreach_sync.config.loading import load_config
+from cleverreach_sync.model import Kind
+from tests.config_text import ENV
+from tests.e2e.program import environment
+
+
+def answering(folder: Path, *answers: str) -> tuple[int, str]:
+    """Exit code and what the terminal shows."""
+    terminal, end = pty.openpty()
+    os.write(terminal, "".join(f"{answer}\n" for answer in answers).encode())
+    with subprocess.Popen(
+        [sys.executable, "-m", "cleverreach_sync", "init"],
+        cwd=folder,
+        env=environment(),
+        stdin=end,
+        stdout=end,
+        stderr=end,
+    ) as process:
+        os.close(end)
+        shown = b""
+        while part := _read(terminal):
+            shown += part
+        code = process.wait(timeout=20)
+    os.close(terminal)
+    return code, shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 10_000)
+    except OSError:  # the other end is closed
+        return b""
+
+
+def test_whoever_mistypes_is_asked_again(tmp_path: Path) -> None:
+    code, shown = answering(tmp_path, "woo", "File", "kunden.csv", "Mein Shop", "perhaps", "no", "buyers")
+    assert code == 0
+    assert shown.count("please answer again") == 2
+    config = load_config(tmp_path / "sync.yaml", ENV)
+    assert config.source.model_dump()["path"] == "kunden.csv"
+    assert (config.target.list, config.target.create_list) == ("Mein Shop", False)
+    assert config.tags == (Kind.BUYER,)
+
+
+def test_enter_takes_what_is_proposed(tmp_path: Path) -> None:
+    code, shown = answering(tmp_path, *5 * [""])
+    assert code == 0
+    assert "next: look through sync.yaml" in shown
+    assert load_config(tmp_path / "sync.yaml", ENV).source.type == "file"
