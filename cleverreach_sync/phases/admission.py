@@ -43,7 +43,9 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
             "empty_source",
             refuses=numbers.full and numbers.people == 0 and bool(numbers.people_before),
             value=numbers.people,
-            reason=f"the source has nobody, the last full read found {numbers.people_before}",
+            reason=f"the source has nobody with a usable address, the last full read found {numbers.people_before:,}"
+            if numbers.people_before
+            else "",
         ),
         within("max_deactivated", limits.max_deactivated, numbers.deactivated, numbers.size),
         within("max_activated", limits.max_activated, numbers.activated, numbers.size),

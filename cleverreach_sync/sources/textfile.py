@@ -18,6 +18,7 @@ from cleverreach_sync.errors import TemporaryError, UsageError
 _BLOCK: Final = 1 << 18
 _LONGEST_LINE: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx, which is a ZIP file, and .xls
 # Stands for a line longer than _LONGEST_LINE; longer than any cell a csv.reader accepts, so it is an error there too.
 OVERLONG: Final = "x" * 200_000 + "\n"
 
@@ -110,6 +111,12 @@ class TextFile:
             first += block
             if len(first) >= 4:
                 break
+        if first.startswith(_WORKBOOKS):
+            raise UsageError(
+                "this is an Excel or ZIP file, not CSV",
+                where=self.name,
+                hint="in Excel, save it as CSV (UTF-8); a ZIP file has to be unpacked",
+            )
         if first.startswith(_GZIP):
             plain = self._inflate(_chain(first, blocks))
         elif first and self._gzip_expected:

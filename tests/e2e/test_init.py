@@ -52,6 +52,19 @@ def test_whoever_mistypes_is_asked_again(tmp_path: Path) -> None:
     assert config.tags == (Kind.BUYER,)
 
 
+def test_nobody_is_asked_where_nobody_can_answer(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m cleverreach_sync init <&-"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (finished.returncode, finished.stdout) == (0, "")
+    assert "next: " in finished.stderr
+
+
 def test_enter_takes_what_is_proposed(tmp_path: Path) -> None:
     code, shown = answering(tmp_path, *5 * [""])
     assert code == 0

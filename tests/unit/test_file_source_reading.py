@@ -145,6 +145,14 @@ def test_gzip_cut_short_has_no_end(tmp_path: Path, name: str) -> None:
         assert error.value.where == name
 
 
+@pytest.mark.parametrize("begins", [b"PK\x03\x04rest", b"\xd0\xcf\x11\xe0rest"])
+@pytest.mark.parametrize("name", ["customers.csv", "customers.xlsx"])
+def test_a_workbook_is_called_one(tmp_path: Path, begins: bytes, name: str) -> None:
+    with pytest.raises(UsageError, match="Excel") as caught:
+        export(tmp_path, begins, name=name)
+    assert "save it as CSV" in str(caught.value.hint)
+
+
 def test_damaged_gzip(tmp_path: Path) -> None:
     packed = bytearray(gzip.compress(os.urandom(5000).hex().encode()))
     packed[2000] ^= 0xFF
