@@ -166,5 +166,6 @@ def _arrow(state: str) -> str:
 
 def _next(doc: dict[str, Any]) -> str:
     step = summary.next_step(doc)
-    words_before, found, command = step.partition("crsync ")
-    return f"Next: {words_before}{code(found + command)}" if found else ""
+    words_before, found, rest = step.partition("crsync ")
+    command, note, ending = rest.rpartition(" (") if " (" in rest and rest.endswith(")") else (rest, "", "")
+    return f"Next: {words_before}{code(found + command)}{note}{ending}" if found else ""
