@@ -55,11 +55,13 @@ class Rules(NamedTuple):
 
 class Suppression(NamedTuple):
     """What is known of an address beyond this transfer and its list: blacklisted, or unsubscribed at some time, in the
-    account; or put into the list by another transfer of the same shop."""
+    account; or put into the list by another transfer of the same shop. `mailed`: the target mails them although they
+    are blacklisted."""
 
     blacklisted: bool = False
     unsubscribed_at: int | None = None
     by_sibling: bool = False
+    mailed: bool = False
 
 
 NOT_SUPPRESSED: Final = Suppression()

@@ -127,6 +127,11 @@ def _decide(
     now: int,
     values: dict[str, str] | None,
 ) -> Plan:
+    if suppressed.mailed:  # whose mailing has to be ended all the same, without any data
+        ends = rules._replace(bare=True)
+        plan = _decide(person, memory, recipient, carried, NOT_SUPPRESSED, ends, now, values)
+        if plan.outcome is Outcome.DEACTIVATED:
+            return plan
     if person.invalid is not None and not person.withdrew:
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, Shop.UNKNOWN)
     shop = Shop.OPTED_OUT if person.withdrew else weigh(person.consent, memory)

@@ -10,7 +10,7 @@ from cleverreach_sync.phases.decide import split_idents
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.walk import Met
 from cleverreach_sync.state.entries import Entry
-from cleverreach_sync.state.spool import BLACKLISTED, RawRow
+from cleverreach_sync.state.spool import NOTED, RawRow
 
 _ARRIVALS_AT_ONCE: Final = 100_000
 
@@ -60,5 +60,5 @@ def without_left(run: Run, rows: list[RawRow], gone: dict[str, bytes]) -> list[R
 
 
 def met(run: Run, key: bytes, rows: Sequence[RawRow], entry: Entry | None) -> Met:
-    at = run.spool.suppressed_at(key)
-    return Met(key, rows, entry, at == BLACKLISTED, 0 if at is None or at == BLACKLISTED else at)
+    at = run.spool.suppressed_at(key) or 0
+    return Met(key, rows, entry, at < 0, max(at, 0), at == NOTED)

@@ -28,7 +28,7 @@ from cleverreach_sync.phases.walk import Met, meet
 from cleverreach_sync.plan import decide, remembered_recipient
 from cleverreach_sync.selection import kinds_of
 from cleverreach_sync.state.entries import Entry, kinds_in, read_body
-from cleverreach_sync.state.spool import BLACKLISTED
+from cleverreach_sync.state.spool import NOTED
 
 _BUFFER: Final = 1000
 _TICK: Final = 500
@@ -149,8 +149,10 @@ class Deciding:
         run = self._run
         facts_before, memory = read_body(entry)
         email = "" if recipient is None else recipient.email
-        listed = suppressed_at == BLACKLISTED or run.blocked.match(email)
-        suppressed = Suppression(listed, None if listed else suppressed_at)
+        blocked = run.blocked.match(email)
+        listed = blocked or (suppressed_at or 0) < 0
+        mailed = suppressed_at == NOTED and not blocked
+        suppressed = Suppression(listed, None if listed else suppressed_at, mailed=mailed)
         rules = run.rules._replace(resend=False)
         person, facts = self.absent_person(email, facts_before)
         plan = decide(person, memory, recipient, suppressed, rules, run.now)
@@ -159,7 +161,8 @@ class Deciding:
             class_, plan = Class.RECORD, plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
         self._activates += plan.activates and class_ is Class.UPDATE
         run.spool.drop_planned(entry.key)
-        self._add(plan_row(class_, 0, entry.key, person, plan, memory, facts, b"", suppressed.unsubscribed_at))
+        at = NOTED if mailed else suppressed.unsubscribed_at
+        self._add(plan_row(class_, 0, entry.key, person, plan, memory, facts, b"", at))
         self._flush()
 
     def absent_person(self, email: str, facts: Facts) -> tuple[Person, Facts]:
@@ -197,8 +200,9 @@ class Deciding:
             order_key=run.keys.ident,
         )
         seen = b"" if self._waits(person, facts, found) else self._decoding.to_remember(rows)
-        unsubscribed_at = met.unsubscribed_at or None
-        suppressed = Suppression(blacklisted, unsubscribed_at)
+        mailed = met.mailed and not run.blocked.match(rows[0].email)
+        unsubscribed_at = NOTED if mailed else met.unsubscribed_at or None
+        suppressed = Suppression(blacklisted, None if mailed else unsubscribed_at, mailed=mailed)
         seq = rows[0].rowid
         self._notice_arrival(met.key, facts, met.entry)
         if not person.is_person and person.invalid is None:
@@ -208,7 +212,7 @@ class Deciding:
         recipient = remembered_recipient(person.email, memory, run.rules.own)
         plan = decide(person, memory, recipient, suppressed, run.rules, run.now)
         looked = met.entry is not None and met.entry.outcome == ELSEWHERE and met.entry.seen == seen
-        class_ = self._class(plan, person, memory, blacklisted=blacklisted, looked=looked)
+        class_ = self._class(plan, person, memory, blacklisted=blacklisted and not mailed, looked=looked)
         if class_ is Class.RECORD:
             plan = as_last_seen(plan, memory, run.rules)
             run.tally.done(plan, person.consent.state)
@@ -305,7 +309,11 @@ class Deciding:
         rules = run.rules._replace(bare=True)
         plan = decide(person, memory, recipient, Suppression(), rules, run.now)
         if plan.outcome is Outcome.DEACTIVATED:
-            class_ = Class.CHECK if memory.state is RecipientState.BOUNCED else Class.GONE
+            if met.blacklisted and not met.mailed:
+                return  # nobody mails them, and no change is taken: it is to be seen again when they no longer are
+            # Whether a pattern of the blacklist fits is known by their address only, which the list knows.
+            look = bool(run.blocked) or memory.state is RecipientState.BOUNCED
+            class_ = Class.CHECK if look else Class.GONE
             self._add(plan_row(class_, 0, met.key, person, plan, memory, facts, b"", None))
         else:
             open_plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)

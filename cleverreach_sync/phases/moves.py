@@ -31,7 +31,6 @@ from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.walk import Met
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
 from cleverreach_sync.state.plans import PlanRow
-from cleverreach_sync.state.spool import BLACKLISTED
 
 _MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
 _MAILED: Final = frozenset({UNCHANGED, Outcome.UPDATED.value})
@@ -289,7 +288,7 @@ def _left(run: Run, move: Left, recipient: Recipient | None) -> str | None:
     """Why the old address had left; None if it had not."""
     memory = move.memory
     suppressed = run.spool.suppressed_at(move.entry.key)
-    if suppressed == BLACKLISTED or (recipient is not None and run.blocked.match(recipient.email)):
+    if (suppressed or 0) < 0 or (recipient is not None and run.blocked.match(recipient.email)):
         return "blacklisted"
     if memory.barred is not None:
         return memory.barred

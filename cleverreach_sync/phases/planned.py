@@ -33,6 +33,7 @@ from cleverreach_sync.state.entries import (
     memory_tuple,
 )
 from cleverreach_sync.state.plans import PlanRow
+from cleverreach_sync.state.spool import NOTED
 
 
 class Class(IntEnum):
@@ -178,8 +179,11 @@ def candidate(row: PlanRow) -> Candidate:
         withdrew,
         excluded=excluded,
     )
-    known = row.suppressed is not None or row.by_sibling
-    suppressed = Suppression(False, row.suppressed, row.by_sibling) if known else NOT_SUPPRESSED
+    if row.suppressed == NOTED:
+        suppressed = Suppression(blacklisted=True, mailed=True)
+    else:
+        known = row.suppressed is not None or row.by_sibling
+        suppressed = Suppression(False, row.suppressed, row.by_sibling) if known else NOT_SUPPRESSED
     return Candidate(row, person, remembered(row), suppressed)
 
 

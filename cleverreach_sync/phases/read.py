@@ -15,7 +15,7 @@ from cleverreach_sync.address import Patterns
 from cleverreach_sync.errors import CrsyncError, StateError
 from cleverreach_sync.phases.run import Reader, Run
 from cleverreach_sync.sources.interface import Chunk
-from cleverreach_sync.state.spool import BLACKLISTED
+from cleverreach_sync.state.spool import BLACKLISTED, NOTED
 
 DIGEST_BYTES: Final = 12
 _QUEUED: Final = 4
@@ -157,8 +157,9 @@ def _suppress(run: Run, name: str, page: Any) -> list[str]:
     if name == "unsubscribed":
         run.spool.suppress([(address(email), at) for email, at in page])
         return []
-    run.spool.suppress([(address(entry), BLACKLISTED) for entry in page if not _is_pattern(entry)])
-    return [entry for entry in page if _is_pattern(entry)]
+    entries = [(text, NOTED if mailed else BLACKLISTED) for text, mailed in page]
+    run.spool.suppress([(address(text), how) for text, how in entries if not _is_pattern(text)])
+    return [text for text, _ in entries if _is_pattern(text)]
 
 
 def _is_pattern(entry: str) -> bool:

@@ -10,7 +10,7 @@ import orjson
 
 from cleverreach_sync.address import mask
 from cleverreach_sync.agreement import settle
-from cleverreach_sync.decision import Outcome, Plan
+from cleverreach_sync.decision import Outcome, Plan, Suppression
 from cleverreach_sync.model import ENDED_MOVED, Kind, Person, Recipient
 from cleverreach_sync.phases.differences import differs, shown_change
 from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep, pack
@@ -54,7 +54,8 @@ def decided(run: Run, row: PlanRow, recipient: Recipient | None, *, bare: bool =
     nor does it for those of whom this read brought nothing."""
     who = candidate(row)
     if not row.email and recipient is not None:
-        who = who._replace(person=who.person._replace(email=recipient.email))
+        suppressed = Suppression(blacklisted=True) if run.blocked.match(recipient.email) else who.suppressed
+        who = who._replace(person=who.person._replace(email=recipient.email), suppressed=suppressed)
     plan = created(row) if recipient is None else None
     if plan is None:
         rules = run.rules._replace(bare=True) if bare or not row.email else run.rules
@@ -88,8 +89,8 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
         if class_ is Class.RECORD:
             if row.email:  # the others are nobody of this read
                 run.tally.done(plan, who.person.consent.state)
-            if plan.outcome is Outcome.INVALID:
-                continue
+            if plan.outcome is Outcome.INVALID or (who.suppressed.blacklisted and not row.email):
+                continue  # decided once more by the next run, of what was known before
             memory = settle(plan, who.person, who.memory, run.now)
             row = row._replace(
                 outcome=outcome_to_keep(plan, memory), memory=memory_tuple(memory), receiver_id=memory.receiver_id

@@ -7,17 +7,19 @@ from typing import NamedTuple
 
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.state.entries import Entry
-from cleverreach_sync.state.spool import RawRow
+from cleverreach_sync.state.spool import NOTED, RawRow
 
 
 class Met(NamedTuple):
-    """One person on the walk: their rows of this read, their entry, what the account says about the address."""
+    """One person on the walk: their rows of this read, their entry, what the account says about the address. `mailed`:
+    the account mails them although they are blacklisted."""
 
     key: bytes
     rows: Sequence[RawRow]
     entry: Entry | None
     blacklisted: bool
     unsubscribed_at: int
+    mailed: bool = False
 
 
 def meet(run: Run, *, absent_too: bool) -> Iterator[Met]:
@@ -37,16 +39,25 @@ def meet(run: Run, *, absent_too: bool) -> Iterator[Met]:
             row = next(rows, None)
         while entry is not None and entry[0] < key:
             if absent_too:
-                yield Met(entry[0], (), entry, False, 0)
+                while left is not None and left[0] < entry[0]:
+                    left = next(suppressed, None)
+                yield _absent(entry, left)
             entry = next(entries, None)
         while left is not None and left[0] < key:
             left = next(suppressed, None)
-        blacklisted, at = (bool(left[1]), left[2]) if left is not None and left[0] == key else (False, 0)
+        listed, at = (left[1], left[2]) if left is not None and left[0] == key else (0, 0)
         if entry is not None and entry[0] == key:
-            yield Met(key, group, entry, blacklisted, at)
+            yield Met(key, group, entry, listed < 0, at, listed == NOTED)
             entry = next(entries, None)
         else:
-            yield Met(key, group, None, blacklisted, at)
+            yield Met(key, group, None, listed < 0, at, listed == NOTED)
     while absent_too and entry is not None:
-        yield Met(entry[0], (), entry, False, 0)
+        while left is not None and left[0] < entry[0]:
+            left = next(suppressed, None)
+        yield _absent(entry, left)
         entry = next(entries, None)
+
+
+def _absent(entry: Entry, left: tuple[bytes, int, int] | None) -> Met:
+    listed = left[1] if left is not None and left[0] == entry[0] else 0
+    return Met(entry[0], (), entry, listed < 0, 0, listed == NOTED)

@@ -21,9 +21,9 @@ create table plan (
 class PlanRow(NamedTuple):
     """One decided person. `class_` is the order of writing, `seq` the order of the source; `fields` are the data field
     values (the filled ones as JSON, the names of the empty ones), `person` and `memory` who they are and what was
-    agreed as plain tuples (None: nothing), `suppressed` when they unsubscribed elsewhere, `created` how they are
-    created if they are not in the list, `by_sibling` whether another transfer had put them there. Values of built-in
-    types only."""
+    agreed as plain tuples (None: nothing), `suppressed` when they unsubscribed elsewhere, or NOTED, `created` how they
+    are created if they are not in the list, `by_sibling` whether another transfer had put them there. Values of
+    built-in types only."""
 
     class_: int
     seq: int

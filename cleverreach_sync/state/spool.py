@@ -32,6 +32,7 @@ create table handed (entry blob not null);
 create table shown (seq integer not null, line blob not null);
 """
 BLACKLISTED: Final = -1
+NOTED: Final = -2  # blacklisted by a note that the target takes no notice of
 
 
 class RawRow(NamedTuple):
@@ -145,17 +146,19 @@ class Spool(Plans):
             self._db.execute("drop table wanted")
 
     def suppress(self, rows: Iterable[tuple[bytes, int]]) -> None:
-        """Addresses that are blacklisted (BLACKLISTED), or when they unsubscribed in the account."""
+        """Addresses that are blacklisted (BLACKLISTED, NOTED), or when they unsubscribed in the account."""
         self._db.executemany("insert into suppressed values (?, ?)", rows)
 
     def forget_suppressed(self) -> None:
         self._db.execute("delete from suppressed")
 
     def suppressed(self) -> Iterator[tuple[bytes, int, int]]:
-        """By person: key, 1 if blacklisted, the last time they unsubscribed (0: never)."""
-        cursor = self._db.execute("select key, max(at < 0), max(at) from suppressed group by key order by key")
+        """By person: key, BLACKLISTED or NOTED if they are, the last time they unsubscribed (0: never)."""
+        cursor = self._db.execute(
+            "select key, max(case when at < 0 then at end), max(at) from suppressed group by key order by key"
+        )
         for key, blacklisted, at in cursor:
-            yield key, blacklisted, max(at, 0)
+            yield key, blacklisted or 0, max(at, 0)
 
     def arrive(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """IDs of customers and of orders that somebody did not have before: (ident, key)."""
@@ -187,9 +190,10 @@ class Spool(Plans):
         )
 
     def suppressed_at(self, key: bytes) -> int | None:
-        """BLACKLISTED, the last time somebody unsubscribed, or None; for the few that have to be looked up."""
-        row = self._db.execute("select min(at), max(at) from suppressed where key = ?", (key,)).fetchone()
-        return BLACKLISTED if row[0] is not None and row[0] < 0 else row[1]
+        """BLACKLISTED or NOTED, the last time somebody unsubscribed, or None; for the few that have to be looked up."""
+        query = "select max(case when at < 0 then at end), max(at) from suppressed where key = ?"
+        blacklisted, at = self._db.execute(query, (key,)).fetchone()
+        return int(blacklisted) if blacklisted else at
 
     def show(self, lines: Iterable[tuple[int, bytes]]) -> None:
         """What a dry run shows of a person: place in the source, JSON."""

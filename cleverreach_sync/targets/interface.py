@@ -47,6 +47,13 @@ class ExistingField(NamedTuple):
     type: str
 
 
+class Blocked(NamedTuple):
+    """An address or a pattern (`*@domain`) of a blacklist. `mailed`: the target itself takes no notice of the entry."""
+
+    text: str
+    mailed: bool = False
+
+
 class Target(Protocol):
     """A recipient list of an e-mail system."""
 
@@ -70,8 +77,8 @@ class Target(Protocol):
         """How many recipients of the list carry one of the tags, at least; None if the target does not say."""
         ...
 
-    def blacklist(self) -> Iterator[Sequence[str]]:
-        """The account's blocked addresses and patterns (`*@domain`), in pages."""
+    def blacklist(self) -> Iterator[Sequence[Blocked]]:
+        """The account's blacklist, in pages."""
         ...
 
     def unsubscribed(self) -> Iterator[Sequence[tuple[str, int]]]:

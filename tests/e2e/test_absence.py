@@ -292,3 +292,20 @@ class TestWhatCannotBeRead:
         ran = shop.sync()
         assert "subscribed" in ran.err
         assert shop.list()[ANNA].tags == {BUYER}
+
+
+@pytest.mark.parametrize("tags", [[S, B], [B]])
+@pytest.mark.parametrize("entry", [ANNA, "*@example.org"])
+def test_gone_while_blacklisted(shop: Shop, entry: str, tags: list[str]) -> None:
+    """CleverReach takes no change to them, and mails them no more; their consent ends as soon as it would."""
+    shop.config(source={"complete": True})
+    shop.write(subscriber(ANNA), both("ben@example.com"))
+    shop.sync()
+    shop.config(tags=tags)
+    shop.server.list_address(entry)
+    shop.write(both("ben@example.com"))
+    for ran in (shop.agreed_sync(), shop.sync()):
+        assert (ran.counts, ran.writes) == ({"unchanged": 1}, 0)
+    shop.server.unlist(0, entry)
+    assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 1}
+    assert not shop.list()[ANNA].active

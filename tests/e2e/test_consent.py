@@ -176,6 +176,32 @@ class TestTheEndOfConsent:
         shop.write(buyer(ANNA))
         assert shop.sync().counts == {"deactivated": 1}
 
+    @pytest.mark.parametrize("withdrawn", [opted_out, buyer])
+    def test_a_note_of_a_plug_in_holds_no_end_back(self, shop: Shop, withdrawn: Callable[..., dict[str, str]]) -> None:
+        """CleverReach itself takes no notice of such an entry of the blacklist, and goes on to mail them."""
+        shop.write(both(ANNA))
+        shop.sync()
+        shop.server.list_address(f"{ANNA}-WooCommerce")
+        assert shop.agreed_sync().skipped == {"blacklisted": 1}
+        shop.write(withdrawn(ANNA, first_name="not to be sent"))
+        ran = shop.agreed_sync()
+        assert ran.counts == {"deactivated": 1}
+        assert ran.sent == [{"email": ANNA, "activated": 0, "tags": [f"-{SUBSCRIBER}"]}]
+        shop.later()
+        shop.write(both(ANNA, subscribed_at="2026-09-22"))
+        for ran in (shop.agreed_sync(), shop.resync()):
+            assert (ran.skipped, ran.writes) == ({"blacklisted": 1}, 0)
+        assert not shop.list()[ANNA].active
+
+    def test_with_an_own_tag_alone_a_note_holds_no_end_back_either(self, shop: Shop) -> None:
+        shop.write(both(BEN))
+        shop.sync()
+        shop.put(ANNA, tags=[SUBSCRIBER])
+        shop.server.list_address(f"{ANNA}-WooCommerce")
+        shop.write(opted_out(ANNA), both(BEN))
+        assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 1}
+        assert not shop.list()[ANNA].active
+
     def test_an_end_that_is_not_confirmed_is_repeated(self, shop: Shop) -> None:
         shop.write(both(ANNA))
         shop.sync()

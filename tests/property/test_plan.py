@@ -102,7 +102,11 @@ RULES = st.builds(
         }
     ),
 )
-SUPPRESSIONS = st.one_of(*[st.just(NOT_SUPPRESSED)] * 5, st.builds(Suppression, st.booleans(), DATES))
+SUPPRESSIONS = st.one_of(
+    *[st.just(NOT_SUPPRESSED)] * 5,
+    st.builds(Suppression, st.booleans(), DATES),
+    st.just(Suppression(blacklisted=True, mailed=True)),
+)
 
 
 class Case(NamedTuple):
@@ -170,8 +174,11 @@ def test_stamps_of_people_in_the_list(case: Case) -> None:
 def test_who_left_is_never_active_nor_sent_anything(case: Case) -> None:
     plan = case.decided()
     left = case.found is not None and case.found.state in (RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED)
-    if left or case.suppressed.blacklisted:
+    if left or (case.suppressed.blacklisted and not case.suppressed.mailed):
         assert plan.change is None
+    elif case.suppressed.mailed and plan.change is not None:
+        assert plan.outcome is Outcome.DEACTIVATED
+        assert (plan.change.tags_added, plan.change.attributes) == ((), {})
     unsubscribed = case.suppressed.unsubscribed_at
     if case.found is None and unsubscribed is not None and plan.change is not None:
         assert case.who.consent.state is YES
@@ -315,7 +322,8 @@ def test_adoption(case: Case) -> None:
             assert not plan.activates
             assert memory.ended is not None
         if SUBSCRIBER in carried and case.who.consent.state is NO and not case.who.invalid:
-            assert memory.ended is not None or (case.suppressed.blacklisted and memory.agreed is YES)
+            waits = case.suppressed.blacklisted or case.found.state is RecipientState.BOUNCED
+            assert memory.ended is not None or (waits and memory.agreed is YES)
 
 
 # A life: what the shop says, what happens in the list, run after run

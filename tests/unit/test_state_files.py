@@ -32,7 +32,7 @@ from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.lock import held
 from cleverreach_sync.state.rejects import Fact, Reject, record_json, record_of
-from cleverreach_sync.state.spool import BLACKLISTED, KEEP_SECONDS, Spool
+from cleverreach_sync.state.spool import BLACKLISTED, KEEP_SECONDS, NOTED, Spool
 
 
 def mode(path: Path) -> int:
@@ -252,8 +252,9 @@ class TestSpool:
 
     def test_suppressions_of_one_address(self, path: Path) -> None:
         spool = Spool.create(path)
-        spool.suppress([(b"a", 5), (b"a", 9), (b"b", BLACKLISTED), (b"b", 3)])
-        assert list(spool.suppressed()) == [(b"a", 0, 9), (b"b", 1, 3)]
+        spool.suppress([(b"a", 5), (b"a", 9), (b"b", BLACKLISTED), (b"b", 3), (b"b", NOTED), (b"c", NOTED), (b"c", 4)])
+        assert list(spool.suppressed()) == [(b"a", 0, 9), (b"b", BLACKLISTED, 3), (b"c", NOTED, 4)]
+        assert [spool.suppressed_at(key) for key in (b"a", b"b", b"c", b"d")] == [9, BLACKLISTED, NOTED, None]
         spool.delete()
 
     def reopened(self, path: Path, ident: str, seconds: float = 0) -> bool:

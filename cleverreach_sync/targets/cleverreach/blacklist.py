@@ -15,6 +15,12 @@ from cleverreach_sync.address import normalise
 _PUNYCODE: Final = "xn--"
 
 
+def is_note(entry: str) -> bool:
+    """Whether an entry is but a note of a plug-in: CleverReach itself goes on to mail whom it names."""
+    text = entry.strip().lower()
+    return "*" not in text and "?" not in text and normalise(text) is None
+
+
 def blocked_forms(entry: str) -> list[str]:
     """The normalised addresses or patterns that an entry blocks."""
     text = entry.strip().lower()

@@ -17,10 +17,10 @@ from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import Recipient
 from cleverreach_sync.targets.cleverreach import rows
-from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms
+from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms, is_note
 from cleverreach_sync.targets.cleverreach.session import Session
 from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
-from cleverreach_sync.targets.interface import ExistingField, RecipientList, RowAnswer
+from cleverreach_sync.targets.interface import Blocked, ExistingField, RecipientList, RowAnswer
 
 PAGE: Final = 5000
 _DETAIL_TAGS: Final = 4
@@ -142,14 +142,15 @@ class CleverReach:
 
     # who is not to be written to
 
-    def blacklist(self) -> Iterator[Sequence[str]]:
+    def blacklist(self) -> Iterator[Sequence[Blocked]]:
         body = self._session.rows("GET", "/blacklist", texts=True)
         for start in range(0, len(body), PAGE):
-            page: list[str] = []
+            page: list[Blocked] = []
             for row in body[start : start + PAGE]:
                 entry = row.get("email") if isinstance(row, dict) else row
                 if isinstance(entry, str):
-                    page.extend(blocked_forms(entry))
+                    mailed = is_note(entry)
+                    page.extend(Blocked(form, mailed) for form in blocked_forms(entry))
             yield page
 
     def unsubscribed(self) -> Iterator[Sequence[tuple[str, int]]]:
