@@ -196,7 +196,8 @@ class Memory(NamedTuple):
     they carried. `agreed` is the consent that was last acted on. `ended` says why crsync (or somebody else, where that
     had to be assumed) ended their mailing, `ended_at` from when on a new consent counts. `made_inactive`: crsync
     created them inactive. `run` confirmed them last. `barred`: the reason why their former address had left, which
-    holds for this one until a consent later than `ended_at`.
+    holds for this one until a consent later than `ended_at` (with `ended` None: only for what is new, they were in the
+    list before).
     """
 
     receiver_id: str | None = None

@@ -64,6 +64,8 @@ def standing_of(
         later = consent.state is ConsentState.YES and consent.at is not None and consent.at > left
         if not later:
             return Standing.UNSUBSCRIBED
+    if memory.transferred and memory.state is RecipientState.UNSUBSCRIBED:
+        return Standing.UNSUBSCRIBED
     if (memory.transferred or suppressed.by_sibling) and not rules.include_deleted:
         return Standing.DELETED
     return Standing.ABSENT
@@ -144,7 +146,7 @@ def _decide(
     if person.invalid is not None:
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, shop)
 
-    barred = memory.barred if recipient is None and shop is not Shop.YES else None
+    barred = _barred(memory, recipient, shop)
     stated = person.consent.state if ruled.subscriber or barred else ConsentState.NO
     applying = kinds_of(stated, person.purchases)
     if person.excluded:
@@ -191,6 +193,15 @@ def _decide(
     activates = state is Wanted.ACTIVE
     reason = "" if not activates else "reactivated" if ruled.target is Becomes.REACTIVATED else "activated"
     return Plan(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
+
+
+def _barred(memory: Memory, recipient: Recipient | None, shop: Shop) -> str | None:
+    """Why an address is skipped whose customer had left another one: it is not in the list, or was there before they
+    came, for a reason of its own, which goes on to hold."""
+    if memory.barred is None or shop is Shop.YES:
+        return None
+    own = recipient is not None and memory.transferred and memory.ended is None
+    return memory.barred if recipient is None or own else None
 
 
 def adopted(memory: Memory, recipient: Recipient, carried: frozenset[Kind]) -> Memory:

@@ -241,10 +241,14 @@ class _Moves:
             ended = row._replace(class_=int(Class.MOVED), email="", seq=0, memory=memory_tuple(memory), fields=None)
             run.spool.plan([ended])
             return
-        if row.receiver_id is not None and who.memory.ended is not None:  # inactive, and to go on from there
+        if who.memory.transferred and who.memory.ended is None:
+            self._leave_as_is(new, reason, ended_at)
+            return
+        if row.receiver_id is not None:  # inactive, and to go on from there
             run.spool.drop_planned(new)
             run.spool.plan([row._replace(memory=memory_tuple(memory))])
-        if row.receiver_id is not None or row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
+            return
+        if row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
             return
         run.spool.drop_planned(new)
         if row.class_ in _MAY_STILL_COME:
@@ -256,6 +260,15 @@ class _Moves:
                 )
             ]
         )
+
+    def _leave_as_is(self, new: bytes, reason: str, ended_at: int) -> None:
+        """Somebody who is in the list for a reason of their own stays there, and gets nothing of whoever came."""
+        before = self._decided.get(new) or met(self._run, new, self._read[new], self._entries.get(new))
+        known = self._memories[new]
+        self._memories[new] = known._replace(barred=reason, ended_at=max(ended_at, known.ended_at or 0))
+        self._deciding.take_back(before)
+        self._decided[new] = before._replace(rows=self._rows[new], entry=self._entry(new))
+        self._deciding.again(self._decided[new])
 
     def _is_taken_over(self, move: Left, row: PlanRow) -> bool:
         """Whether the recipient at a new address was that of customers who have left it in this read, too, and nobody

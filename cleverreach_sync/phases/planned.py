@@ -224,7 +224,8 @@ def stored(row: PlanRow) -> Entry:
 
 
 def absent(found: Recipient | None, memory: Memory) -> Memory:
-    """The memory after a reading that found somebody elsewhere than expected."""
-    if not memory.transferred:
+    """The memory after a reading that found somebody elsewhere than expected. Whoever had unsubscribed has so
+    even if they were deleted since."""
+    if not memory.transferred or (found is None and memory.state is RecipientState.UNSUBSCRIBED):
         return memory
     return memory._replace(state=RecipientState.ABSENT if found is None else found.state)

@@ -109,6 +109,15 @@ class TestWhoLeft:
             assert ran.skipped == {"unsubscribed_in_target": 1}
         assert ANNA not in shop.list()
 
+    def test_unsubscribed_and_deleted_with_nobody_else_to_remember(self, shop: Shop) -> None:
+        shop.server.unsubscribe(ANNA)
+        self.change(shop)
+        assert shop.sync().skipped == {"unsubscribed_in_target": 1}
+        shop.server.delete(ANNA)
+        for ran in (shop.sync(), shop.resync(), shop.resync("--include-deleted"), shop.agreed_sync()):
+            assert ran.skipped == {"unsubscribed_in_target": 1}
+        assert ANNA not in shop.list()
+
     def test_opted_out_after_they_left_needs_no_write(self, shop: Shop) -> None:
         shop.server.unsubscribe(ANNA)
         shop.write(opted_out(ANNA), both(BEN))

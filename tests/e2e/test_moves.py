@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, S, Shop, both, buyer, neither, person, shop, subscriber
@@ -166,6 +168,46 @@ class TestTheOldOneHadLeft:
         shop.server.unsubscribe(OLD)
         shop.write(neither(NEW, source_id="1"))
         assert shop.sync().skipped == {"unsubscribed_in_target": 1}
+
+
+@pytest.mark.parametrize("own", [buyer, both])
+class TestTheOldOneHadLeftAndTheNewOneIsInTheList:
+    """For a reason of its own, which goes on to hold; but it gets nothing of whoever had left."""
+
+    @pytest.fixture(autouse=True)
+    def moved(self, shop: Shop, own: Callable[..., dict[str, str]]) -> None:
+        shop.write(both(OLD, source_id="1"), own(NEW, source_id="2"))
+        shop.sync()
+        shop.server.unsubscribe(OLD)
+        self.before = shop.list()[NEW]
+        shop.write(both(NEW, source_id="1", first_name="Anna"), own(NEW, source_id="2"))
+        ran = shop.agreed_sync()
+        assert (ran.skipped, ran.writes) == ({"unsubscribed_in_target": 1}, 0)
+
+    def test_it_is_left_as_it_is(self, shop: Shop) -> None:
+        shop.write(both(NEW, source_id="1", first_name="Bea"))
+        for ran in (shop.sync(), shop.resync(), shop.resync("--include-deleted")):
+            assert (ran.skipped, ran.writes) == ({"unsubscribed_in_target": 1}, 0)
+        assert shop.list()[NEW] == self.before
+
+    def test_a_consent_given_after_the_move_counts(self, shop: Shop) -> None:
+        shop.later(days=5)
+        shop.write(both(NEW, source_id="1", first_name="Anna", subscribed_at="2026-09-25"))
+        assert shop.agreed_sync().counts == {"updated": 1}
+        assert (shop.list()[NEW].tags, shop.list()[NEW].values) == ({SUBSCRIBER, BUYER}, {"firstname": "Anna"})
+        assert shop.sync().writes == 0
+
+    def test_an_opt_out_ends_it(self, shop: Shop) -> None:
+        shop.write(person(NEW, source_id="1", subscribed="opted_out", orders="2"))
+        assert shop.agreed_sync().counts == {"deactivated": 1}
+        assert not shop.list()[NEW].active
+
+    def test_moved_on(self, shop: Shop, own: Callable[..., dict[str, str]]) -> None:
+        third = "third@example.org"
+        shop.write(both(third, source_id="1"), own(NEW, source_id="2"))
+        shop.sync()
+        assert shop.list()[NEW].active
+        assert third not in shop.list()
 
 
 def test_a_contact_who_unsubscribed_elsewhere_and_never_was_transferred(shop: Shop) -> None:
