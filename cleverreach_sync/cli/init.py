@@ -35,10 +35,14 @@ def init(
         if path.exists() and not force:
             raise UsageError(f"{path} exists already", hint="--force overwrites it, or give another path")
         asks = not yes and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-        kind = source or (_asked_type(SOURCE_TYPES) if asks else SOURCE_TYPES[0])
-        if kind not in SOURCE_TYPES:
-            raise UsageError(f"there is no source {kind!r}", hint=f"one of {', '.join(SOURCE_TYPES)}")
-        answers = _answers(kind) if asks else {}
+        try:
+            kind = source or (_asked_type(SOURCE_TYPES) if asks else SOURCE_TYPES[0])
+            if kind not in SOURCE_TYPES:
+                raise UsageError(f"there is no source {kind!r}", hint=f"one of {', '.join(SOURCE_TYPES)}")
+            answers = _answers(kind) if asks else {}
+        except typer.Abort:
+            typer.echo("\nnothing was written", err=True)
+            raise typer.Exit(130) from None
         try:
             text = starter_config(kind, answers)
         except ValueError as error:

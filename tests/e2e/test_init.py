@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.model import Kind
@@ -14,8 +17,8 @@ from tests.config_text import ENV
 from tests.e2e.program import environment
 
 
-def answering(folder: Path, *answers: str) -> tuple[int, str]:
-    """Exit code and what the terminal shows."""
+def answering(folder: Path, *answers: str, breaks_off: str = "") -> tuple[int, str]:
+    """Exit code and what the terminal shows. `breaks_off`: the key that is pressed when the list is asked for."""
     terminal, end = pty.openpty()
     os.write(terminal, "".join(f"{answer}\n" for answer in answers).encode())
     with subprocess.Popen(
@@ -30,6 +33,12 @@ def answering(folder: Path, *answers: str) -> tuple[int, str]:
         shown = b""
         while part := _read(terminal):
             shown += part
+            if breaks_off and b"recipient list" in shown:
+                if breaks_off == "Ctrl-C":
+                    process.send_signal(signal.SIGINT)
+                else:
+                    os.write(terminal, b"\x04")
+                breaks_off = ""
         code = process.wait(timeout=20)
     os.close(terminal)
     return code, shown.decode()
@@ -50,6 +59,15 @@ def test_whoever_mistypes_is_asked_again(tmp_path: Path) -> None:
     assert config.source.model_dump()["path"] == "kunden.csv"
     assert (config.target.list, config.target.create_list) == ("Mein Shop", False)
     assert config.tags == (Kind.BUYER,)
+
+
+@pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
+def test_ctrl_c_and_ctrl_d_end_it(tmp_path: Path, key: str) -> None:
+    code, shown = answering(tmp_path, "file", "kunden.csv", breaks_off=key)
+    assert code == 130
+    assert shown.splitlines()[-1] == "nothing was written"
+    assert "error" not in shown
+    assert not list(tmp_path.iterdir())
 
 
 def test_nobody_is_asked_where_nobody_can_answer(tmp_path: Path) -> None:
