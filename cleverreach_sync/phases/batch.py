@@ -31,7 +31,8 @@ _ENDS: Final = frozenset({Class.END, Class.GONE, Class.MOVED})
 @dataclass(slots=True)
 class Batch:
     """Some people of one class. `fresh`: nobody has tried to write it yet; `attempted`: a write may have been carried
-    out without an answer; `before`: the receiver IDs as read before such a write."""
+    out without an answer; `before`: the receiver IDs as read before such a write. `bare`: ends of consent
+    bring nothing else along. `answered`: what became of some of its people, should it fail after a split."""
 
     number: int
     class_: Class
@@ -43,10 +44,13 @@ class Batch:
     before: dict[bytes, str] = field(default_factory=dict)
     read_at: float = field(default=0.0)
     bare: bool = False
+    answered: list[Result] = field(default_factory=list)
 
     def part(self, rows: Sequence[PlanRow]) -> Batch:
         """Some of its people, to be tried once more."""
-        return Batch(self.number, self.class_, rows, False, self.attempted, before=self.before, bare=self.bare)
+        again = Batch(self.number, self.class_, rows, False, self.attempted, before=self.before, bare=self.bare)
+        again.answered = self.answered
+        return again
 
 
 class Result(NamedTuple):
@@ -131,7 +135,9 @@ class Delivery:
             except Refused:
                 batch.found = None
                 raise
-        return self._results(batch, seen, answers)
+        results = self._results(batch, seen, answers)
+        batch.answered += results
+        return results
 
     def _failed(self, batch: Batch, failure: TryAgain) -> None:
         if failure.ambiguous:

@@ -142,7 +142,12 @@ class Writing:
             finished, _ = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in finished:
                 batch = pending.pop(future)
-                self._record(batch, future.result())
+                try:
+                    results = future.result()
+                except Exception:
+                    self._record(batch, batch.answered, last=True, whole=False)
+                    raise
+                self._record(batch, results)
 
     def _collect_rest(self, pending: dict[Future[list[Result]], Batch]) -> None:
         """After an error: whatever the others under way confirm is still recorded."""
@@ -153,15 +158,18 @@ class Writing:
                 continue
             try:
                 results = future.result()
-            except Exception:  # noqa: BLE001, S112 - the first error is the one that is reported
+            except Exception:  # noqa: BLE001 - the first error is the one that is reported
+                self._record(batch, batch.answered, last=True, whole=False)
                 continue
             self._record(batch, results, last=True)
 
-    def _record(self, batch: Batch, results: list[Result], *, last: bool = False) -> None:
-        """One commit a batch: who was confirmed, and that the batch is no longer under way."""
+    def _record(self, batch: Batch, results: list[Result], *, last: bool = False, whole: bool = True) -> None:
+        """One commit a batch: who was confirmed, and that the batch is no longer under way, but for one that was split
+        and failed then (`whole` false)."""
         run = self._run
         run.ledger.record([result.entry for result in results if result.entry is not None])
-        run.ledger.forget_attempts([batch.number])
+        if whole:
+            run.ledger.forget_attempts([batch.number])
         run.ledger.commit()
         verdicts: Counter[bool] = Counter()
         for result in results:

@@ -285,6 +285,16 @@ class TestSplitting:
         assert len(confirmed) == len(set(confirmed)) == 199
         assert len(gate.writes()) < 30
 
+    def test_what_was_confirmed_before_the_other_half_failed_is_recorded(self, program: Program, gate: Gate) -> None:
+        program.configure(target={"concurrency": 1})
+        program.export(people(20))
+        gate.on(UPSERT, refusal(413), None, refusal(403))
+        finished = program.run()
+        assert isinstance(finished.error, AuthError)
+        assert counted(finished.document) == {"rows": 20, "people": 10, "created": 10}
+        assert program.recorded() == {shown["id"] for shown in program.recipients().values()}
+        assert program.counts() == {"rows": 20, "people": 20, "created": 10, "unchanged": 10}
+
     def test_a_timeout_is_tried_whole_once_more_then_split(self, program: Program, gate: Gate) -> None:
         program.state.add_group("Online shop")
 
