@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks shops`: from a shop of every system that there is a light server for, into a new list."""
+"""`python -m tests.benchmarks shops`: from a shop of every system, into a new list."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ SYSTEMS: Final = {
         "tests.benchmarks.shop_server",
         '{{type: woocommerce, url: "{url}", consumer_key: ck_0, consumer_secret: cs_0,'
         " subscribed_by: meta:newsletter_optin}}",
+    ),
+    "shopify": System(
+        "tests.benchmarks.shopify_server",
+        '{{type: shopify, shop: bench.myshopify.com, url: "{url}", client_id: id-0, client_secret: shpss-0}}',
     ),
     "shopware6": System(
         "tests.benchmarks.shopware_server",
