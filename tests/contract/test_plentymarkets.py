@@ -178,6 +178,37 @@ def test_another_address(shop: PlentySystem, opened: Opening) -> None:
         read(opened(url=f"{shop.url}/shop"), "contacts")
 
 
+@pytest.mark.parametrize("stream", ["contacts", "orders"])
+@pytest.mark.parametrize("newest", [-2 * 3600, 9 * DAY])
+def test_clocks_that_differ_hide_nobody(shop: PlentySystem, opened: Opening, stream: str, newest: int) -> None:
+    """That of a proxy may be ahead of the system's, and a row may be dated in the future."""
+
+    def add(name: str, at: int) -> None:
+        if stream == "contacts":
+            shop.add_customer(f"{name}@mail.example", at=at)
+        else:
+            shop.add_guest_order(f"{name}@mail.example", at=at)
+
+    began = shop.now
+    add("first", began + newest)
+    source = opened()
+    end = read(source, stream).end
+    assert end is not None
+    shop.now += 3 * DAY
+    add("later", began + newest + 60 if newest < 0 else began + 600)
+    assert "later" in emails(source, stream, end.cursor)
+
+
+def test_an_empty_page_where_there_are_rows_is_asked_for_again(
+    shop: PlentySystem, opened: Opening, watched: Watched
+) -> None:
+    shop.add_guest_order("g@post.example")
+    nothing = {"page": 1, "totalsCount": 1, "isLastPage": True, "lastPageNumber": 1, "entries": []}
+    shop.fail(lambda _asked, _answer: Reply.json(nothing), 2, lambda asked: asked.path == "/rest/orders/search")
+    assert emails(opened(), "orders") == {"g"}
+    assert watched.traffic.retries == 2
+
+
 @pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b"[]"), (200, b'{"a": 1}'), (405, b"<html>No</html>")])
 def test_what_answers_the_login_without_a_word_is_something_else(
     shop: PlentySystem, opened: Opening, status: int, body: bytes
