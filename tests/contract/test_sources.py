@@ -13,7 +13,7 @@ from cleverreach_sync.model import ConsentState, Person
 from cleverreach_sync.sources.interface import Source
 from tests.shops.contract import FAKES, FakeShop
 from tests.shops.reading import Known, Reading, Watched, open_source, read
-from tests.shops.server import Asked, ShopServer, answering
+from tests.shops.server import Answering, Asked, Reply, ShopServer, answering
 
 Opened = Callable[[], Source]
 
@@ -278,6 +278,19 @@ def test_redirects_are_not_followed(shop: FakeShop, source: Source) -> None:
         everything(source)
     assert elsewhere.log == []
     elsewhere.close()
+
+
+def test_cookies_are_not_kept(shop: FakeShop, source: Source) -> None:
+    """They would make every request part of a session, which PHP deals with one after the other."""
+    fill(shop, 250)
+
+    def with_cookie(asked: Asked, answer: Answering) -> Reply:
+        reply = answer(asked)
+        return reply._replace(headers={**reply.headers, "Set-Cookie": "PHPSESSID=a1b2; Path=/; HttpOnly"})
+
+    shop.fail(with_cookie, 1000)
+    assert len(people(source)) == 250
+    assert [asked for asked in shop.log if "cookie" in asked.headers] == []
 
 
 def test_a_stream_that_was_not_read_to_its_end_has_none(shop: FakeShop, source: Source) -> None:
