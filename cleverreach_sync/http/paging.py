@@ -36,6 +36,7 @@ class _Walk:
         self.started: int | None = None
         self.ended: int | None = None
         self.newest = 0
+        self.pages = 0
         self.unsteady = False
 
     def nothing_moved(self) -> bool:
@@ -43,9 +44,16 @@ class _Walk:
         if self.unsteady:
             return False
         if self.started is None or self.ended is None:
-            return self.started is self.ended
+            return self.started is self.ended and self.pages <= 2  # the second of them is empty
         added = sum(ident > self.newest for ident in self.ids)
         return self.ended == self.started + added == len(self.ids)
+
+    def confirms(self, before: set[int]) -> bool:
+        """Whether the walk before had the same rows; without totals some may have come in at the end since."""
+        if self.started is None:
+            latest = max(before, default=0)
+            return before == {ident for ident in self.ids if ident <= latest}
+        return self.ids == before and len(self.ids) == self.started == self.ended
 
 
 def numbered_pages(
@@ -58,7 +66,7 @@ def numbered_pages(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Page]:
     """All rows of a list sorted by an ID that never changes, ascending and growing; each once, as first seen. A list
-    that is not sorted is read twice, until both times it had the same rows.
+    that is not sorted, or not counted, is read twice, until both times it had the same rows.
 
     `fetch` gives page 1, 2, ... of `size` rows and may be called by `readers` threads at a time. When rows may have
     been missed, the list is read again, PASSES times at most. Ends early when `stopped()`. Raises TemporaryError for a
@@ -69,6 +77,7 @@ def numbered_pages(
     for _ in range(PASSES):
         walk = _Walk()
         for page in _pages(fetch, ident, walk, size, readers, stopped):
+            walk.pages += 1
             walk.ids.update(map(ident, page.rows))
             fresh = []
             for row in page.rows:
@@ -80,7 +89,7 @@ def numbered_pages(
                 return
         if stopped() or walk.nothing_moved():
             return
-        if walk.ids == before and len(walk.ids) == walk.started == walk.ended:
+        if before is not None and walk.confirms(before):
             return
         before = walk.ids
     raise TemporaryError(
@@ -101,7 +110,7 @@ def _pages(
     walk.started = walk.ended = first.total
     walk.newest = max(map(ident, first.rows), default=0)
     if first.total is None:
-        yield from _until_short(fetch, first, size)
+        yield from _until_empty(fetch, first, ident)
         return
     if first.total <= size:
         yield first
@@ -125,12 +134,17 @@ def _pages(
         yield page
 
 
-def _until_short(fetch: Callable[[int], Page], page: Page, size: int) -> Iterator[Page]:
+def _until_empty(fetch: Callable[[int], Page], page: Page, ident: Callable[[RawRow], int]) -> Iterator[Page]:
+    """All pages of a server that does not count. One with fewer rows than were asked for is no end: it may have a limit
+    of its own."""
+    number, seen = 1, set(map(ident, page.rows))
     yield page
-    number = 1
-    while len(page.rows) >= size:
+    while page.rows:
         number += 1
         page = fetch(number)
+        if page.rows and seen.issuperset(map(ident, page.rows)):
+            raise TemporaryError(f"page {number} of a list has nothing but rows of the pages before it")
+        seen.update(map(ident, page.rows))
         yield page
 
 

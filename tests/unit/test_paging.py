@@ -48,6 +48,18 @@ def test_a_list_that_never_holds_still() -> None:
         idents(numbered_pages(numbered(shrinking, 100), ident, size=100, what="people"))
 
 
+@pytest.mark.parametrize("count", range(8))
+def test_a_server_that_does_not_count_and_gives_less_than_it_is_asked_for(count: int) -> None:
+    fetch = numbered(lambda: rows(*range(1, count + 1)), 2)
+    found = numbered_pages(lambda number: fetch(number)._replace(total=None), ident, size=100, what="rows")
+    assert idents(found) == list(range(1, count + 1))
+
+
+def test_a_server_that_does_not_count_and_knows_one_page_only() -> None:
+    with pytest.raises(TemporaryError, match="page 2 of a list has nothing but rows of the pages before it"):
+        idents(numbered_pages(lambda _: Page(rows(1, 2)), ident, size=2, what="people"))
+
+
 SHUFFLED = (5, 3, 8, 1, 7, 2, 6, 4)
 
 
