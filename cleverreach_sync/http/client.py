@@ -54,8 +54,10 @@ class Answer(NamedTuple):
 
     def is_page(self, *telling: int) -> bool:
         """Whether this is a refusal by something before the server, a firewall's page, say: one without JSON. `telling`
-        are the statuses that say enough by themselves."""
-        return 400 <= self.status < 500 and (not self.readable or self.body is None) and self.status not in telling
+        are the statuses that say enough by themselves; so does 403 where there are no words to read."""
+        if not 400 <= self.status < 500 or self.status in telling:
+            return False
+        return not self.readable or (self.body is None and self.status != 403)
 
     @property
     def retry_after(self) -> float | None:

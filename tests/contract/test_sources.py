@@ -271,6 +271,16 @@ def test_refused_credentials(shop: FakeShop, source: Source, watched: Watched) -
     assert watched.waits == []
 
 
+def test_forbidden_without_a_word(shop: FakeShop, source: Source, watched: Watched) -> None:
+    """It is no use to ask again for what the key does not allow."""
+    fill(shop, 5)
+    shop.fail("403 empty", 1000, shop.is_page)
+    with pytest.raises(AuthError) as caught:
+        everything(source)
+    assert caught.value.hint
+    assert watched.waits == []
+
+
 def test_redirects_are_not_followed(shop: FakeShop, source: Source) -> None:
     elsewhere = ShopServer()
     shop.fail(answering(302, b"", Location=f"{elsewhere.url}/wp-json/"), 10)

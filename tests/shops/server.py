@@ -79,6 +79,7 @@ FAULTS: dict[str, Fault] = {
     "500": answering(500, b"<html><title>Error</title><body>Error with the database</body></html>"),
     "502": answering(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>"),
     "403 html": answering(403, _BLOCKED),
+    "403 empty": answering(403, b""),
     "405 html": answering(405, _BLOCKED),
     "410 html": answering(410, _BLOCKED),
     "451 empty": answering(451, b""),
