@@ -183,6 +183,10 @@ class Checks:
         if not folder.writable():
             hint = "a run needs it: check its owner and permissions, or set state_dir in the config"
             return (f"{folder.path} cannot be written by this user", hint)
+        memory = opening.open_memory(folder, known, read_only=True)
+        memory.ledger.close()
+        if memory.lost is not None:
+            return (memory.lost, "the guard `ledger` will refuse a run; restore the state folder from a backup")
         if known is None:
             return ("no run so far",)
         if known.interrupted is not None:

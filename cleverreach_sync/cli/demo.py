@@ -12,7 +12,7 @@ from typing import Final
 import typer
 
 from cleverreach_sync.cli import options as opt
-from cleverreach_sync.cli.invocation import Invocation
+from cleverreach_sync.cli.invocation import QUIET, Invocation
 
 FOLDER: Final = Path("crsync-demo")
 _CONFIG: Final = """\
@@ -60,35 +60,51 @@ def demo(
             raise UsageError(f"cannot write into {FOLDER.absolute()}: {error.strerror}", hint=hint) from None
         shutil.rmtree(FOLDER / ".crsync", ignore_errors=True)
         with RunningSandbox() as server:
-            _say(f"A CleverReach-compatible sandbox runs on {server.url} while this demo does.")
             sample.write(export)
             config.write_text(_CONFIG.format(url=server.url), encoding="utf-8")
             (FOLDER / "crsync.schema.json").write_text(schema_text(), encoding="utf-8")
-            _say(f"Wrote {config} and an export of a shop, {export}.")
-            _run("attrs create", config)
-            _run("diff", config, "--details", "5")
-            _run("sync", config)
-            _say("The same again: nothing has changed, nothing is written.")
-            _run("sync", config)
-            sample.write(export, later=True)
-            _say("The next day's export: one subscriber has opted out in the shop.")
-            for command in ("diff", "sync", "status"):
-                _run(command, config)
-        _say(f"That was it. Look at {config} and {export},\n# or start with your own shop: crsync init")
+            _Show(call, config, export).all(server.url)
 
 
-def _say(text: str) -> None:
-    typer.echo(f"\n# {text}")
-    sys.stdout.flush()
+class _Show:
+    def __init__(self, call: Invocation, config: Path, export: Path) -> None:
+        self._config, self._export = config, export
+        self._quiet = call.verbosity == QUIET
+        self._how = ["-q"] if self._quiet else ["-v"] * call.verbosity
+        # What the user has set for their own configs would spoil it.
+        self._env = {name: value for name, value in os.environ.items() if not name.startswith("CRSYNC_")}
+        self._env["CRSYNC_LOG_FORMAT"] = call.log_format
+        self._env["CRSYNC_NO_COLOR"] = str(int(call.no_color))
 
+    def all(self, url: str) -> None:
+        from cleverreach_sync.sandbox import sample
 
-def _run(command: str, config: Path, *options: str) -> None:
-    """Runs a command as a user would type it. Raises typer.Exit with its code if it fails."""
-    words = [*command.split(), "-c", str(config), *options]
-    typer.echo(f"\n$ crsync {' '.join(words)}")
-    sys.stdout.flush()
-    finished = subprocess.run(  # noqa: S603 - this very program
-        [sys.executable, "-m", "cleverreach_sync", *words], check=False, env={**os.environ}
-    )
-    if finished.returncode:
-        raise typer.Exit(finished.returncode)
+        self._say(f"A CleverReach-compatible sandbox runs on {url} while this demo does.")
+        self._say(f"Wrote {self._config} and an export of a shop, {self._export}.")
+        self._run("attrs create")
+        self._run("diff", "--details", "5")
+        self._run("sync")
+        self._say("The same again: nothing has changed, nothing is written.")
+        self._run("sync")
+        sample.write(self._export, later=True)
+        self._say("The next day's export: one subscriber has opted out in the shop.")
+        for command in ("diff", "sync", "status"):
+            self._run(command)
+        self._say(
+            f"That was it. Look at {self._config} and {self._export},\n# or start with your own shop: crsync init"
+        )
+
+    def _say(self, text: str, lead: str = "#") -> None:
+        if not self._quiet:
+            typer.echo(f"\n{lead} {text}")
+            sys.stdout.flush()
+
+    def _run(self, command: str, *options: str) -> None:
+        """Runs a command as a user would type it. Raises typer.Exit with its code if it fails."""
+        words = [*command.split(), "-c", str(self._config), *options, *self._how]
+        self._say(f"crsync {' '.join(words)}", lead="$")
+        finished = subprocess.run(  # noqa: S603 - this very program
+            [sys.executable, "-m", "cleverreach_sync", *words], check=False, env=self._env
+        )
+        if finished.returncode:
+            raise typer.Exit(finished.returncode)

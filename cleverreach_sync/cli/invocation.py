@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -85,9 +85,11 @@ class Invocation:
         from cleverreach_sync.report.stream import write
 
         known = as_crsync_error(error)
+        with suppress(OSError):  # nobody can be told; the exit code still says it
+            self.tell(error, self.err)
         if self.form == "json" and not document_shown:
-            write(dumps(error_document(known)), sys.stdout)
-        self.tell(error, self.err)
+            with suppress(OSError):
+                write(dumps(error_document(known)), sys.stdout)
         return known.code
 
     def tell(self, error: BaseException, console: Console, name: RunName | None = None) -> None:

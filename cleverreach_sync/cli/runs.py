@@ -35,7 +35,11 @@ def _one(call: Invocation, choice: Choice, asked: Options) -> int:
         finished = run(choice.only, asked, progress, Clock(), stop, shown_path=choice.chosen[0].name.config)
     if finished.document["exit"]["code"]:
         progress.release()
-    call.show(finished.document, run_text)
+    try:
+        call.show(finished.document, run_text)
+    except OSError:
+        if finished.error is None:  # else that is what matters
+            raise
     if finished.error is not None:
         return call.fail(finished.error, document_shown=True)
     return int(finished.document["exit"]["code"])

@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 import sys
 
+import typer
+
+from cleverreach_sync.cli import options as opt
+from cleverreach_sync.cli.invocation import Invocation
+
 
 def schema_text() -> str:
     """The JSON Schema of the config as it is printed, and as `init` writes it."""
@@ -13,8 +18,22 @@ def schema_text() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def schema() -> None:
+def schema(
+    form: opt.ResultFormat = typer.Option(
+        opt.ResultFormat.JSON,
+        "--format",
+        help="Form of errors; the schema is JSON in any case.",
+        rich_help_panel="Output",
+    ),
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+) -> None:
     """Print the JSON Schema of the config, for editors."""
-    from cleverreach_sync.report.stream import write
+    call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    with call.ending():
+        from cleverreach_sync.report.stream import write
 
-    write(schema_text(), sys.stdout)
+        if not quiet:
+            write(schema_text(), sys.stdout)

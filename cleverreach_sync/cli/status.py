@@ -10,6 +10,8 @@ from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cleverreach_sync.cli.choice import Choice
     from cleverreach_sync.config.schema import Config
 
@@ -67,6 +69,7 @@ def status_document(config: Config) -> dict[str, Any]:
         "tags": sorted(kind.value for kind in config.selected),
         "cursors": known.cursors if known is not None else {},
         "initial_sync_at": known.initial_sync_at if known is not None else None,
+        "totals": _totals(folder.ledger),
         "interrupted": None
         if interrupted is None
         else {"command": interrupted.command, "started_at": interrupted.started_at},
@@ -81,3 +84,20 @@ def status_document(config: Config) -> dict[str, Any]:
             for item in rejects.load(folder.rejects).values()
         ],
     }
+
+
+def _totals(path: Path) -> dict[str, int] | None:
+    """How many people are known, and how many of them CleverReach has confirmed; None where no ledger tells. To refuse
+    a damaged one is for a run."""
+    from contextlib import closing
+
+    from cleverreach_sync.errors import StateError
+    from cleverreach_sync.state.ledger import Ledger
+
+    if not path.exists():
+        return None
+    try:
+        with closing(Ledger(path, read_only=True)) as ledger:
+            return {"people_known": ledger.people(), "in_the_list": ledger.in_list()}
+    except StateError:
+        return None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
-import email.utils
 import os
 import re
 import ssl
@@ -23,7 +21,9 @@ import orjson
 from cleverreach_sync import __version__
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.failures import Redirected, Refused, TryAgain
+from cleverreach_sync.http.headers import parse_date, parse_retry_after
 from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.settings_types import is_loopback
 
 _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
@@ -98,6 +98,33 @@ def _trusted(_file: str | None, _folder: str | None) -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def _open(base_url: str, timeout: float, connections: int) -> httpx.Client:
+    """A client of one server. Raises UsageError where the environment names what cannot be used."""
+    try:
+        trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    except OSError:
+        raise UsageError(
+            "the certificates that the variable SSL_CERT_FILE or SSL_CERT_DIR names cannot be read",
+            hint="let it name a file in PEM format, or unset it",
+        ) from None
+    try:
+        return httpx.Client(
+            verify=trusted,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # keeps none
+            # A proxy is for the world outside: what is at its own loopback address is another machine's.
+            trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
+            headers={"user-agent": f"crsync/{__version__}", "accept": "application/json"},
+        )
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise UsageError(
+            "the proxy that the environment names cannot be used",
+            hint="HTTPS_PROXY, HTTP_PROXY or ALL_PROXY should name one such as http://proxy.example.com:3128",
+        ) from None
+
+
 class HttpClient:
     """A client of one server. TLS is always verified, redirects are never followed (credentials would go along).
 
@@ -123,14 +150,7 @@ class HttpClient:
         self._log = log
         self.server_time: float | None = None
         self._timeout = timeout
-        self._client = client or httpx.Client(
-            verify=_trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
-            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # keeps none
-            headers={"user-agent": f"crsync/{__version__}", "accept": "application/json"},
-        )
+        self._client = client or _open(base_url, timeout, connections)
 
     def exchange(
         self,
@@ -306,29 +326,4 @@ def _origin(url: SplitResult) -> tuple[str, str, int | None]:
     return url.scheme, (url.hostname or "").lower(), port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-def parse_date(value: str | None) -> float | None:
-    """Unix seconds of a `Date` header; None if there is none that can be read."""
-    if value is None:
-        return None
-    try:
-        when = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return (when if when.tzinfo else when.replace(tzinfo=dt.UTC)).timestamp()
-
-
-def parse_retry_after(value: str | None) -> float | None:
-    """Seconds of a `Retry-After` value, a number or a date; None if it is neither. Never negative."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        when = parse_date(value)
-        if when is None:
-            return None
-        seconds = when - dt.datetime.now(dt.UTC).timestamp()
-    return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None  # noqa: PLR0124 - not NaN
-
-
-__all__ = ["Answer", "HttpClient", "LineBlock", "TemporaryError", "Traffic", "parse_retry_after"]
+__all__ = ["Answer", "HttpClient", "LineBlock", "TemporaryError", "Traffic"]

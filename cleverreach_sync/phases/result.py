@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.errors import CrsyncError, Interrupted
 from cleverreach_sync.guards import Guard
 from cleverreach_sync.phases.closing import timestamp
 from cleverreach_sync.phases.run import Run
@@ -67,8 +67,9 @@ def document(
         "warnings": run.warnings.shown,
         "phases": [{"name": phase.name, "seconds": phase.seconds, "people": phase.people} for phase in phases],
     }
-    if call.stop.reason is not None:
-        result["stopped"] = call.stop.reason
+    stopped = "signal" if isinstance(error, Interrupted) else call.stop.reason
+    if stopped is not None:
+        result["stopped"] = stopped
     if options.dry_run:
         result["changes"] = [orjson.loads(line) for line in run.spool.shown(options.details)]
     result |= _ending(run, error, exit_code=options.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
@@ -36,7 +37,8 @@ def open_console(stream: TextIO, *, no_color: bool = False) -> Console:
     return PipedConsole(
         file=stream,
         width=None if _is_terminal(stream) else WIDTH,
-        no_color=no_color or None,
+        # Not even bold: who asks for no colours wants plain text.
+        color_system=None if no_color or os.environ.get("NO_COLOR") else "auto",
         highlight=False,
         markup=False,
         emoji=False,
@@ -101,14 +103,16 @@ class Page:
         """A foreign value as it may be printed."""
         return printable(str(value), self.console.encoding)
 
-    def line(self, text: str = "", style: str = "", *, indent: int = 0, hanging: int = 0, lead: str = "") -> None:
+    def line(
+        self, text: str = "", style: str = "", *, indent: int = 0, hanging: int = 0, lead: str = "", wraps: bool = True
+    ) -> None:
         """One line after `lead`, wrapped at spaces; the lines that follow stand below `lead`, or `hanging` deeper."""
         first = " " * indent + self.shown(lead)
         rest = " " * (indent + hanging + cell_len(self.shown(lead)))
         room = max(self.width - len(rest), 1)
         whole = self.shown(text)
         parts = [whole]
-        if cell_len(whole) > room:
+        if wraps and cell_len(whole) > room:
             parts = [part.plain for part in Text(whole).wrap(self.console, room, overflow="fold", tab_size=8)]
         for number, part in enumerate(parts):
             self._put((rest if number else first) + part, style)

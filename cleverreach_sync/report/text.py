@@ -225,7 +225,8 @@ def _field_state(doc: dict[str, Any], field: dict[str, Any]) -> str:
 
 
 def check_text(doc: dict[str, Any], console: Console) -> None:
-    """Print what `crsync check` found (`crsync.check/1`): one line a check, hints below."""
+    """Print what `crsync check` found (`crsync.check/1`): one line a check, hints below. Tools read it line by line, so
+    it is folded on a terminal only."""
     with Page(console) as page:
         fancy = page.shown("✓✗") == "✓✗"
         checks = doc.get("checks") or []
@@ -234,9 +235,9 @@ def check_text(doc: dict[str, Any], console: Console) -> None:
             level = check.get("level") or ("ok" if check.get("ok") else "error")
             mark, plain, style = _MARKS.get(level, _MARKS["error"])
             lead = f"{mark if fancy else plain} {level:<7}  {check['name']:<{column}}  "
-            page.line(check.get("message") or "", style, lead=lead)
+            page.line(check.get("message") or "", style, lead=lead, wraps=console.is_terminal)
             if check.get("hint"):
-                page.line(check["hint"], indent=len(lead), lead="hint: ")
+                page.line(check["hint"], indent=len(lead), lead="hint: ", wraps=console.is_terminal)
         errors = sum(check.get("level") == "error" for check in checks)
         warnings = sum(check.get("level") == "warning" for check in checks)
         page.line()

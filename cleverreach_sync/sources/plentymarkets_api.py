@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
-from cleverreach_sync.http.client import Answer, HttpClient, Query, parse_date
+from cleverreach_sync.http.client import Answer, HttpClient, Query
 from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.interface import Means

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
-from cleverreach_sync.http.client import Answer, HttpClient, parse_date
+from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import ClientCredentials

@@ -14,8 +14,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
-from cleverreach_sync.http.client import Answer, HttpClient, parse_date
+from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.interface import Means

@@ -138,6 +138,10 @@ class Ledger:
         """How many recipients of the list are known."""
         return int(self._db.execute("select count(*) from person where receiver_id is not null").fetchone()[0])
 
+    def people(self) -> int:
+        """How many people the source has shown, selected or not."""
+        return int(self._db.execute("select count(*) from person").fetchone()[0])
+
     def is_empty(self) -> bool:
         return self._db.execute("select 1 from person limit 1").fetchone() is None
 

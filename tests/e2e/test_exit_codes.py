@@ -423,7 +423,7 @@ WRONG = [
     ["attrs"],
     ["attrs", "delete"],
     ["attrs", "list", "--dry-run"],
-    ["schema", "--format", "json"],
+    ["schema", "--format", "csv"],
     ["init", "a.yaml", "b.yaml"],
     ["init", "new.yaml", "--source", "excel"],
     ["sandbox", "--port", "70000"],

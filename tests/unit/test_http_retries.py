@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cleverreach_sync.errors import AuthError, Interrupted, TemporaryError
-from cleverreach_sync.http.client import parse_date, parse_retry_after
 from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.headers import parse_date, parse_retry_after
 from cleverreach_sync.http.retries import FIRST_WAIT, LONGEST_WAIT, Retries
 
 

@@ -59,7 +59,7 @@ def test_pages_are_as_agreed(name: str, golden: Callable[[str, str], None]) -> N
     golden(f"{name}.txt", page)
     assert "\x1b" not in page
     for line in page.splitlines():
-        assert len(line) <= 80
+        assert len(line) <= 80 or name == "check"  # one line each
         assert line == line.rstrip()
 
 
@@ -96,7 +96,11 @@ def test_colour_changes_no_word(name: str) -> None:
         PipedConsole(file=stream, width=80, force_terminal=True, color_system="standard", _environ={"TERM": "xterm"}),
     )
     assert "\x1b[" in stream.getvalue()
-    assert _uncoloured(stream.getvalue()) == [line.rstrip() for line in rendered(render, doc).splitlines()]
+    shown, plain = _uncoloured(stream.getvalue()), [line.rstrip() for line in rendered(render, doc).splitlines()]
+    if name == "check":  # folded on a terminal only
+        assert max(map(len, shown)) <= 80 < max(map(len, plain))
+        shown, plain = " ".join(shown).split(), " ".join(plain).split()
+    assert shown == plain
 
 
 def _uncoloured(page: str) -> list[str]:

@@ -1,0 +1,199 @@
+"""What is around the program: streams that are closed or full, a proxy, a terminal, the environment."""
+
+# ruff: noqa: F401, F811 - fixtures are imported by name
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.program import Program, environment, interrupt_at, people, person, program, sandbox, sandbox_of_process
+
+
+@pytest.fixture
+def shop(program: Program) -> Program:
+    program.export(people(20))
+    program.configure()
+    return program
+
+
+def in_shell(folder: Path, line: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """`crsync` in a line of a shell; the last line printed is its exit code."""
+    return subprocess.run(
+        ["bash", "-c", f'crsync() {{ {sys.executable} -m cleverreach_sync "$@"; }}; {line}'],
+        cwd=folder,
+        env=environment() | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class TestStreams:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "crsync sync --format json >&-",
+            "crsync diff >&-",
+            "crsync diff 2>&-",
+            "crsync sync <&- >&- 2>&-",
+            "crsync schema >&-",
+        ],
+    )
+    def test_closed_ones_do_no_harm(self, shop: Program, line: str) -> None:
+        ended = in_shell(shop.folder, line)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        if line.startswith("crsync sync"):
+            assert len(shop.recipients()) == 20
+
+    def test_the_exit_code_of_an_error_stays(self, shop: Program) -> None:
+        ended = in_shell(shop.folder, "crsync sync -c nothing.yaml --format json >&-")
+        assert ended.returncode == 2
+        assert ended.stderr.startswith("error: nothing.yaml: no such config file")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+    @pytest.mark.parametrize(
+        ("line", "code"),
+        [
+            ("crsync sync --format json >/dev/full", 9),
+            ("crsync diff >/dev/full", 9),
+            ("crsync schema >/dev/full", 9),
+            ("crsync --version >/dev/full", 9),
+            ("crsync sync -c nothing.yaml --format json >/dev/full", 2),
+            ("crsync nothing 2>/dev/full", 2),
+        ],
+    )
+    def test_full_ones_are_told_without_a_traceback(self, shop: Program, line: str, code: int) -> None:
+        ended = in_shell(shop.folder, line)
+        assert ended.returncode == code
+        assert not re.search("Traceback|Exception", ended.stderr)
+        assert "2>" in line or ended.stderr.startswith("error: ")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+    def test_why_a_run_failed_matters_more(self, shop: Program) -> None:
+        shop.configure(limits={"retry_for": 0})
+        shop.state.faults.set("unavailable", 1, only="upsertplus")
+        ended = in_shell(shop.folder, "crsync sync --format json >/dev/full")
+        assert ended.returncode == 5
+        assert ended.stderr.startswith("error: CleverReach is not available (502: 502 Bad Gateway)")
+
+
+class TestTerminal:
+    def test_no_colours_are_plain_text(self, shop: Program) -> None:
+        for words, env in ((["--no-color"], {}), ([], {"NO_COLOR": "1"}), ([], {"CRSYNC_NO_COLOR": "1"})):
+            ended = shop.cli("status", *words, env={"FORCE_COLOR": "1", "TERM": "xterm", **env})
+            assert "\x1b" not in ended.out
+        assert "\x1b" in shop.cli("status", env={"FORCE_COLOR": "1", "TERM": "xterm"}).out
+
+
+def test_ctrl_c_while_it_starts_is_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    ended = subprocess.run(
+        [sys.executable, "-m", "cleverreach_sync", "sync"],
+        env=environment() | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "")
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_why_a_run_stopped(shop: Program, signum: int, code: int) -> None:
+    shop.configure(target={"batch_size": 5, "concurrency": 1})
+    process = shop.start("sync", "--format", "json")
+    interrupt_at(shop, process, 2, signum)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert '"stopped": "signal"' in out
+    assert shop.history[-1]["stopped"] == "signal"
+
+
+PROXY = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+
+
+class TestEnvironment:
+    def test_this_machine_is_not_asked_for_by_a_proxy(self, shop: Program) -> None:
+        assert shop.cli("sync", env=PROXY).code == 0
+
+    @pytest.mark.parametrize(
+        ("env", "says"),
+        [
+            ({"HTTPS_PROXY": "socks5://127.0.0.1:9"}, "the proxy that the environment names"),
+            ({"ALL_PROXY": "ftp://127.0.0.1:9"}, "the proxy that the environment names"),
+            ({"HTTPS_PROXY": "http://[::1"}, "the proxy that the environment names"),
+            ({"SSL_CERT_FILE": "/nothing/there.pem"}, "SSL_CERT_FILE"),
+        ],
+    )
+    def test_what_cannot_be_used_is_named(self, shop: Program, env: dict[str, str], says: str) -> None:
+        shop.configure(target={"base_url": "https://cleverreach.invalid"})
+        ended = shop.cli("sync", env=env)
+        assert ended.code == 2
+        assert says in ended.err
+        assert "hint: " in ended.err
+
+    def test_the_demo_keeps_to_itself(self, tmp_path: Path) -> None:
+        spoilt = {"CRSYNC_FORMAT": "csv", "CRSYNC_MAX_DURATION": "0", "CRSYNC_CONFIG": "nothing.yaml"}
+        ended = in_shell(tmp_path, "crsync demo", **PROXY, **spoilt)
+        assert ended.returncode == 0
+        assert "46 " in ended.stdout  # created by the first run
+
+    def test_a_quiet_demo_says_nothing(self, tmp_path: Path) -> None:
+        ended = in_shell(tmp_path, "crsync demo -q")
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+class TestCheckOfTheState:
+    def test_of_another_shop(self, shop: Program) -> None:
+        assert shop.cli("sync").code == 0
+        shop.configure(source={"name": "Other"})
+        ended = shop.cli("check", "--format", "json")
+        assert ended.code == 9
+        (failed,) = [line for line in ended.document["checks"] if not line["ok"]]
+        assert failed["name"] == "state"
+        assert "belongs to another source name" in failed["message"]
+
+    def test_without_its_ledger(self, shop: Program) -> None:
+        assert shop.cli("sync").code == 0
+        (shop.state_path / "ledger.sqlite3").unlink()
+        ended = shop.cli("check", "--format", "json")
+        assert ended.code == 0
+        (found,) = [line for line in ended.document["checks"] if line["name"] == "state"]
+        assert (found["level"], found["message"]) == ("warning", "the ledger is missing")
+
+    def test_with_a_damaged_ledger(self, shop: Program) -> None:
+        assert shop.cli("sync").code == 0
+        (shop.state_path / "ledger.sqlite3").write_bytes(b"")
+        assert shop.cli("check").code == 9
+
+
+def test_every_command_knows_the_options_of_output(shop: Program) -> None:
+    for words in (
+        ["schema"],
+        ["status"],
+        ["check"],
+        ["attrs", "list"],
+        ["diff"],
+        ["sync"],
+        ["resync"],
+        ["attrs", "create"],
+    ):
+        ended = shop.cli(*words, "-q", "--log-format", "json", "--no-color", "--format", "json")
+        assert (ended.code, ended.out, ended.err) == (0, "", "")
+    assert shop.cli("schema", env={"CRSYNC_FORMAT": "csv"}).document["$schema"]
+
+
+def test_status_has_totals(shop: Program) -> None:
+    shop.export([*people(20), person(20, subscribed="no", orders="0")])
+    assert shop.cli("status", "--format", "json").document["totals"] is None
+    assert shop.cli("sync").code == 0
+    assert shop.cli("status", "--format", "json").document["totals"] == {"people_known": 21, "in_the_list": 20}
+    assert re.search("^people known +21\nin the list +20$", shop.cli("status").out, re.MULTILINE)
+    (shop.state_path / "ledger.sqlite3").write_bytes(b"no ledger")
+    assert shop.cli("status", "--format", "json").document["totals"] is None
