@@ -16,7 +16,7 @@ def set_up() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     # A thread whose answer has come is not to wait long for the one that is reckoning.
-    sys.setswitchinterval(0.0002)
+    sys.setswitchinterval(0.001)
     # One heap for all threads: what each has of its own is hardly ever given back. Elsewhere than in glibc there is no
     # such switch, nor the need.
     try:
