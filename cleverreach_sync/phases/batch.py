@@ -89,9 +89,11 @@ class Delivery:
         if not refused:
             return results
         keys = {row.key for row in refused}
+        settled = [one for one in results if one.row.key not in keys]
+        batch.answered = list(settled)  # of the others nothing is certain yet, should this fail, too
         again = batch.part(refused)
         again.bare = True
-        return [one for one in results if one.row.key not in keys] + self._delivered(again)
+        return settled + self._delivered(again)
 
     def _delivered(self, batch: Batch) -> list[Result]:
         try:
