@@ -169,10 +169,8 @@ def _decide(
 
     state, at = _new_state(person, memory, recipient, kinds, ruled.target, rules, now)
     if not (
-        (rules.resend and memory.run != rules.run)
+        _sent_anew(memory, recipient, rules)
         or state is not None
-        or not memory.transferred
-        or recipient.id != memory.receiver_id
         or added - memory.tags
         or removed & (memory.tags | carried) & rules.selection
         or rules.fingerprints.changed(_filled(values, memory, rules), memory.fingerprint)
@@ -225,6 +223,11 @@ def _filled(values: dict[str, str], memory: Memory, rules: Rules) -> dict[str, s
     return rules.fingerprints.outgoing(values, memory.fingerprint)
 
 
+def _sent_anew(memory: Memory, recipient: Recipient, rules: Rules) -> bool:
+    """Whether what was confirmed before does not count: everybody is sent, or it was another recipient."""
+    return (rules.resend and memory.run != rules.run) or recipient.id != memory.receiver_id
+
+
 def _end(
     person: Person,
     memory: Memory,
@@ -257,7 +260,9 @@ def _end(
         registered=None,
         tags_added=own.texts(added - carried),
         tags_removed=own.texts(removed & carried | _BY_CONSENT),
-        attributes=sent if rules.fingerprints.changed(sent, memory.fingerprint) else {},
+        attributes=sent
+        if _sent_anew(memory, recipient, rules) or rules.fingerprints.changed(sent, memory.fingerprint)
+        else {},
     )
     reason = ENDED_OPTED_OUT if shop is Shop.OPTED_OUT else "consent_ended"
     return Plan(Outcome.DEACTIVATED, reason, kinds, shop, change, values=values)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import UPSERT, Answered, Asked, Gate, Program, answer, gate, people, program, refusal
+from tests.e2e.program import UPSERT, Answered, Asked, Gate, Program, answer, counted, gate, people, program, refusal
 from tests.e2e.program import person as customer
 from tests.e2e.shop import (
     BUYER,
@@ -87,6 +87,26 @@ class TestTheEndOfConsent:
         assert (found.active, found.tags, found.values) == (False, {BUYER}, {"ordercount": "2"})
         assert shop.sync().writes == 0
 
+    def test_a_resync_sends_what_comes_with_the_end_even_if_it_did_not_change(self, shop: Shop) -> None:
+        shop.write(both(ANNA, first_name="Anna"))
+        shop.sync()
+        shop.put(ANNA, global_attributes={"firstname": "by hand"})
+        shop.write(buyer(ANNA, first_name="Anna"))
+        assert shop.resync().counts == {"deactivated": 1}
+        assert shop.list()[ANNA].values == {"firstname": "Anna"}
+        assert shop.sync().writes == 0
+
+    def test_of_somebody_who_was_deleted_and_came_back_by_a_form(self, shop: Shop) -> None:
+        shop.write(both(ANNA, first_name="Anna"))
+        shop.sync()
+        shop.server.delete(ANNA)
+        shop.put(ANNA, activated=1)
+        shop.write(buyer(ANNA, first_name="Anna"))
+        assert shop.agreed_sync().counts == {"deactivated": 1}
+        found = shop.list()[ANNA]
+        assert (found.active, found.tags, found.values) == (False, {BUYER}, {"firstname": "Anna"})
+        assert shop.sync().writes == 0
+
     @pytest.mark.parametrize("withdrawn", ["opted_out", "no"])
     def test_every_tag_that_contradicts_the_facts_goes_with_it(self, shop: Shop, withdrawn: str) -> None:
         shop.write(both(ANNA))
@@ -110,6 +130,18 @@ class TestTheEndOfConsent:
         program.export([customer(0, subscribed="no", city="not taken")])
         gate.always(UPSERT, meddle)
         assert program.counts() == {"rows": 1, "people": 1, "deactivated": 1}
+        assert program.active() == set()
+
+    def test_nobody_counts_twice_if_the_second_try_fails_half_way(self, program: Program, gate: Gate) -> None:
+        program.configure(target={"concurrency": 1})
+        program.export(people(4))
+        program.counts()
+        program.export([customer(number, subscribed="no", city="not taken") for number in range(4)])
+        gate.on(UPSERT, answer(200, []), refusal(413), None, refusal(403))
+        finished = program.run()
+        assert counted(finished.document) == {"rows": 4, "people": 2, "deactivated": 2}
+        assert program.rejects == []
+        assert program.counts() == {"rows": 4, "people": 4, "deactivated": 2, "updated": 2}
         assert program.active() == set()
 
     def test_no_that_was_never_a_yes_ends_nothing(self, shop: Shop) -> None:
