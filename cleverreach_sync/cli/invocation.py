@@ -44,7 +44,7 @@ class Invocation:
     def err(self) -> Console:
         from cleverreach_sync.report.page import open_console
 
-        return open_console(sys.stderr, no_color=self.no_color)
+        return open_console(sys.stderr, no_color=self.no_color, beside=True)
 
     def progress(self) -> Lines:
         from cleverreach_sync.report.bars import observer
@@ -85,10 +85,9 @@ class Invocation:
         from cleverreach_sync.report.stream import write
 
         known = as_crsync_error(error)
-        with suppress(OSError):  # nobody can be told; the exit code still says it
-            self.tell(error, self.err)
+        self.tell(error, self.err)
         if self.form == "json" and not document_shown:
-            with suppress(OSError):
+            with suppress(OSError):  # nobody can be told; the exit code still says it
                 write(dumps(error_document(known)), sys.stdout)
         return known.code
 

@@ -235,6 +235,12 @@ class HttpClient:
             raise TryAgain(f"{self._host(url)} did not answer in time", ambiguous=True, timed_out=True) from None
         except httpx.ConnectError as error:
             raise self._no_connection(error, url) from None
+        except httpx.ProxyError:
+            raise TryAgain(
+                f"the proxy that the environment names does not connect to {self._host(url)}",
+                hint="check HTTPS_PROXY or ALL_PROXY, and whether the proxy asks for a user and a password or has to let "
+                "this address through; NO_PROXY names what is reached without it",
+            ) from None
         except httpx.UnsupportedProtocol:
             raise UsageError(f"cannot call {self._host(url)}", hint="check the URL") from None
         except (httpx.TransportError, httpx.DecodingError) as error:

@@ -52,7 +52,7 @@ class _Walk:
         """Whether the walk before had the same rows; without totals some may have come in at the end since."""
         if self.started is None:
             latest = max(before, default=0)
-            return before == {ident for ident in self.ids if ident <= latest}
+            return before <= self.ids and all(ident > latest for ident in self.ids - before)
         return self.ids == before and len(self.ids) == self.started == self.ended
 
 
@@ -110,7 +110,7 @@ def _pages(
     walk.started = walk.ended = first.total
     walk.newest = max(map(ident, first.rows), default=0)
     if first.total is None:
-        yield from _until_empty(fetch, first, ident)
+        yield from _until_empty(fetch, first, ident, walk)
         return
     if first.total <= size:
         yield first
@@ -134,17 +134,18 @@ def _pages(
         yield page
 
 
-def _until_empty(fetch: Callable[[int], Page], page: Page, ident: Callable[[RawRow], int]) -> Iterator[Page]:
+def _until_empty(
+    fetch: Callable[[int], Page], page: Page, ident: Callable[[RawRow], int], walk: _Walk
+) -> Iterator[Page]:
     """All pages of a server that does not count. One with fewer rows than were asked for is no end: it may have a limit
     of its own."""
-    number, seen = 1, set(map(ident, page.rows))
+    number = 1
     yield page
     while page.rows:
         number += 1
         page = fetch(number)
-        if page.rows and seen.issuperset(map(ident, page.rows)):
+        if page.rows and walk.ids.issuperset(map(ident, page.rows)):  # of the pages that were taken
             raise TemporaryError(f"page {number} of a list has nothing but rows of the pages before it")
-        seen.update(map(ident, page.rows))
         yield page
 
 

@@ -32,9 +32,20 @@ class PipedConsole(Console):
         abandon(self.file)  # type: ignore[arg-type]
 
 
-def open_console(stream: TextIO, *, no_color: bool = False) -> Console:
-    """A console that is 80 columns wide when `stream` is no terminal, and takes no text for markup."""
-    return PipedConsole(
+class SideConsole(PipedConsole):
+    """One for what is told beside the result: that a log is on a full disk ends nothing either."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        try:
+            super().print(*objects, **how)
+        except OSError:
+            self.on_broken_pipe()
+
+
+def open_console(stream: TextIO, *, no_color: bool = False, beside: bool = False) -> Console:
+    """A console that is 80 columns wide when `stream` is no terminal, and takes no text for markup. `beside`: for
+    warnings and errors, which may get lost."""
+    return (SideConsole if beside else PipedConsole)(
         file=stream,
         width=None if _is_terminal(stream) else WIDTH,
         # Not even bold: who asks for no colours wants plain text.

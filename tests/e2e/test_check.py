@@ -19,16 +19,6 @@ def look(program: Program, name: str) -> list[dict[str, Any]]:
     return [check for check in found if check["name"] == name]
 
 
-def test_the_state_of_another_source(program: Program) -> None:
-    program.export(people(3))
-    program.counts()
-    program.configure(source={"name": "Another"})
-    (found,) = look(program, "state")
-    assert found["level"] == "error"
-    assert "belongs to another source name" in found["message"]
-    assert program.cli("check").code == 9
-
-
 def test_a_file_that_does_not_say_who_subscribed(program: Program) -> None:
     program.export_path.write_text("email,orders\na@example.org,1\n")
     whole, lacking = look(program, "source")

@@ -291,51 +291,6 @@ class TestSurroundings:
         assert finished.stderr == ""
         assert finished.stdout.splitlines()[-1] == "0"
 
-    @pytest.mark.parametrize("words", [["diff"], ["diff", "--format", "json"], ["schema"], ["--help"]])
-    def test_the_result_goes_to_a_full_disk(self, shop: Program, words: list[str]) -> None:
-        shop.export(people(3))
-        shop.configure()
-        with Path("/dev/full").open("w", encoding="utf-8") as full:
-            finished = subprocess.run(
-                [sys.executable, "-m", "cleverreach_sync", *words],
-                cwd=shop.folder,
-                env=environment(),
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
-        assert finished.returncode == 9
-        assert finished.stderr.startswith("error: cannot write to the disk: ")
-        assert "Traceback" not in finished.stderr
-
-    @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-    def test_a_closed_stream_takes_no_part(self, shop: Program, closed: str) -> None:
-        shop.export(people(3))
-        shop.configure()
-        finished = subprocess.run(
-            ["bash", "-c", f"{sys.executable} -m cleverreach_sync sync {closed}"],
-            cwd=shop.folder,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (finished.returncode, finished.stderr) == (0, "")
-        assert shop.counts()["unchanged"] == 3
-
-    def test_ctrl_c_before_anything_is_ready(self, tmp_path: Path) -> None:
-        """Loading takes a moment, on a slow disk a long one."""
-        (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
-        finished = subprocess.run(
-            [sys.executable, "-m", "cleverreach_sync", "--help"],
-            env={**environment(), "PYTHONPATH": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (finished.returncode, finished.stdout, finished.stderr) == (130, "", "")
-
     def test_a_demo_where_nothing_may_be_written(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:

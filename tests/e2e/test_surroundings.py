@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.program import Program, environment, interrupt_at, people, person, program, sandbox, sandbox_of_process
+from tests.odd_server import odd_server, response
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ class TestStreams:
             "crsync sync --format json >&-",
             "crsync diff >&-",
             "crsync diff 2>&-",
+            "crsync sync <&-",
             "crsync sync <&- >&- 2>&-",
             "crsync schema >&-",
         ],
@@ -65,6 +67,7 @@ class TestStreams:
             ("crsync diff >/dev/full", 9),
             ("crsync schema >/dev/full", 9),
             ("crsync --version >/dev/full", 9),
+            ("crsync --help >/dev/full", 9),
             ("crsync sync -c nothing.yaml --format json >/dev/full", 2),
             ("crsync nothing 2>/dev/full", 2),
         ],
@@ -82,6 +85,21 @@ class TestStreams:
         ended = in_shell(shop.folder, "crsync sync --format json >/dev/full")
         assert ended.returncode == 5
         assert ended.stderr.startswith("error: CleverReach is not available (502: 502 Bad Gateway)")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+    @pytest.mark.parametrize(
+        ("line", "code"),
+        [
+            ("crsync sync", 0),
+            ("crsync sync -v --log-format json", 0),
+            ("crsync sync -c nothing.yaml -c sync.yaml", 2),
+            ("crsync sync -c nothing.yaml -c sync.yaml --jobs 2", 2),
+        ],
+    )
+    def test_a_log_on_a_full_disk_stops_no_run(self, shop: Program, line: str, code: int) -> None:
+        shop.export([*people(20), person(20, email="no address")])
+        assert in_shell(shop.folder, f"{line} 2>/dev/full").returncode == code
+        assert len(shop.recipients()) == 20
 
 
 class TestTerminal:
@@ -137,6 +155,15 @@ class TestEnvironment:
         assert ended.code == 2
         assert says in ended.err
         assert "hint: " in ended.err
+
+    def test_a_proxy_that_refuses_is_named(self, shop: Program) -> None:
+        shop.configure(target={"base_url": "https://cleverreach.invalid"}, limits={"retry_for": 0})
+        with odd_server(lambda _: response(407, b"")) as proxy:
+            ended = shop.cli("sync", env={"HTTPS_PROXY": proxy.url.replace("//", "//anna:s3cret@")})
+        assert ended.code == 5
+        assert ended.err.startswith("error: the proxy that the environment names does not connect to cleverreach.inv")
+        assert "HTTPS_PROXY" in ended.err
+        assert "s3cret" not in ended.err
 
     def test_the_demo_keeps_to_itself(self, tmp_path: Path) -> None:
         spoilt = {"CRSYNC_FORMAT": "csv", "CRSYNC_MAX_DURATION": "0", "CRSYNC_CONFIG": "nothing.yaml"}
