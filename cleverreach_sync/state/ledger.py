@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from cleverreach_sync.errors import StateError
+from cleverreach_sync.errors import CrsyncError, LockedError, StateError
 from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.database import connect
 from cleverreach_sync.state.entries import Entry
@@ -44,7 +44,8 @@ create table attempt (batch integer primary key, keys blob not null);
 
 
 class Ledger:
-    """The open ledger. Raises StateError for a file that is no ledger, corrupt or newer; it is left as it is."""
+    """The open ledger. Raises StateError for a file that is no ledger, corrupt or newer, LockedError for one that
+    another run is just writing; it is left as it is."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
@@ -216,13 +217,15 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     try:
         database.execute("pragma cache_size = -8000")
         database.execute("select name from sqlite_master limit 1").fetchall()
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
         database.close()
-        raise _unusable(path) from None
+        raise _unusable(path, error) from None
     return database
 
 
-def _unusable(path: Path) -> StateError:
+def _unusable(path: Path, error: Exception | None = None) -> CrsyncError:
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+        return LockedError(f"{path} is just being written", hint="another run ends at this moment; try again")
     return StateError(
         f"{path} is damaged, or no ledger of crsync",
         hint="restore it from a backup; or move it away and run `crsync diff`, then `crsync sync --force ledger`",

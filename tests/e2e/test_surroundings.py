@@ -7,11 +7,17 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from cleverreach_sync.errors import LockedError
+from cleverreach_sync.state import ledger
 
 from tests.e2e.program import Program, environment, interrupt_at, people, person, program, sandbox, sandbox_of_process
 from tests.odd_server import odd_server, response
@@ -199,6 +205,14 @@ class TestCheckOfTheState:
         (shop.state_path / "ledger.sqlite3").write_bytes(b"")
         assert shop.cli("check").code == 9
 
+    def test_while_a_run_is_writing_its_ledger(self, shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert shop.cli("sync").code == 0
+        monkeypatch.setattr(ledger, "connect", partial(sqlite3.connect, timeout=0))
+        with closing(sqlite3.connect(shop.state_path / "ledger.sqlite3", isolation_level=None)) as other:
+            other.execute("begin exclusive")
+            with pytest.raises(LockedError, match="is just being written"):
+                ledger.Ledger(shop.state_path / "ledger.sqlite3", read_only=True)
+
 
 def test_every_command_knows_the_options_of_output(shop: Program) -> None:
     for words in (
@@ -224,3 +238,13 @@ def test_status_has_totals(shop: Program) -> None:
     assert re.search("^people known +21\nin the list +20$", shop.cli("status").out, re.MULTILINE)
     (shop.state_path / "ledger.sqlite3").write_bytes(b"no ledger")
     assert shop.cli("status", "--format", "json").document["totals"] is None
+
+
+def test_status_of_a_ledger_that_is_damaged_inside(shop: Program) -> None:
+    shop.export(people(500))
+    assert shop.cli("sync").code == 0
+    ledger_path = shop.state_path / "ledger.sqlite3"
+    whole = ledger_path.read_bytes()
+    ledger_path.write_bytes(whole[: 3 * 8192].ljust(len(whole), b"Z"))
+    ended = shop.cli("status", "--format", "json")
+    assert (ended.code, ended.document["totals"], len(ended.document["runs"])) == (0, None, 1)

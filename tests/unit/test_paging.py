@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -129,6 +130,20 @@ def test_a_unique_key_is_walked_along(count: int) -> None:
         return Page(rows(*range(after + 1, count + 1))[:3])
 
     assert idents(keyset_pages(fetch, ident, ident, 0, size=3)) == list(range(1, count + 1))
+
+
+def test_what_is_kept_of_a_long_list_that_is_read_twice() -> None:
+    """Their IDs, once a time; a list may have a million rows."""
+    many, size = 100_000, 100
+    tracemalloc.start()
+    try:
+        found = numbered_pages(
+            lambda page: Page(rows(*range(many)[(page - 1) * size : page * size])), ident, size=size, what="people"
+        )
+        assert sum(len(page.rows) for page in found) == many
+        assert tracemalloc.get_traced_memory()[1] < 225 * many
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("total", [0, 2, 3, 9, None])
