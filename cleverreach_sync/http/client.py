@@ -238,8 +238,8 @@ class HttpClient:
         except httpx.ProxyError:
             raise TryAgain(
                 f"the proxy that the environment names does not connect to {self._host(url)}",
-                hint="check HTTPS_PROXY or ALL_PROXY, and whether the proxy asks for a user and a password or has to let "
-                "this address through; NO_PROXY names what is reached without it",
+                hint="check HTTPS_PROXY or ALL_PROXY, and whether the proxy asks for a user and a password or has to "
+                "let this address through; NO_PROXY names what is reached without it",
             ) from None
         except httpx.UnsupportedProtocol:
             raise UsageError(f"cannot call {self._host(url)}", hint="check the URL") from None

@@ -18,7 +18,6 @@ import pytest
 
 from cleverreach_sync.errors import LockedError
 from cleverreach_sync.state import ledger
-
 from tests.e2e.program import Program, environment, interrupt_at, people, person, program, sandbox, sandbox_of_process
 from tests.odd_server import odd_server, response
 
