@@ -36,7 +36,6 @@ class _Walk:
         self.started: int | None = None
         self.ended: int | None = None
         self.newest = 0
-        self.pages = 0
         self.unsteady = False
 
     def nothing_moved(self) -> bool:
@@ -44,7 +43,7 @@ class _Walk:
         if self.unsteady:
             return False
         if self.started is None or self.ended is None:
-            return self.started is self.ended and self.pages <= 2  # the second of them is empty
+            return self.started is self.ended and not self.ids
         added = sum(ident > self.newest for ident in self.ids)
         return self.ended == self.started + added == len(self.ids)
 
@@ -77,7 +76,6 @@ def numbered_pages(
     for _ in range(PASSES):
         walk = _Walk()
         for page in _pages(fetch, ident, walk, size, readers, stopped):
-            walk.pages += 1
             walk.ids.update(map(ident, page.rows))
             fresh = []
             for row in page.rows:

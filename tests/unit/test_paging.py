@@ -56,6 +56,19 @@ def test_a_server_that_does_not_count_and_gives_less_than_it_is_asked_for(count:
     assert idents(found) == list(range(1, count + 1))
 
 
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_row_that_moves_up_where_nobody_counts(size: int) -> None:
+    """The server gives two rows at most; the first is deleted once they were read."""
+    there = [1, 2, 3]
+
+    def fetch(number: int) -> Page:
+        found = rows(*there[(number - 1) * 2 : number * 2])
+        there[:1] = [] if there[0] == 1 else there[:1]
+        return Page(found)
+
+    assert idents(numbered_pages(fetch, ident, size=size, what="people")) == [1, 2, 3]
+
+
 def test_a_server_that_does_not_count_and_knows_one_page_only() -> None:
     with pytest.raises(TemporaryError, match="page 2 of a list has nothing but rows of the pages before it"):
         idents(numbered_pages(lambda _: Page(rows(1, 2)), ident, size=2, what="people"))
