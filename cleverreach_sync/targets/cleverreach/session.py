@@ -180,7 +180,8 @@ class Session:
             )
         except TryAgain as failure:
             raise TryAgain(failure.message, hint=failure.hint) from None  # what it was needed for was not carried out
-        if answer.status == 429 or answer.status >= 500:
+        page = answer.is_page(400, 401, 403, 404, 405)
+        if answer.status in (408, 429) or answer.status >= 500 or page:
             raise TryAgain(f"CleverReach gives no token now ({answer.status})", after=answer.retry_after)
         if answer.ok and not answer.readable:
             raise TryAgain(f"CleverReach answered with something that is no JSON: {answer.text}")
