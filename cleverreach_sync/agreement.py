@@ -124,8 +124,9 @@ def end_is_open(plan: Plan, memory: Memory) -> bool:
 
 
 def end_waits(consent: ConsentState, memory: Memory) -> bool:
-    """Whether consent ended of somebody who bounced: the end is written as soon as the bounce is lifted."""
-    if not memory.transferred or memory.ended is not None or memory.state is not RecipientState.BOUNCED:
+    """Whether consent ended of somebody who bounced or is blacklisted: the end is written as soon as that is lifted,
+    also if they are not read again."""
+    if not memory.transferred or memory.ended is not None:
         return False
     return consent is ConsentState.OPTED_OUT or (consent is ConsentState.NO and memory.agreed is ConsentState.YES)
 

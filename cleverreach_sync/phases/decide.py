@@ -296,6 +296,8 @@ class Deciding:
 
     def _absent(self, met: Met, entry: Entry) -> None:
         """Somebody of whom this read brought nothing. They are no person of this run unless their consent ends."""
+        if not entry.due and not self._complete:
+            return
         run = self._run
         facts_before, memory = read_body(entry)
         if not entry.due and not any(

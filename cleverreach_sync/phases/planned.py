@@ -209,13 +209,13 @@ def entry(row: PlanRow, memory: Memory, outcome: str, kinds: frozenset[Kind], *,
 
 def stored(row: PlanRow) -> Entry:
     """The entry of a RECORD row, without reading it."""
-    bounced = row.memory is not None and row.memory[0] == RecipientState.BOUNCED
+    may_wait = row.receiver_id is not None and row.outcome == OPEN
     return Entry(
         row.key,
         row.seen if row.outcome else b"",
         row.outcome,
         row.kinds,
-        bounced and end_waits(CONSENTS[row.person[0]], remembered(row)),
+        may_wait and end_waits(CONSENTS[row.person[0]], remembered(row)),
         row.receiver_id,
         row.fingerprint,
         row.idents,

@@ -208,6 +208,25 @@ class TestTheEndOfConsent:
         shop.write(buyer(ANNA))
         assert shop.sync().counts == {"deactivated": 1}
 
+    @pytest.mark.parametrize("entry", [ANNA, "*@example.org"])
+    @pytest.mark.parametrize("withdrawn", [opted_out, buyer])
+    def test_while_blacklisted_and_not_read_again(
+        self, shop: Shop, withdrawn: Callable[..., dict[str, str]], entry: str
+    ) -> None:
+        ben = both("ben@example.com")
+        shop.write(both(ANNA), ben)
+        shop.sync()
+        shop.server.list_address(entry)
+        shop.write(withdrawn(ANNA), ben)
+        assert shop.agreed_sync().skipped == {"blacklisted": 1}
+        shop.write(ben)
+        for ran in (shop.agreed_sync(), shop.sync()):
+            assert (ran.counts, ran.writes) == ({"unchanged": 1}, 0)
+        shop.server.unlist(0, entry)
+        assert shop.agreed_sync().counts == {"unchanged": 1, "deactivated": 1}
+        assert not shop.list()[ANNA].active
+        assert shop.agreed_sync().writes == 0
+
     @pytest.mark.parametrize("withdrawn", [opted_out, buyer])
     def test_a_note_of_a_plug_in_holds_no_end_back(self, shop: Shop, withdrawn: Callable[..., dict[str, str]]) -> None:
         """CleverReach itself takes no notice of such an entry of the blacklist, and goes on to mail them."""
