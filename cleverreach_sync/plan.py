@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from cleverreach_sync.address import Patterns
+from cleverreach_sync.changes import create, creation, end, filled, new_state, sent_anew, tags_of
 from cleverreach_sync.consent import Becomes, Shop, Standing, agreed_with, verdict, weigh, withdrawn_again
 from cleverreach_sync.decision import NOT_SUPPRESSED, SKIP_REASONS, Change, Outcome, Plan, Rules, Suppression, Wanted
 from cleverreach_sync.fields import FieldMap, Fingerprints
@@ -26,11 +27,12 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.selection import OwnTags, contradicted, kinds_of
+from cleverreach_sync.selection import OwnTags, kinds_of
 
-_SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
+_SUBSCRIBER, _BUYER = Kind.SUBSCRIBER, Kind.BUYER
 _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
+_NEVER: Final = 1 << 62  # later than any consent
 _ACTIVE_OR_NOT: Final = {
     RecipientState.ACTIVE: Standing.ACTIVE,
     RecipientState.INACTIVE: Standing.INACTIVE,
@@ -106,7 +108,7 @@ def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, st
         return plan
     if values is None:
         values = rules.fields.values(person, buyer=_BUYER in plan.kinds)
-    return _creation(person, plan.kinds, plan.shop, change.tags_added, values, now, active=plan.activates)
+    return creation(person, plan.kinds, plan.shop, change.tags_added, values, now, active=plan.activates)
 
 
 @lru_cache(maxsize=256)
@@ -142,7 +144,7 @@ def _decide(
     ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again))
 
     if ruled.target is Becomes.ENDED and recipient is not None:
-        return _end(person, memory, recipient, carried, shop, rules, values)
+        return end(person, memory, recipient, carried, shop, rules, values)
     if person.invalid is not None:
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, shop)
 
@@ -161,19 +163,19 @@ def _decide(
         return Plan(Outcome.SKIPPED, min(reasons, key=SKIP_REASONS.index), kinds, shop)
 
     after_opt_out = memory.ended == ENDED_OPTED_OUT and shop is not Shop.YES
-    added, removed = _tags(kinds, stated, person, carried, after_opt_out=after_opt_out)
+    added, removed = tags_of(kinds, stated, person, carried, after_opt_out=after_opt_out)
     if values is None:
         values = rules.fields.values(person, buyer=_BUYER in kinds)
     if ruled.target is Becomes.CREATED or recipient is None:
-        return _create(person, memory, kinds, shop, added, values, rules, now)
+        return create(person, memory, kinds, shop, added, values, rules, now)
 
-    state, at = _new_state(person, memory, recipient, kinds, ruled.target, rules, now)
+    state, at = new_state(person, memory, recipient, kinds, ruled.target, rules, now)
     if not (
-        _sent_anew(memory, recipient, rules)
+        sent_anew(memory, recipient, rules)
         or state is not None
         or added - memory.tags
         or removed & (memory.tags | carried) & rules.selection
-        or rules.fingerprints.changed(_filled(values, memory, rules), memory.fingerprint)
+        or rules.fingerprints.changed(filled(values, memory, rules), memory.fingerprint)
     ):
         return Plan(Outcome.UNCHANGED, "", kinds, shop, values=values)
     own = rules.own
@@ -186,7 +188,7 @@ def _decide(
         None,
         own.texts(added),
         own.texts(removed & carried),
-        _filled(values, memory, rules),
+        filled(values, memory, rules),
     )
     activates = state is Wanted.ACTIVE
     reason = "" if not activates else "reactivated" if ruled.target is Becomes.REACTIVATED else "activated"
@@ -214,138 +216,3 @@ def adopted(memory: Memory, recipient: Recipient, carried: frozenset[Kind]) -> M
         ended=ENDED_NO if inactive else memory.ended,
         ended_at=_NEVER if inactive else memory.ended_at,
     )
-
-
-_NEVER: Final = 1 << 62  # later than any consent
-
-
-def _filled(values: dict[str, str], memory: Memory, rules: Rules) -> dict[str, str]:
-    return rules.fingerprints.outgoing(values, memory.fingerprint)
-
-
-def _sent_anew(memory: Memory, recipient: Recipient, rules: Rules) -> bool:
-    """Whether what was confirmed before does not count: everybody is sent, or it was another recipient."""
-    return (rules.resend and memory.run != rules.run) or recipient.id != memory.receiver_id
-
-
-def _end(
-    person: Person,
-    memory: Memory,
-    recipient: Recipient,
-    carried: frozenset[Kind],
-    shop: Shop,
-    rules: Rules,
-    values: dict[str, str] | None,
-) -> Plan:
-    """The end of somebody's consent. Whoever is to be transferred all the same gets with it what else has changed: it
-    may not be read again. After an opt-out no data is sent."""
-    kinds = _NOBODY
-    if shop is Shop.NO and not (rules.bare or person.excluded or rules.exclude.match(person.email)):
-        kinds = kinds_of(ConsentState.NO, person.purchases) & rules.selection
-    added, removed = _tags(kinds, ConsentState.NO, person, carried, after_opt_out=False)
-    if person.invalid is not None:  # what was bought may be what could not be read
-        removed = _BY_CONSENT
-    if not kinds:
-        values = None
-    elif values is None:
-        values = rules.fields.values(person, buyer=_BUYER in kinds)
-    sent = {} if values is None else _filled(values, memory, rules)
-    own = rules.own
-    change = Change(
-        email=person.email,
-        creates=False,
-        receiver_id=recipient.id,
-        state=Wanted.INACTIVE,
-        at=None,
-        registered=None,
-        tags_added=own.texts(added - carried),
-        tags_removed=own.texts(removed & carried | _BY_CONSENT),
-        attributes=sent
-        if _sent_anew(memory, recipient, rules) or rules.fingerprints.changed(sent, memory.fingerprint)
-        else {},
-    )
-    reason = ENDED_OPTED_OUT if shop is Shop.OPTED_OUT else "consent_ended"
-    return Plan(Outcome.DEACTIVATED, reason, kinds, shop, change, values=values)
-
-
-def _tags(
-    kinds: frozenset[Kind],
-    stated: ConsentState,
-    person: Person,
-    carried: frozenset[Kind],
-    *,
-    after_opt_out: bool,
-) -> tuple[frozenset[Kind], frozenset[Kind]]:
-    """The own special tags to add, and those that contradict the facts."""
-    removed = contradicted(stated, person.purchases)
-    added = kinds
-    if _CONTACT in kinds:
-        remaining = carried - removed
-        if remaining & {_SUBSCRIBER, _BUYER} or after_opt_out:
-            added = kinds - {_CONTACT}
-    return added, removed
-
-
-def _create(
-    person: Person,
-    memory: Memory,
-    kinds: frozenset[Kind],
-    shop: Shop,
-    added: frozenset[Kind],
-    values: dict[str, str],
-    rules: Rules,
-    now: int,
-) -> Plan:
-    ended = memory.ended is not None or (shop is Shop.NO and memory.agreed is ConsentState.YES)
-    ended = ended and shop is not Shop.YES
-    active = bool(kinds & rules.activate) and not ended
-    return _creation(person, kinds, shop, rules.own.texts(added), values, now, active=active)
-
-
-def _creation(
-    person: Person,
-    kinds: frozenset[Kind],
-    shop: Shop,
-    tags: tuple[str, ...],
-    values: dict[str, str],
-    now: int,
-    *,
-    active: bool,
-) -> Plan:
-    created = person.created_at
-    change = Change(
-        person.email,
-        True,
-        None,
-        Wanted.ACTIVE if active else Wanted.INACTIVE,
-        _consent_date(person, now) if active else None,
-        created if created is not None and 0 < created <= now else now,
-        tags,
-        (),
-        values if "" not in values.values() else {name: value for name, value in values.items() if value},
-    )
-    return Plan(Outcome.CREATED, "", kinds, shop, change, active, values)
-
-
-def _consent_date(person: Person, now: int) -> int:
-    at = person.consent.at
-    return now if person.consent.state is not ConsentState.YES or at is None or not 0 < at <= now else at
-
-
-def _new_state(
-    person: Person,
-    memory: Memory,
-    recipient: Recipient,
-    kinds: frozenset[Kind],
-    becomes: Becomes,
-    rules: Rules,
-    now: int,
-) -> tuple[Wanted | None, int | None]:
-    """The state somebody in the list is to get: none, but for the two cases in which crsync may make them active."""
-    if recipient.state is not RecipientState.INACTIVE:
-        return None, None
-    own_doing = memory.made_inactive and memory.receiver_id == recipient.id
-    may_activate = becomes is Becomes.REACTIVATED or (own_doing and memory.ended is None)
-    if may_activate and kinds & rules.activate:
-        return Wanted.ACTIVE, _consent_date(person, now)
-    return None, None

@@ -12,7 +12,7 @@ from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError, Usag
 from cleverreach_sync.model import ConsentState, Person
 from cleverreach_sync.sources.interface import Source
 from tests.shops.contract import FAKES, FakeShop
-from tests.shops.reading import Known, Reading, Watched, open_source, read
+from tests.shops.reading import Known, Reading, Watched, close, open_source, read
 from tests.shops.server import Answering, Asked, Reply, ShopServer, answering
 
 Opened = Callable[[], Source]
@@ -34,7 +34,7 @@ def watched() -> Watched:
 def source(shop: FakeShop, watched: Watched) -> Iterator[Source]:
     found = open_source(shop.settings(), watched, shop.secrets())
     yield found
-    found.close()
+    close(found)
 
 
 def everything(source: Source) -> dict[str, Reading]:

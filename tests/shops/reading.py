@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -52,6 +53,14 @@ def open_source(settings: dict[str, Any], watched: Watched, secrets: tuple[str, 
     return settings_class(settings["type"]).model_validate(settings).open(Path(), watched.means)
 
 
+def close(source: Source) -> None:
+    """Closes a source as nobody is asking it any more: after an error a page may be under way still."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("page"):
+            thread.join(timeout=10)
+    source.close()
+
+
 @contextmanager
 def opening(shop: FakeShop, watched: Watched) -> Iterator[Callable[..., Source]]:
     """Opens the source of a shop with the settings it is called with, as often as that is."""
@@ -59,7 +68,7 @@ def opening(shop: FakeShop, watched: Watched) -> Iterator[Callable[..., Source]]
 
         def open_it(**settings: Any) -> Source:
             source = open_source(shop.settings(**settings), watched, shop.secrets())
-            stack.callback(source.close)
+            stack.callback(close, source)
             return source
 
         yield open_it

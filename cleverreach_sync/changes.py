@@ -1,0 +1,157 @@
+"""What is written about one person once it is clear what is to become of them: state, tags, data fields. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cleverreach_sync.consent import Becomes, Shop
+from cleverreach_sync.decision import Change, Outcome, Plan, Rules, Wanted
+from cleverreach_sync.model import (
+    ENDED_OPTED_OUT,
+    ConsentState,
+    Kind,
+    Memory,
+    Person,
+    Recipient,
+    RecipientState,
+)
+from cleverreach_sync.selection import contradicted, kinds_of
+
+_SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
+_NOBODY: Final[frozenset[Kind]] = frozenset()
+_BY_CONSENT: Final = frozenset({_SUBSCRIBER})
+
+
+def filled(values: dict[str, str], memory: Memory, rules: Rules) -> dict[str, str]:
+    """The data fields to send."""
+    return rules.fingerprints.outgoing(values, memory.fingerprint)
+
+
+def sent_anew(memory: Memory, recipient: Recipient, rules: Rules) -> bool:
+    """Whether what was confirmed before does not count: everybody is sent, or it was another recipient."""
+    return (rules.resend and memory.run != rules.run) or recipient.id != memory.receiver_id
+
+
+def end(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient,
+    carried: frozenset[Kind],
+    shop: Shop,
+    rules: Rules,
+    values: dict[str, str] | None,
+) -> Plan:
+    """The end of somebody's consent. Whoever is to be transferred all the same gets with it what else has changed: it
+    may not be read again. After an opt-out no data is sent."""
+    kinds = _NOBODY
+    if shop is Shop.NO and not (rules.bare or person.excluded or rules.exclude.match(person.email)):
+        kinds = kinds_of(ConsentState.NO, person.purchases) & rules.selection
+    added, removed = tags_of(kinds, ConsentState.NO, person, carried, after_opt_out=False)
+    if person.invalid is not None:  # what was bought may be what could not be read
+        removed = _BY_CONSENT
+    if not kinds:
+        values = None
+    elif values is None:
+        values = rules.fields.values(person, buyer=_BUYER in kinds)
+    sent = {} if values is None else filled(values, memory, rules)
+    own = rules.own
+    change = Change(
+        email=person.email,
+        creates=False,
+        receiver_id=recipient.id,
+        state=Wanted.INACTIVE,
+        at=None,
+        registered=None,
+        tags_added=own.texts(added - carried),
+        tags_removed=own.texts(removed & carried | _BY_CONSENT),
+        attributes=sent
+        if sent_anew(memory, recipient, rules) or rules.fingerprints.changed(sent, memory.fingerprint)
+        else {},
+    )
+    reason = ENDED_OPTED_OUT if shop is Shop.OPTED_OUT else "consent_ended"
+    return Plan(Outcome.DEACTIVATED, reason, kinds, shop, change, values=values)
+
+
+def tags_of(
+    kinds: frozenset[Kind],
+    stated: ConsentState,
+    person: Person,
+    carried: frozenset[Kind],
+    *,
+    after_opt_out: bool,
+) -> tuple[frozenset[Kind], frozenset[Kind]]:
+    """The own special tags to add, and those that contradict the facts."""
+    removed = contradicted(stated, person.purchases)
+    added = kinds
+    if _CONTACT in kinds:
+        remaining = carried - removed
+        if remaining & {_SUBSCRIBER, _BUYER} or after_opt_out:
+            added = kinds - {_CONTACT}
+    return added, removed
+
+
+def create(
+    person: Person,
+    memory: Memory,
+    kinds: frozenset[Kind],
+    shop: Shop,
+    added: frozenset[Kind],
+    values: dict[str, str],
+    rules: Rules,
+    now: int,
+) -> Plan:
+    """Somebody new to the list; whose consent had ended without their agreeing again comes in inactive."""
+    ended = memory.ended is not None or (shop is Shop.NO and memory.agreed is ConsentState.YES)
+    ended = ended and shop is not Shop.YES
+    active = bool(kinds & rules.activate) and not ended
+    return creation(person, kinds, shop, rules.own.texts(added), values, now, active=active)
+
+
+def creation(
+    person: Person,
+    kinds: frozenset[Kind],
+    shop: Shop,
+    tags: tuple[str, ...],
+    values: dict[str, str],
+    now: int,
+    *,
+    active: bool,
+) -> Plan:
+    """Somebody new to the list, active or not. Empty data fields are not sent."""
+    created = person.created_at
+    change = Change(
+        person.email,
+        True,
+        None,
+        Wanted.ACTIVE if active else Wanted.INACTIVE,
+        _consent_date(person, now) if active else None,
+        created if created is not None and 0 < created <= now else now,
+        tags,
+        (),
+        values if "" not in values.values() else {name: value for name, value in values.items() if value},
+    )
+    return Plan(Outcome.CREATED, "", kinds, shop, change, active, values)
+
+
+def _consent_date(person: Person, now: int) -> int:
+    at = person.consent.at
+    return now if person.consent.state is not ConsentState.YES or at is None or not 0 < at <= now else at
+
+
+def new_state(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient,
+    kinds: frozenset[Kind],
+    becomes: Becomes,
+    rules: Rules,
+    now: int,
+) -> tuple[Wanted | None, int | None]:
+    """The state somebody in the list is to get: none, but for the two cases in which crsync may make them active."""
+    if recipient.state is not RecipientState.INACTIVE:
+        return None, None
+    own_doing = memory.made_inactive and memory.receiver_id == recipient.id
+    may_activate = becomes is Becomes.REACTIVATED or (own_doing and memory.ended is None)
+    if may_activate and kinds & rules.activate:
+        return Wanted.ACTIVE, _consent_date(person, now)
+    return None, None
