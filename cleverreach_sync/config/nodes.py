@@ -106,7 +106,7 @@ def parse(text: str) -> tuple[Node, list[Flaw]]:
     try:
         top = reader.document()
     except yaml.YAMLError as error:
-        raise Unparsable(_syntax(error, text)) from None
+        raise Unparsable(_too_deep(text) or _syntax(error, text)) from None
     if top is None or (top.value is None and not top.broken):
         raise Unparsable(Flaw(Place(1, 1), "the file is empty", "`crsync init` writes a config to start with"))
     if not isinstance(top.value, dict):
@@ -141,7 +141,7 @@ class _Reader:
         place = _start(event)
         self._counted(place)
         if depth > MAX_DEPTH:
-            raise Unparsable(Flaw(place, "the values are nested too deeply"))
+            raise Unparsable(Flaw(place, _DEEP))
         if isinstance(event, yaml.AliasEvent):
             return self._alias(str(event.anchor), place, key)
         if event.anchor is not None:
@@ -240,6 +240,21 @@ def _place_at(text: str, offset: int) -> Place:
     return Place(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
 
 
+_DEEP: Final = "the values are nested too deeply"
+_TEXT_OR_BRACKET: Final = re.compile(r"""'[^']*(?:'|\Z)|"(?:[^"\\]|\\.)*(?:"|\Z)|(?<!\S)\#[^\n]*|[\[{\]}]""", re.DOTALL)
+_BARE_VARIABLE: Final = re.compile(r"[\[{,][^'\"\[{,]*\$\{")  # from the last bracket on: each character is read once
+
+
+def _too_deep(text: str) -> Flaw | None:
+    """The parser looks far ahead in brackets and may stop at a limit of its own before the reader sees any of them."""
+    depth = 0
+    for found in _TEXT_OR_BRACKET.finditer(text):
+        depth = max(0, depth + {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0))
+        if depth > MAX_DEPTH:
+            return Flaw(_place_at(text, found.start()), _DEEP)
+    return None
+
+
 _WORDS: Final = (
     ("found character '\\t'", "a tab stands where only spaces may: indent with spaces"),
     ("cannot start any token", "a tab, or a special character, stands where a value should: use spaces and quotes"),
@@ -273,7 +288,7 @@ def _syntax(error: yaml.YAMLError, text: str) -> Flaw:
         position = getattr(error, "position", None)
         place = _place_at(text, min(position, len(text))) if isinstance(position, int) else Place(1, 1)
     lines = text.split("\n")[: place.line]
-    if lines and re.search(r"[\[{,][^'\"]*\$\{", lines[-1]) and "flow" in str(getattr(error, "context", "")):
+    if lines and _BARE_VARIABLE.search(lines[-1]) and "flow" in str(getattr(error, "context", "")):
         return Flaw(place, 'not valid YAML: inside [ ] and { } a variable needs quotes, such as "${NAME}"')
     for part, words in _WORDS:
         if part in said:

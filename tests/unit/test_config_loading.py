@@ -50,6 +50,9 @@ UNREADABLE = {
     "two colons": (b"version: 1\nname: a: b\n", "2:8 not valid YAML: a ':' stands where none may"),
     "two documents": (b"version: 1\n---\nversion: 1\n", "2:1 the file holds more than one document"),
     "deep": (b"version: " + b"[" * 100_000, "1:60 the values are nested too deeply"),
+    "deep braces": (b"a: " + b"{b: " * 100_000, "the values are nested too deeply"),
+    "brackets in an open quote": (b"a: 'b" + b"[" * 200_000, "1:4 not valid YAML: a quote is opened"),
+    "brackets in quotes": (b"a: '" + b"[" * 99 + b"'\nb: \"" + b'\\"{' * 100_000, "2:4 not valid YAML: a quote is opened"),
     "deep blocks": (b"- " * 100_000, "1:103 the values are nested too deeply"),
     "nul": (b"version: 1\x00\n", "1:11 not valid YAML: a control character that no config may hold"),
     "many laughs": (
