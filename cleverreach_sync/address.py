@@ -7,45 +7,105 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
 
 # Deliberately wider than any one system: what is odd but possible is tried, and the target has the last word.
 _ASCII = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@"
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:xn--[a-z0-9-]{1,59}|[a-z]{2,63})"
 )
-_LOCAL = re.compile(r"[^\s@,;:<>()\[\]\\\"\x00-\x1f\x7f]{1,64}")
+# U+FFFD stands where a letter was lost: who is meant is not known.
+_LOCAL = re.compile(r"[^\s@,;:<>()\[\]\\\"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]{1,64}")
+_BRACKETED = re.compile(r"(?P<name>(?:\"(?:[^\"\\]|\\.)*\"|[^\"<>])*)<(?P<address>[^<>]*)>", re.DOTALL)
+_QUOTED_NAME = re.compile(r"\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_MAILTO: Final = "mailto:"
+_PUNYCODE: Final = "xn--"
+_OTHER_AT: Final = str.maketrans({"\uff20": "@", "\ufe6b": "@"})  # fullwidth and small
 _LONGEST: Final = 254
+_LONGEST_WRITTEN: Final = 2000  # with a name, or as a link
 
 
 def normalise(raw: str) -> str | None:
     """The one form of an address, under which a person is known and sent; None if it is no address.
 
-    Trimmed, Unicode NFC, lower case, the domain in IDNA form (`müller@bücher.de` -> `müller@xn--bcher-kva.de`).
+    Trimmed, without format characters (zero-width and the like), Unicode NFC, lower case, the domain in IDNA form
+    (`müller@bücher.de` -> `müller@xn--bcher-kva.de`). It may be written as `Name <address>`, as a `mailto:` link, with
+    a dot at its end, in quotation marks, or with the apostrophe that a spreadsheet puts before a cell.
     """
     text = raw.strip().lower()
-    if _ASCII.fullmatch(text) is not None:
-        return None if len(text) > _LONGEST or ".." in text or text[0] == "." or ".@" in text else text
+    if _ASCII.fullmatch(text) is not None and text[0] not in ".'":
+        return None if len(text) > _LONGEST or ".." in text or ".@" in text else text
+    return _normalise_written(raw.strip()) if len(text) <= _LONGEST_WRITTEN else None
+
+
+def tidy(raw: str) -> str:
+    """Trimmed, without format characters, Unicode NFC, lower case: what an address and a pattern have in common."""
+    return _lower(_cleaned(raw))
+
+
+def _cleaned(raw: str) -> str:
+    text = raw.strip()
     if text.isascii():
-        return None
-    return _normalise_international(text)
+        return text
+    return unicodedata.normalize("NFC", "".join(c for c in text if unicodedata.category(c) != "Cf")).strip()
 
 
-def _normalise_international(text: str) -> str | None:
-    import idna  # noqa: PLC0415 - few addresses need it
-
+def _lower(text: str) -> str:
     # NFC after lower-casing too: lower case may decompose (the dotted capital I).
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower()).strip()
-    local, at, domain = text.rpartition("@")
-    if not at or _LOCAL.fullmatch(local) is None or ".." in local or local[0] == "." or local[-1] == ".":
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.lower()).strip()
+
+
+def _normalise_written(written: str) -> str | None:
+    bare = _bare(_cleaned(written))
+    if bare is None:
         return None
-    try:
-        domain = idna.encode(domain, uts46=True, transitional=False).decode("ascii").lower()
-    except (idna.IDNAError, UnicodeError):
+    local, at, domain = _lower(_cleaned(bare)).rpartition("@")
+    if not at or _LOCAL.fullmatch(local) is None or ".." in local or local[0] in ".'" or local[-1] == ".":
         return None
-    if _ASCII.fullmatch(f"a@{domain}") is None:
+    known = _ascii_domain(domain)
+    if known is None or _ASCII.fullmatch(f"a@{known}") is None:
         return None
-    address = f"{local}@{domain}"
+    address = f"{local}@{known}"
     return address if len(address) <= _LONGEST else None
+
+
+def _bare(text: str) -> str | None:
+    """The address itself out of what is written around it; None where more than one may be meant."""
+    if text.endswith(">"):
+        found = _BRACKETED.fullmatch(text)
+        if found is None:
+            return None
+        name = _QUOTED_NAME.sub("", found["name"])
+        if "@" in name and ("," in name or ";" in name):
+            return None
+        text = found["address"].strip()
+    text = _unquoted(text)
+    if text[: len(_MAILTO)].lower() == _MAILTO:
+        try:
+            text = unquote(text[len(_MAILTO) :].partition("?")[0], errors="strict")
+        except UnicodeDecodeError:
+            return None
+        text = _unquoted(_cleaned(text))
+    return text if "@" in text else text.translate(_OTHER_AT)
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].strip()
+    # No address ends with an apostrophe; where one begins with it, a spreadsheet or a quotation is likelier.
+    return text.strip("'").strip()
+
+
+def _ascii_domain(domain: str) -> str | None:
+    """The domain in IDNA form, without the dot at its end."""
+    if not domain.isascii():
+        import idna  # noqa: PLC0415 - few addresses need it
+
+        try:
+            domain = idna.encode(domain, uts46=True, transitional=False).decode("ascii").lower()
+        except (idna.IDNAError, UnicodeError):
+            return None
+    return domain.removesuffix(".")
 
 
 def mask(address: str) -> str:
@@ -62,24 +122,31 @@ class Patterns:
     def __init__(self, patterns: Iterable[str]) -> None:
         self._exact: set[str] = set()
         wild: list[str] = []
+        spelled: list[str] = []
         for pattern in patterns:
-            text = unicodedata.normalize("NFC", pattern.strip()).lower()
+            text = tidy(pattern)
             if not text:
                 continue
             if "*" in text or "?" in text:
+                text = text.removesuffix(".")
                 wild.extend(_translate(form) for form in _domain_forms(text))
+                if not text.rpartition("@")[2].isascii():
+                    spelled.append(_translate(text))  # `*@büch*.de`: the IDNA form has another beginning
             else:
                 self._exact.add(normalise(text) or text)
         self._wild = re.compile("|".join(wild), re.DOTALL) if wild else None
+        self._spelled = re.compile("|".join(spelled), re.DOTALL) if spelled else None
 
     def __bool__(self) -> bool:
         return bool(self._exact) or self._wild is not None
 
     def match(self, address: str) -> bool:
         """Whether the normalised `address` matches one of the patterns as a whole."""
-        if address in self._exact:
+        if address in self._exact or (self._wild is not None and self._wild.fullmatch(address) is not None):
             return True
-        return self._wild is not None and self._wild.fullmatch(address) is not None
+        if self._spelled is None or _PUNYCODE not in address:
+            return False
+        return self._spelled.fullmatch(_spelled_out(address)) is not None
 
 
 def _domain_forms(pattern: str) -> set[str]:
@@ -95,6 +162,17 @@ def _idna_label(label: str) -> str:
         return label
     known = normalise(f"a@{label}.de")
     return label if known is None else known[2:-3]
+
+
+def _spelled_out(address: str) -> str:
+    """The address with its domain in the letters that people write."""
+    import idna  # noqa: PLC0415 - few addresses need it
+
+    local, at, domain = address.rpartition("@")
+    try:
+        return f"{local}{at}{idna.decode(domain)}"
+    except (idna.IDNAError, UnicodeError):
+        return address
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from cleverreach_sync.address import Patterns
+from cleverreach_sync.address import Patterns, normalise
 from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.decision import Rules
@@ -281,9 +281,16 @@ def _spool(setting: Setting, stack: ExitStack) -> Spool:
 
 
 def _rejects(setting: Setting, memory: opening.Memory, known: dict[str, rejects.Reject]) -> dict[str, rejects.Reject]:
-    if setting.lost is None:
-        return known
-    # The hashes were made with a key that is gone.
-    kept = [item for item in known.values() if item.facts]
-    keyed = [item._replace(key=memory.keys.address(item.email).hex()) for item in kept]
-    return {item.key: item for item in keyed}
+    """The open rejects under the hashes of today: an address may have had another form in an earlier version, and the
+    key is gone where the ledger is lost."""
+    found: dict[str, rejects.Reject] = {}
+    for item in known.values():
+        if not item.facts:
+            if setting.lost is None:
+                found[item.key] = item
+            continue
+        email = normalise(item.email) or item.email
+        key = memory.keys.address(email).hex()
+        if key == item.key or key not in known:
+            found[key] = item._replace(email=email, key=key)
+    return found

@@ -112,8 +112,9 @@ def order_row(raw: Mapping[str, Any], rule: MetaRule | None, counting: frozenset
     ident, account = raw["id"], raw.get("customer_id")
     billing = raw.get("billing")
     typed = _text(billing.get("email")) if isinstance(billing, dict) else ""
-    erased = typed.strip().lower() == ERASED
-    email = None if erased else normalise(typed)
+    email = normalise(typed)
+    if erased := email == ERASED:
+        email = None
     owner = _account(account)
     if email is None and owner is None:
         if erased:

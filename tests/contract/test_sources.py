@@ -98,6 +98,32 @@ def test_an_account_and_a_guest_of_one_address_are_one_person(shop: FakeShop, so
     assert (found.purchases.number, found.purchases.total) == (2, "12.50")
 
 
+SPELLINGS = [
+    "Anna Muster <Jörg@Bücher.example>",
+    '"Muster, Anna" <jörg@bücher.example>',
+    "mailto:J%C3%B6rg@bu%CC%88cher.example?subject=Hallo",
+    "jo\u0308rg@bu\u0308cher.example",
+    "jörg@XN--BCHER-KVA.example",
+    "jörg@bücher。example",
+    "jörg＠bücher.example.",
+    "'jörg@bücher.example",
+    "\ufeffjö\u00adrg@bü\u200bcher.example\u202c",
+    "\u00a0 JÖRG@BÜCHER.EXAMPLE\u2003",
+]
+
+
+def test_every_spelling_of_an_address_is_one_person(shop: FakeShop, source: Source) -> None:
+    for number, spelling in enumerate(SPELLINGS):
+        shop.add_customer(spelling, consent=number == 0, first_name="Anna")
+        shop.add_guest_order(spelling, "1.00")
+    found = people(source)
+    assert set(found) == {"jörg@xn--bcher-kva.example"}
+    (person,) = found.values()
+    assert person.purchases is not None
+    assert (person.purchases.number, person.purchases.total) == (len(SPELLINGS), f"{len(SPELLINGS)}.00")
+    assert not [bad for reading in everything(source).values() for bad in reading.unreadable]
+
+
 def test_rows_without_an_address_are_told(shop: FakeShop, source: Source) -> None:
     shop.add_customer("no address at all")
     shop.add_customer("fine@mail.example")

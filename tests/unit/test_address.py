@@ -31,6 +31,12 @@ from cleverreach_sync.address import Patterns, mask, normalise
         ("日本@example.jp", "日本@example.jp"),
         ("\u212aarl@example.org", "karl@example.org"),  # the sign of the kelvin
         ("a" * 64 + "@example.org", "a" * 64 + "@example.org"),
+        ("anna@XN--BCHER-KVA.de", "anna@xn--bcher-kva.de"),
+        ("jörg@xn--bcher-kva.DE", "jörg@xn--bcher-kva.de"),
+        ("anna@ｂücher．ｄｅ", "anna@xn--bcher-kva.de"),
+        ("anna@ＸＮ--ｂｃｈｅｒ-ｋｖａ.de", "anna@xn--bcher-kva.de"),
+        ("anna＠example.org", "anna@example.org"),
+        ("anna﹫example.org", "anna@example.org"),
     ],
 )
 def test_one_form_for_every_way_to_write_an_address(raw: str, expected: str) -> None:
@@ -38,11 +44,105 @@ def test_one_form_for_every_way_to_write_an_address(raw: str, expected: str) -> 
     assert normalise(expected) == expected
 
 
+WRITTEN = [
+    "{}",
+    "Anna <{}>",
+    "Anna Muster < {} > ",
+    "<{}>",
+    '"Muster, Anna" <{}>',
+    "Muster, Anna <{}>",
+    '"Anna \\"die\\" Muster" <{}>',
+    "'Anna' <{}>",
+    "'{}' <{}>",
+    "{} <{}>",
+    "Jörg\u00a0Größe <{}>",
+    "mailto:{}",
+    "MAILTO:{}",
+    "mailto: {}",
+    "mailto:{}?subject=Hallo%20Anna&body=a@b.de",
+    "<mailto:{}>",
+    "{}.",
+    "mailto:{}.",
+    "'{}",
+    "''{}",
+    "'{}'",
+    '"{}"',
+    "\u00a0\u2003\u3000{}\u2028\u0085",
+    "\ufeff{}",
+    "\u200b{}\u200b",
+    "\u202a{}\u202c",
+    "\u2068mailto:{}\u2069",
+    "\u00ad'{}",
+    " \u200e {} \u200f ",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+@pytest.mark.parametrize("address", ["anna.o'brien@example.org", "müller@xn--bcher-kva.de", "a'@example.co.uk"])
+def test_what_is_written_around_an_address_does_not_count(written: str, address: str) -> None:
+    for text in (address, address.upper()):
+        assert normalise(written.replace("{}", text)) == address
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("mailto:m%C3%BCller%2Bnews%40example.org", "müller+news@example.org"),
+        ("mailto:a%3Fb@example.org?cc=x@y.de", "a?b@example.org"),
+        ("mailto:%20anna@example.org%E2%80%8B", "anna@example.org"),
+        ("a%2bb@example.org", "a%2bb@example.org"),
+    ],
+)
+def test_a_link_is_decoded_once(raw: str, expected: str) -> None:
+    assert normalise(raw) == expected
+
+
+def test_format_characters_do_not_count_wherever_they_stand() -> None:
+    hidden = [chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) == "Cf"]
+    assert len(hidden) > 150
+    for char in hidden:
+        assert normalise(f"{char}an{char}na{char}@{char}exa{char}mple.o{char}rg{char}") == "anna@example.org"
+        assert normalise(f"mu{char}\u0308ller@example.org") == "müller@example.org"
+
+
+@given(
+    st.builds("{}@{}.de".format, *[st.text("abäöß.'-+\u0308\u200b", min_size=1, max_size=8)] * 2),
+    st.lists(st.sampled_from(WRITTEN), max_size=3),
+)
+def test_the_form_of_what_is_written_is_stable(raw: str, around: list[str]) -> None:
+    for written in around:
+        raw = written.replace("{}", raw)
+    address = normalise(raw)
+    if address is not None:
+        assert normalise(address) == address
+        assert address[0] not in ".'"
+
+
 @pytest.mark.parametrize(
     "raw",
     [
         "",
         "   ",
+        "\u200b",
+        "'",
+        "''@example.org",
+        "mailto:",
+        "mailto:anna@example.org,otto@example.org",
+        "mailto:%ff@example.org",
+        "Anna <anna@example.org",
+        "Anna anna@example.org>",
+        "Anna <>",
+        "Anna <anna>",
+        "Anna <anna@example.org>, Otto <otto@example.org>",
+        "anna@example.org, Otto <otto@example.org>",
+        "anna@example.org; <otto@example.org>",
+        "Anna <<anna@example.org>>",
+        "anna@example.org (Anna)",
+        "anna@example.org..",
+        "m\ufffdller@example.org",
+        "\ud83d@example.org",
+        "anna@\ud83d.org",
+        "an\u0085na@example.org",
         "anna",
         "@example.org",
         "anna@",
@@ -61,7 +161,6 @@ def test_one_form_for_every_way_to_write_an_address(raw: str, expected: str) -> 
         "anna@127.0.0.1",
         "an na@example.org",
         "anna@exa mple.org",
-        "Anna <anna@example.org>",
         "anna@example.org, otto@example.org",
         "anna@example.org;otto@example.org",
         "anna\x00@example.org",
@@ -125,6 +224,13 @@ HOSTILE = [
     "ä@" + "ö." * 50_000,
     "ä@" + "\u00ad" * 100_000 + "b.de",
     "a@" + "\u0301" * 100_000 + ".de",
+    "<" * 100_000 + "a@b.de>",
+    '"' * 100_000 + "<a@b.de>",
+    '"\\' * 900 + "<a@b.de>",
+    "\u200b" * 100_000 + "a@b.de",
+    "mailto:" * 20_000 + "a@b.de",
+    "'" * 100_000 + "a@b.de",
+    "mailto:" + "%20" * 30_000 + "a@b.de",
 ]
 
 
@@ -183,6 +289,12 @@ def test_a_mask_tells_one_character_of_the_local_part(raw: str) -> None:
         ("*@BU\u0308CHER.*", ["anna@xn--bcher-kva.com"], []),
         ("anna@bücher.de", ["anna@xn--bcher-kva.de"], []),
         ("mu\u0308*@x.de", ["müller@x.de"], ["muller@x.de"]),
+        ("*@büch*.de", ["anna@xn--bcher-kva.de"], ["anna@bucher.de", "anna@xn--mller-kva.de"]),
+        ("*@*ücher.de", ["anna@xn--bcher-kva.de"], ["anna@xn--mller-kva.de"]),
+        ("müller.*", ["müller.a@x.de"], ["muller.a@x.de"]),
+        ("\u200b*@exa\u00admple.org.", ["anna@example.org"], ["anna@example.org.de"]),
+        ("Anna <Anna@example.org>", ["anna@example.org"], []),
+        ("'anna@example.org.", ["anna@example.org"], []),
         ("", [], ["", "anna@example.org"]),
         ("   ", [], ["", "anna@example.org"]),
     ],

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.address import normalise, tidy
 
 _PUNYCODE: Final = "xn--"
 
 
 def is_note(entry: str) -> bool:
     """Whether an entry is but a note of a plug-in: CleverReach itself goes on to mail whom it names."""
-    text = entry.strip().lower()
+    text = tidy(entry)
     return "*" not in text and "?" not in text and normalise(text) is None
 
 
 def blocked_forms(entry: str) -> list[str]:
     """The normalised addresses or patterns that an entry blocks."""
-    text = entry.strip().lower()
+    text = tidy(entry)
     if not text:
         return []
     if "*" in text or "?" in text:

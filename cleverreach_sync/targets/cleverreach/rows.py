@@ -19,6 +19,13 @@ from cleverreach_sync.model import Recipient, RecipientState
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 
 _AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text
+_MAILED: Final = {
+    RecipientState.UNSUBSCRIBED: 0,
+    RecipientState.BOUNCED: 1,
+    RecipientState.INACTIVE: 2,
+    RecipientState.ACTIVE: 3,
+    RecipientState.ABSENT: 4,
+}
 ATTRIBUTES_OF: Final = {"global": "global_attributes", "list": "attributes"}
 
 
@@ -70,17 +77,21 @@ def recipient(row: object, scope: str) -> Recipient | None:
     email, ident = row.get("email"), row.get("id")
     if not isinstance(email, str) or ident in (None, "") or not isinstance(ident, str | int):
         return None
-    email = email.strip()
     values = row.get(ATTRIBUTES_OF[scope])
     tags = row.get("tags")
     return Recipient(
         str(ident),
-        email if email.isascii() and email.islower() else normalise(email) or email.lower(),
+        normalise(email) or email.strip().lower(),
         state_of(row),
         _tags(tags) if isinstance(tags, list) and tags else frozenset(),
         values if isinstance(values, dict) else {},
         stamp(row.get("registered")),
     )
+
+
+def who_left(one: Recipient | None, other: Recipient) -> Recipient:
+    """Of two recipients whose addresses are one and the same, differently spelled, the one that is mailed least."""
+    return other if one is None or _MAILED[other.state] < _MAILED[one.state] else one
 
 
 def _tags(texts: list[Any]) -> frozenset[str]:
@@ -105,8 +116,13 @@ def answers(changes: Sequence[Change], body: object, scope: str) -> dict[str, Ro
         found = recipient(row, scope)
         if found is not None:
             confirmed[found.email] = found
-    refused = {word.strip(_AROUND): row for row in rows if isinstance(row, str) for word in row.lower().split()}
+    refused = {known: row for row in rows if isinstance(row, str) for known in map(_address_in, row.split()) if known}
     return {change.email: _answer(change, confirmed.get(change.email), refused) for change in changes}
+
+
+def _address_in(word: str) -> str | None:
+    """The address that a word of a message is, as far as it is one."""
+    return normalise(word.strip(_AROUND)) if "@" in word else None
 
 
 def _answer(change: Change, found: Recipient | None, refused: Mapping[str, str]) -> RowAnswer:

@@ -181,7 +181,7 @@ class CleverReach:
         for row in self._asked("email_list", emails):
             known = rows.recipient(row, self._scope)
             if known is not None and known.email in wanted:
-                found[known.email] = known
+                found[known.email] = rows.who_left(found.get(known.email), known)
         return found
 
     def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:
