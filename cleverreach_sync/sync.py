@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
@@ -12,15 +11,15 @@ from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, as_crsync_error
 from cleverreach_sync.guards import Guard
 from cleverreach_sync.phases import closing, opening
-from cleverreach_sync.phases.admission import Numbers, guards, refusal
+from cleverreach_sync.phases.admission import Numbers, People, guards, people, refusal
 from cleverreach_sync.phases.decide import Deciding, Summary
 from cleverreach_sync.phases.moves import follow_moves
 from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.read import read, read_suppressions, resume
-from cleverreach_sync.phases.result import Phase, document
+from cleverreach_sync.phases.result import Phase, document, refuses
 from cleverreach_sync.phases.run import Clock, Options, OutOfTime, Run, Stop
 from cleverreach_sync.phases.setting import Call, Setting, open_everything
-from cleverreach_sync.phases.survey import count_new, rehearse, sort_out_checks
+from cleverreach_sync.phases.survey import rehearse, sort_out_checks
 from cleverreach_sync.phases.write import Writing
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.state import history, rejects
@@ -104,13 +103,23 @@ class _Pipeline:
         if summary is None:
             return
         if self._run.options.dry_run:
-            self._rehearse(summary)
+            with self._timed("compare"):
+                self._guard(summary)
+                rehearse(self._run)
+            self._complete = self._call.stop.reason is None
         else:
-            held_back = self._admit(summary)
+            self._guard(summary)
+            held_back = self._admit()
             self._write(summary, hold_back_new=held_back is not None)
             if held_back is not None:
                 raise held_back
-        self._check_rejected()
+        rejected = self._too_many_rejected()
+        if rejected is None:
+            return
+        if refuses(self._run.options, self._guards, self._setting.forced):  # that is graver
+            self._run.progress.warn(rejected.message)
+            return
+        raise rejected
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -173,28 +182,33 @@ class _Pipeline:
         run.warnings.show()
         return deciding.summary() if decided else None
 
-    def _admit(self, summary: Summary) -> GuardError | None:
-        """Evaluates the guards. Raises their refusal; that of `max_created`, which holds back the new people only, is
+    def _guard(self, summary: Summary) -> None:
+        """Evaluates the guards, alike in a dry run and in the run that follows it."""
+        run, limits = self._run, self._call.config.limits
+        _, more_activates = sort_out_checks(run) if summary.classes[Class.CHECK] else (0, 0)
+        size = self._size()
+        counted = people(run, summary.activates + more_activates, size, limits)
+        self._guards = guards(self._numbers(summary, counted, size), limits)
+
+    def _admit(self) -> GuardError | None:
+        """Raises the refusal of the guards; that of `max_created`, which holds back the new people only, is
         returned."""
-        run, limits, forced = self._run, self._call.config.limits, self._setting.forced
-        classes = summary.classes
-        _, more_activates = sort_out_checks(run) if classes[Class.CHECK] else (0, 0)
-        ends = sum(run.spool.count(ending) for ending in (Class.END, Class.GONE, Class.MOVED))
-        created = count_new(run) if limits.max_created is not None else None
-        numbers = self._numbers(summary, ends, summary.activates + more_activates, created)
-        self._guards = guards(numbers, limits)
+        forced = self._setting.forced
         error = refusal([guard for guard in self._guards if guard.name != "max_created"], forced)
         if error is not None:
             raise error
         return refusal([guard for guard in self._guards if guard.name == "max_created"], forced)
 
-    def _numbers(self, summary: Summary, ends: int, activates: int, created: int | None) -> Numbers:
+    def _size(self) -> int | None:
+        setting = self._setting
+        if setting.found is None:
+            return 0
+        told = setting.target.size()
+        return None if told is None else max(told, self._run.ledger.in_list())
+
+    def _numbers(self, summary: Summary, counted: People, size: int | None) -> Numbers:
         setting, run = self._setting, self._run
         known, url = setting.known, setting.source.url
-        size: int | None = 0
-        if setting.found is not None:
-            told = setting.target.size()
-            size = None if told is None else max(told, run.ledger.in_list())
         moved = None
         if known is not None and known.shop_url and url and known.shop_url != url:
             moved = f"the shop's address changed from {known.shop_url} to {url}"
@@ -202,27 +216,15 @@ class _Pipeline:
             people=summary.people,
             people_before=known.full_people if known is not None else None,
             full=closing.reads_everything(run),
-            deactivated=ends,
-            activated=activates,
-            created=created,
+            deactivated=counted.deactivated,
+            activated=counted.activated,
+            created=counted.created,
             size=size,
             lost=setting.lost,
             first_run=setting.first_run,
             carriers=0 if setting.shared else setting.carriers,
             moved=moved,
         )
-
-    def _rehearse(self, summary: Summary) -> None:
-        run, tally = self._run, self._run.tally
-        with self._timed("compare"):
-            if summary.classes[Class.CHECK]:
-                sort_out_checks(run)
-            rehearse(run)
-        outcomes: Counter[str] = tally.outcomes
-        activated = tally.activation["activated"]
-        numbers = self._numbers(summary, outcomes["deactivated"], activated, outcomes["created"])
-        self._guards = guards(numbers, self._call.config.limits)
-        self._complete = self._call.stop.reason is None
 
     def _write(self, summary: Summary, *, hold_back_new: bool) -> None:
         run, setting, folder = self._run, self._setting, self._call.folder
@@ -248,16 +250,17 @@ class _Pipeline:
         else:
             closing.end_early(setting, run, begun)
 
-    def _check_rejected(self) -> None:
+    def _too_many_rejected(self) -> RejectedError | None:
         tally = self._run.tally
         allowed = self._call.config.limits.max_rejected.of(tally.people)
-        if tally.failed and (allowed is None or tally.failed > allowed):
-            who = "1 person is invalid or was rejected"
-            if tally.failed > 1:
-                who = f"{tally.failed:,} people are invalid or were rejected"
-            says = ["the warnings name the rows that are invalid"] if tally.outcomes["invalid"] else []
-            says += ["`crsync status` says who was rejected and why"] if tally.outcomes["rejected"] else []
-            raise RejectedError(
-                f"{who}, {allowed or 0:,} are allowed",
-                hint="; ".join([*says, "correct them, or raise limits.max_rejected"]),
-            )
+        if not tally.failed or (allowed is not None and tally.failed <= allowed):
+            return None
+        who = "1 person is invalid or was rejected"
+        if tally.failed > 1:
+            who = f"{tally.failed:,} people are invalid or were rejected"
+        says = ["the warnings name the rows that are invalid"] if tally.outcomes["invalid"] else []
+        says += ["`crsync status` says who was rejected and why"] if tally.outcomes["rejected"] else []
+        return RejectedError(
+            f"{who}, {allowed or 0:,} are allowed",
+            hint="; ".join([*says, "correct them, or raise limits.max_rejected"]),
+        )

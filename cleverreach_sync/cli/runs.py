@@ -155,7 +155,10 @@ def diff(
         help="state: what sync would do now. target: also find what was changed in CleverReach by hand.",
     ),
     exit_code: bool = typer.Option(
-        False, "--exit-code", metavar="", help="Exit with code 3 when anything would change."
+        False,
+        "--exit-code",
+        metavar="",
+        help="Exit with code 7 when a guard would refuse, else with 3 when anything would change.",
     ),
     details: opt.Details = "50",
     show_pii: opt.ShowPii = False,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cleverreach_sync.config.schema import LimitsSettings
 from cleverreach_sync.errors import GuardError
-from cleverreach_sync.guards import Guard, flag, refusing, within
+from cleverreach_sync.guards import Guard, Limit, flag, refusing, within
+from cleverreach_sync.phases.planned import Class
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.survey import count_activations, count_ends, count_new
 
 _HINTS = {
     "empty_source": "check the export or the shop",
@@ -34,6 +38,29 @@ class Numbers(NamedTuple):
     first_run: bool
     carriers: int | None
     moved: str | None
+
+
+class People(NamedTuple):
+    """How many people a run would do what to. `created` is None while no limit is set."""
+
+    deactivated: int
+    activated: int
+    created: int | None
+
+
+def people(run: Run, activates: int, size: int | None, limits: LimitsSettings) -> People:
+    """What is remembered of people counts; where that would refuse, they are read from the list and counted again. A
+    dry run and the run that follows do the same, so that they tell the same. `activates`: as remembered."""
+
+    def counted(limit: Limit, remembered: int, look: Callable[[Run], int]) -> int:
+        return look(run) if within("", limit, remembered, size).refuses else remembered
+
+    ends = sum(run.spool.count(class_) for class_ in (Class.END, Class.GONE, Class.MOVED))
+    return People(
+        counted(limits.max_deactivated, ends, count_ends),
+        counted(limits.max_activated, activates, count_activations),
+        None if limits.max_created is None else counted(limits.max_created, run.spool.count(Class.NEW), count_new),
+    )
 
 
 def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:

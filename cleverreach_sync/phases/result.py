@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.errors import CrsyncError, Interrupted
-from cleverreach_sync.guards import Guard
+from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted
+from cleverreach_sync.guards import Guard, refusing
 from cleverreach_sync.phases.closing import timestamp
-from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.run import Options, Run
 from cleverreach_sync.phases.setting import Setting
 
 SCHEMA: Final = "crsync.run/1"
@@ -72,15 +72,22 @@ def document(
         result["stopped"] = stopped
     if options.dry_run:
         result["changes"] = [orjson.loads(line) for line in run.spool.shown(options.details)]
-    result |= _ending(run, error, exit_code=options.exit_code)
+    result |= _ending(run, error, refused=refuses(options, guards, setting.forced))
     return result
 
 
-def _ending(run: Run, error: CrsyncError | None, *, exit_code: bool) -> dict[str, Any]:
+def refuses(options: Options, guards: Sequence[Guard], forced: frozenset[str]) -> bool:
+    """Whether a dry run that was asked for its exit code ends with that of a guard."""
+    return options.exit_code and bool(refusing(guards, forced))
+
+
+def _ending(run: Run, error: CrsyncError | None, *, refused: bool) -> dict[str, Any]:
     if error is not None:
         ending = {"code": error.code, "class": error.kind, "retryable": error.retryable}
         return {"error": {**ending, "message": error.message, "hint": error.hint}, "exit": ending}
-    if exit_code and any(run.tally.outcomes[name] for name in ("created", "updated", "deactivated")):
+    if refused:
+        return {"exit": {"code": GuardError.code, "class": GuardError.kind, "retryable": False}}
+    if run.options.exit_code and any(run.tally.outcomes[name] for name in ("created", "updated", "deactivated")):
         return {"exit": {"code": 3, "class": "differences", "retryable": False}}
     return {"exit": {"code": 0, "class": "ok", "retryable": False}}
 

@@ -234,8 +234,8 @@ def _run(
 
 def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTags) -> Rules:
     config, options, interrupted = setting.call.config, setting.call.options, setting.interrupted
-    lost = setting.lost is not None and ("ledger" in options.forced or options.dry_run)
-    foreign = setting.carriers != 0 and ("foreign_tags" in options.forced or options.dry_run or setting.shared)
+    # A run that is not forced is refused, and counts for the guards as one that is.
+    adopt = setting.lost is not None or setting.carriers != 0
     return Rules(
         selection=config.selected,
         activate=config.activated,
@@ -245,7 +245,7 @@ def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnT
         fingerprints=Fingerprints(memory.keys.secret),
         resend=options.command == "resync" or (interrupted is not None and interrupted.resend),
         include_deleted=options.include_deleted or (interrupted is not None and interrupted.include_deleted),
-        adopt=lost or foreign or (interrupted is not None and interrupted.adopt),
+        adopt=adopt or (interrupted is not None and interrupted.adopt),
         run=setting.run_id,
     )
 

@@ -105,8 +105,19 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
 
 
 def count_new(run: Run) -> int:
-    """How many would be created."""
+    """How many are not in the list."""
     return sum(seen.plan.outcome is Outcome.CREATED for seen in survey(run, Class.NEW))
+
+
+def count_ends(run: Run) -> int:
+    """Of how many the list shows that their consent is still to be ended. Those who moved were looked up before."""
+    ends = (seen for class_ in (Class.GONE, Class.END) for seen in survey(run, class_))
+    return run.spool.count(Class.MOVED) + sum(seen.plan.outcome is Outcome.DEACTIVATED for seen in ends)
+
+
+def count_activations(run: Run) -> int:
+    """How many the list shows to be inactive who would become active."""
+    return sum(seen.plan.activates for seen in survey(run, Class.UPDATE) if seen.plan.outcome is Outcome.UPDATED)
 
 
 def rehearse(run: Run) -> None:

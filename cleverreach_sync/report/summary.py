@@ -67,11 +67,11 @@ def verdict(doc: dict[str, Any]) -> str:
     count = changed(doc)
     if code >= 128 or of(doc, "exit").get("class") == "signal":
         return "stopped by a signal, the next run goes on from here"
-    if code == 7:
+    if code == 7 and not would(doc):
         return f"refused by a guard, nothing {'more ' if count else ''}was written"
     if code == 4 and not doc.get("complete", True):
         return "stopped: CleverReach rejects everybody"
-    if code not in (0, 3):
+    if code not in (0, 3, 7):
         return _FAILED.get(code, "failed")
     if would(doc):
         return _foreseen(doc, count)

@@ -39,7 +39,7 @@ def run_text(doc: dict[str, Any], console: Console) -> None:
 def style_of(doc: dict[str, Any]) -> str:
     """How the line that tells the verdict looks."""
     code = summary.of(doc, "exit").get("code", 0)
-    if code not in (0, 3):
+    if code not in (0, 3) and not (code == 7 and summary.would(doc)):
         return "bold red"
     held = summary.refusing(doc) or not doc.get("complete", True)
     return "bold yellow" if held else "bold"

@@ -153,7 +153,7 @@ def _sources() -> str:
 _EXITS: Final = {
     0: ("ok", "done, or nothing to do", ""),
     1: ("bug", "unexpected error: run again with `-vv` and report what it prints", "no"),
-    3: ("differences", "`diff --exit-code` found changes", ""),
+    3: ("differences", "`diff --exit-code` found changes, and no guard that would refuse them (that is 7)", ""),
 }
 
 

@@ -281,3 +281,35 @@ class TestExitCode:
     def test_somebody_skipped_is_none(self, shop: Shop) -> None:
         shop.write(person(ANNA, subscribed="opted_out", orders="2"))
         shop.diff("--exit-code")
+
+    def test_a_guard_that_would_refuse_is_graver(self, shop: Shop) -> None:
+        shop.write(both(ANNA))
+        shop.sync()
+        shop.config(limits={"max_deactivated": 0})
+        shop.write(person(ANNA, subscribed="opted_out", orders="2"), both(BEN))
+        ran = shop.diff("--exit-code", code=7)
+        assert ran.doc["exit"] == {"code": 7, "class": "guard", "retryable": False}
+        assert "error" not in ran.doc, "a guard ends no diff"
+        assert ran.counts == {"created": 1, "deactivated": 1}
+        told = shop.command("diff", "--exit-code")
+        assert told.code == 7
+        assert "dry run, nothing was written: 2 people would change; a guard would refuse it" in " ".join(
+            told.out.split()
+        )
+        assert told.err == ""
+        assert shop.diff(code=0).guard("max_deactivated")["refuses"] is True
+        assert shop.command("diff", "--exit-code", "--format", "csv").code == 7
+
+    def test_new_people_held_back(self, shop: Shop) -> None:
+        shop.config(limits={"max_created": 1})
+        shop.write(both(ANNA), both(BEN))
+        shop.diff("--exit-code", code=7)
+        assert shop.sync(code=7).counts == {}
+
+    def test_too_many_invalid(self, shop: Shop) -> None:
+        shop.config(limits={"max_rejected": 0, "max_created": 0})
+        shop.write(subscriber("no address"), both(ANNA))
+        ran = shop.diff("--exit-code", code=7)
+        assert "1 person is invalid" in ran.err
+        shop.config(limits={"max_created": None})
+        assert shop.diff("--exit-code", code=4).doc["error"]["code"] == 4
