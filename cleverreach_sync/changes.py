@@ -24,7 +24,14 @@ _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
 
 def filled(values: dict[str, str], memory: Memory, rules: Rules) -> dict[str, str]:
     """The data fields to send."""
-    return rules.fingerprints.outgoing(values, memory.fingerprint)
+    return rules.fields.zeroed(rules.fingerprints.outgoing(values, memory.fingerprint))
+
+
+def fields_differ(values: dict[str, str], memory: Memory, rules: Rules) -> bool:
+    """Whether the data fields are a reason to write. What only buyers have is none while buyers are not selected."""
+    if _BUYER not in rules.selection:
+        values = rules.fields.without_emptied(values)
+    return rules.fingerprints.changed(filled(values, memory, rules), memory.fingerprint)
 
 
 def sent_anew(memory: Memory, recipient: Recipient, rules: Rules) -> bool:
@@ -50,10 +57,10 @@ def end(
     if person.invalid is not None:  # what was bought may be what could not be read
         removed = _BY_CONSENT
     if not kinds:
-        values = None
+        values = rules.fields.emptied(person) if shop is Shop.NO and person.invalid is None and not rules.bare else {}
     elif values is None:
         values = rules.fields.values(person, buyer=_BUYER in kinds)
-    sent = {} if values is None else filled(values, memory, rules)
+    sent = filled(values, memory, rules)
     own = rules.own
     change = Change(
         email=person.email,
@@ -70,6 +77,37 @@ def end(
     )
     reason = ENDED_OPTED_OUT if shop is Shop.OPTED_OUT else "consent_ended"
     return Plan(Outcome.DEACTIVATED, reason, kinds, shop, change, values=values)
+
+
+def disproved(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient,
+    carried: frozenset[Kind],
+    stated: ConsentState,
+    shop: Shop,
+    rules: Rules,
+) -> Plan | None:
+    """Somebody in the list to whom no selected kind applies any more: the tags that crsync gave and the facts speak
+    against go, and with them what only buyers have. None if there is nothing of that."""
+    if not memory.transferred or recipient.id != memory.receiver_id:
+        return None
+    wrong = contradicted(stated, person.purchases)
+    values = rules.fields.emptied(person)
+    if not (wrong & memory.tags & rules.selection or fields_differ(values, memory, rules)):
+        return None
+    change = Change(
+        email=person.email,
+        creates=False,
+        receiver_id=recipient.id,
+        state=None,
+        at=None,
+        registered=None,
+        tags_added=(),
+        tags_removed=rules.own.texts(wrong & carried),
+        attributes=filled(values, memory, rules),
+    )
+    return Plan(Outcome.UPDATED, "disproved", _NOBODY, shop, change, values=values)
 
 
 def tags_of(

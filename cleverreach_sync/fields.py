@@ -144,9 +144,12 @@ class FieldMap:
             for field in chosen
             if field.person_field in _COMPUTED
         )
+        self._buyers_only = tuple(field.name for field in chosen if field.buyers_only)
+        self._zeros = tuple(field.name for field in chosen if field.buyers_only and field.person_field == "orders")
 
     def values(self, person: Person, *, buyer: bool) -> dict[str, str]:
-        """The values by data field name. Missing ones are left out, empty ones are `""`."""
+        """The values by data field name. Missing ones are left out, empty ones are `""`, and so is what only buyers
+        have for somebody who is known to have no order."""
         profile = person.profile
         filled = {name: profile[source] for name, source in self._plain if source in profile}
         for name, source in self._days:
@@ -157,7 +160,24 @@ class FieldMap:
                 value = compute(person)
                 if value is not None:
                     filled[name] = value
-        return filled
+        return filled if buyer else filled | self.emptied(person)
+
+    def emptied(self, person: Person) -> dict[str, str]:
+        """What somebody loses who is no buyer any more: the fields that only buyers have, if there is no order left."""
+        if person.purchases is None or person.purchases.number:
+            return {}
+        return dict.fromkeys(self._buyers_only, "")
+
+    def without_emptied(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The values without what somebody lost who is no buyer any more."""
+        return {name: value for name, value in values.items() if value or name not in self._buyers_only}
+
+    def zeroed(self, values: dict[str, str]) -> dict[str, str]:
+        """The values as they are sent: a number of orders that became empty is 0."""
+        for name in self._zeros:
+            if values.get(name) == "":
+                values = {**values, name: "0"}
+        return values
 
 
 class Packed(NamedTuple):

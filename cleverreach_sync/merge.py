@@ -270,10 +270,13 @@ def _purchases(records: Sequence[Remembered], orders: dict[str, Order]) -> Purch
     last = [record.last_at for record in summaries] + [order.at for order in counting]
     totals = [record.total for record in summaries if record.number] + [order.total for order in counting]
     currencies = {order.currency for order in counting if order.currency}
+    total = _sum(totals)
+    if len(currencies) > 1 or (counting and total is None):
+        total = ""
     return Purchases(
         number=sum(record.number or 0 for record in summaries) + len(counting),
         last_at=_latest(last),
-        total=None if len(currencies) > 1 else _sum(totals),
+        total=total,
     )
 
 

@@ -81,7 +81,8 @@ class Consent(NamedTuple):
 
 
 class Purchases(NamedTuple):
-    """A summary of somebody's orders that count. `total` is None where the source has no amount."""
+    """A summary of somebody's orders that count. `total` is None where the source has no amount, "" where there
+    is none of what was bought: in several currencies, say."""
 
     number: int
     last_at: int | None = None

@@ -10,7 +10,17 @@ from functools import lru_cache
 from typing import Final
 
 from cleverreach_sync.address import Patterns
-from cleverreach_sync.changes import create, creation, end, filled, new_state, sent_anew, tags_of
+from cleverreach_sync.changes import (
+    create,
+    creation,
+    disproved,
+    end,
+    fields_differ,
+    filled,
+    new_state,
+    sent_anew,
+    tags_of,
+)
 from cleverreach_sync.consent import Becomes, Shop, Standing, agreed_with, verdict, weigh, withdrawn_again
 from cleverreach_sync.decision import NOT_SUPPRESSED, SKIP_REASONS, Change, Outcome, Plan, Rules, Suppression, Wanted
 from cleverreach_sync.fields import FieldMap, Fingerprints
@@ -157,7 +167,10 @@ def _decide(
     if rules.exclude.match(person.email) or (person.excluded and not kinds):
         return Plan(Outcome.SKIPPED, "excluded", kinds, shop)
     if not kinds:
-        return Plan(Outcome.SKIPPED, "not_selected", kinds, shop)
+        less = None
+        if recipient is not None and ruled.reason is None and ruled.target is not Becomes.CREATED:
+            less = disproved(person, memory, recipient, carried, stated, shop, rules)
+        return less or Plan(Outcome.SKIPPED, "not_selected", kinds, shop)
     reasons = [reason for reason in (ruled.reason, barred) if reason is not None]
     if reasons:
         return Plan(Outcome.SKIPPED, min(reasons, key=SKIP_REASONS.index), kinds, shop)
@@ -175,7 +188,7 @@ def _decide(
         or state is not None
         or added - memory.tags
         or removed & (memory.tags | carried) & rules.selection
-        or rules.fingerprints.changed(filled(values, memory, rules), memory.fingerprint)
+        or fields_differ(values, memory, rules)
     ):
         return Plan(Outcome.UNCHANGED, "", kinds, shop, values=values)
     own = rules.own

@@ -250,7 +250,7 @@ class Delivery:
             plan = plan._replace(change=_as_created(change, confirmed))
         elif plan.activates and confirmed.state is not RecipientState.ACTIVE:
             plan = plan._replace(activates=False)
-        kept = OPEN if plan.outcome is Outcome.DEACTIVATED else UNCHANGED
+        kept = OPEN if plan.outcome is Outcome.DEACTIVATED or not plan.kinds else UNCHANGED
         return Result(who.row, who.person.email, plan, state, entry(who.row, memory, kept, plan.kinds), sent=True)
 
     def _made_before(self, batch: Batch, one: Seen) -> bool:

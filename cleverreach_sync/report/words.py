@@ -34,6 +34,7 @@ REJECTED: Final = {
 REASONS: Final = {  # why somebody changes, of a diff
     "opted_out": "unsubscribed in the shop",
     "consent_ended": "no longer a subscriber in the shop",
+    "disproved": "no longer what the tag says",
     "moved": "has another e-mail address now",
     "activated": "was created inactive, and may be active now",
     "reactivated": "subscribed again in the shop",

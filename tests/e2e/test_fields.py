@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import B, C, S, Shop, at, both, buyer, neither, person, shop, subscriber
+from tests.e2e.shop import SUBSCRIBER, B, C, S, Shop, at, both, buyer, neither, person, shop, subscriber
 from tests.sandbox_server import sandbox, sandbox_of_process
 
 __all__ = ["sandbox", "sandbox_of_process", "shop"]
@@ -92,13 +92,83 @@ class TestPresetShop:
         assert found[ANNA].values == found[BEN].values == {"firstname": "X"}
         assert found["c@example.org"].values == {"firstname": "X", "ordercount": "2", "totalspent": "5"}
 
-    def test_orders_are_not_cleared_when_somebody_is_no_buyer_any_more(self, shop: Shop) -> None:
+    def test_who_is_no_buyer_any_more_has_no_orders(self, shop: Shop) -> None:
+        shop.write(both(ANNA, total_spent="5.00", last_order_at="2026-03-04", city="Ulm"))
+        shop.sync()
+        shop.write(subscriber(ANNA, total_spent="0", city="Ulm"))
+        told = shop.diff("--show-pii")
+        assert told.changes[0]["attributes"] == {
+            "ordercount": ["2", "0"],
+            "totalspent": ["5.00", ""],
+            "lastorderdate": ["2026-03-04", ""],
+        }
+        ran = shop.agreed_sync()
+        assert ran.sent_to(ANNA)["global_attributes"] == {
+            "city": "Ulm",
+            "ordercount": "0",
+            "totalspent": "",
+            "lastorderdate": "",
+        }
+        assert shop.list()[ANNA].values == {"city": "Ulm", "ordercount": "0"}
+        assert shop.sync().writes == 0
+        shop.resync()
+        assert shop.list()[ANNA].values == {"city": "Ulm", "ordercount": "0"}
+        shop.write(both(ANNA, total_spent="7.00", last_order_at="2026-05-04", city="Ulm"))
+        shop.sync()
+        assert shop.list()[ANNA].values == {
+            "city": "Ulm",
+            "ordercount": "2",
+            "totalspent": "7.00",
+            "lastorderdate": "2026-05-04",
+        }
+
+    def test_nobody_who_never_was_a_buyer_has_a_number_of_orders(self, shop: Shop) -> None:
+        shop.put(ANNA, global_attributes={"ordercount": "9"})
+        shop.write(subscriber(ANNA))
+        shop.sync()
+        assert shop.list()[ANNA].values == {"ordercount": "9"}
+
+    def test_a_buyer_to_whom_nothing_else_applies(self, shop: Shop) -> None:
+        """They stay in the list, without a tag that is not true."""
+        shop.write(buyer(ANNA, total_spent="5.00", city="Ulm"), buyer(BEN))
+        shop.sync()
+        shop.write(neither(ANNA, total_spent="0", city="Bonn"), buyer(BEN))
+        assert shop.agreed_sync().counts == {"updated": 1, "unchanged": 1}
+        assert shop.list()[ANNA].active
+        assert shop.list()[ANNA].tags == set()
+        assert shop.list()[ANNA].values == {"city": "Ulm", "ordercount": "0"}
+        ran = shop.sync()
+        assert (ran.counts, ran.writes) == ({"skipped": 1, "unchanged": 1}, 0)
+
+    def test_the_end_of_consent_takes_the_orders_along(self, shop: Shop) -> None:
+        shop.write(both(ANNA, total_spent="5.00"), both(BEN))
+        shop.sync()
+        shop.write(neither(ANNA, total_spent="0"), both(BEN))
+        assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 1}
+        assert not shop.list()[ANNA].active
+        assert shop.list()[ANNA].tags == set()
+        assert shop.list()[ANNA].values == {"ordercount": "0"}
+
+    def test_after_the_end_of_consent(self, shop: Shop) -> None:
+        shop.write(both(ANNA, total_spent="5.00"), both(BEN))
+        shop.sync()
+        shop.write(buyer(ANNA, total_spent="5.00"), both(BEN))
+        shop.sync()
+        shop.write(neither(ANNA), both(BEN))
+        shop.agreed_sync()
+        assert not shop.list()[ANNA].active
+        assert (shop.list()[ANNA].tags, shop.list()[ANNA].values) == (set(), {"ordercount": "0"})
+
+    def test_while_buyers_are_not_selected_the_orders_alone_are_no_reason(self, shop: Shop) -> None:
         shop.write(both(ANNA, total_spent="5.00"))
         shop.sync()
-        shop.write(subscriber(ANNA, total_spent="0"))
-        ran = shop.sync()
-        assert "global_attributes" not in ran.sent_to(ANNA)
-        assert shop.list()[ANNA].values["totalspent"] == "5.00"
+        shop.config(tags=[S])
+        shop.write(subscriber(ANNA))
+        assert shop.sync().writes == 0
+        shop.write(subscriber(ANNA, city="Ulm"))
+        shop.sync()
+        assert shop.list()[ANNA].values == {"city": "Ulm", "ordercount": "0"}
+        assert shop.list()[ANNA].tags == {SUBSCRIBER}
 
     def test_an_export_without_amounts_has_no_total(self, shop: Shop) -> None:
         shop.write(both(ANNA, orders="3"))

@@ -70,6 +70,25 @@ def test_the_first_sync_and_one_without_a_change(woo: Program, shop: WooShop, ga
     assert gate.writes() == []
 
 
+def test_a_second_currency_leaves_no_total(woo: Program, shop: WooShop) -> None:
+    for name, kind in (("ordercount", "number"), ("totalspent", "number"), ("lastorderdate", "date")):
+        woo.state.create_attribute(name, kind)
+    woo.configure(attributes={"preset": "shop", "missing": "ignore", "map": {}})
+    anna = shop.add_customer("anna@mail.example", consent=True)
+    shop.add_order(anna, "10.00")
+    woo.run()
+    assert values(woo, "anna@mail.example")["totalspent"] == "10.00"
+    shop.now += DAY
+    francs = shop.add_order(anna, "7.00", currency="CHF")
+    woo.run()
+    assert values(woo, "anna@mail.example")["ordercount"] == "2"
+    assert values(woo, "anna@mail.example").get("totalspent", "") == ""
+    shop.now += DAY
+    shop.cancel_order(francs)
+    woo.run()
+    assert values(woo, "anna@mail.example")["totalspent"] == "10.00"
+
+
 def test_a_guest_orders_again(woo: Program, shop: WooShop, gate: Gate) -> None:
     woo.state.create_attribute("ordercount", "number")
     woo.configure(attributes={"map": {"ordercount": "orders", "city": "city"}})

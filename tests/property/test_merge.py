@@ -153,7 +153,7 @@ def purchases_of(person: Person) -> tuple[int, int | None, Decimal | None] | Non
     bought = person.purchases
     if bought is None:
         return None
-    return bought.number, bought.last_at, None if bought.total is None else Decimal(bought.total)
+    return bought.number, bought.last_at, Decimal(bought.total) if bought.total else None
 
 
 @given(reads())
