@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from cleverreach_sync.guards import Limit
@@ -154,6 +154,16 @@ Duration = Annotated[
     ),
 ]
 """Seconds; written as a number of seconds, or with a unit: `90s`, `15m`, `24h`, `2d`."""
+
+FullReadEvery = Annotated[
+    Duration,
+    Field(
+        description="At least this often everything is read again, which shows what the shop has purged: 7d, or 0 for"
+        " every run."
+    ),
+]
+"""Seconds after which all streams of a shop are read completely."""
+FULL_READ_EVERY: Final = 7 * 86400.0
 
 LimitOption = Annotated[
     Limit,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cleverreach_sync.config.schema import Config
 
 # How a source is reached and how often it is read completely; neither decides anything about a person.
-_NOT_DECIDING: Final = frozenset({"url", "username", "reconcile_every", "state_out"})
+_NOT_DECIDING: Final = frozenset({"url", "username", "reconcile_every", "full_read_every", "state_out"})
 
 
 def decision_digest(config: Config) -> str:

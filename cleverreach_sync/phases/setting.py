@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -83,14 +84,32 @@ class Setting:
             or known.digest != self.digest
             or self.call.options.command == "resync"
             or self.lost is not None
+            or self._is_due(known)
             or (interrupted is not None and (interrupted.full or interrupted.digest != self.digest))
         )
+
+    def _is_due(self, known: Checkpoint) -> bool:
+        """Whether everything is to be read again, as what a shop purges shows in no change; also where the clock was
+        put back."""
+        every = self.call.config.source.reads_all_every
+        if every is None:
+            return False
+        last = _seconds(known.full_read_at)
+        return last is None or not 0 <= self.began - last < every
 
     @property
     def forced(self) -> frozenset[str]:
         """The guards overridden, by this call or by that of the interrupted run it goes on with."""
         before = self.interrupted.forced if self.interrupted is not None else ()
         return self.call.options.forced | frozenset(before)
+
+
+def _seconds(time: str | None) -> float | None:
+    """Unix seconds of a time of the checkpoint; None for none, and for what is no time."""
+    try:
+        return None if time is None else dt.datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return None
 
 
 def open_target(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 from pydantic import model_validator as validated
 
-from cleverreach_sync.settings_types import Duration, Question, ShopUrl, Words, wrong
+from cleverreach_sync.settings_types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
 from cleverreach_sync.sources.plentymarkets_origins import origin_id
 from cleverreach_sync.sources.registry import SourceSettings
 
@@ -151,6 +151,7 @@ attributes:
         default=86400.0,
         description="Where newsletter recipients may not be read: how often all contacts are read for their consent.",
     )
+    full_read_every: FullReadEvery = FULL_READ_EVERY
 
     @validated(mode="after")
     def _type_with_manual(self) -> Self:

@@ -32,6 +32,12 @@ class SourceSettings(BaseModel):
     name: str = ""
 
     @property
+    def reads_all_every(self) -> float | None:
+        """Seconds after which everything is read again, None for a source that has no changes to go by."""
+        every: float | None = getattr(self, "full_read_every", None)
+        return every
+
+    @property
     def tag_source(self) -> str:
         """The prefix of the special tags."""
         return self.name or self.default_name

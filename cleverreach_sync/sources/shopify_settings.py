@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
-from cleverreach_sync.settings_types import Duration, Question, ShopUrl, wrong
+from cleverreach_sync.settings_types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, wrong
 from cleverreach_sync.sources.registry import SourceSettings
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ name: Shopify
         default=86400.0,
         description="How often everybody is read, as a change of consent may move no date: 24h, or 0 for every run.",
     )
+    full_read_every: FullReadEvery = FULL_READ_EVERY
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:

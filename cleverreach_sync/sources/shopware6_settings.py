@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from cleverreach_sync.settings_types import Duration, Question, ShopUrl, Words
+from cleverreach_sync.settings_types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words
 from cleverreach_sync.sources.registry import SourceSettings
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ name: Shopware_6
         description="At least this often all newsletter recipients are read, as a deleted one leaves no trace: 24h, or"
         " 0 for every run.",
     )
+    full_read_every: FullReadEvery = FULL_READ_EVERY
 
     def credentials(self) -> dict[str, str]:
         """What a token is exchanged for."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
-from cleverreach_sync.settings_types import Duration, Question, ShopUrl, Words, wrong
+from cleverreach_sync.settings_types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
 from cleverreach_sync.sources.registry import SourceSettings
 from cleverreach_sync.sources.woocommerce_rows import MetaRule
 
@@ -108,6 +108,7 @@ name: WooCommerce
         default=86400.0,
         description="At least this often every order is read again for the consent stated with it; 0 is every run.",
     )
+    full_read_every: FullReadEvery = FULL_READ_EVERY
 
     @model_validator(mode="after")
     def _login_for_mailpoet(self) -> Self:

@@ -89,6 +89,31 @@ def test_a_second_currency_leaves_no_total(woo: Program, shop: WooShop) -> None:
     assert values(woo, "anna@mail.example")["totalspent"] == "10.00"
 
 
+@pytest.mark.parametrize(("every", "days"), [({}, 7), ({"full_read_every": "2d"}, 2), ({"full_read_every": 0}, 0)])
+def test_everything_is_read_again_from_time_to_time(
+    woo: Program, shop: WooShop, every: dict[str, Any], days: int
+) -> None:
+    woo.configure(source=shop.settings(subscribed_by="none", **every))
+    shop.add_guest_order("guest@post.example")
+
+    def reads_all(command: str = "sync") -> bool:
+        shop.log.clear()
+        assert woo.run(command).error is None
+        queries = [asked.query for asked in shop.pages("orders")]
+        return any("modified_after" not in query and "status" not in query for query in queries)
+
+    assert reads_all()
+    for _ in range(1, days):
+        shop.now += DAY
+        woo.clock.passed += DAY
+        assert not reads_all()
+    shop.now += DAY
+    woo.clock.passed += DAY
+    assert reads_all("diff")
+    assert reads_all()
+    assert reads_all() is (days == 0)
+
+
 def test_a_guest_orders_again(woo: Program, shop: WooShop, gate: Gate) -> None:
     woo.state.create_attribute("ordercount", "number")
     woo.configure(attributes={"map": {"ordercount": "orders", "city": "city"}})
