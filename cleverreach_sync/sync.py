@@ -15,7 +15,7 @@ from cleverreach_sync.phases.admission import Numbers, People, guards, people, r
 from cleverreach_sync.phases.decide import Deciding, Summary
 from cleverreach_sync.phases.moves import follow_moves
 from cleverreach_sync.phases.planned import Class
-from cleverreach_sync.phases.read import read, read_suppressions, resume
+from cleverreach_sync.phases.read import read
 from cleverreach_sync.phases.result import Phase, document, refuses
 from cleverreach_sync.phases.run import Clock, Options, OutOfTime, Run, Stop
 from cleverreach_sync.phases.setting import Call, Setting, open_everything
@@ -49,19 +49,17 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
             setting, started = open_everything(call, stack)
         except sqlite3.Error as damage:
             raise as_crsync_error(damage) from damage
-        return _Pipeline(setting, started, stack).all()
+        return _Pipeline(setting, started).all()
 
 
 class _Pipeline:
-    def __init__(self, setting: Setting, started: Run, stack: ExitStack) -> None:
+    def __init__(self, setting: Setting, started: Run) -> None:
         self._setting = setting
         self._call = setting.call
         self._run = started
-        self._stack = stack
         self._phases: list[Phase] = []
         self._guards: list[Guard] = []
         self._complete = False
-        self._begun = False
 
     def all(self) -> Finished:
         run, error = self._run, None
@@ -72,7 +70,6 @@ class _Pipeline:
         except Exception as unknown:  # noqa: BLE001 - whatever it was, it ends with a document of what was done
             failure = as_crsync_error(unknown)
             if not run.tally.rows and len(self._phases) <= 1:
-                self._leave_no_addresses()
                 raise failure from failure.__cause__
             error = failure
         run.warnings.show()
@@ -83,18 +80,12 @@ class _Pipeline:
             except StateError as failure:
                 error = error or failure
                 result = self._document(error)
-        self._leave_no_addresses()
         return Finished(result, error)
 
     def _document(self, error: CrsyncError | None) -> dict[str, Any]:
         return document(
             self._setting, self._run, complete=self._complete, phases=self._phases, guards=self._guards, error=error
         )
-
-    def _leave_no_addresses(self) -> None:
-        """A spool that no later run goes on with is not left lying about."""
-        if not self._begun and not self._setting.resumed:
-            self._run.spool.delete()
 
     def _three_phases(self) -> None:
         if not self._read():
@@ -141,17 +132,10 @@ class _Pipeline:
                 reader.source.close()
 
     def _read_all(self) -> bool:
-        run, setting = self._run, self._setting
+        run = self._run
         with self._timed("read"):
-            if setting.resumed and resume(run):
-                read_suppressions(run)
-            else:
-                if setting.resumed:
-                    setting.resumed = False
-                    run.spool = closing.anew(run.spool)
-                    self._stack.callback(run.spool.close)
-                if not read(run, self._cursors()):
-                    return False
+            if not read(run, self._cursors()):
+                return False
         for reader in run.readers:
             for note in reader.source.warnings:
                 run.progress.warn(note)
@@ -230,7 +214,6 @@ class _Pipeline:
         run, setting, folder = self._run, self._setting, self._call.folder
         keep = self._call.config.limits.keep_rejects
         begun = closing.begin_writing(setting, run)
-        self._begun = True
         if setting.found is None and run.spool.count(Class.NEW) and not hold_back_new:
             setting.found = setting.target.create_list()
             run.list_exists = run.created_list = True
@@ -248,7 +231,7 @@ class _Pipeline:
         if complete:
             closing.end_complete(setting, run, begun, summary.people)
         else:
-            closing.end_early(setting, run, begun)
+            closing.end_early(setting, begun)
 
     def _too_many_rejected(self) -> RejectedError | None:
         tally = self._run.tally

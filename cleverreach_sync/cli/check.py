@@ -190,7 +190,7 @@ class Checks:
         if known is None:
             return ("no run so far",)
         if known.interrupted is not None:
-            return ("the last run was interrupted; the next one goes on with it", "run `crsync sync`")
+            return ("the last run was interrupted; the next one does the rest", "run `crsync sync`")
         return (f"first full transfer {known.initial_sync_at or 'not finished yet'}",)
 
     def _credentials(self) -> tuple[str, ...]:

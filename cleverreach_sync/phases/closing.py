@@ -14,7 +14,6 @@ from cleverreach_sync.sources.interface import Anchored, Row
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.rejects import Fact, Reject, record_json
-from cleverreach_sync.state.spool import Spool
 
 _DAY = 86400
 
@@ -91,12 +90,6 @@ def _facts(run: Run, rejected: dict[bytes, tuple[str, str]]) -> dict[bytes, list
     return found
 
 
-def anew(spool: Spool) -> Spool:
-    """An empty spool in the place of one that does not fit."""
-    spool.close()
-    return Spool.create(spool.path)
-
-
 def reads_everything(run: Run) -> bool:
     """Whether this run read the whole source."""
     return run.full or all(reader.stream.full_read for reader in run.readers)
@@ -122,7 +115,6 @@ def begin_writing(setting: Setting, run: Run) -> Checkpoint:
             command=options.command if interrupted is None else interrupted.command,
             started_at=timestamp(setting.began),
             digest=setting.digest,
-            spool=run.spool.id,
             full=run.full,
             resend=run.rules.resend,
             include_deleted=run.rules.include_deleted,
@@ -152,14 +144,12 @@ def end_complete(setting: Setting, run: Run, begun: Checkpoint, people: int) -> 
         "interrupted": None,
     }
     checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update=update))
-    run.spool.delete()
 
 
-def end_early(setting: Setting, run: Run, begun: Checkpoint) -> None:
-    """The checkpoint of a run that was cut short: one whose time was up goes on with what it has read, one cut by a
-    limit reads anew; a resync stays one."""
+def end_early(setting: Setting, begun: Checkpoint) -> None:
+    """The checkpoint of a run that was cut short. One that a limit ended was not interrupted, but a resync stays
+    one."""
     pending = begun.interrupted
-    if setting.call.stop.reason != "max_duration" and pending is not None:
-        pending = pending.model_copy(update={"spool": ""}) if pending.resend or pending.adopt else None
-        run.spool.delete()
+    if setting.call.stop.reason != "max_duration" and pending is not None and not (pending.resend or pending.adopt):
+        pending = None
     checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update={"interrupted": pending}))

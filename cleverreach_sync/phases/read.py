@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, Final
 
-import orjson
-
 from cleverreach_sync.address import Patterns
-from cleverreach_sync.errors import CrsyncError, StateError
+from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.phases.run import Reader, Run
 from cleverreach_sync.sources.interface import Chunk
 from cleverreach_sync.state.spool import BLACKLISTED, NOTED
@@ -120,20 +118,9 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     run.blocked = Patterns(patterns)
     run.complete = {label: complete for label, (complete, _) in ended.items()}
     run.cursors = {label: cursor for label, (_, cursor) in ended.items() if cursor is not None}
-    _keep(run, spooled)
-    return True
-
-
-def read_suppressions(run: Run) -> None:
-    """Who is not to be written to, again, for a run that goes on with rows read before."""
-    run.spool.forget_suppressed()
-    patterns: list[str] = []
-    for name, item in _Pump(_suppressions(run), run.stop_waiting):
-        run.stop.check()
-        if name is not None:
-            patterns += _suppress(run, name, item)
-    run.blocked = Patterns(patterns)
+    _give_to_owners(run)
     run.spool.commit()
+    return True
 
 
 def _stream(reader: Reader, since: str | None, stopped: Callable[[], bool]) -> Callable[[], Iterator[Chunk]]:
@@ -171,14 +158,11 @@ class _Spooled:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.unreadable: dict[str, int] = {}
-        self.rows = 0
 
     def add(self, number: int, chunk: Chunk) -> None:
         run = self._run
         address, salt = run.keys.address, run.salt
         rows = chunk.rows
-        self.rows += len(rows) + len(chunk.unreadable)
         run.tally.read(len(rows) + len(chunk.unreadable), Counter(bad.reason for bad in chunk.unreadable))
         run.spool.add_rows(
             [
@@ -199,49 +183,14 @@ class _Spooled:
         if chunk.unreadable:
             location = run.readers[number].source.location(run.readers[number].stream.name)
             for bad in chunk.unreadable:
-                self.unreadable[bad.reason] = self.unreadable.get(bad.reason, 0) + 1
                 run.warnings.add(location, bad.place, bad.message)
 
 
-def _give_to_owners(run: Run, spooled: _Spooled) -> None:
+def _give_to_owners(run: Run) -> None:
     """An order of an account belongs to the account's address, whatever the order says."""
     numbers = {reader.label: number for number, reader in enumerate(run.readers)}
     for number, reader in enumerate(run.readers):
         if reader.stream.owners is not None:
             lost = run.spool.give_to_owners(number, numbers[reader.stream.owners])
             if lost:
-                spooled.unreadable["email"] = spooled.unreadable.get("email", 0) + lost
                 run.tally.read(0, {"email": lost})
-
-
-def _keep(run: Run, spooled: _Spooled) -> None:
-    """What a later process needs to go on with these rows."""
-    _give_to_owners(run, spooled)
-    meta = {
-        "rows": spooled.rows,
-        "unreadable": spooled.unreadable,
-        "complete": run.complete,
-        "cursors": run.cursors,
-        "streams": [reader.label for reader in run.readers],
-        "salt": run.salt.hex(),
-    }
-    for number, reader in enumerate(run.readers):
-        run.spool.put(f"context:{number}", reader.source.context(reader.stream.name))
-    run.spool.put("complete", orjson.dumps(meta))
-    run.spool.commit()
-
-
-def resume(run: Run) -> bool:
-    """Takes over the rows of an interrupted run; False if they do not fit this one."""
-    try:
-        meta = orjson.loads(run.spool.get("complete") or b"null")
-        if meta["streams"] != [reader.label for reader in run.readers] or meta["salt"] != run.salt.hex():
-            return False
-        for number, reader in enumerate(run.readers):
-            reader.source.restore(reader.stream.name, run.spool.get(f"context:{number}") or b"")
-        run.tally.read(int(meta["rows"]), dict(meta["unreadable"]))
-        run.complete = dict(meta["complete"])
-        run.cursors = dict(meta["cursors"])
-    except (ValueError, KeyError, TypeError, AttributeError, StateError):
-        return False
-    return True

@@ -72,7 +72,11 @@ class Setting:
     run_id: str
     digest: str
     shared: bool
-    resumed: bool = False
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the run follows an interrupted one and reads again from where that had begun."""
+        return self.interrupted is not None and not self.call.options.dry_run
 
     @property
     def full(self) -> bool:
@@ -99,7 +103,7 @@ class Setting:
 
     @property
     def forced(self) -> frozenset[str]:
-        """The guards overridden, by this call or by that of the interrupted run it goes on with."""
+        """The guards overridden, by this call or by that of the interrupted run it follows."""
         before = self.interrupted.forced if self.interrupted is not None else ()
         return self.call.options.forced | frozenset(before)
 
@@ -279,23 +283,14 @@ def _readers(config: Config, source: Source, stack: ExitStack) -> tuple[Reader, 
 
 
 def _spool(setting: Setting, stack: ExitStack) -> Spool:
-    """A new spool, or that of the interrupted run if it holds all that this one is to send; a dry run's is nowhere near
-    the state."""
-    call, interrupted = setting.call, setting.interrupted
+    """A new spool; a dry run's is nowhere near the state."""
+    call = setting.call
     if call.options.dry_run:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crsync-")))
         spool = Spool.create(folder / "spool.sqlite3")
-    elif (
-        interrupted is not None
-        and interrupted.digest == setting.digest
-        and (interrupted.full or not setting.full)
-        and (left := Spool.reopen(call.folder.spool, interrupted.spool, call.clock.wall())) is not None
-    ):
-        setting.resumed = True
-        spool = left
     else:
         spool = Spool.create(call.folder.spool)
-    stack.callback(spool.close)
+    stack.callback(spool.delete)
     return spool
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from cleverreach_sync.errors import StateError, UsageError
+from cleverreach_sync.errors import UsageError
 from cleverreach_sync.model import PERSON_FIELDS, Record, Signal
 from cleverreach_sync.settings_types import PersonField, wrong
 from cleverreach_sync.sources.columns import EMAIL_HEADINGS, Matched, match, missing
@@ -303,19 +303,6 @@ class FileSource:
         if self._complete and torn:
             self.warnings.append("not every row could be read, so nobody counts as gone from the file in this run")
         return self._complete and self.has_consent and not torn
-
-    def context(self, stream: str) -> bytes:  # noqa: ARG002
-        return orjson.dumps({"location": self._location, "header": self._header})
-
-    def restore(self, stream: str, context: bytes) -> None:  # noqa: ARG002
-        try:
-            known = orjson.loads(context)
-            location, header = known["location"], known["header"]
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise StateError("the rows of the interrupted run have no header") from error
-        self._location = location
-        if header is not None:
-            self._use_header(header)
 
     def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:  # noqa: ARG002
         if self._plan is not None:

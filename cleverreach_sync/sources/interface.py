@@ -128,15 +128,6 @@ class Source(Protocol):
         makes the record `invalid` too."""
         ...
 
-    def context(self, stream: str) -> bytes:
-        """What `decode` needs to know beyond a row, such as the header of a file; valid once `read` has yielded a
-        chunk. It is kept with the rows, for a process that goes on with an interrupted run. May be empty."""
-        ...
-
-    def restore(self, stream: str, context: bytes) -> None:
-        """Makes `decode` ready for rows that another process read. Raises StateError for what `context` never gave."""
-        ...
-
     def location(self, stream: str) -> str: ...
 
     def inspect(self) -> Iterator[Sight]:

@@ -90,12 +90,6 @@ class Plentymarkets:
     def location(self, stream: str) -> str:
         return f"{self.name} {stream}"
 
-    def context(self, stream: str) -> bytes:  # noqa: ARG002 - a row says all there is to know
-        return b""
-
-    def restore(self, stream: str, context: bytes) -> None:
-        """Nothing is needed beyond a row."""
-
     def close(self) -> None:
         self._api.close()
 

@@ -71,11 +71,6 @@ class ShopifySource:
     def location(self, stream: str) -> str:  # noqa: ARG002 - there is one stream
         return self._settings.shop
 
-    def context(self, stream: str) -> bytes:  # noqa: ARG002
-        return b""
-
-    def restore(self, stream: str, context: bytes) -> None: ...
-
     def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:  # noqa: ARG002
         return read_record(row, warn)
 

@@ -31,14 +31,13 @@ class Identity(_Model):
 
 
 class InterruptedRun(_Model):
-    """A run that has begun to write and not ended. `adopt`: a guard was forced, own tags in the list count as crsync's.
-    `spool`: the ID of the spool that holds its people."""
+    """A run that has begun to write and not ended. `adopt`: a guard was forced, own tags in the list count as
+    crsync's."""
 
     run_id: str
     command: str
     started_at: str
     digest: str
-    spool: str
     full: bool
     resend: bool = False
     include_deleted: bool = False
@@ -86,6 +85,8 @@ def load(path: Path) -> Checkpoint | None:
             f"{path} was written by another version of crsync ({schema})",
             hint="use that version, or a newer one that still reads it",
         )
+    if isinstance(interrupted := document.get("interrupted"), dict):
+        interrupted.pop("spool", None)  # older versions went on with what the run had read
     try:
         return Checkpoint.model_validate(document)
     except ValidationError as error:

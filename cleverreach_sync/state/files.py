@@ -43,7 +43,9 @@ class StateFolder:
         return os.access(there, os.W_OK | os.X_OK)
 
     def sweep(self) -> None:
-        """Removes what a run that was killed was about to put in the place of a file. Only for who holds the lock."""
+        """Removes what a run that was killed has left: its spool, and what it was about to put in the place of a file.
+        Only for who holds the lock."""
+        remove(self.spool)
         for path in (self.checkpoint, self.rejects, self.history):
             for left in self.path.glob(f".{path.name}.*"):
                 with contextlib.suppress(OSError):

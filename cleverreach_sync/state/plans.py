@@ -1,6 +1,6 @@
 """The plan of a run in its spool: who was decided, and how. Kept in parcels of people, which cost a fraction of rows.
 
-Only the process that made a plan reads it: one that continues the run decides anew.
+Only the process that made a plan reads it.
 """
 
 from __future__ import annotations
@@ -107,10 +107,6 @@ class Plans:
         self.close_parcels()
         found = self._db.execute("select rowid, people from plan where ? between first and last", (key,)).fetchall()
         return [(rowid, marshal.loads(people)) for rowid, people in found]  # noqa: S302 - what this process packed
-
-    def forget_plan(self) -> None:
-        self._open.clear()
-        self._db.execute("delete from plan")
 
 
 def _packed(parcel: Sequence[Sequence[Any]]) -> tuple[int, bytes, bytes, bytes]:

@@ -1,15 +1,13 @@
-"""The spool: the people of an unfinished run, with addresses in clear.
+"""The spool: the people of the run under way, with addresses in clear.
 
 Rows go in as the source yields them and come out ordered by person (SQLite sorts outside memory). The plan of the run
-lies beside them. It may be lost at any time: the source is then read again.
+lies beside them. No later run takes it over: what the shop said then may be no longer true.
 """
 
 from __future__ import annotations
 
 import marshal
-import secrets
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,10 +17,7 @@ from cleverreach_sync.state.database import connect
 from cleverreach_sync.state.files import private, remove
 from cleverreach_sync.state.plans import TABLE, Plans
 
-KEEP_SECONDS: Final = 24 * 3600
-_SCHEMA: Final = "2"
 _TABLES: Final = """
-create table meta (name text primary key, value blob);
 create table raw (
   key blob not null, stream integer not null, ident text, place integer not null, email text not null,
   digest blob not null, body blob not null, carried integer not null, owner text);
@@ -52,12 +47,11 @@ class RawRow(NamedTuple):
 
 
 class Spool(Plans):
-    """An open spool, with the plan of its run. SQLite errors mean it is lost: `Spool.reopen` answers None then."""
+    """An open spool, with the plan of its run."""
 
-    def __init__(self, database: sqlite3.Connection, path: Path, ident: str) -> None:
+    def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         super().__init__(database)
         self.path = path
-        self.id = ident
 
     @classmethod
     def create(cls, path: Path) -> Spool:
@@ -66,43 +60,7 @@ class Spool(Plans):
         database = _connect(path)
         database.execute("pragma page_size = 8192")
         database.executescript(_TABLES + TABLE)
-        ident = secrets.token_hex(8)
-        spool = cls(database, path, ident)
-        spool.put("schema", _SCHEMA.encode())
-        spool.put("id", ident.encode())
-        spool.put("created", str(int(time.time())).encode())
-        spool.commit()
-        return spool
-
-    @classmethod
-    def reopen(cls, path: Path, ident: str, now: float) -> Spool | None:
-        """The spool of an interrupted run; None if it is missing, another's, damaged, or older than 24 hours."""
-        if not path.exists():
-            return None
-        database = connect(str(path))
-        try:
-            # From now on it is changed in place, and may be needed once more if this process dies, too.
-            _tune(database, journal="delete")
-            sound = database.execute("pragma quick_check(1)").fetchone() == ("ok",)
-            meta = dict(database.execute("select name, value from meta").fetchall())
-            fits = meta.get("schema") == _SCHEMA.encode() and meta.get("id") == ident.encode()
-            young = now - int(meta.get("created", b"0")) < KEEP_SECONDS
-            whole = "complete" in meta
-            if sound and fits and young and whole:
-                spool = cls(database, path, ident)
-                spool.forget_plan()
-                return spool
-        except (sqlite3.DatabaseError, ValueError, TypeError):
-            pass
-        database.close()
-        return None
-
-    def put(self, name: str, value: bytes) -> None:
-        self._db.execute("insert or replace into meta values (?, ?)", (name, value))
-
-    def get(self, name: str) -> bytes | None:
-        row = self._db.execute("select value from meta where name = ?", (name,)).fetchone()
-        return None if row is None else row[0]
+        return cls(database, path)
 
     def add_rows(self, rows: Sequence[Sequence[object]]) -> None:
         """Rows of (key, stream, ident, place, email, digest, body, carried, owner)."""
@@ -149,9 +107,6 @@ class Spool(Plans):
         """Addresses that are blacklisted (BLACKLISTED, NOTED), or when they unsubscribed in the account."""
         self._db.executemany("insert into suppressed values (?, ?)", rows)
 
-    def forget_suppressed(self) -> None:
-        self._db.execute("delete from suppressed")
-
     def suppressed(self) -> Iterator[tuple[bytes, int, int]]:
         """By person: key, BLACKLISTED or NOTED if they are, the last time they unsubscribed (0: never)."""
         cursor = self._db.execute(
@@ -169,11 +124,6 @@ class Spool(Plans):
         yield from self._db.execute(
             "select ident, min(key) from arrived group by ident having count(distinct key) = 1 order by ident"
         )
-
-    def forget_plan(self) -> None:
-        super().forget_plan()
-        self._db.execute("delete from arrived")
-        self._db.execute("delete from handed")
 
     def hand_over(self, entries: Iterable[tuple[Any, ...]]) -> None:
         """Entries of the ledger that are to be there before anything of the plan is carried out, as plain tuples."""
@@ -220,11 +170,7 @@ class Spool(Plans):
 def _connect(path: Path) -> sqlite3.Connection:
     database = connect(str(path))
     # Losing the spool costs a second read of the source, nothing else.
-    _tune(database, journal="off")
-    return database
-
-
-def _tune(database: sqlite3.Connection, *, journal: str) -> None:
-    database.execute(f"pragma journal_mode = {journal}")
+    database.execute("pragma journal_mode = off")
     database.execute("pragma synchronous = off")
     database.execute("pragma cache_size = -4000")
+    return database

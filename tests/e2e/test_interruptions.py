@@ -171,7 +171,7 @@ class TestKill:
             ("cleverreach_sync.state.ledger:Ledger.create", "before", 1),
             ("cleverreach_sync.state.files:sync_folder", "before", 1),
             ("cleverreach_sync.state.ledger:Ledger.create", "after", 1),
-            ("cleverreach_sync.phases.read:_keep", "before", 1),
+            ("cleverreach_sync.phases.read:_give_to_owners", "before", 1),
             ("cleverreach_sync.state.checkpoint:save", "before", 1),
             ("cleverreach_sync.targets.cleverreach.target:CleverReach.create_list", "after", 1),
             ("cleverreach_sync.state.checkpoint:save", "after", 2),
@@ -192,8 +192,7 @@ class TestKill:
         check_as_undisturbed(many, rows, sent, 1)
         assert len(many.state.groups) == 1
 
-    def test_while_it_resumes(self, many: Program) -> None:
-        """The spool of an interrupted run is changed by the one that goes on with it, which dies, too."""
+    def test_while_it_follows_another(self, many: Program) -> None:
         rows = people(1500)
         many.export(rows)
         sent = Sent(many)
@@ -391,67 +390,53 @@ class TestMaxDuration:
         assert program.run(max_duration=600).document["complete"]
 
 
-class TestSpoolOfAnInterruptedRun:
+class TestAfterAnInterruptedRun:
     @pytest.fixture
     def stopped(self, program: Program, gate: Gate) -> Program:
         program.export(people(200))
         gate.on(UPSERT, None, refusal(403), refusal(403), refusal(403))
         assert program.failing().code == 6
         gate.meddle = None
-        assert program.checkpoint["interrupted"]["spool"]
+        assert program.checkpoint["interrupted"]
         assert 0 < len(program.recorded()) < 200
         return program
 
-    def test_older_than_24_hours_is_dropped(self, stopped: Program) -> None:
-        stopped.clock.passed += 24 * 3600 + 1
-        stopped.export(people(201))
-        finished = stopped.run()
-        assert not finished.document["resumed"]
-        assert len(stopped.active()) == 201
-
-    def test_younger_goes_on_with_what_was_read(self, stopped: Program) -> None:
-        stopped.clock.passed += 23 * 3600
-        stopped.export(people(201))
+    def test_what_the_shop_says_now_counts(self, stopped: Program, gate: Gate) -> None:
+        left, new = person(199, subscribed="opted_out"), person(200)
+        stopped.export([*people(199), left, new])
+        recorded = {email for email, shown in stopped.recipients().items() if shown["id"] in stopped.recorded()}
+        gate.calls.clear()
         finished = stopped.run()
         assert finished.document["resumed"]
-        assert len(stopped.active()) == 200
-        assert stopped.counts()["created"] == 1
+        assert stopped.active() == {row["email"] for row in people(199)} | {new["email"]}
+        sent = {email for asked in gate.writes() for email in asked.emails}
+        assert recorded
+        assert not sent & recorded, "nobody is sent whom the interrupted run confirmed"
 
-    def test_missing(self, stopped: Program) -> None:
-        (stopped.state_path / "spool.sqlite3").unlink()
-        finished = stopped.run()
-        assert not finished.document["resumed"]
-        assert len(stopped.active()) == 200
+    def test_nobody_becomes_active_who_opted_out_since_a_lost_answer(self, program: Program) -> None:
+        rows = people(60)
+        program.export(rows)
+        program.state.faults.set("reset", 1, only="upsertplus")
+        assert program.failing().code == 5
+        program.state.faults.clear()
+        program.export([{**row, "subscribed": "opted_out"} for row in rows])
+        program.run()
+        assert not program.active()
+        assert program.counts()["people"] == 60
+        assert not program.active()
 
-    @pytest.mark.parametrize("damage", ["empty", "text", "cut", "holes", "header"])
-    def test_damaged(self, stopped: Program, damage: str) -> None:
-        path = stopped.state_path / "spool.sqlite3"
-        content = path.read_bytes()
-        broken = {
-            "empty": b"",
-            "text": b"this is no database" * 100,
-            "cut": content[: len(content) // 2],
-            "holes": content[:8192] + b"\xaa" * (len(content) - 8192),
-            "header": b"X" * 64 + content[64:],
-        }
-        path.write_bytes(broken[damage])
-        finished = stopped.run()
-        assert finished.error is None
-        assert not finished.document["resumed"]
-        assert len(stopped.active()) == 200
-
-    def test_anothers(self, stopped: Program) -> None:
-        path = stopped.state_path / "checkpoint.json"
-        document = json.loads(path.read_bytes())
-        document["interrupted"]["spool"] = "0" * 16
-        path.write_text(json.dumps(document))
-        assert not stopped.run().document["resumed"]
-        assert len(stopped.active()) == 200
+    def test_a_spool_that_was_left_is_removed(self, stopped: Program) -> None:
+        assert not list(stopped.state_path.glob("spool*"))
+        (stopped.state_path / "spool.sqlite3").write_bytes(b"somebody@example.org")
+        stopped.run("diff")
+        assert list(stopped.state_path.glob("spool*"))
+        stopped.state.faults.set("unavailable", 1)
+        assert stopped.failing().code == 5
+        assert not list(stopped.state_path.glob("spool*"))
 
     def test_a_change_of_the_config_meanwhile_is_not_lost(self, stopped: Program) -> None:
         stopped.configure(exclude=["person00199@*"], attributes={"map": {"firstname": "first_name", "city": "zip"}})
         finished = stopped.run()
-        assert not finished.document["resumed"]
         assert finished.document["skipped"] == {"excluded": 1}
         stopped.configure(exclude=[], tags=["subscriber"])
         stopped.run()
@@ -459,9 +444,10 @@ class TestSpoolOfAnInterruptedRun:
         assert stopped.run().error is None
         assert len(stopped.active()) == 200
 
-    def test_diff_neither_uses_nor_changes_it(self, stopped: Program) -> None:
+    def test_diff_changes_nothing(self, stopped: Program) -> None:
         before = stopped.files()
         document = stopped.run("diff").document
+        assert not document["resumed"]
         assert document["counts"]["created"] + document["counts"]["unchanged"] == 200
         assert stopped.files() == before
         assert stopped.run().document["resumed"]

@@ -152,7 +152,6 @@ def test_killed_in_the_first_run(older: Older, place: str, when: str, number: in
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert older.meta()["schema"] == "2"
     assert older.meta()["owners"] == "unknown"
-    (older.program.state_path / "spool.sqlite3").unlink()
     older.sync()
     older.shop.change_profile(older.a, email=NEW)
     assert older.sync() == {"created": 1, "deactivated": 1}

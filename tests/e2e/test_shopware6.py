@@ -549,7 +549,7 @@ def test_a_token_that_runs_out_in_the_middle(merchant: Merchant) -> None:
     assert len(merchant.shop.tokens) == 1, "all readers went on with the new one"
 
 
-def test_an_interrupted_write_goes_on_with_what_was_read(merchant: Merchant) -> None:
+def test_after_an_interrupted_write_the_shop_is_read_again(merchant: Merchant) -> None:
     for number in range(500):
         merchant.shop.add_customer(f"p{number}@mail.example", consent=True)
     merchant.configure(target={"concurrency": 1})
@@ -564,8 +564,9 @@ def test_an_interrupted_write_goes_on_with_what_was_read(merchant: Merchant) -> 
     assert merchant.program.failing(stop=stop).code == 130
     assert 0 < len(merchant.program.recipients()) < 500
     merchant.gate.meddle = None
+    merchant.shop.log.clear()
     assert merchant.sync()["people"] == 500
-    assert merchant.shop.log == [], "the shop is not asked again"
+    assert merchant.shop.log != []
     assert len(merchant.program.active()) == 500
     merchant.later()
     assert merchant.nothing()

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from cleverreach_sync.errors import StateError, UsageError
+from cleverreach_sync.errors import UsageError
 from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Signal
 from cleverreach_sync.sources.file import FileOptions, open_consent
 from cleverreach_sync.sources.interface import Row, Source, Stream, StreamEnd, Unreadable, Warned
@@ -259,32 +259,6 @@ def test_json_columns_may_be_missing_in_a_line_but_not_in_all(tmp_path: Path) ->
 def test_json_without_lines_is_an_empty_shop(tmp_path: Path, text: str) -> None:
     found = export(tmp_path, text, name="customers.jsonl", columns={"city": "Ort"})
     assert (found.rows, found.unreadable, found.end) == ([], [], StreamEnd(complete=False))
-
-
-# An interrupted run
-
-
-@pytest.mark.parametrize("name", ["customers.csv", "customers.jsonl"])
-def test_another_process_reads_the_rows(tmp_path: Path, name: str) -> None:
-    text: str | bytes = "E-Mail;Ort\na@example.org;Köln\n"
-    if name.endswith(".jsonl"):
-        text = lines({"E-Mail": "a@example.org", "Ort": "Köln"})
-    options: dict[str, Any] = {"columns": {"email": "e-mail", "city": "ort"}}
-    found = export(tmp_path, text, name=name, **options)
-    context = found.source.context("rows")
-    (tmp_path / name).write_text("quite;another;file\n1;2;3\n")
-    later = opened(tmp_path, "*", **options)
-    later.restore("rows", context)
-    assert later.location("rows") == name
-    warned: list[Warned] = []
-    assert later.decode("rows", found.rows[0], warned.append) == found.only
-    assert warned == []
-
-
-@pytest.mark.parametrize("context", [b"", b"[]", b"{}", b"nonsense"])
-def test_a_context_that_is_none(tmp_path: Path, context: bytes) -> None:
-    with pytest.raises(StateError):
-        opened(tmp_path, "x.csv").restore("rows", context)
 
 
 # The consent file

@@ -37,7 +37,6 @@ CHECKPOINT = Checkpoint(
         command="resync",
         started_at="2026-11-21T20:00:00Z",
         digest="d",
-        spool="s",
         full=True,
         resend=True,
         forced=["moved"],

@@ -27,12 +27,12 @@ from cleverreach_sync.model import (
 )
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
-from cleverreach_sync.state.files import StateFolder, private, remove
+from cleverreach_sync.state.files import StateFolder, private
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.lock import held
 from cleverreach_sync.state.rejects import Fact, Reject, record_json, record_of
-from cleverreach_sync.state.spool import BLACKLISTED, KEEP_SECONDS, NOTED, Spool
+from cleverreach_sync.state.spool import BLACKLISTED, NOTED, Spool
 
 
 def mode(path: Path) -> int:
@@ -60,7 +60,14 @@ class TestFolder:
 
     def test_sweeping(self, tmp_path: Path) -> None:
         folder = StateFolder(tmp_path)
-        for name in (".rejects.jsonl.aa", ".checkpoint.json.bb", ".history.jsonl.cc", "rejects.jsonl", ".other"):
+        left = (
+            "spool.sqlite3",
+            "spool.sqlite3-journal",
+            ".rejects.jsonl.aa",
+            ".checkpoint.json.bb",
+            ".history.jsonl.cc",
+        )
+        for name in (*left, "rejects.jsonl", ".other"):
             (tmp_path / name).write_text("")
         folder.sweep()
         assert {path.name for path in tmp_path.iterdir()} == {"rejects.jsonl", ".other"}
@@ -257,34 +264,12 @@ class TestSpool:
         assert [spool.suppressed_at(key) for key in (b"a", b"b", b"c", b"d")] == [9, BLACKLISTED, NOTED, None]
         spool.delete()
 
-    def reopened(self, path: Path, ident: str, seconds: float = 0) -> bool:
-        created = path.stat().st_mtime
-        found = Spool.reopen(path, ident, created + seconds)
-        if found is not None:
-            found.close()
-        return found is not None
-
-    def test_is_taken_up_again_when_whole_and_young(self, path: Path) -> None:
+    @pytest.mark.parametrize("left", [b"", b"x" * 5000, b"SQLite format 3\0" + b"\xff" * 9000])
+    def test_begins_anew_whatever_was_left(self, path: Path, left: bytes) -> None:
+        path.write_bytes(left)
         spool = Spool.create(path)
-        ident = spool.id
-        spool.add_rows([self.row(b"a", 1)])
-        spool.commit()
-        assert not self.reopened(path, ident)  # not read to the end
-        spool.put("complete", b"{}")
-        spool.commit()
-        spool.close()
-        assert self.reopened(path, ident)
-        assert not self.reopened(path, "another")
-        assert self.reopened(path, ident, KEEP_SECONDS - 60)
-        assert not self.reopened(path, ident, KEEP_SECONDS + 60)
-        remove(path)
-        assert Spool.reopen(path, ident, 0) is None
-
-    @pytest.mark.parametrize("broken", [b"", b"x" * 5000, b"SQLite format 3\0" + b"\xff" * 9000])
-    def test_is_not_when_damaged(self, path: Path, broken: bytes) -> None:
-        path.write_bytes(broken)
-        assert Spool.reopen(path, "x", 0) is None
-        Spool.create(path).delete()
+        assert list(spool.rows()) == []
+        spool.delete()
 
 
 class TestHistory:
