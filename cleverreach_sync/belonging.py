@@ -61,7 +61,12 @@ def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:
     records = [record for record in facts.records if record not in leaving]
     records += [_left_behind(record) for record in leaving if record.consent in _STATED]
     stays = Facts(tuple(records), staying, nobody=facts.nobody and bool(records or staying))
-    return stays, Facts(tuple(record for record in leaving if record.rank != RANK_LEFT), orders)
+    return stays, Facts(tuple(_on_the_way(record) for record in leaving if record.rank != RANK_LEFT), orders)
+
+
+def _on_the_way(record: Remembered) -> Remembered:
+    """At another address a yes does not become a new one by a no that was said at this one."""
+    return record._replace(turned=None) if record.consent == ConsentState.NO else record
 
 
 def _left_behind(record: Remembered) -> Remembered:

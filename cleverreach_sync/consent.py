@@ -131,10 +131,9 @@ _STATEMENT: Final = {
 def weigh(consent: Consent, memory: Memory) -> Shop:
     """The shop's statement. After an end of consent, or after a customer came who had left at another address, a `yes`
     counts only if it is dated later."""
-    if consent.state is ConsentState.YES and (memory.ended is not None or memory.barred is not None):
-        fresh = consent.at is not None and (memory.ended_at is None or consent.at > memory.ended_at)
-        if not fresh:
-            return Shop.OPTED_OUT if memory.ended == ENDED_OPTED_OUT else Shop.STALE_YES
+    left = memory.ended is not None or memory.barred is not None
+    if left and consent.state is ConsentState.YES and not consent.is_later_than(memory.ended_at):
+        return Shop.OPTED_OUT if memory.ended == ENDED_OPTED_OUT else Shop.STALE_YES
     return _STATEMENT[consent.state]
 
 

@@ -6,7 +6,7 @@ person is what one full read would have made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from itertools import compress
@@ -24,13 +24,13 @@ from cleverreach_sync.model import (
     Record,
     Remembered,
 )
+from cleverreach_sync.statements import NONE, merge_consent, state_of
 
 BITS: Final = {name: 1 << n for n, name in enumerate(PROFILE_FIELDS)}
-_UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
+NOT_FOLLOWED: Final[Mapping[str, int]] = {}
 _YES = ConsentState.YES
 _NO = ConsentState.NO
 _OUT = ConsentState.OPTED_OUT
-_STATES: Final = {state.value: state for state in ConsentState}
 
 
 class Facts(NamedTuple):
@@ -64,14 +64,16 @@ def merge(
     implied: Consent | None,
     now: int,
     order_key: Callable[[str], str],
+    followed: Mapping[str, int] = NOT_FOLLOWED,
 ) -> tuple[Person, Facts]:
     """One person of the records of this read and of what is remembered, and what is to be remembered from now on.
 
     `complete` names the streams that were read completely. `implied` is what absence from a complete consent file
-    means for somebody who is not in it. `now` is the time an undated withdrawal counts from.
+    means for somebody who is not in it. `now` is the time an undated withdrawal counts from. `followed` are the streams
+    whose records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
     """
     kept = _still_valid(found, before.records, complete) if before.records else ()
-    fresh = tuple([_remember(item, before.records, now) for item in found])
+    fresh = tuple([_remember(item, before.records, now, followed) for item in found])
     orders = _orders(found, before.orders, order_key)
     is_person = bool(before.records or before.orders) and not before.nobody
     invalid: str | None = None
@@ -128,39 +130,38 @@ def _still_valid(
         if (old.stream, old.ident) in seen or (not old.ident and old.stream in streams):
             continue
         if old.stream in complete and old.consent == _YES:
-            kept.append(old._replace(consent=_NO.value, consent_at=None))
+            kept.append(old._replace(consent=_NO.value, consent_at=None, turned=None))
         else:
             kept.append(old)
     return tuple(kept)
 
 
-def _remember(item: Found, remembered: Sequence[Remembered], now: int) -> Remembered:
+def _remember(item: Found, remembered: Sequence[Remembered], now: int, followed: Mapping[str, int]) -> Remembered:
     record = item.record
     profile = record.profile
     bits, has_extras = _bits_of(tuple(profile))
     filled = sum(compress(bits, profile.values()))
     extras = tuple([name for name, value in profile.items() if value and name not in BITS]) if has_extras else ()
-    state: str | None = None
-    at: int | None = None
+    said = NONE
     if record.consent is not None:
-        state = record.consent.state._value_
-        at = record.consent.at
-        if at is None and record.consent.state is _OUT:
-            at = _first_seen(item, remembered, now)
+        same = [old for old in remembered if old.ident == item.ident and old.stream == item.stream]
+        said = state_of(record, same, now, followed.get(item.stream) if item.ident else None)
     bought = record.purchases
     return Remembered(
         item.stream,
         item.ident,
         record.rank,
         record.at,
-        state,
-        at,
+        said.consent,
+        said.consent_at,
         None if bought is None else bought.number,
         None if bought is None else bought.last_at,
         None if bought is None else bought.total,
         filled,
         extras,
         item.owner,
+        said.turned,
+        said.left_at,
     )
 
 
@@ -168,44 +169,6 @@ def _remember(item: Found, remembered: Sequence[Remembered], now: int) -> Rememb
 def _bits_of(names: tuple[str, ...]) -> tuple[tuple[int, ...], bool]:
     """The bits of a profile's fields, 0 for `extra.*`, and whether it has such."""
     return tuple(BITS.get(name, 0) for name in names), any(name not in BITS for name in names)
-
-
-def _first_seen(item: Found, remembered: Sequence[Remembered], now: int) -> int:
-    seen = [
-        old.consent_at
-        for old in remembered
-        if old.consent == _OUT and old.stream == item.stream and old.ident == item.ident and old.consent_at is not None
-    ]
-    return min(seen, default=now)
-
-
-def merge_consent(records: Sequence[Remembered]) -> Consent:
-    """One statement of several. `opted_out` beats `no` beats `unknown`; `yes` beats `no`; between `yes` and
-    `opted_out` the later date decides, on equal dates and for an undated `yes` it is `opted_out`."""
-    if len(records) == 1 and records[0].consent is not None:
-        return Consent(_STATES[records[0].consent], records[0].consent_at)
-    yes: list[int | None] = []
-    out: list[int | None] = []
-    no: list[int | None] = []
-    for record in records:
-        if record.consent == _YES:
-            yes.append(record.consent_at)
-        elif record.consent == _OUT:
-            out.append(record.consent_at)
-        elif record.consent == _NO:
-            no.append(record.consent_at)
-    if yes and out:
-        given, ended = _latest(yes), _latest(out)
-        if given is not None and (ended is None or given > ended):
-            return Consent(_YES, given)
-        return Consent(_OUT, ended)
-    if yes:
-        return Consent(_YES, _latest(yes))
-    if out:
-        return Consent(_OUT, _latest(out))
-    if no:
-        return Consent(_NO, _latest(no))
-    return _UNKNOWN
 
 
 def _latest(dates: Sequence[int | None]) -> int | None:

@@ -74,10 +74,24 @@ RANK_CUSTOMER: Final = 1  # a registered customer's record
 
 
 class Consent(NamedTuple):
-    """One statement about the newsletter; `at` is when it was made, if the source says so."""
+    """One statement about the newsletter; `at` is when it was made, if the source says so.
+
+    `after`: the source does not say so; the statement was seen first at `at`, and something else was read at `after`.
+    """
 
     state: ConsentState
     at: int | None = None
+    after: int | None = None
+
+    @property
+    def earliest(self) -> int | None:
+        """When it was made at the earliest, None if nobody knows."""
+        return self.at if self.after is None else self.after + 1
+
+    def is_later_than(self, moment: int | None) -> bool:
+        """Whether it was certainly made after `moment`, or after one that nobody knows, if it has a date."""
+        earliest = self.earliest
+        return earliest is not None and (moment is None or earliest > moment)
 
 
 class Purchases(NamedTuple):
@@ -155,6 +169,9 @@ class Remembered(NamedTuple):
     `ident` is a keyed hash, "" for records without an ID. `consent_at` is the date of the statement; for an undated
     `opted_out` it is when crsync first saw it. `filled` are the profile fields that had a value: bits after
     PROFILE_FIELDS, names for `extra.*`. `owner` is the `ident` of the account's record that it belongs to, "" for none.
+    `turned`, of a `no`: when the record said so, None if nobody did and a statement is gone, at `consent_at`; of a
+    `yes`: it has no date of its own and was said after that time, `consent_at` is when it was seen first. `left_at`: as
+    of when the record said `opted_out`, if it says something else now that is not known to be later.
     """
 
     stream: str
@@ -169,6 +186,8 @@ class Remembered(NamedTuple):
     filled: int
     extras: tuple[str, ...]
     owner: str = ""
+    turned: int | None = None
+    left_at: int | None = None
 
 
 class Person(NamedTuple):

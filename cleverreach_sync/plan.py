@@ -73,7 +73,7 @@ def standing_of(
     left = suppressed.unsubscribed_at
     if left is not None:
         consent = person.consent
-        later = consent.state is ConsentState.YES and consent.at is not None and consent.at > left
+        later = consent.state is ConsentState.YES and consent.is_later_than(left)
         if not later:
             return Standing.UNSUBSCRIBED
     if memory.transferred and memory.state is RecipientState.UNSUBSCRIBED:

@@ -108,6 +108,7 @@ def begin_writing(setting: Setting, run: Run) -> Checkpoint:
         initial_sync_at=usable.initial_sync_at if usable is not None else None,
         full_people=known.full_people if known is not None else None,
         full_read_at=usable.full_read_at if usable is not None else None,
+        read_at=usable.read_at if usable is not None else None,
         ledger_id=run.ledger.id,
         anchor=setting.source.anchor if isinstance(setting.source, Anchored) else None,
         interrupted=InterruptedRun(
@@ -141,6 +142,7 @@ def end_complete(setting: Setting, run: Run, begun: Checkpoint, people: int) -> 
         "initial_sync_at": begun.initial_sync_at or timestamp(clock.wall()),
         "full_people": people if reads_everything(run) else begun.full_people,
         "full_read_at": timestamp(setting.began) if reads_everything(run) else begun.full_read_at,
+        "read_at": run.now,
         "interrupted": None,
     }
     checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update=update))

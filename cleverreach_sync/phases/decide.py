@@ -175,6 +175,7 @@ class Deciding:
             implied=self._implied(()),
             now=self._run.now,
             order_key=self._run.keys.ident,
+            followed=self._run.followed,
         )
 
     def _count_fast(self) -> None:
@@ -198,6 +199,7 @@ class Deciding:
             implied=self._implied(found),
             now=run.now,
             order_key=run.keys.ident,
+            followed=run.followed,
         )
         seen = b"" if self._waits(person, facts, found) else self._decoding.to_remember(rows)
         mailed = met.mailed and not run.blocked.match(rows[0].email)

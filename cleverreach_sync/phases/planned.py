@@ -104,6 +104,7 @@ def plan_row(
             person.invalid,
             person.withdrew,
             person.excluded,
+            person.consent.after,
         ),
         pack(plan.values, plan.change) if class_ and plan.values is not None else None,
         memory_tuple(memory),
@@ -168,11 +169,11 @@ def outcome_to_keep(plan: Plan, memory: Memory) -> str:
 
 def candidate(row: PlanRow) -> Candidate:
     """The person of a row."""
-    state, at, purchases, created_at, invalid, withdrew, excluded = row.person
+    state, at, purchases, created_at, invalid, withdrew, excluded, after = row.person
     person = Person(
         row.email,
         {},
-        Consent(CONSENTS[state], at),
+        Consent(CONSENTS[state], at, after),
         None if purchases is None else Purchases(*purchases),
         created_at,
         invalid,

@@ -134,7 +134,8 @@ class Warnings:
 @dataclass(slots=True)
 class Run:
     """A run on its way through the phases. `now` is when it began, in unix seconds; `created_list`: the list is new, it
-    holds nobody but whom this run puts there."""
+    holds nobody but whom this run puts there. `followed`: the streams whose consent is compared with that of earlier
+    reads, and when a run before this one read all of each, 0 if that is not known."""
 
     options: Options
     rules: Rules
@@ -154,6 +155,7 @@ class Run:
     siblings: Siblings = field(default_factory=lambda: Siblings(()))
     attempted: frozenset[bytes] = frozenset()
     complete: dict[str, bool] = field(default_factory=dict)
+    followed: dict[str, int] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
     list_exists: bool = True
     created_list: bool = False

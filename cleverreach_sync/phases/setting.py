@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Final
 
 from cleverreach_sync.address import Patterns, normalise
 from cleverreach_sync.config.digest import decision_digest
@@ -32,6 +33,8 @@ from cleverreach_sync.state.files import StateFolder
 from cleverreach_sync.state.spool import Spool
 from cleverreach_sync.targets.cleverreach.target import CleverReach
 from cleverreach_sync.targets.interface import RecipientList
+
+_KEPT: Final = 2  # what is kept of a row; another number and everybody's is read once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +233,12 @@ def _run(
     call = setting.call
     config = call.config
     rules = _rules(setting, memory, fields, own)
-    decides = f"{setting.digest} {sorted(field.name for field in fields.fields)} {rules.adopt}"
+    decides = f"{_KEPT} {setting.digest} {sorted(field.name for field in fields.fields)} {rules.adopt}"
+    readers = _readers(config, setting.source, stack)
     return Run(
         options=call.options,
         rules=rules,
-        readers=_readers(config, setting.source, stack),
+        readers=readers,
         target=setting.target,
         ledger=memory.ledger,
         keys=memory.keys,
@@ -247,6 +251,7 @@ def _run(
         rejects=_rejects(setting, memory, rejected),
         attempted=frozenset(key for keys in memory.ledger.attempts().values() for key in keys),
         list_exists=setting.found is not None,
+        followed=_followed(setting, readers),
         own_tags_in_list=not (setting.first_run and setting.carriers == 0),
         full=setting.full,
         batch_size=config.target.batch_size,
@@ -280,6 +285,12 @@ def _readers(config: Config, source: Source, stack: ExitStack) -> tuple[Reader, 
         stack.callback(overlay.close)
         readers += [Reader(f"file:{stream.name}", overlay, stream) for stream in overlay.streams()]
     return tuple(readers)
+
+
+def _followed(setting: Setting, readers: tuple[Reader, ...]) -> dict[str, int]:
+    known = setting.known
+    last_read = (known.read_at or 0) if known is not None and known.digest == setting.digest else 0
+    return {reader.label: last_read if reader.stream.full_read else 0 for reader in readers if reader.stream.followed}
 
 
 def _spool(setting: Setting, stack: ExitStack) -> Spool:

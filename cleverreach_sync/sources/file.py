@@ -180,7 +180,7 @@ class FileSource:
 
     def streams(self) -> Sequence[Stream]:
         signals = (Signal.CONSENT,) if self._consent_only else tuple(Signal)
-        return (Stream(self._stream, frozenset(signals), full_read=True),)
+        return (Stream(self._stream, frozenset(signals), full_read=True, followed=False),)
 
     def location(self, stream: str) -> str:  # noqa: ARG002 - there is one stream
         return self._location

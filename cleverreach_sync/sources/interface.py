@@ -69,12 +69,14 @@ class Chunk(NamedTuple):
 
 class Stream(NamedTuple):
     """One stream of a source. `full_read`: it has no change filter, every run reads it from the start. `owners` names
-    the stream whose records its rows' `owner` refers to."""
+    the stream whose records its rows' `owner` refers to. `followed`: a record says at any time what holds then, so that
+    its consent can be compared with that of an earlier read; not so the rows of a file."""
 
     name: str
     signals: frozenset[Signal]
     full_read: bool
     owners: str | None = None
+    followed: bool = True
 
 
 class Sight(NamedTuple):

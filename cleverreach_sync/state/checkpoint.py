@@ -47,8 +47,8 @@ class InterruptedRun(_Model):
 
 class Checkpoint(_Model):
     """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`:
-    how many people the last completed full read found, `full_read_at`: when it began. `anchor`: what the source settled
-    in its first run, for good.
+    how many people the last completed full read found, `full_read_at`: when it began. `read_at`: when the last completed
+    run began. `anchor`: what the source settled in its first run, for good.
     Times are RFC 3339, UTC."""
 
     identity: Identity
@@ -59,6 +59,7 @@ class Checkpoint(_Model):
     initial_sync_at: str | None = None
     full_people: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
     full_read_at: str | None = None
+    read_at: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
     ledger_id: str
     anchor: str | None = None
     interrupted: InterruptedRun | None = None

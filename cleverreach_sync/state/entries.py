@@ -54,7 +54,7 @@ _OWNER: Final = Remembered._fields.index("owner")
 
 def facts_json(facts: Facts) -> bytes:
     """The facts for an entry's body. Owners, and the records that brought orders, are written as numbers."""
-    records: list[Any] = [record[:_OWNER] for record in facts.records]  # a named tuple is nothing to orjson
+    records: list[Any] = [_plain(record) for record in facts.records]  # a named tuple is nothing to orjson
     if not facts.orders and not any(record[_OWNER] for record in facts.records):
         return orjson.dumps((records, {}, True) if facts.nobody else (records,))
     number = {record.ident: at for at, record in enumerate(facts.records) if record.ident}
@@ -70,8 +70,15 @@ def facts_json(facts: Facts) -> bytes:
         return orjson.dumps((records, orders, True) if facts.nobody else (records, orders))
     for at, record in enumerate(facts.records):
         if record.owner:
-            records[at] = (*records[at], owners.index(record.owner))
+            records[at] = _plain(record, owners.index(record.owner))
     return orjson.dumps((records, orders, facts.nobody, owners))
+
+
+def _plain(record: Remembered, owner: int | None = None) -> tuple[Any, ...]:
+    """A record without what nearly all lack."""
+    if record.turned is None and record.left_at is None:
+        return record[:_OWNER] if owner is None else (*record[:_OWNER], owner)
+    return (*record[:_OWNER], owner, *record[_OWNER + 1 :])
 
 
 def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
@@ -126,13 +133,18 @@ def read_body(entry: Entry) -> tuple[Facts, Memory]:
 def _facts(document: list[Any]) -> Facts:
     owners = document[3] if len(document) > 3 else ()
     records = tuple(
-        Remembered._make((*record[:10], tuple(record[10]), owners[record[11]] if len(record) > 11 else ""))
+        Remembered(*(*record[:10], tuple(record[10]), _owner(record, owners), *record[_OWNER + 1 :]))
         for record in document[0]
     )
     if len(document) == 1:
         return Facts(records) if records else NO_FACTS
     orders = {key: _order(key, order, records) for key, order in document[1].items()}
     return Facts(records, orders, nobody=len(document) > 2 and document[2])
+
+
+def _owner(record: list[Any], owners: Sequence[str]) -> str:
+    at = record[_OWNER] if len(record) > _OWNER else None
+    return "" if at is None else owners[at]
 
 
 def _order(key: str, order: list[Any], records: tuple[Remembered, ...]) -> Order:

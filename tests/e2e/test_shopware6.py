@@ -243,15 +243,22 @@ def test_who_opts_out_is_deactivated_and_activated_when_they_confirm_again(known
     assert SUBSCRIBER in known.tags()[email]
 
 
-def test_a_yes_that_nobody_confirmed_anew_revives_nobody(known: Merchant) -> None:
-    """`direct` may be years old, whatever moved the date of the entry."""
-    known.shop.set_status(recipient_of(known, CORA), "optOut")
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_yes_that_nobody_confirmed_counts_after_an_opt_out_if_the_entry_was_changed(
+    known: Merchant, *, changed: bool
+) -> None:
+    """`direct` says no date of its own; that it was something else before was read."""
+    entry = recipient_of(known, CORA)
+    known.shop.set_status(entry, "optOut")
     known.sync()
+    before = known.shop.recipients[entry]["updatedAt"]
     known.program.clock.passed += 3 * HOUR
     known.shop.now = int(known.program.clock.wall())
-    known.shop.set_status(recipient_of(known, CORA), "direct")
-    known.sync()
-    assert CORA not in known.program.active()
+    known.shop.set_status(entry, "direct")
+    if not changed:
+        known.shop.recipients[entry]["updatedAt"] = before
+    known.program.run("resync")
+    assert (CORA in known.program.active()) is changed
 
 
 def test_who_unsubscribed_elsewhere_is_not_revived_by_an_edit(merchant: Merchant) -> None:

@@ -11,8 +11,18 @@ import pytest
 
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import AuthError, TemporaryError
-from tests.e2e.program import Gate, Program, RunningSandbox, gate, program, sandbox, sandbox_of_process
-from tests.shops.woocommerce import KEY, SECRET, Key, WooShop
+from tests.e2e.program import (
+    UPSERT,
+    Gate,
+    Program,
+    RunningSandbox,
+    gate,
+    program,
+    refusal,
+    sandbox,
+    sandbox_of_process,
+)
+from tests.shops.woocommerce import KEY, META, SECRET, Key, WooShop
 
 __all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
 
@@ -141,6 +151,80 @@ def test_consent_is_withdrawn_and_given_again(woo: Program, shop: WooShop) -> No
     assert woo.active() == set()
     assert tags(woo) == {"anna@mail.example": set()}
     assert "deactivated" not in woo.counts()
+
+
+@pytest.mark.parametrize("again", ["sync", "resync"])
+def test_an_accounts_own_withdrawal_beats_its_older_order(woo: Program, shop: WooShop, again: str) -> None:
+    customer = shop.add_customer("anna@mail.example")
+    order = shop.add_order(customer)
+    shop.set_meta(shop.orders[order], META, "yes")
+    woo.run()
+    assert tags(woo) == {"anna@mail.example": {SUBSCRIBER, BUYER}}
+    shop.set_consent(customer, given=False)
+    assert woo.counts()["deactivated"] == 1
+    assert "activated" not in woo.counts(again)
+    assert woo.active() == set()
+    assert tags(woo) == {"anna@mail.example": {BUYER}}
+
+
+def test_a_withdrawal_before_the_first_sync_beats_the_order_before_it(woo: Program, shop: WooShop) -> None:
+    customer = shop.add_customer("anna@mail.example", consent=False)
+    shop.set_meta(shop.orders[shop.add_order(customer)], META, "yes")
+    woo.run()
+    assert tags(woo) == {"anna@mail.example": {BUYER}}
+
+
+def test_a_consent_whose_key_is_deleted_has_ended(woo: Program, shop: WooShop) -> None:
+    customer = shop.add_customer("anna@mail.example", consent=True)
+    shop.add_customer("ben@mail.example", consent=True)
+    woo.run()
+    shop.set_meta(shop.customers[customer], META, None)
+    assert woo.counts()["deactivated"] == 1
+    assert woo.active() == {"ben@mail.example"}
+    shop.set_consent(customer, given=True)
+    woo.run()
+    assert woo.active() == {"ben@mail.example"}  # the key came back; nobody said anything
+
+
+def test_an_undated_consent_given_again_counts_from_the_run_that_saw_it_first(woo: Program, shop: WooShop) -> None:
+    customer = shop.add_customer("anna@mail.example", consent=True)
+    woo.run()
+    shop.set_consent(customer, given=False)
+    woo.run()
+    woo.clock.passed += DAY
+    shop.set_consent(customer, given=True)
+    woo.run()
+    assert woo.active() == {"anna@mail.example"}
+    assert tags(woo) == {"anna@mail.example": {SUBSCRIBER}}
+    assert abs(woo.recipients()["anna@mail.example"]["activated"] - woo.clock.wall()) < 60
+
+
+def test_an_undated_consent_given_again_counts_after_a_run_that_was_cut_short(
+    woo: Program, shop: WooShop, gate: Gate
+) -> None:
+    customer = shop.add_customer("anna@mail.example", consent=True)
+    woo.run()
+    shop.set_consent(customer, given=False)
+    woo.run()
+    woo.clock.passed += DAY
+    shop.set_consent(customer, given=True)
+    gate.always(UPSERT, refusal(503))
+    assert isinstance(woo.failing(), TemporaryError)
+    gate.meddle = None
+    woo.run("resync")
+    assert woo.active() == {"anna@mail.example"}
+
+
+def test_an_undated_consent_brings_nobody_back_who_unsubscribed_since_the_no(woo: Program, shop: WooShop) -> None:
+    customer = shop.add_customer("anna@mail.example", consent=False)
+    woo.configure(tags=["subscriber"])
+    woo.run()
+    elsewhere = woo.state.add_group("Another list")
+    left = {"email": "anna@mail.example", "activated": 1, "deactivated": int(woo.clock.wall()) + 60}
+    woo.state.write(elsewhere, left)
+    woo.clock.passed += DAY
+    shop.set_consent(customer, given=True)
+    assert woo.run().document["skipped"] == {"unsubscribed_in_target": 1}
 
 
 def test_a_subscriber_who_deletes_the_account_is_not_mailed_any_more(woo: Program, shop: WooShop) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge, merge_consent
+from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import (
     RANK_CUSTOMER,
     RANK_GUEST,
@@ -18,6 +18,7 @@ from cleverreach_sync.model import (
     Record,
     Remembered,
 )
+from cleverreach_sync.statements import merge_consent
 from tests.people import ANNA, NO, OUT, UNKNOWN, YES
 
 NOW = 1000
@@ -73,6 +74,37 @@ def test_consent_is_one_of_the_statements_and_not_a_weaker_one(statements: list[
     assert merged.state in states
     assert merged.state is not UNKNOWN or states == {UNKNOWN}
     assert merged.state is not NO or not states & {YES, OUT}
+
+
+ACCOUNTS = st.builds(
+    Remembered,
+    st.just("customers"),
+    st.sampled_from(["c1", "c2", ""]),
+    st.sampled_from([RANK_CUSTOMER, RANK_GUEST]),
+    st.none(),
+    st.sampled_from([None, *(state.value for state in ConsentState)]),
+    DATES,
+    st.none(),
+    st.none(),
+    st.none(),
+    st.just(0),
+    st.just(()),
+    st.sampled_from(["c1", "c2", "c3", ""]),
+    DATES,
+).filter(lambda record: not record.owner or record.owner != record.ident)
+
+
+@given(ACCOUNTS)
+def test_one_record_alone_says_what_it_says_beside_one_that_says_nothing(record: Remembered) -> None:
+    assert merge_consent([record]) == merge_consent([record, said(None)])
+
+
+@given(st.lists(ACCOUNTS, max_size=4), DATES)
+def test_an_account_speaks_with_one_voice(others: list[Remembered], at: int | None) -> None:
+    """Whatever its own orders say: who withdraws in the account is no subscriber by one of them."""
+    own = said(Consent(NO))._replace(ident="c9", stream="customers", turned=NOW)
+    ordered = said(Consent(YES, at))._replace(ident="o9", stream="orders", rank=RANK_GUEST, owner="c9")
+    assert merge_consent([own, *others, ordered]) == merge_consent([own, *others])
 
 
 # Several reads

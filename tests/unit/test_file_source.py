@@ -54,7 +54,7 @@ def test_the_source_itself(tmp_path: Path) -> None:
     assert (source.type, source.name, source.url) == ("file", "Hofladen", None)
     assert source.location("rows") == "customers.csv"
     assert opened(tmp_path, "x.csv").name == "Shop"
-    assert list(source.streams()) == [Stream("rows", frozenset(Signal), full_read=True)]
+    assert list(source.streams()) == [Stream("rows", frozenset(Signal), full_read=True, followed=False)]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,9 @@ def test_the_consent_file_says_nothing_else(tmp_path: Path) -> None:
         tmp_path,
         "email,subscribed,subscribed_at,city,orders,birthday\na@example.org,yes,2025-01-02,Köln,many,never\n",
     )
-    assert list(found.source.streams()) == [Stream("consent", frozenset({Signal.CONSENT}), full_read=True)]
+    assert list(found.source.streams()) == [
+        Stream("consent", frozenset({Signal.CONSENT}), full_read=True, followed=False)
+    ]
     record = found.only
     assert record.consent == Consent(YES, at(2025, 1, 2))
     assert (record.profile, record.purchases, record.invalid, record.at) == ({}, None, None, None)

@@ -1,0 +1,151 @@
+"""What one record says about the newsletter, given what it said before; and what several say together. Pure.
+
+A shop's records are followed from read to read: what is gone from one was taken back, and a yes where there was a no
+before was said in between. The rows of a file come from anywhere and are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from cleverreach_sync.model import (
+    RANK_CUSTOMER,
+    RANK_EXCLUDED,
+    RANK_LEFT,
+    Consent,
+    ConsentState,
+    Record,
+    Remembered,
+)
+
+_YES: Final = ConsentState.YES
+_NO: Final = ConsentState.NO
+_OUT: Final = ConsentState.OPTED_OUT
+_UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
+_STATES: Final[dict[str | None, ConsentState]] = {state.value: state for state in (_YES, _NO, _OUT)}
+_ACCOUNT: Final = (RANK_CUSTOMER, RANK_EXCLUDED)
+
+
+class Statement(NamedTuple):
+    """What is remembered of a record's statement; see `Remembered`."""
+
+    consent: str | None = None
+    consent_at: int | None = None
+    turned: int | None = None
+    left_at: int | None = None
+
+
+NONE: Final = Statement()
+
+
+def state_of(record: Record, before: Sequence[Remembered], now: int, last_read: int | None) -> Statement:
+    """What a record says now. `before` is what it said in an earlier read; of records without an ID there may be
+    several. `last_read`: when everything of the stream was read last, 0 if that is not known; None: it is not followed.
+    """
+    if record.consent is None:
+        return NONE
+    state, at = record.consent.state, record.consent.at
+    if state is _OUT and at is None:
+        at = min((old.consent_at for old in before if old.consent == _OUT and old.consent_at is not None), default=now)
+    turned = now if state is _NO else None
+    if not before or last_read is None or state is _OUT:
+        return Statement(state._value_, at, turned)
+    old = before[0]
+    left_at = _latest((old.left_at, old.consent_at if old.consent == _OUT else None))
+    if state is _NO:
+        return Statement(_NO.value, at, turned, left_at)
+    if state is _YES:
+        return _yes(record, at, old, left_at, now, last_read)
+    return _nothing(old, left_at, now)
+
+
+def _nothing(old: Remembered, left_at: int | None, now: int) -> Statement:
+    """A statement that is gone was taken back, unless it was a withdrawal: that goes on to hold."""
+    if old.consent == _OUT:
+        return Statement(_OUT.value, old.consent_at)
+    if old.consent == _YES or was_stated(old):
+        return Statement(_NO.value, now, None, left_at)
+    return Statement(old.consent if old.consent == _NO else _UNKNOWN.state.value, old.consent_at, None, left_at)
+
+
+def _yes(record: Record, at: int | None, old: Remembered, left_at: int | None, now: int, last_read: int) -> Statement:
+    """A yes after a no was said in between. Without a date of its own it counts from now on, but never as certainly
+    later than what happened since the no was read; after a withdrawal only if the record was changed since."""
+    created = record.created_at
+    if at is not None and (created is None or at > created):
+        return Statement(_YES.value, at, None, left_at if left_at is not None and left_at >= at else None)
+    if old.consent == _YES and old.turned is not None:
+        return Statement(_YES.value, old.consent_at, old.turned)
+    if old.rank != RANK_LEFT and (old.consent == _OUT or was_stated(old)):
+        if left_at is None:
+            return Statement(_YES.value, now, min(max(old.turned or 0, last_read), now - 1))
+        if record.at is not None and record.at > left_at:
+            at = min(record.at, now)
+            return Statement(_YES.value, at, min(max(left_at, last_read), at - 1))
+    return Statement(_YES.value, at, None, left_at)
+
+
+def was_stated(record: Remembered) -> bool:
+    """Whether a `no` was said, and does not just follow from a statement that is gone."""
+    return record.consent == _NO and record.turned is not None
+
+
+def states_something(record: Remembered) -> bool:
+    """Whether a record said anything about the newsletter."""
+    return record.consent in (_YES, _OUT) or was_stated(record)
+
+
+def merge_consent(records: Sequence[Remembered]) -> Consent:
+    """One statement of several. `opted_out` beats `no` beats `unknown`; `yes` beats `no`; between `yes` and
+    `opted_out` the later date decides, on equal dates and for an undated `yes` it is `opted_out`. What an account says
+    itself beats what its orders say."""
+    if len(records) == 1:
+        return _consent(records[0]) if records[0].consent in _STATES else _UNKNOWN
+    yes: list[Consent] = []
+    out: list[int | None] = []
+    no: list[int | None] = []
+    for record in _heard(records):
+        if record.consent == _YES:
+            yes.append(_consent(record))
+        elif record.consent == _OUT:
+            out.append(record.consent_at)
+        elif record.consent == _NO:
+            no.append(record.consent_at)
+    given = max(yes, key=lambda each: (each.earliest or -1, each.at or -1), default=None)
+    if given is not None and (not out or given.is_later_than(_latest(out))):
+        return given
+    if out:
+        return Consent(_OUT, _latest(out))
+    return Consent(_NO, _latest(no)) if no else _UNKNOWN
+
+
+def _consent(record: Remembered) -> Consent:
+    state = _STATES[record.consent]
+    return Consent(state, record.consent_at, record.turned if state is _YES else None)
+
+
+def _heard(records: Sequence[Remembered]) -> Sequence[Remembered]:
+    """The records without those of the orders of an account that says something itself. Where its statement is gone,
+    an order since then may make a new one."""
+    if not any(record.owner for record in records):
+        return records
+    accounts = {
+        record.ident: record
+        for record in records
+        if record.ident and record.rank in _ACCOUNT and record.consent in _STATES
+    }
+    return [record for record in records if not _is_silent(record, accounts.get(record.owner))]
+
+
+def _is_silent(record: Remembered, account: Remembered | None) -> bool:
+    if account is None:
+        return False
+    gone_at = account.consent_at
+    if account.consent != _NO or was_stated(account) or gone_at is None:
+        return True
+    return record.consent != _YES or record.consent_at is None or record.consent_at <= gone_at
+
+
+def _latest(dates: Sequence[int | None]) -> int | None:
+    return max((date for date in dates if date is not None), default=None)
