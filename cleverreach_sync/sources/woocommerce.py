@@ -15,6 +15,7 @@ from cleverreach_sync.sources.woocommerce_rows import (
     TRASH,
     customer_record,
     customer_row,
+    mailpoet_state,
     modified,
     order_record,
     order_row,
@@ -231,7 +232,7 @@ class WooCommerce:
     def _sight_of_consent(self, customers: Sequence[RawRow], orders: Sequence[RawRow]) -> Sight:
         if self._asks_mailpoet:
             page = self._api.subscribers(1)
-            yes = sum(raw.get("status") == "subscribed" for raw in page.rows)
+            yes = sum(mailpoet_state(raw) is ConsentState.YES for raw in page.rows)
             return Sight(f"{page.total} subscribers in MailPoet; of the first {len(page.rows)} {yes} are subscribed")
         if (rule := self._rule) is None:
             return Sight(

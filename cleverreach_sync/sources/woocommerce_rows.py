@@ -133,8 +133,35 @@ def subscriber_row(raw: Mapping[str, Any]) -> Row | Unreadable:
     email = normalise(_text(raw.get("email")))
     if email is None:
         return Unreadable("email", f"subscriber {raw['id']}: no usable e-mail address", 0)
-    kept = {name: raw.get(name) for name in ("id", "status", "last_subscribed_at")}
+    kept = {name: raw.get(name) for name in ("id", "last_subscribed_at")}
+    kept["consent"] = mailpoet_state(raw).value
     return Row(email, str(raw["id"]), orjson.dumps(kept), 0)
+
+
+def mailpoet_state(raw: Mapping[str, Any]) -> ConsentState:
+    """What a subscriber of MailPoet says. Bounced and unconfirmed ones have given no consent, nor has who is in no list
+    any more, nor whom MailPoet put there by an order alone, as unsubscribed."""
+    state = _MAILPOET.get(raw["status"], ConsentState.NO)
+    lists = raw.get("subscriptions")
+    if not isinstance(lists, list):  # not told
+        return state
+    if state is ConsentState.YES:
+        return state if any(_is_in(each) for each in lists) else ConsentState.NO
+    if state is ConsentState.OPTED_OUT and not lists and _came_by_an_order(raw):
+        return ConsentState.NO
+    return state
+
+
+def _is_in(subscription: object) -> bool:
+    return isinstance(subscription, dict) and subscription.get("status") == "subscribed"
+
+
+def _came_by_an_order(raw: Mapping[str, Any]) -> bool:
+    """Whether a subscriber came in by an order, and nothing tells of a subscription: no mail to confirm one, no date
+    of one after they came in."""
+    subscribed, came = _text(raw.get("last_subscribed_at")), _text(raw.get("created_at"))
+    later = bool(came) and subscribed > came
+    return _number(raw.get("is_woocommerce_user")) > 0 and not _number(raw.get("count_confirmations")) and not later
 
 
 def customer_record(row: Row, rule: MetaRule | None, warn: Callable[[Warned], None]) -> Record:
@@ -192,9 +219,9 @@ def order_record(row: Row, rule: MetaRule | None, counting: frozenset[str], warn
 
 
 def subscriber_record(row: Row, warn: Callable[[Warned], None]) -> Record:
-    """A subscriber of MailPoet: consent only. Bounced and unconfirmed ones have none."""
+    """A subscriber of MailPoet: consent only."""
     raw = orjson.loads(row.body)
-    state = _MAILPOET.get(raw["status"], ConsentState.NO)
+    state = ConsentState(raw["consent"])
     at = _time(raw, "last_subscribed_at", f"subscriber {raw['id']}", warn) if state is ConsentState.YES else None
     return Record(row.email, row.ident, RANK_GUEST, None, None, {}, Consent(state, at))
 
@@ -208,6 +235,14 @@ def _account(ident: object) -> str | None:
     """The account an order belongs to, None for a guest's. Plug-ins make texts of numbers."""
     text = json_text(ident) or ""
     return text if text.isdecimal() and int(text) > 0 else None
+
+
+def _number(value: object) -> int:
+    """A number, or a flag, that may be a text; 0 for none."""
+    text = json_text(value) if value is not None else None
+    if text == "true":
+        return 1
+    return int(text) if text is not None and text.isdecimal() else 0
 
 
 def _billing(raw: Mapping[str, Any]) -> dict[str, str]:

@@ -471,6 +471,42 @@ def test_mailpoet_says_who_subscribed(shop: WooShop, opened: Opening) -> None:
     assert end.complete
 
 
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        # Put there by MailPoet with an order as a guest: nobody withdrew anything
+        ({}, ConsentState.NO),
+        ({"is_woocommerce_user": "1"}, ConsentState.NO),
+        ({"is_woocommerce_user": True}, ConsentState.NO),
+        ({"last_subscribed_at": None}, ConsentState.NO),
+        # Not by an order, or with something that tells of a subscription
+        ({"is_woocommerce_user": 0}, ConsentState.OPTED_OUT),
+        ({"is_woocommerce_user": "0"}, ConsentState.OPTED_OUT),
+        ({"subscriptions": [{"status": "unsubscribed"}]}, ConsentState.OPTED_OUT),
+        ({"count_confirmations": 1}, ConsentState.OPTED_OUT),
+        ({"last_subscribed_at": "2026-02-03 04:05:06"}, ConsentState.OPTED_OUT),
+        # Subscribed, as far as some list has them
+        ({"status": "subscribed"}, ConsentState.NO),
+        ({"status": "inactive"}, ConsentState.NO),
+        ({"status": "subscribed", "subscriptions": [{"status": "unsubscribed"}]}, ConsentState.NO),
+        (
+            {"status": "subscribed", "subscriptions": [{"status": "unsubscribed"}, {"status": "subscribed"}]},
+            ConsentState.YES,
+        ),
+        ({"status": "inactive", "subscriptions": [{"status": "subscribed"}]}, ConsentState.YES),
+        # A version that does not tell of lists
+        ({"subscriptions": None}, ConsentState.OPTED_OUT),
+        ({"status": "subscribed", "subscriptions": None}, ConsentState.YES),
+    ],
+)
+def test_who_is_in_no_list_of_mailpoet(
+    shop: WooShop, opened: Opening, row: dict[str, Any], expected: ConsentState
+) -> None:
+    shop.subscribers[shop.add_synced_guest("anna@mail.example")] |= row
+    found = records(opened(**mailpoet(shop)), "mailpoet")
+    assert [record.consent and record.consent.state for record in found.values()] == [expected]
+
+
 def test_mailpoet_in_pages(shop: WooShop, opened: Opening) -> None:
     for number in range(250):
         shop.add_subscriber(f"s{number}@mail.example")

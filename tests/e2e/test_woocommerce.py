@@ -22,7 +22,7 @@ from tests.e2e.program import (
     sandbox,
     sandbox_of_process,
 )
-from tests.shops.woocommerce import KEY, META, SECRET, Key, WooShop
+from tests.shops.woocommerce import KEY, META, PASSWORD, SECRET, USER, Key, WooShop
 
 __all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
 
@@ -225,6 +225,21 @@ def test_an_undated_consent_brings_nobody_back_who_unsubscribed_since_the_no(woo
     woo.clock.passed += DAY
     shop.set_consent(customer, given=True)
     assert woo.run().document["skipped"] == {"unsubscribed_in_target": 1}
+
+
+def test_guests_whom_mailpoet_put_in_are_buyers_who_never_opted_out(woo: Program, shop: WooShop) -> None:
+    woo.configure(source=shop.settings(subscribed_by="mailpoet", username=USER, application_password=PASSWORD))
+    shop.add_guest_order("gast@post.example")
+    shop.add_synced_guest("gast@post.example")
+    shop.add_guest_order("left@post.example")
+    shop.add_subscriber("left@post.example", "unsubscribed", is_woocommerce_user=1)
+    subscriber = shop.add_subscriber("anna@mail.example")
+    finished = woo.run()
+    assert finished.document["skipped"] == {"opted_out": 1}
+    assert tags(woo) == {"gast@post.example": {BUYER}, "anna@mail.example": {SUBSCRIBER}}
+    shop.subscribers[subscriber]["subscriptions"] = []  # their only list was deleted
+    assert woo.counts()["deactivated"] == 1
+    assert woo.active() == {"gast@post.example"}
 
 
 def test_a_subscriber_who_deletes_the_account_is_not_mailed_any_more(woo: Program, shop: WooShop) -> None:

@@ -158,18 +158,53 @@ class WooShop(ShopServer):
         self.orders[order] |= {"customer_id": 0, "billing": address(email="deleted@site.invalid", **gone)}
         self.touch(order)
 
-    def add_subscriber(self, email: str, status: str = "subscribed", at: str | None = "2026-01-02 03:04:05") -> int:
+    def add_subscriber(
+        self,
+        email: str,
+        status: str = "subscribed",
+        at: str | None = "2026-01-02 03:04:05",
+        *,
+        lists: tuple[str, ...] | None = None,
+        **more: Any,
+    ) -> int:
+        """A subscriber of MailPoet. `lists` are the states of their subscriptions, one that fits the status if left
+        out; `more` are members of the row."""
         ident = self._ident()
+        if lists is None:
+            lists = ("unsubscribed" if status == "unsubscribed" else "subscribed",)
         self.subscribers[ident] = {
             "id": str(ident),
             "email": email,
-            "status": status,
             "first_name": "",
-            "last_subscribed_at": at,
+            "last_name": "",
+            "subscriptions": [self._subscription(ident, number, state) for number, state in enumerate(lists)],
+            "status": status,
+            "count_confirmations": 0,
+            "wp_user_id": None,
+            "is_woocommerce_user": 0,
             "created_at": at,
+            "last_subscribed_at": at,
+            "engagement_score": None,
+            "tags": [],
             "link_token": "tok-tok-tok",
+            **more,
         }
         return ident
+
+    def add_synced_guest(self, email: str, at: str = "2026-01-02 03:04:05") -> int:
+        """As MailPoet puts in whoever orders as a guest without ticking anything: unsubscribed, in no list, and dated
+        as if subscribed at that moment."""
+        return self.add_subscriber(email, "unsubscribed", at, lists=(), is_woocommerce_user=1)
+
+    def _subscription(self, subscriber: int, number: int, status: str) -> dict[str, Any]:
+        return {
+            "id": self._ident(),
+            "subscriber_id": str(subscriber),
+            "created_at": "2026-01-02 03:04:05",
+            "segment_id": str(number + 3),
+            "status": status,
+            "updated_at": "2026-01-02 03:04:05",
+        }
 
     def pages(self, what: str = "customers") -> list[Asked]:
         return [asked for asked in self.log if asked.path.endswith(f"/{what}")]
