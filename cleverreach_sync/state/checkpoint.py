@@ -47,9 +47,9 @@ class InterruptedRun(_Model):
 
 class Checkpoint(_Model):
     """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`:
-    how many people the last completed full read found, `full_read_at`: when it began. `read_at`: when the last completed
-    run began. `anchor`: what the source settled in its first run, for good.
-    Times are RFC 3339, UTC."""
+    how many people the last completed full read found, `full_read_at`: when it began. `read_at`: when the last run that
+    completed began, in unix seconds. `anchor`: what the source settled in its first run, for good. Other times are RFC
+    3339, UTC."""
 
     identity: Identity
     shop_url: str | None = None
