@@ -21,6 +21,7 @@ import orjson
 from cleverreach_sync import __version__
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.failures import Redirected, Refused, TryAgain
+from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.headers import parse_date, parse_retry_after
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.settings_types import is_loopback
@@ -29,6 +30,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
 _TITLE: Final = re.compile(r"<title>([^<]*)", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"(?is)<(title|script|style)\b.*?(?:</\1>|$)|<(?=[a-z!/])[^>]*(?:>|$)")
+_BEGINNING: Final = 1 << 15  # bytes of an answer that are looked at for words
 _CONNECT_SECONDS: Final = 20.0
 _BLOCK_BYTES: Final = 1 << 18
 _MOST_BYTES: Final = 256 << 20
@@ -130,7 +132,8 @@ class HttpClient:
 
     `exchange` takes the JSON to send as bytes, too. It raises TryAgain for a timeout, a dropped connection or no
     connection, UsageError for a certificate that cannot be verified, and returns every answer that came, whatever its
-    status. `server_time` is the last `Date` header, in unix seconds.
+    status. `server_time` is the last `Date` header that can be true, in unix seconds, `clock_ahead` by how many seconds
+    the server's clock was ahead of this machine's (`wall`) then; both None until a server has told.
     """
 
     def __init__(
@@ -143,12 +146,15 @@ class HttpClient:
         connections: int = 10,
         client: httpx.Client | None = None,
         log: Callable[[str], None] | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.redact = redact
         self.traffic = traffic
         self._log = log
+        self._wall = wall
         self.server_time: float | None = None
+        self.clock_ahead: float | None = None
         self._timeout = timeout
         self._client = client or _open(base_url, timeout, connections)
 
@@ -187,12 +193,19 @@ class HttpClient:
         ):
             answer = self._answer(response, self._whole(response, url))
         response.stream = httpx.ByteStream(b"")  # lets go of both bodies now, not at the next search for cyclic garbage
-        self.server_time = parse_date(response.headers.get("date")) or self.server_time
+        self._note_time(response.headers)
         if self._log is not None:
             self._log(f"{method} {urlsplit(url).path} -> {answer.status}")
         if 300 <= answer.status < 400:
             raise self._redirected(url, response.headers.get("location", ""))
         return answer
+
+    def _note_time(self, headers: Mapping[str, str]) -> None:
+        told = parse_date(headers.get("date"))
+        if told is not None:
+            self.server_time = told
+            # What lay in a cache says what time it was when it was put there.
+            self.clock_ahead = told + (whole(headers.get("age")) or 0) - self._wall()
 
     def stream_lines(self, url: str) -> Generator[LineBlock]:
         """Downloads a text of lines from a full address, some lines at a time, without any credentials.
@@ -206,8 +219,8 @@ class HttpClient:
                 self._log(f"GET {self._host(url)}{urlsplit(url).path} -> {response.status_code}")
             if not response.is_success:
                 raise self._no_download(response, url)
-            length = response.headers.get("content-length", "")
-            total = int(length) if length.isdecimal() else None
+            length = response.headers.get("content-length")
+            total = whole(length)
             rest = b""
             for content in response.iter_bytes(_BLOCK_BYTES):
                 *lines, rest = (rest + content).split(b"\n")
@@ -272,13 +285,13 @@ class HttpClient:
         try:
             return Answer(response.status_code, response.headers, orjson.loads(content.removeprefix(_BOM)), True, "")
         except orjson.JSONDecodeError:
-            text = self._words(content[:2000].removeprefix(_BOM).decode("utf-8", "replace"))
+            text = self._words(content[:_BEGINNING].removeprefix(_BOM).decode("utf-8", "replace"))
             return Answer(response.status_code, response.headers, None, False, text, content)
 
     def _words(self, text: str) -> str:
         """JSON cut short may hold rows, or a token that nobody knows as a secret yet; words before it do not. Of a page
         of HTML what a browser would show, or its title."""
-        before, *rest = _JSON.split(text, 1)
+        before, *rest = _JSON.split(self.redact.beginning(text), 1)
         titled = _TITLE.search(before)
         words = self.redact.excerpt(_MARKUP.sub(" ", before)) or self.redact.excerpt(titled[1] if titled else "")
         return "JSON that is not whole" if rest and not words else words

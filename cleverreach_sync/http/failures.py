@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
 
 
@@ -19,13 +21,17 @@ class TryAgain(TemporaryError):
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint or "check the network and the server's status page; the next run resumes")
-        self.after = after
+        # NaN compares with nothing and would be waited for no time at all, again and again.
+        self.after = max(0.0, after) if after is not None and isfinite(after) else None
         self.ambiguous = ambiguous
         self.timed_out = timed_out
 
 
 class Refused(CrsyncError):
     """The server understood and said no: 400, 413, 422, or another status that a repetition will not change."""
+
+    code = 2
+    kind = "usage"
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)

@@ -17,7 +17,7 @@ from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import Tokens
 
 T = TypeVar("T")
-_STUMBLES: Final = (KeyError, TypeError, ValueError, AttributeError)
+_STUMBLES: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 _PASSING: Final = frozenset({"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT"})
 
 
@@ -135,8 +135,9 @@ class GraphQL:
                 break
         else:
             error = errors[0]
-        code, message = _code(error), self._http.redact.excerpt(str(error.get("message") or "no message"))
-        path = ".".join(str(step) for step in error.get("path") or () if isinstance(step, str))
+        code, message = _code(error), self._http.redact.excerpt(_words(error.get("message")))
+        steps = error.get("path")
+        path = ".".join(step for step in steps if isinstance(step, str)) if isinstance(steps, list) else ""
         if code == "MAX_COST_EXCEEDED":
             return TooExpensive(f"{self._name}: {message}", status=200)
         if code == "ACCESS_DENIED":
@@ -153,6 +154,10 @@ def _errors(body: Any) -> list[Mapping[str, Any]]:
         return []
     items = found if isinstance(found, list) else [found]
     return [item if isinstance(item, dict) else {"message": str(item)} for item in items]
+
+
+def _words(message: object) -> str:
+    return message if isinstance(message, str) and message else "no message"
 
 
 def _code(error: Mapping[str, Any]) -> str:
@@ -174,5 +179,5 @@ def cost_of(body: Any) -> Cost | None:
         return Cost(
             float(cost["requestedQueryCost"]), float(status["currentlyAvailable"]), float(status["restoreRate"])
         )
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, Final, Protocol
 
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.foreign import seconds
 from cleverreach_sync.http.retries import Retries
 
 _SHARE_OF_LIFE: Final = 0.8
@@ -108,8 +110,4 @@ class ClientCredentials:
 
 
 def _life(value: object) -> float:
-    try:
-        seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return _DEFAULT_LIFE
-    return min(seconds, _LONGEST_LIFE) if seconds > 0 else _DEFAULT_LIFE
+    return min(seconds(value, most=inf) or _DEFAULT_LIFE, _LONGEST_LIFE)

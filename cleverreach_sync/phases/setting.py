@@ -132,6 +132,7 @@ def open_target(
         traffic=traffic,
         connections=2 * config.target.concurrency + 4,
         log=progress.info,
+        wall=clock.wall,
     )
     return CleverReach(config.target, http, retries, clock.now, scope=config.attributes.scope), retries
 

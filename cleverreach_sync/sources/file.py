@@ -152,6 +152,7 @@ class FileSource:
 
     type = "file"
     url = None
+    clock_ahead = None
 
     def __init__(
         self, options: FileOptions, base: Path, *, name: str, complete: bool, consent_only: bool = False

@@ -114,6 +114,12 @@ class Source(Protocol):
     def url(self) -> str | None: ...
 
     @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds the shop's clock is ahead of this machine's, as it was when the shop last told the time;
+        None if it has told none that can be true, and for a file."""
+        ...
+
+    @property
     def warnings(self) -> Sequence[str]:
         """What the user should know about the source as a whole, once it was read."""
         ...

@@ -80,6 +80,10 @@ class Plentymarkets:
         self._begun: _Begun | None = None
         self._api = PlentyApi(settings.url, settings.username, settings.password.get_secret_value(), means)
 
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._api.clock_ahead
+
     def streams(self) -> Sequence[Stream]:
         return (
             Stream(CONTACTS, frozenset({Signal.PROFILE, Signal.CONSENT}), full_read=not self._automatic),

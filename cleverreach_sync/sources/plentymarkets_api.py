@@ -14,6 +14,7 @@ from typing import Any, Final
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient, Query
 from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
@@ -49,7 +50,9 @@ class PlentyApi:
 
     def __init__(self, url: str, username: str, password: str, means: Means) -> None:
         self.url = url
-        self._http = HttpClient(url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log)
+        self._http = HttpClient(
+            url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log, wall=means.wall
+        )
         self._session = Session(self._http, username, password, retries=means.retries, clock=means.clock)
         self._api = ShopApi(
             self._http,
@@ -66,6 +69,10 @@ class PlentyApi:
     def time(self) -> float | None:
         """What time the system says it is, in unix seconds (the `Date` of its last answer)."""
         return self._http.server_time
+
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._http.clock_ahead
 
     def contacts(self, page: int, query: Mapping[str, str | int], size: int = PER_PAGE) -> Page:
         """A page of contacts with their addresses, in no order. `query` are filters."""
@@ -120,18 +127,16 @@ class PlentyApi:
         def check(answer: Answer) -> None:
             body = answer.body
             rows = body.get("entries") if isinstance(body, dict) else None
-            if not isinstance(rows, list) or not all(
-                isinstance(row, dict) and isinstance(row.get("id"), int) for row in rows
-            ):
+            if not isinstance(rows, list) or not all(map(_has_id, rows)):
                 raise TryAgain(f"plentymarkets answered with something that is no list of {what}")
-            total = body.get("totalsCount")
+            total = whole(body.get("totalsCount"))
             if total and not rows and query.get("page", 1) == 1:
                 raise TryAgain(f"plentymarkets answered with an empty page where there are {total} {what}")
-            size = body.get("itemsPerPage")
-            if query.get("page") == 1 and isinstance(size, int) and 0 < size < int(str(query["itemsPerPage"])):
+            size = whole(body.get("itemsPerPage"))
+            if query.get("page") == 1 and size and size < int(str(query["itemsPerPage"])):
                 raise SmallerPages(size)
             at = parse_date(answer.headers.get("date"))
-            found[:] = [Page(rows, total if isinstance(total, int) else None, at)]
+            found[:] = [Page(rows, total, at)]
 
         self._get(what, path, query, check)
         return found[0]
@@ -170,6 +175,10 @@ class PlentyApi:
         words = _violations(answer.body)
         detail = f": {self._http.redact.excerpt(words)}" if words else said
         return Refused(f"plentymarkets refused the request ({answer.status}{detail})", status=answer.status)
+
+
+def _has_id(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), int) and identifier(row["id"]) is not None
 
 
 def _entries(body: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from cleverreach_sync.address import normalise
+from cleverreach_sync.http.foreign import identifier
 from cleverreach_sync.model import RANK_CUSTOMER, RANK_EXCLUDED, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.plentymarkets_origins import Origins, is_relay
@@ -229,7 +230,7 @@ def _account(raw: Mapping[str, Any]) -> str | None:
         for relation in _dicts(raw.get("relations"))
         if relation.get("referenceType") == "contact" and relation.get("relation") == "receiver"
     ]
-    return next((str(ident) for ident in found if isinstance(ident, int) and ident > 0), None)
+    return next((known for ident in found if isinstance(ident, int) and (known := identifier(ident))), None)
 
 
 def _billing_address(raw: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -296,7 +297,7 @@ def _number(value: object) -> str:
 def _float(value: object) -> float:
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import inf
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.foreign import seconds
 from cleverreach_sync.http.retries import Retries
 
 LOGIN: Final = "/rest/login"
@@ -145,7 +147,7 @@ class CallsLeft:
 
     def note(self, answer: Answer) -> None:
         for limit in _LIMITS:
-            left, decay = (_number(answer.headers.get(f"{limit}-{what}")) for what in ("calls-left", "decay"))
+            left, decay = (seconds(answer.headers.get(f"{limit}-{what}"), most=inf) for what in ("calls-left", "decay"))
             if left is not None and decay is not None and left <= _FEW_CALLS and 0 < decay <= _LONGEST_PAUSE:
                 with self._lock:
                     self._not_before = max(self._not_before, self._clock() + decay)
@@ -164,13 +166,5 @@ def _either(body: Mapping[str, Any], *names: str) -> Any:
     return next((body[name] for name in names if body.get(name)), None)
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return None
-
-
 def _life(value: object) -> float:
-    seconds = value if isinstance(value, (int, float)) else _number(value if isinstance(value, str) else None)
-    return float(seconds) if seconds and seconds > 0 else _DEFAULT_LIFE
+    return min(seconds(value, most=inf) or _DEFAULT_LIFE, _DEFAULT_LIFE)

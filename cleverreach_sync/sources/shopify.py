@@ -65,6 +65,10 @@ class ShopifySource:
         self._means = means
         self._access = Access(settings, means)
 
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._access.clock_ahead
+
     def streams(self) -> Sequence[Stream]:
         return (Stream(STREAM, frozenset(Signal), full_read=False),)
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Redirected, Refused
+from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
 from cleverreach_sync.http.tokens import ClientCredentials, FixedToken, Tokens
 from cleverreach_sync.sources.interface import Means
@@ -42,7 +43,12 @@ class Access:
     def __init__(self, settings: ShopifySettings, means: Means) -> None:
         self._settings = settings
         self._http = HttpClient(
-            settings.base_url, timeout=_TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log
+            settings.base_url,
+            timeout=_TIMEOUT,
+            redact=means.redact,
+            traffic=means.traffic,
+            log=means.log,
+            wall=means.wall,
         )
         self.download = self._http.stream_lines
         self.versions: set[str] = set()
@@ -74,6 +80,10 @@ class Access:
         """What time the shop says it is, in unix seconds (the `Date` of its last answer)."""
         return None if self._http.server_time is None else int(self._http.server_time)
 
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._http.clock_ahead
+
     def ask(self, document: str, read: Callable[[dict[str, Any]], T], variables: Mapping[str, Any] | None = None) -> T:
         """What `read` makes of the data of an answer without errors, after as many attempts as are allowed."""
         try:
@@ -92,6 +102,10 @@ class Access:
         """How many customers a filter has, and whether that is all: with a filter, counting ends at 10,000."""
         variables = {"query": query, "limit": None} if query is None else {"query": query}
         return self.ask(COUNT, _number, variables)
+
+    def excerpt(self, text: object) -> str:
+        """The shop's words, for a message."""
+        return self._http.redact.excerpt(text) if isinstance(text, str) else "without a word"
 
     def may_download(self, url: str) -> bool:
         """Whether a file may be had from there: never without encryption, but from a shop that has none itself."""
@@ -161,7 +175,12 @@ class Access:
 
 def _number(data: Mapping[str, Any]) -> tuple[int, bool]:
     found = data["customersCount"]
-    return (0, False) if found is None else (int(found["count"]), found["precision"] == "EXACT")
+    if found is None:
+        return 0, False
+    count = whole(found["count"])
+    if count is None:
+        raise ValueError("no number")
+    return count, found["precision"] == "EXACT"
 
 
 def denied(error: Denied) -> AuthError:

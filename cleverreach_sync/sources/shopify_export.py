@@ -16,6 +16,7 @@ import orjson
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError
 from cleverreach_sync.http.client import LineBlock
 from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.shopify_access import Access
 from cleverreach_sync.sources.shopify_queries import CANCEL, EVERYBODY, POLL, RUN
@@ -77,16 +78,17 @@ def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Genera
 
 
 def _start(access: Access, means: Means) -> str:
-    return means.retries(lambda: access.once(RUN, _started, {"query": EVERYBODY}))
+    return means.retries(lambda: access.once(RUN, lambda data: _started(data, access), {"query": EVERYBODY}))
 
 
-def _started(data: Mapping[str, Any]) -> str:
+def _started(data: Mapping[str, Any], access: Access) -> str:
     answer = data["bulkOperationRunQuery"] or {}
     for error in answer.get("userErrors") or ():
         code = str(error.get("code"))
         if code in _BUSY:
             raise TryAgain(f"Shopify has too many exports of this app under way ({code})")
-        raise CrsyncError(f"Shopify refuses the export: {error['message']}")
+        said = access.excerpt(error["message"])
+        raise Refused(f"Shopify refuses the export: {said}", status=200)
     operation = answer.get("bulkOperation")
     if not operation:
         raise TryAgain("Shopify did not start the export")
@@ -98,7 +100,10 @@ def _operation(data: Mapping[str, Any]) -> _Operation:
     if found is None:
         return _Operation("gone")
     named = (None if found[name] is None else str(found[name]) for name in ("errorCode", "url"))
-    return _Operation(str(found["status"]), int(found["objectCount"]), int(found["rootObjectCount"]), *named)
+    objects, customers = whole(found["objectCount"]), whole(found["rootObjectCount"])
+    if objects is None or customers is None:
+        raise ValueError("no number")
+    return _Operation(str(found["status"]), objects, customers, *named)
 
 
 def _ended(found: _Operation, access: Access) -> Export:

@@ -91,6 +91,10 @@ class Shopware6:
         self._channels = SalesChannels(self._api, settings.sales_channels)
         self._reconcile_every = settings.reconcile_every
 
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._api.clock_ahead
+
     def streams(self) -> Sequence[Stream]:
         return (
             Stream(CUSTOMERS, frozenset({Signal.PROFILE}), full_read=False),

@@ -17,7 +17,8 @@ import orjson
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Refused, TryAgain
-from cleverreach_sync.http.headers import parse_date
+from cleverreach_sync.http.foreign import seconds, whole
+from cleverreach_sync.http.headers import LONGEST_PAUSE, parse_date
 from cleverreach_sync.http.paging import Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import ClientCredentials
@@ -37,6 +38,7 @@ _ROLES: Final = (
     "Customers, Orders and (Marketing) Newsletter recipients"
 )
 _WHERE: Final = "source.url is the address of the shop without the part for a language (/de) and without /admin"
+_ID: Final = re.compile(r"[0-9a-fA-F]{1,64}")
 _MAX_LIMIT: Final = re.compile(r"MAX_LIMIT\(=(\d+)\)")
 
 
@@ -66,7 +68,9 @@ class ShopwareApi:
     def __init__(self, settings: Shopware6Settings, means: Means) -> None:
         self.url = settings.url
         self.limit = LARGEST_PAGE
-        http = HttpClient(self.url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log)
+        http = HttpClient(
+            self.url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log, wall=means.wall
+        )
         tokens = ClientCredentials(
             http,
             _TOKEN_PATH,
@@ -84,6 +88,10 @@ class ShopwareApi:
             no_json=f"if this stays so: is {self.url} the shop itself, with no cache or maintenance page before it?",
             tokens=tokens,
         )
+
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._api.http.clock_ahead
 
     def first(self, entity: Entity, filters: Sequence[Filter], sort: Sequence[str], *, counted: bool) -> Page:
         """The first rows of a list; `total` only if `counted`. Raises MissingPrivileges, UsageError, AuthError."""
@@ -189,14 +197,14 @@ def _data(answer: Answer) -> list[Any] | None:
 
 def _is_row(row: Any, entity: Entity) -> bool:
     """Whether it can be told from others, and stands somewhere in its list."""
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not row["id"]:
+    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or _ID.fullmatch(row["id"]) is None:
         return False
-    return isinstance(row.get(entity.key), int if entity.key == "autoIncrement" else str)
+    key = row.get(entity.key)
+    return isinstance(key, str) if entity.key != "autoIncrement" else isinstance(key, int) and whole(key) is not None
 
 
 def _total(answer: Answer) -> int | None:
-    total = answer.body.get("total") if isinstance(answer.body, dict) else None
-    return total if isinstance(total, int) else None
+    return whole(answer.body.get("total")) if isinstance(answer.body, dict) else None
 
 
 def _error(answer: Answer) -> Mapping[str, Any]:
@@ -212,23 +220,24 @@ def _parameters(error: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _pause(answer: Answer) -> float | None:
-    seconds = _parameters(_error(answer)).get("seconds")
-    return max(0.0, float(seconds)) if isinstance(seconds, (int, float)) else answer.retry_after
+    pause = seconds(_parameters(_error(answer)).get("seconds"), most=LONGEST_PAUSE)
+    return answer.retry_after if pause is None else pause
 
 
 def _largest(error: Mapping[str, Any]) -> int | None:
-    allowed = _parameters(error).get("maxLimit")
-    if isinstance(allowed, int) and allowed > 0:
-        return allowed
-    named = _MAX_LIMIT.search(str(error.get("detail")))
-    return int(named[1]) or None if named is not None else None
+    allowed = whole(_parameters(error).get("maxLimit"))
+    detail = error.get("detail")
+    if not allowed and isinstance(detail, str) and (named := _MAX_LIMIT.search(detail)) is not None:
+        allowed = whole(named[1])
+    return allowed or None
 
 
 def _privileges(error: Mapping[str, Any]) -> list[str]:
     found = _parameters(error).get("missingPrivileges")
     if found is None:
+        detail = error.get("detail")
         try:
-            detail = orjson.loads(str(error.get("detail")))
+            detail = orjson.loads(detail) if isinstance(detail, str) else None
         except orjson.JSONDecodeError:
             return []
         found = detail.get("missingPrivileges") if isinstance(detail, dict) else None

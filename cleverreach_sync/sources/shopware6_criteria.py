@@ -17,6 +17,7 @@ EXACT: Final = 1
 UNCOUNTED: Final = 0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_YEARS: Final = range(1900, 9999)
 
 _SALUTATION: Final = ("salutationKey", "displayName", "translated")
 _COUNTRY: Final[Mapping[str, Sequence[str]]] = {
@@ -241,7 +242,7 @@ def milliseconds_of(text: object) -> int | None:
     except ValueError:
         return None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MILLISECOND
+    return (moment - _EPOCH) // _MILLISECOND if moment.year in _YEARS else None
 
 
 def newest(entity: Entity, row: Mapping[str, Any]) -> int:

@@ -29,6 +29,7 @@ _WRITTEN: Final = re.compile(
 )
 _FULL: Final = frozenset((19, 20, 24, 25, 29))  # 2025-12-31T14:30:00 and Z, .000Z, +01:00, .000+01:00
 EARLIEST: Final = 1900  # the zero dates of databases and spreadsheets lie before: 0000-00-00, 0001-01-01, 1899-12-30
+LATEST: Final = 9998  # the end of the next year is the end of time: in another zone it is no date any more
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -79,7 +80,7 @@ def read_time(text: str, order: DateOrder = "iso") -> int | None:
             moment = datetime.fromisoformat(text if size != 19 else text + "Z")
         except ValueError:
             return _read_time(text, order)
-        if moment.tzinfo is not None and moment.year >= EARLIEST:
+        if moment.tzinfo is not None and EARLIEST <= moment.year <= LATEST:
             return floor(moment.timestamp())
     return _read_time(text, order)
 
@@ -126,7 +127,7 @@ def _parts(text: str, order: DateOrder) -> tuple[date, _Clock, str | None, bool]
     except ValueError:
         return None
     clock = (match[5], match[6], match[7], match[8])
-    return (found, clock, match[9], len(year) == 2) if full >= EARLIEST else None
+    return (found, clock, match[9], len(year) == 2) if EARLIEST <= full <= LATEST else None
 
 
 def _seconds(hour: str | None, minute: str | None, second: str | None, half: str | None) -> int | None:
@@ -189,7 +190,8 @@ def read_count(text: str, mark: DecimalMark = ".") -> int | None:
         if amount is None or amount.partition(".")[2].strip("0"):
             return None
         text = amount.partition(".")[0]
-    if len(text.lstrip("0")) > _MOST_DIGITS or text.startswith("-"):
+    text = text.lstrip("0") or "0"
+    if len(text) > _MOST_DIGITS or text.startswith("-"):
         return None
     count = int(text)
     return count if count <= _MOST_ORDERS else None

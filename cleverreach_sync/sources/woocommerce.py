@@ -72,6 +72,10 @@ class WooCommerce:
         login = (settings.username or "", password.get_secret_value()) if password is not None else None
         self._api = WooApi(settings.url, key, login, means)
 
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._api.clock_ahead
+
     def streams(self) -> Sequence[Stream]:
         consent = {Signal.CONSENT} if self._rule is not None else set()
         found = [

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
@@ -30,7 +31,7 @@ _NEWSLETTER: Final = "/wp-json/mailpoet/v1/subscribers"
 _KEYS: Final = "WooCommerce > Settings > Advanced > REST API"
 _PERMALINKS: Final = "WordPress > Settings > Permalinks has to be anything but 'Plain'"
 _WHERE: Final = "source.url is the address of the shop, with its sub directory if it has one"
-_LINK: Final = re.compile(r'<([^>]*)>\s*;[^,]*rel="?https://api\.w\.org/"?')
+_LINK: Final = re.compile(r'\s*<([^<>]*)>\s*;.*rel="?https://api\.w\.org/"?')
 
 
 class WooApi:
@@ -40,7 +41,9 @@ class WooApi:
         self.url = url
         self._key = key
         self._login = login
-        http = HttpClient(url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log)
+        http = HttpClient(
+            url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log, wall=means.wall
+        )
         self._api = ShopApi(
             http,
             means.retries,
@@ -50,6 +53,10 @@ class WooApi:
             at_once=READERS,
         )
         self._newsletter = ShopApi(http, means.retries, explain=self._explain_newsletter, at_once=1)
+
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._api.http.clock_ahead
 
     def customers(self, page: int, *, meta: bool) -> Page:
         """A page of all accounts by ID. Raises AuthError where their meta data are wanted, but not shown."""
@@ -91,9 +98,9 @@ class WooApi:
             meta = body.get("meta") if isinstance(body, dict) else None
             if not isinstance(items, list) or not all(_has_id(item) and _has_status(item) for item in items):
                 raise TryAgain("MailPoet answered with something that is no list of subscribers")
-            total = meta.get("count") if isinstance(meta, dict) else None
-            rows = [{**item, "id": int(item["id"])} for item in items]
-            found[:] = [Page(rows, total if isinstance(total, int) else None, _date(answer))]
+            total = whole(meta.get("count")) if isinstance(meta, dict) else None
+            rows = [{**item, "id": ident(item)} for item in items]
+            found[:] = [Page(rows, total, _date(answer))]
 
         self._newsletter.get(_NEWSLETTER, query, basic=self._login, check=check)
         return found[0]
@@ -107,7 +114,7 @@ class WooApi:
                 raise TryAgain("the shop answered with something that is no list of rows")
             if "status" in fields and not all(map(_has_status, rows)):  # else every purchase would be taken back
                 raise TryAgain("the shop answered with something that is no list of rows")
-            total = _whole(answer.headers.get("x-wp-total"))
+            total = whole(answer.headers.get("x-wp-total"))
             if total and not rows and query["page"] == 1:
                 raise TryAgain(f"the shop answered with an empty page where there are {total} rows")
             found[:] = [Page(rows, total, _date(answer))]
@@ -176,13 +183,16 @@ class WooApi:
             front = self._api.http.exchange("GET", "/")
         except CrsyncError:
             return UsageError(missing, hint=_WHERE)
-        found = _LINK.search(front.headers.get("link", ""))
+        found = next(filter(None, map(_LINK.match, front.headers.get("link", "").split(","))), None)
         if found is None:
             return UsageError(missing, hint=_WHERE)
         if "rest_route=" in found[1]:
             return UsageError("WordPress offers no API that crsync can use", hint=_PERMALINKS)
-        there = urlsplit(found[1])
-        root = f"{there.scheme}://{there.netloc}{there.path}".rstrip("/")
+        try:
+            there = urlsplit(found[1])
+        except ValueError:
+            return UsageError(missing, hint=_WHERE)
+        root = self._api.http.redact.excerpt(f"{there.scheme}://{there.netloc}{there.path}".rstrip("/"))
         if root == f"{self.url}/wp-json":
             return UsageError(
                 f"WordPress answers at {self.url}, but there is no WooCommerce",
@@ -208,16 +218,11 @@ def _date(answer: Answer) -> float | None:
 
 
 def _has_id(row: object) -> bool:
-    ident = row.get("id") if isinstance(row, dict) else None
-    return isinstance(ident, int) or (isinstance(ident, str) and ident.isdecimal())
+    return isinstance(row, dict) and identifier(row.get("id")) is not None
 
 
 def _has_status(row: Mapping[str, object]) -> bool:
     return isinstance(row.get("status"), str)
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
 
 
 def ident(row: RawRow) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.address import normalise
+from cleverreach_sync.http.foreign import identifier
 from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.values import json_text, read_amount, read_time, utc_text
@@ -233,8 +234,7 @@ def modified(raw: Mapping[str, Any]) -> int:
 
 def _account(ident: object) -> str | None:
     """The account an order belongs to, None for a guest's. Plug-ins make texts of numbers."""
-    text = json_text(ident) or ""
-    return text if text.isdecimal() and int(text) > 0 else None
+    return identifier(ident)
 
 
 def _number(value: object) -> int:

@@ -62,6 +62,12 @@ class Target(Protocol):
     @property
     def traffic(self) -> Traffic: ...
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds the server's clock is ahead of this machine's, as it was when it last told the time; None
+        if it has told none that can be true."""
+        ...
+
     def find_list(self, known_id: str | None) -> RecipientList | None:
         """The list by `known_id`, else by what the config says; None if there is none yet. Raises UsageError for a
         `known_id` that is gone and a name that two lists share."""

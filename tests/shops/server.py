@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply = shop.handle(Asked(self.command, parts.path, dict(pairs), headers, body, pairs))
         lines = [
             f"HTTP/1.1 {reply.status} {self.responses.get(reply.status, ('',))[0]}",
-            f"Date: {formatdate(shop.now, usegmt=True)}",
+            *([] if "Date" in reply.headers else [f"Date: {formatdate(shop.now, usegmt=True)}"]),
             f"Content-Type: {reply.type}",
             f"Content-Length: {len(reply.body)}",
             *(f"{name}: {value}" for name, value in reply.headers.items()),

@@ -86,6 +86,9 @@ def test_deactivated_is_never_sent_and_nobody_new_without_activated() -> None:
         ("1e999", 0),
         ("nan", 0),
         (-3, -3),
+        (1e308, 253_402_300_799),
+        ("1e308", 253_402_300_799),
+        (10**30, 253_402_300_799),
     ],
 )
 def test_stamps(value: object, expected: int) -> None:

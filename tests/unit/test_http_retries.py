@@ -129,6 +129,12 @@ def test_a_signal_ends_the_waiting() -> None:
         ("soon", None),
         ("Sun, 22 Nov 2020 00:00:00 GMT", 0.0),
         ("Sun, 99 Nov 2020 00:00:00 GMT", None),
+        ("Sun, 22 Nov 99999 00:00:00 GMT", None),
+        ("Sun, 22 Nov 9999 00:00:00 GMT", None),
+        ("-1e308", 0.0),
+        ("1e308", 1e12),
+        ("9" * 400, None),
+        ("\u0663", 3.0),
     ],
 )
 def test_retry_after_in_every_form(value: str | None, seconds: float | None) -> None:
@@ -139,3 +145,29 @@ def test_dates_of_headers() -> None:
     assert parse_date("Sun, 22 Nov 2026 00:00:00 GMT") == parse_date("Sun, 22 Nov 2026 01:00:00 +0100") == 1795305600
     assert parse_date("Sun, 22 Nov 2026 00:00:00 -0000") == 1795305600
     assert parse_date("yesterday") is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "0", "-1", "Sun", "Sun,", "Sun, 22 Nov", "Sun, 22 Nov 2026", "1e308", "NaN", ",,,,", ":::"),
+        *(
+            f"Sun, 22 Nov {year} 00:00:00 GMT"
+            for year in ("0", "-1", "1999", "2019", "2100", "9999", "9" * 9, "9" * 30)
+        ),
+        *(f"Sun, 22 Nov 2026 {clock} GMT" for clock in ("99:00:00", "9" * 30, "00:00:9" + "9" * 20)),
+        *(f"Sun, 22 Nov 2026 00:00:00 {zone}" for zone in ("+9999", "-9999", "+" + "9" * 20)),
+        "Sun, 22 Nov 2026 00:00:00 GMT" + " " * 10_000,
+    ],
+)
+def test_a_date_that_cannot_be_is_no_statement(value: str) -> None:
+    assert parse_date(value) is None
+
+
+@pytest.mark.parametrize("after", [float("nan"), float("inf"), -1.0, -1e308])
+def test_a_pause_that_cannot_be_is_never_waited_for(after: float) -> None:
+    time = Time()
+    calls, attempt = failing(1000, TryAgain("busy", after=after))
+    with pytest.raises(TemporaryError):
+        time.retries(60)(attempt)  # type: ignore[arg-type]
+    assert 2 < len(calls) < 100

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -26,6 +27,8 @@ _MAILED: Final = {
     RecipientState.ACTIVE: 3,
     RecipientState.ABSENT: 4,
 }
+_LATEST: Final = 253_402_300_799  # the end of the year 9999
+_OF_NO_DATE: Final = frozenset("0-:. T")
 ATTRIBUTES_OF: Final = {"global": "global_attributes", "list": "attributes"}
 
 
@@ -48,21 +51,31 @@ def item(change: Change, scope: str) -> dict[str, Any]:
 
 
 def stamp(value: object) -> int:
-    """Unix seconds of a number or a numeric string; 0 for anything else."""
+    """Unix seconds of a number or a numeric string, no later than the year 9999; 0 for anything else."""
     if isinstance(value, int):
-        return int(value)
+        return min(max(int(value), -_LATEST), _LATEST)
     try:
-        return int(float(value))  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return 0
+    return int(min(max(number, -_LATEST), _LATEST)) if isfinite(number) else 0
+
+
+def _stands(value: object) -> bool:
+    """Whether a stamp that ends a mailing is set. One that cannot be read is: nobody is mailed by mistake."""
+    if not value:
+        return False
+    if isinstance(value, str):
+        return any(char not in _OF_NO_DATE for char in value)
+    return stamp(value) > 0 or not isinstance(value, (int, float))
 
 
 def state_of(row: dict[str, Any]) -> RecipientState:
     """How somebody stands. `active` is the server's own word; the stamps tell why somebody is not."""
     deactivated, bounced = row.get("deactivated"), row.get("bounced")
-    if deactivated and stamp(deactivated) > 0:
+    if deactivated and _stands(deactivated):
         return RecipientState.UNSUBSCRIBED
-    if bounced and stamp(bounced) > 0:
+    if bounced and _stands(bounced):
         return RecipientState.BOUNCED
     active = row.get("active")
     if not isinstance(active, int):  # true and false are numbers too

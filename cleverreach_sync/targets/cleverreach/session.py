@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import Any, Final
 
 import orjson
@@ -16,6 +17,7 @@ import orjson
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
+from cleverreach_sync.http.foreign import seconds, whole
 from cleverreach_sync.http.retries import Retries
 
 TOKEN_PATH: Final = "/oauth/token.php"  # noqa: S105 - a path
@@ -97,10 +99,8 @@ class Session:
         """The status that counts: that of an error body, else the answer's own."""
         error = answer.body.get("error") if isinstance(answer.body, dict) else None
         if isinstance(error, dict):
-            code = error.get("code")
-            if isinstance(code, str) and code.isdigit():
-                code = int(code)
-            if isinstance(code, int) and not 200 <= code < 300:
+            code = whole(error.get("code"))
+            if code is not None and not 200 <= code < 300:
                 return code
             return answer.status if not answer.ok else 400
         if isinstance(error, str) and answer.ok:
@@ -144,7 +144,9 @@ class Session:
         if not text:
             return ""
         values = {word for value in _texts(sent) for word in _WORD.findall(value.lower())}
-        shown = _WORD.sub(lambda word: "***" if word[0].lower() in values else word[0], self._http.redact(text))
+        shown = _WORD.sub(
+            lambda word: "***" if word[0].lower() in values else word[0], self._http.redact.beginning(text)
+        )
         return f": {self._http.redact.excerpt(shown)}"
 
     def _current_token(self) -> str:
@@ -170,7 +172,10 @@ class Session:
             )
         self._http.redact.add(token)
         self._token = token
-        self._expires = self._clock() + min(_LONGEST_LIFE, _seconds(body.get("expires_in"))) * _SHARE_OF_LIFE
+        self._expires = (
+            self._clock()
+            + min(_LONGEST_LIFE, seconds(body.get("expires_in"), most=inf) or _DEFAULT_LIFE) * _SHARE_OF_LIFE
+        )
 
     def _token_answer(self) -> Answer:
         """One attempt. Whoever needs the token begins anew if it fails; a batch is read again before it is sent."""
@@ -226,14 +231,6 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)
-
-
-def _seconds(value: object) -> float:
-    try:
-        seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return _DEFAULT_LIFE
-    return seconds if seconds > 0 else _DEFAULT_LIFE
 
 
 __all__ = ["Session", "TemporaryError"]

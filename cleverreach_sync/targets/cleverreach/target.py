@@ -10,10 +10,11 @@ import orjson
 
 from cleverreach_sync.address import normalise
 from cleverreach_sync.decision import Change
-from cleverreach_sync.errors import CrsyncError, UsageError
+from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.fields import DataField
 from cleverreach_sync.http.client import HttpClient, Traffic
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
+from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import Recipient
 from cleverreach_sync.targets.cleverreach import rows
@@ -130,15 +131,14 @@ class CleverReach:
     def size(self) -> int | None:
         body = self._session.get(f"{self._group}/stats")
         total = body.get("total_count") if isinstance(body, dict) else None
-        return None if total is None else rows.stamp(total)
+        return whole(total)
 
     def carriers(self, tags: Sequence[str]) -> int | None:
         counts = [
             self._session.get("/tags/count", {"tag": tag, "group_id": self._group.rpartition("/")[2]}) for tag in tags
         ]
-        if not all(isinstance(count, int | str) and str(count).isdigit() for count in counts):
-            return None
-        return sum(int(count) for count in counts)
+        known = [number for count in counts if (number := whole(count)) is not None]
+        return sum(known) if len(known) == len(counts) else None
 
     # who is not to be written to
 
@@ -216,9 +216,9 @@ class CleverReach:
             }
             page = self._session.rows("GET", f"{self._group}/receivers", params=params)
             if not _answers(page, by, part):
-                raise CrsyncError(
+                raise TemporaryError(
                     "CleverReach answers with recipients it was not asked for; nobody can be looked up before a write",
-                    hint="please report this",
+                    hint="is there a proxy or a cache before it? If this stays so, please report it",
                 )
             found += page
         return found
@@ -240,7 +240,7 @@ class CleverReach:
         return rows.answers(changes, body, self._scope)
 
     def make_inactive(self, receiver_id: str) -> bool:
-        if not receiver_id.isdigit():
+        if identifier(receiver_id) is None:
             raise UsageError("a receiver ID is no number", hint="restore the ledger from a backup")
         try:
             self._session.put(f"{self._group}/receivers/{receiver_id}", {"activated": 0})
@@ -284,10 +284,9 @@ class CleverReach:
         body = self._session.get("/debug/whoami")
         return str(body.get("id", "")) if isinstance(body, dict) else ""
 
-    def clock_skew(self, now: float) -> float | None:
-        """By how many seconds the server's clock is ahead of `now`; None if it told none."""
-        told = self._http.server_time
-        return None if told is None else told - now
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._http.clock_ahead
 
     def close(self) -> None:
         self._session.close()
