@@ -23,6 +23,7 @@ _PUNYCODE: Final = "xn--"
 _OTHER_AT: Final = str.maketrans({"\uff20": "@", "\ufe6b": "@"})  # fullwidth and small
 _LONGEST: Final = 254
 _LONGEST_WRITTEN: Final = 2000  # with a name, or as a link
+PLACEHOLDERS: Final = ".invalid"  # RFC 2606: nobody can ever have an address there; shops put it where they erased one
 
 
 def normalise(raw: str) -> str | None:

@@ -7,8 +7,10 @@ from typing import Final
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.decision import Change, Outcome, Plan, Rules, Wanted
 from cleverreach_sync.model import (
+    ENDED_ERASED,
     ENDED_NO,
     ENDED_OPTED_OUT,
+    NOTHING,
     ConsentState,
     Kind,
     Memory,
@@ -37,6 +39,11 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NONE
     # Made again under another ID: nothing of what was sent before is there.
     anew = change.creates or confirmed.id != memory.receiver_id
+    if plan.reason == ENDED_ERASED:
+        if change.state is Wanted.DELETED:
+            return forgotten(memory, now)
+        ended = erased(memory, now)._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE)
+        return ended._replace(tags=carried - dropped, run=rules.run)
     if plan.outcome is Outcome.DEACTIVATED:
         return memory._replace(
             receiver_id=confirmed.id,
@@ -66,6 +73,25 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     )
 
 
+def erased(memory: Memory, now: int) -> Memory:
+    """What is kept of somebody whose data the shop erased, once the list has followed: only a later consent lets them
+    in again."""
+    known = Memory() if memory is NOTHING else memory
+    return known._replace(
+        agreed=ConsentState.NO,
+        ended=known.ended or ENDED_ERASED,
+        ended_at=max(now, known.ended_at or 0),
+        made_inactive=False,
+        barred=ENDED_ERASED,
+    )
+
+
+def forgotten(memory: Memory, now: int) -> Memory:
+    """Likewise of a recipient that was deleted from the list for it."""
+    gone = erased(memory, now)
+    return gone._replace(receiver_id=None, state=RecipientState.ABSENT, tags=_NONE, fingerprint=b"")
+
+
 def _fingerprint(change: Change, before: bytes, rules: Rules) -> bytes:
     attributes = change.attributes
     if not before and not isinstance(attributes, dict):
@@ -88,6 +114,9 @@ def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:
     """What is agreed after a decision that wrote nothing. Somebody who left the list anyway needs no end written, but
     the end counts from now on."""
     memory = plan.adopted or memory
+    if person.erased:  # a bounce or an entry of the blacklist may be lifted: the end is still to be written then
+        waits = memory.transferred and memory.ended is None and plan.reason != ENDED_ERASED and not _left(plan, memory)
+        return memory._replace(barred=ENDED_ERASED, ended_at=now) if waits else erased(memory, now)
     if not memory.transferred:
         return memory
     if withdrawn_again(plan.shop, person.consent, memory) or (
@@ -120,6 +149,8 @@ def end_is_open(plan: Plan, memory: Memory) -> bool:
     say): that must not be forgotten for another reason to skip them."""
     if not memory.transferred or memory.ended is not None:
         return False
+    if memory.barred == ENDED_ERASED:
+        return True
     return plan.shop is Shop.OPTED_OUT or (plan.shop is Shop.NO and memory.agreed is ConsentState.YES)
 
 
@@ -128,6 +159,8 @@ def end_waits(consent: ConsentState, memory: Memory) -> bool:
     also if they are not read again."""
     if not memory.transferred or memory.ended is not None:
         return False
+    if memory.barred == ENDED_ERASED:
+        return True
     return consent is ConsentState.OPTED_OUT or (consent is ConsentState.NO and memory.agreed is ConsentState.YES)
 
 

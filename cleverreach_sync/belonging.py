@@ -46,6 +46,22 @@ def refuses_only(record: Remembered, facts: Facts) -> bool:
     return record.rank == RANK_GUEST and record.consent in _REFUSED and record.number is None and not brought
 
 
+def is_no_reason(record: Remembered, facts: Facts) -> bool:
+    """Whether nobody is mailed for what a record says."""
+    return record.rank == RANK_LEFT or refuses_only(record, facts)
+
+
+def without_reason(facts: Facts) -> bool:
+    """Whether nothing that is known of an address makes anybody a person: no account, no consent, no order that
+    counts."""
+    if any(order.counts for order in facts.orders.values()):
+        return False
+    return all(
+        record.rank in _NO_ACCOUNT and record.number is None and record.consent != ConsentState.YES
+        for record in facts.records
+    )
+
+
 def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:
     """What stays at an address, and what leaves it, when the records `gone`, and what belongs to them, are at others.
 

@@ -7,6 +7,7 @@ from typing import Final
 from cleverreach_sync.consent import Becomes, Shop
 from cleverreach_sync.decision import Change, Outcome, Plan, Rules, Wanted
 from cleverreach_sync.model import (
+    ENDED_ERASED,
     ENDED_OPTED_OUT,
     ConsentState,
     Kind,
@@ -15,11 +16,12 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.selection import contradicted, kinds_of
+from cleverreach_sync.selection import OwnTags, contradicted, kinds_of
 
 _SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
 _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
+_DISPROVED: Final = frozenset({_SUBSCRIBER, _BUYER})
 
 
 def filled(values: dict[str, str], memory: Memory, rules: Rules) -> dict[str, str]:
@@ -108,6 +110,33 @@ def disproved(
         attributes=filled(values, memory, rules),
     )
     return Plan(Outcome.UPDATED, "disproved", _NOBODY, shop, change, values=values)
+
+
+def erase(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient,
+    carried: frozenset[Kind],
+    own: OwnTags,
+    *,
+    delete: bool,
+) -> Plan:
+    """The end of somebody whose data the shop erased; nothing is left to do for whoever was ended before and is to
+    stay in the list."""
+    if memory.ended is not None and recipient.state is RecipientState.INACTIVE and not delete:
+        return Plan(Outcome.SKIPPED, ENDED_ERASED, _NOBODY, Shop.NO)
+    change = Change(
+        email=person.email,
+        creates=False,
+        receiver_id=recipient.id,
+        state=Wanted.DELETED if delete else Wanted.INACTIVE,
+        at=None,
+        registered=None,
+        tags_added=(),
+        tags_removed=own.texts(carried & _DISPROVED | _BY_CONSENT),
+        attributes={},
+    )
+    return Plan(Outcome.DEACTIVATED, ENDED_ERASED, _NOBODY, Shop.NO, change)
 
 
 def tags_of(

@@ -25,6 +25,7 @@ class Outcome(StrEnum):
 
 
 SKIP_REASONS: Final = (
+    "erased",
     "excluded",
     "not_selected",
     "blacklisted",
@@ -38,7 +39,7 @@ SKIP_REASONS: Final = (
 class Rules(NamedTuple):
     """All that decides, apart from the person. `resend`: fingerprints are ignored. `adopt`: an own special tag in the
     list means transferred by crsync, a Subscriber tag a consent given before. `run`: the run's ID. `bare`: an end of
-    consent brings nothing else along."""
+    consent brings nothing else along. `delete_erased`: whose data the shop erased is deleted from the list."""
 
     selection: frozenset[Kind]
     activate: frozenset[Kind]
@@ -51,6 +52,7 @@ class Rules(NamedTuple):
     adopt: bool = False
     run: str = ""
     bare: bool = False
+    delete_erased: bool = False
 
 
 class Suppression(NamedTuple):
@@ -72,6 +74,7 @@ class Wanted(StrEnum):
 
     ACTIVE = "active"
     INACTIVE = "inactive"
+    DELETED = "deleted"
 
 
 class Change(NamedTuple):

@@ -195,7 +195,7 @@ class Person(NamedTuple):
 
     `purchases` None: nothing is known. `invalid` names the field that makes the person invalid; then `withdrew` tells
     whether a record all the same says opted_out. `excluded`: they come from where nobody may be transferred from, so
-    nothing but a consent of their own lets them in.
+    nothing but a consent of their own lets them in. `erased`: the shop erased their data, no record of them is left.
     """
 
     email: str
@@ -207,6 +207,7 @@ class Person(NamedTuple):
     withdrew: bool = False
     is_person: bool = True
     excluded: bool = False
+    erased: bool = False
 
 
 class Memory(NamedTuple):
@@ -240,3 +241,4 @@ NOTHING: Final = Memory()
 ENDED_NO: Final = "no"
 ENDED_OPTED_OUT: Final = "opted_out"
 ENDED_MOVED: Final = "moved"  # the customer has another address now
+ENDED_ERASED: Final = "erased"  # the shop erased their personal data

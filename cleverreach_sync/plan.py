@@ -15,16 +15,18 @@ from cleverreach_sync.changes import (
     creation,
     disproved,
     end,
+    erase,
     fields_differ,
     filled,
     new_state,
     sent_anew,
     tags_of,
 )
-from cleverreach_sync.consent import Becomes, Shop, Standing, agreed_with, verdict, weigh, withdrawn_again
+from cleverreach_sync.consent import Agreed, Becomes, Shop, Standing, agreed_with, verdict, weigh, withdrawn_again
 from cleverreach_sync.decision import NOT_SUPPRESSED, SKIP_REASONS, Change, Outcome, Plan, Rules, Suppression, Wanted
 from cleverreach_sync.fields import FieldMap, Fingerprints
 from cleverreach_sync.model import (
+    ENDED_ERASED,
     ENDED_NO,
     ENDED_OPTED_OUT,
     NOTHING,
@@ -95,7 +97,7 @@ def decide(
     """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds; `values` are
     the data fields where they were filled before."""
     known = memory is not NOTHING or suppressed != NOT_SUPPRESSED or person.invalid is not None
-    if recipient is None and not known and not person.excluded:
+    if recipient is None and not known and not person.excluded and not person.erased:
         return _at_first_sight(person, rules, now, values)
     carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
     if recipient is None or not (rules.adopt and carried) or memory.transferred:
@@ -146,9 +148,11 @@ def _decide(
         plan = _decide(person, memory, recipient, carried, NOT_SUPPRESSED, ends, now, values)
         if plan.outcome is Outcome.DEACTIVATED:
             return plan
+    shop = Shop.OPTED_OUT if person.withdrew else weigh(person.consent, memory)
+    if person.erased or erasure_waits(memory, shop):
+        return _erased(person, memory, recipient, carried, suppressed, rules)
     if person.invalid is not None and not person.withdrew:
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, Shop.UNKNOWN)
-    shop = Shop.OPTED_OUT if person.withdrew else weigh(person.consent, memory)
     standing = standing_of(recipient, memory, person, suppressed, rules)
     again = withdrawn_again(shop, person.consent, memory)
     ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again))
@@ -208,11 +212,38 @@ def _decide(
     return Plan(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
 
 
+def _erased(
+    person: Person,
+    memory: Memory,
+    recipient: Recipient | None,
+    carried: frozenset[Kind],
+    suppressed: Suppression,
+    rules: Rules,
+) -> Plan:
+    """Somebody whose data the shop erased. Who left by themselves, and who came into the list without crsync, stays as
+    they are."""
+    standing = standing_of(recipient, memory, person, suppressed, rules)
+    left = verdict(Shop.UNKNOWN, standing, Agreed.NOTHING).reason
+    ours = memory.transferred or carried
+    if recipient is None or recipient.state is RecipientState.ABSENT or left is not None or not ours:
+        away = left is None or standing is Standing.DELETED
+        return Plan(Outcome.SKIPPED, ENDED_ERASED if away else left or "", _NOBODY, Shop.NO)
+    delete = rules.delete_erased and suppressed.unsubscribed_at is None
+    return erase(person, memory, recipient, carried, rules.own, delete=delete)
+
+
+def erasure_waits(memory: Memory, shop: Shop) -> bool:
+    """Whether somebody's data were erased in the shop without the list having followed, and they did not come back."""
+    return memory.barred == ENDED_ERASED and memory.transferred and memory.ended is None and shop is not Shop.YES
+
+
 def _barred(memory: Memory, recipient: Recipient | None, shop: Shop) -> str | None:
     """Why an address is skipped whose customer had left another one: it is not in the list, or was there before they
-    came, for a reason of its own, which goes on to hold."""
+    came, for a reason of its own, which goes on to hold. Whose data were erased stays away in any case."""
     if memory.barred is None or shop is Shop.YES:
         return None
+    if memory.barred == ENDED_ERASED:
+        return memory.barred
     own = recipient is not None and memory.transferred and memory.ended is None
     return memory.barred if recipient is None or own else None
 

@@ -208,6 +208,11 @@ class Config(Section):
     limits: Annotated[LimitsSettings, BeforeValidator(_section)] = Field(
         default_factory=LimitsSettings, description="What a run may do before it refuses, and how long it tries."
     )
+    erased: Literal["deactivate", "delete"] = Field(
+        default="deactivate",
+        description="What becomes of recipients whose personal data the shop erased: deactivate, or delete from the"
+        " list (never somebody who unsubscribed).",
+    )
     state_dir: PathOption = Field(
         default=Path(".crsync"),
         description="Folder for what crsync remembers between runs, relative to this file.",

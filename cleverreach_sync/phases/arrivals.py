@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from cleverreach_sync.phases.decide import split_idents
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.walk import Met
-from cleverreach_sync.state.entries import Entry
+from cleverreach_sync.state.entries import Entry, split_idents
 from cleverreach_sync.state.spool import NOTED, RawRow
 
 _ARRIVALS_AT_ONCE: Final = 100_000

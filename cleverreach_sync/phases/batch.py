@@ -117,8 +117,8 @@ class Delivery:
 
     def _attempt(self, batch: Batch) -> list[Result]:
         seen = self._decide(batch)
-        changes = [one.plan.change for one in seen if one.plan.change is not None]
-        answers: dict[str, RowAnswer] = {}
+        answers = self._delete(seen)
+        changes = _to_write(seen)
         if changes:
             target = self._run.target
             rows = target.encode(changes)  # nobody waits for a slot meanwhile
@@ -126,11 +126,11 @@ class Delivery:
                 with self._slots:
                     if self._too_old(batch):
                         seen = self._decide(batch)
-                        changes = [one.plan.change for one in seen if one.plan.change is not None]
+                        changes = _to_write(seen)
                         rows = target.encode(changes)
                     self._run.stop.check()
                     body = target.write(rows) if changes else []
-                answers = target.answers(changes, body)
+                answers |= target.answers(changes, body)
             except TryAgain as failure:
                 self._failed(batch, failure)
                 raise
@@ -140,6 +140,18 @@ class Delivery:
         results = self._results(batch, seen, answers)
         batch.answered += results
         return results
+
+    def _delete(self, seen: Sequence[Seen]) -> dict[str, RowAnswer]:
+        """Deletes whose data were erased in the shop, as read just now, one by one."""
+        answers: dict[str, RowAnswer] = {}
+        for one in seen:
+            change, recipient = one.plan.change, one.recipient
+            if change is not None and change.state is Wanted.DELETED and recipient is not None:
+                with self._slots:
+                    self._run.stop.check()
+                    self._run.target.delete(recipient.id)
+                answers[change.email] = RowAnswer(Verdict.ACCEPTED, recipient._replace(state=RecipientState.ABSENT))
+        return answers
 
     def _failed(self, batch: Batch, failure: TryAgain) -> None:
         if failure.ambiguous:
@@ -296,6 +308,11 @@ class Delivery:
         due = batch.class_ in _ENDS
         kept = entry(who.row, who.memory, OPEN, plan.kinds, due=due)
         return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=True)
+
+
+def _to_write(seen: Sequence[Seen]) -> list[Change]:
+    changes = (one.plan.change for one in seen)
+    return [change for change in changes if change is not None and change.state is not Wanted.DELETED]
 
 
 def _is_active(side: Change | Recipient) -> bool:

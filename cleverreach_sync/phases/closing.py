@@ -30,6 +30,12 @@ def spool_rejects(run: Run, days: int) -> None:
         if run.now - reject.since > days * _DAY:
             del run.rejects[key]
             continue
+        if gone := run.erased.get(bytes.fromhex(key)):
+            kept = tuple(fact for fact in reject.facts if fact.ident not in gone)
+            if not kept:
+                del run.rejects[key]
+                continue
+            reject = run.rejects[key] = reject._replace(facts=kept)  # noqa: PLW2901 - what is left of it
         run.spool.add_rows(
             [
                 (

@@ -7,12 +7,23 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from cleverreach_sync.agreement import as_last_seen, settle
-from cleverreach_sync.belonging import idents_of, owners_of
+from cleverreach_sync.belonging import idents_of, owners_of, without_reason
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.decision import Outcome, Plan, Suppression
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
-from cleverreach_sync.model import NOTHING, Consent, ConsentState, Kind, Memory, Person, Recipient, RecipientState
+from cleverreach_sync.model import (
+    NOTHING,
+    Consent,
+    ConsentState,
+    Kind,
+    Memory,
+    Person,
+    Purchases,
+    Recipient,
+    RecipientState,
+)
 from cleverreach_sync.phases.decoding import Decoding, seen_of
+from cleverreach_sync.phases.erasures import known_of
 from cleverreach_sync.phases.planned import (
     ELSEWHERE,
     LASTING,
@@ -27,12 +38,11 @@ from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.phases.walk import Met, meet
 from cleverreach_sync.plan import decide, remembered_recipient
 from cleverreach_sync.selection import kinds_of
-from cleverreach_sync.state.entries import Entry, kinds_in, read_body
+from cleverreach_sync.state.entries import Entry, kinds_in, split_idents
 from cleverreach_sync.state.spool import NOTED
 
 _BUFFER: Final = 1000
 _TICK: Final = 500
-IDENT_BYTES: Final = 10
 _NO: Final = Consent(ConsentState.NO)
 _MAY_BE_CREATED: Final = frozenset({Class.NEW, Class.CHECK})
 _TO_WRITE: Final = {Outcome.UPDATED: Class.UPDATE, Outcome.DEACTIVATED: Class.END}
@@ -73,10 +83,11 @@ class Deciding:
         """False if it was stopped."""
         run = self._run
         run.progress.begin("decide", total)
-        absent_too = bool(self._complete) or run.ledger.any_due()
+        absent_too = bool(self._complete) or bool(run.erased) or run.ledger.any_due()
         people = 0
         blocked = run.blocked
         may_rest = self._may_rest
+        erased = run.erased
         fast = self._fast
         for met in meet(run, absent_too=absent_too):
             rows, entry = met.rows, met.entry
@@ -95,6 +106,7 @@ class Deciding:
                     and not blacklisted
                     and entry.outcome in LASTING
                     and not entry.due
+                    and met.key not in erased
                     and entry.seen == (rows[0].digest if len(rows) == 1 else seen_of(rows))
                 ):
                     fast[entry.outcome, entry.kinds] += 1
@@ -136,7 +148,7 @@ class Deciding:
         rows, entry = met.rows, met.entry
         blacklisted = met.blacklisted or (bool(self._run.blocked) and self._run.blocked.match(rows[0].email))
         seen = rows[0].digest if len(rows) == 1 else seen_of(rows)
-        rests = self._may_rest and not blacklisted
+        rests = self._may_rest and not blacklisted and met.key not in self._run.erased
         if entry is not None and rests and entry.outcome in LASTING and not entry.due and entry.seen == seen:
             self._fast[entry.outcome, entry.kinds] += 1
             self._count_fast()
@@ -147,7 +159,7 @@ class Deciding:
         """Decides somebody of whom this read brought nothing, whose facts are others all the same. They are no person
         of this run unless they have to be written to."""
         run = self._run
-        facts_before, memory = read_body(entry)
+        facts_before, memory = known_of(run, entry)
         email = "" if recipient is None else recipient.email
         blocked = run.blocked.match(email)
         listed = blocked or (suppressed_at or 0) < 0
@@ -188,7 +200,7 @@ class Deciding:
 
     def _person(self, met: Met, blacklisted: bool) -> None:
         run = self._run
-        facts_before, memory = (NO_FACTS, NOTHING) if met.entry is None else read_body(met.entry)
+        facts_before, memory = (NO_FACTS, NOTHING) if met.entry is None else known_of(run, met.entry)
         rows = met.rows
         found = self._decoding.found(rows)
         person, facts = merge(
@@ -201,13 +213,15 @@ class Deciding:
             order_key=run.keys.ident,
             followed=run.followed,
         )
+        if met.key in run.erased:
+            person = _after_erasure(person, facts)
         seen = b"" if self._waits(person, facts, found) else self._decoding.to_remember(rows)
         mailed = met.mailed and not run.blocked.match(rows[0].email)
         unsubscribed_at = NOTED if mailed else met.unsubscribed_at or None
         suppressed = Suppression(blacklisted, None if mailed else unsubscribed_at, mailed=mailed)
         seq = rows[0].rowid
         self._notice_arrival(met.key, facts, met.entry)
-        if not person.is_person and person.invalid is None:
+        if not person.is_person and person.invalid is None and not person.erased:
             nobody = Plan(Outcome.SKIPPED, NOBODY, frozenset(), Shop.UNKNOWN)
             self._add(plan_row(Class.RECORD, seq, met.key, person, nobody, memory, facts, seen, unsubscribed_at))
             return
@@ -298,10 +312,13 @@ class Deciding:
 
     def _absent(self, met: Met, entry: Entry) -> None:
         """Somebody of whom this read brought nothing. They are no person of this run unless their consent ends."""
+        run = self._run
+        if met.key in run.erased:
+            self._erased(met, entry)
+            return
         if not entry.due and not self._complete:
             return
-        run = self._run
-        facts_before, memory = read_body(entry)
+        facts_before, memory = known_of(run, entry)
         if not entry.due and not any(
             record.consent == ConsentState.YES and record.stream in self._complete for record in facts_before.records
         ):
@@ -322,6 +339,28 @@ class Deciding:
         else:
             open_plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
             self._add(plan_row(Class.RECORD, 0, met.key, person, open_plan, memory, facts, b"", None))
+
+    def _erased(self, met: Met, entry: Entry) -> None:
+        """Somebody of whom this read brought nothing but that a record of theirs was erased."""
+        run = self._run
+        facts_before, memory = known_of(run, entry)
+        person, facts = self.absent_person("", facts_before)
+        person = _after_erasure(person, facts)
+        suppressed = Suppression(met.blacklisted, met.unsubscribed_at or None, mailed=met.mailed)
+        rules = run.rules._replace(resend=False)
+        plan = decide(person, memory, remembered_recipient("", memory, run.rules.own), suppressed, rules, run.now)
+        class_ = Class.RECORD
+        if plan.outcome is Outcome.DEACTIVATED:
+            # Whether a pattern of the blacklist fits is known by their address only, which the list knows.
+            class_ = Class.CHECK if run.blocked or memory.state is RecipientState.BOUNCED else Class.GONE
+        elif plan.outcome is Outcome.UPDATED and person.is_person:
+            class_ = Class.UPDATE
+        if class_ is Class.RECORD:
+            memory = settle(plan, person, memory, run.now)
+            plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
+        self._activates += plan.activates and class_ is Class.UPDATE
+        at = NOTED if met.mailed else met.unsubscribed_at or None
+        self._add(plan_row(class_, 0, met.key, person, plan, memory, facts, b"", at))
 
     def _notice_arrival(self, key: bytes, facts: Facts, entry: Entry | None) -> None:
         """The ID of a customer or an order that this address did not have before may have been at another one."""
@@ -346,5 +385,8 @@ class Deciding:
         self._buffer, self._arrivals = [], []
 
 
-def split_idents(idents: bytes) -> list[bytes]:
-    return [idents[at : at + IDENT_BYTES] for at in range(0, len(idents), IDENT_BYTES)]
+def _after_erasure(person: Person, facts: Facts) -> Person:
+    """Somebody of whom the shop erased a record: they have no reason left, or are known to have bought nothing else."""
+    if without_reason(facts):
+        return person._replace(erased=True)
+    return person if person.purchases is not None else person._replace(purchases=Purchases(0))

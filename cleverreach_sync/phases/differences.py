@@ -13,6 +13,7 @@ from cleverreach_sync.model import Kind, Recipient
 from cleverreach_sync.selection import fold
 
 _ACTIONS = {Outcome.CREATED: "create", Outcome.UPDATED: "update", Outcome.DEACTIVATED: "deactivate"}
+_BECOMES = {Wanted.ACTIVE: "active", Wanted.INACTIVE: "inactive", Wanted.DELETED: "absent"}
 HIDDEN = "***"
 
 
@@ -71,7 +72,7 @@ def shown_change(
     tags = [f"+{tag}" for tag in change.tags_added if tag not in carried and fold(tag) not in carried]
     tags += [f"-{tag}" for tag in change.tags_removed if tag in carried or fold(tag) in carried or recipient is None]
     before = None if recipient is None else recipient.state.value
-    after = before if change.state is None else "active" if change.state is Wanted.ACTIVE else "inactive"
+    after = before if change.state is None else _BECOMES[change.state]
     attributes = {}
     for name, new in change.values().items():
         old = None if recipient is None else recipient.attributes.get(name)

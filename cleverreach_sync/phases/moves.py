@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.belonging import accounts_of, idents_of, joined, parted, refuses_only
+from cleverreach_sync.belonging import accounts_of, idents_of, is_no_reason, joined, parted
 from cleverreach_sync.consent import Shop
 from cleverreach_sync.decision import Outcome, Plan
 from cleverreach_sync.merge import NO_FACTS, Facts
@@ -22,14 +22,14 @@ from cleverreach_sync.model import (
     Person,
     Recipient,
     RecipientState,
-    Remembered,
 )
 from cleverreach_sync.phases.arrivals import changed_addresses, leave_out_shared, met, rows_of, without_left
-from cleverreach_sync.phases.decide import Deciding, split_idents
+from cleverreach_sync.phases.decide import Deciding
+from cleverreach_sync.phases.erasures import known_of
 from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, candidate, plan_row
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.walk import Met
-from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
+from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body, split_idents
 from cleverreach_sync.state.plans import PlanRow
 
 _MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
@@ -87,7 +87,7 @@ class _Moves:
         """What is known of an address, as far as it has been changed by now."""
         if key not in self._facts:
             entry = self._entries.get(key)
-            self._facts[key], self._memories[key] = (NO_FACTS, NOTHING) if entry is None else read_body(entry)
+            self._facts[key], self._memories[key] = (NO_FACTS, NOTHING) if entry is None else known_of(self._run, entry)
         return self._facts[key]
 
     def _leave(self, old: bytes, to: dict[str, bytes], coming: dict[bytes, Facts]) -> Left:
@@ -118,7 +118,7 @@ class _Moves:
     def _is_empty(self, facts: Facts) -> bool:
         """Whether no record has the address any more: this read brought none of it, and would have. One that says
         nothing but no to the newsletter is no reason to go on mailing."""
-        there = [record for record in facts.records if not _is_no_reason(record, facts)]
+        there = [record for record in facts.records if not is_no_reason(record, facts)]
         return all(self._run.complete.get(record.stream, False) for record in there)
 
     def decide(self) -> None:
@@ -201,7 +201,7 @@ class _Moves:
         if row is None or row.class_ not in (Class.RECORD, Class.UPDATE):
             return
         facts = _facts_of(row)
-        if not facts.orders and all(_is_no_reason(record, facts) for record in facts.records):
+        if not facts.orders and all(is_no_reason(record, facts) for record in facts.records):
             self._deciding.take_back(self._decided[move.entry.key])
             self._end(move._replace(facts=facts), recipient)
 
@@ -280,7 +280,7 @@ class _Moves:
             return False
         others, _ = parted(_facts_of(row), {ident for ident, key in move.to.items() if key == row.key})
         brought = {self._run.ident_of(each) for each in self._rows[row.key]}
-        there = any(each.ident in brought and not _is_no_reason(each, others) for each in others.records)
+        there = any(each.ident in brought and not is_no_reason(each, others) for each in others.records)
         return not there and not others.orders and self._is_empty(others)
 
 
@@ -290,11 +290,6 @@ def _facts_of(row: PlanRow) -> Facts:
 
 def _may_end(move: Left, recipient: Recipient | None) -> bool:
     return recipient is not None and recipient.state in _IN_LIST and move.memory.ended is None
-
-
-def _is_no_reason(record: Remembered, facts: Facts) -> bool:
-    """Whether nobody is mailed for what a record says."""
-    return record.rank == RANK_LEFT or refuses_only(record, facts)
 
 
 def _left(run: Run, move: Left, recipient: Recipient | None) -> str | None:

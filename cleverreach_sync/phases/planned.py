@@ -105,6 +105,7 @@ def plan_row(
             person.withdrew,
             person.excluded,
             person.consent.after,
+            person.erased,
         ),
         pack(plan.values, plan.change) if class_ and plan.values is not None else None,
         memory_tuple(memory),
@@ -169,7 +170,7 @@ def outcome_to_keep(plan: Plan, memory: Memory) -> str:
 
 def candidate(row: PlanRow) -> Candidate:
     """The person of a row."""
-    state, at, purchases, created_at, invalid, withdrew, excluded, after = row.person
+    state, at, purchases, created_at, invalid, withdrew, excluded, after, erased = row.person
     person = Person(
         row.email,
         {},
@@ -179,6 +180,7 @@ def candidate(row: PlanRow) -> Candidate:
         invalid,
         withdrew,
         excluded=excluded,
+        erased=erased,
     )
     if row.suppressed == NOTED:
         suppressed = Suppression(blacklisted=True, mailed=True)

@@ -152,6 +152,7 @@ class Run:
     blocked: Patterns = field(default_factory=lambda: Patterns(()))
     tally: Tally = field(default_factory=Tally)
     rejects: dict[str, Reject] = field(default_factory=dict)
+    erased: dict[bytes, frozenset[str]] = field(default_factory=dict)
     siblings: Siblings = field(default_factory=lambda: Siblings(()))
     attempted: frozenset[bytes] = frozenset()
     complete: dict[str, bool] = field(default_factory=dict)

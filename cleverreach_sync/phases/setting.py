@@ -276,6 +276,7 @@ def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnT
         include_deleted=options.include_deleted or (interrupted is not None and interrupted.include_deleted),
         adopt=adopt or (interrupted is not None and interrupted.adopt),
         run=setting.run_id,
+        delete_erased=config.erased == "delete",
     )
 
 

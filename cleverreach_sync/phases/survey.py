@@ -89,7 +89,8 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
         if class_ is Class.RECORD:
             if row.email:  # the others are nobody of this read
                 run.tally.done(plan, who.person.consent.state)
-            if plan.outcome is Outcome.INVALID or (who.suppressed.blacklisted and not row.email):
+            ends_later = who.suppressed.blacklisted and not row.email and not who.person.erased
+            if plan.outcome is Outcome.INVALID or ends_later:
                 continue  # decided once more by the next run, of what was known before
             memory = settle(plan, who.person, who.memory, run.now)
             row = row._replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SKIPPED: Final = {
+    "erased": "personal data erased in the shop",
     "excluded": "excluded by the config (address or origin)",
     "not_selected": "not selected by the tags",
     "blacklisted": "on the blacklist in CleverReach",
@@ -36,6 +37,7 @@ REASONS: Final = {  # why somebody changes, of a diff
     "consent_ended": "no longer a subscriber in the shop",
     "disproved": "no longer what the tag says",
     "moved": "has another e-mail address now",
+    "erased": "personal data erased in the shop",
     "activated": "was created inactive, and may be active now",
     "reactivated": "subscribed again in the shop",
     "differs_in_list": "was changed in CleverReach by hand",

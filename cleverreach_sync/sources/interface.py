@@ -20,7 +20,8 @@ from cleverreach_sync.model import Record, Signal
 class Row(NamedTuple):
     """One raw row. `email` is normalised; `body` is what `decode` gets back; `place` a line number, 0 if none.
 
-    `ident` identifies the record within its stream, None where the source has no ID. `owner` is the ident of another
+    An address below `.invalid` is a placeholder: the shop erased whose it was. `ident` identifies the record within its
+    stream, None where the source has no ID. `owner` is the ident of another
     stream's record whose person the row belongs to (an order of an account); if that record is read in the same run,
     its address counts, else `email`, which may be empty then. A source that does not read all accounts in every run has
     to give the account's present address as `email`, not the one that was once written on the row.
@@ -34,11 +35,14 @@ class Row(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A row without a usable e-mail or column count (`reason` "email" or "columns"). `message` has no personal data."""
+    """A row without a usable e-mail or column count (`reason` "email" or "columns"). `message` has no personal data.
+    `ident`: the record that has no address at all any more, so that whoever had it before has lost it; None where that
+    is not known."""
 
     reason: str
     message: str
     place: int
+    ident: str | None = None
 
 
 class Warned(NamedTuple):

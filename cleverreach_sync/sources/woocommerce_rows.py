@@ -2,6 +2,7 @@
 
 Facts (WooCommerce 9.4): `*_gmt` dates are UTC without a zone, `date_modified_gmt` of a customer may be null; e-mails
 keep the case typed; orders include carts (`checkout-draft`) and erased ones, whose e-mail is `deleted@site.invalid`.
+MailPoet writes such an address, too, where it erases a subscriber.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from cleverreach_sync.sources.values import json_text, read_amount, read_time, u
 
 DRAFT: Final = frozenset({"checkout-draft", "auto-draft"})
 TRASH: Final = "trash"
-ERASED: Final = "deleted@site.invalid"
 CUSTOMER_FIELDS: Final = (
     *("id", "email", "first_name", "last_name", "role", "billing"),
     *("date_created_gmt", "date_modified_gmt"),
@@ -97,7 +97,8 @@ def customer_row(raw: Mapping[str, Any], rule: MetaRule | None) -> Row | Unreada
     ident = raw["id"]
     email = normalise(_text(raw.get("email")))
     if email is None:
-        return Unreadable("email", f"customer {ident}: no usable e-mail address", 0)
+        gone = None if _text(raw.get("email")) else str(ident)
+        return Unreadable("email", f"customer {ident}: no usable e-mail address", 0, gone)
     kept = {name: raw.get(name) for name in _CUSTOMER_KEPT}
     kept["billing"] = _billing(raw)
     if rule is not None:
@@ -112,14 +113,9 @@ def order_row(raw: Mapping[str, Any], rule: MetaRule | None, counting: frozenset
         return None
     ident, account = raw["id"], raw.get("customer_id")
     billing = raw.get("billing")
-    typed = _text(billing.get("email")) if isinstance(billing, dict) else ""
-    email = normalise(typed)
-    if erased := email == ERASED:
-        email = None
+    email = normalise(_text(billing.get("email")) if isinstance(billing, dict) else "")
     owner = _account(account)
     if email is None and owner is None:
-        if erased:
-            return Unreadable("email", f"order {ident}: its personal data were erased in the shop", 0)
         return Unreadable("email", f"order {ident}: no usable e-mail address", 0) if status in counting else None
     kept = {name: raw.get(name) for name in _ORDER_KEPT}
     if owner is None and status != TRASH:

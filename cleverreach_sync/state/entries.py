@@ -41,6 +41,14 @@ _STATES: Final = {state.value: state for state in RecipientState}
 CONSENTS: Final = {state.value: state for state in ConsentState}
 
 
+_IDENT_BYTES: Final = 10
+
+
+def split_idents(idents: bytes) -> list[bytes]:
+    """The keyed hashes of an entry's `idents`."""
+    return [idents[at : at + _IDENT_BYTES] for at in range(0, len(idents), _IDENT_BYTES)]
+
+
 def kind_bits(kinds: frozenset[Kind]) -> int:
     return _BITS_OF[kinds]
 

@@ -115,6 +115,10 @@ class Target(Protocol):
         """Ends the mailing of one recipient by ID; False if they are gone already, or blacklisted."""
         ...
 
+    def delete(self, receiver_id: str) -> None:
+        """Deletes one recipient from the list by ID; one that is gone already counts as deleted."""
+        ...
+
     def existing_fields(self, scope: str) -> dict[str, ExistingField]:
         """The data fields of the account ("global") or the list ("list"), by technical name."""
         ...

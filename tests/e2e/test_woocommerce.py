@@ -65,7 +65,7 @@ def test_the_first_sync_and_one_without_a_change(woo: Program, shop: WooShop, ga
     finished = woo.run()
     assert finished.error is None
     counts = finished.document["counts"]
-    assert (counts["created"], counts["invalid"], counts["skipped"]) == (3, 1, 1)
+    assert (counts["created"], counts["invalid"], counts["skipped"]) == (3, 0, 2)
     assert finished.document["requests"]["source"] == len(shop.log)
     assert finished.document["source"] == {"type": "woocommerce", "name": "WooCommerce"}
     assert tags(woo) == {

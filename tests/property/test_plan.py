@@ -56,6 +56,7 @@ PEOPLE = st.builds(
     DATES,
     st.sampled_from([None] * 9 + ["orders"]),
     st.booleans(),
+    erased=st.just(False),
 ).map(lambda who: who if who.invalid else who._replace(withdrew=False))
 RECIPIENTS = st.builds(
     lambda state, kinds, ident, other: recipient(state, kinds, ident=ident, other_tags=other),
@@ -420,3 +421,15 @@ def test_who_is_seen_for_the_first_time_is_decided_as_anybody_else(
     assert decide(person, NOTHING, None, NOT_SUPPRESSED, wanted, NOW) == decide(
         person, nothing, None, NOT_SUPPRESSED, wanted, NOW
     )
+
+
+@given(CASES)
+def test_nobody_erased_is_created_or_made_active(case: Case) -> None:
+    plan = case._replace(who=case.who._replace(erased=True)).decided()
+    assert plan.outcome in (Outcome.SKIPPED, Outcome.DEACTIVATED)
+    assert not plan.activates
+    if plan.change is not None:
+        assert plan.change.state in (Wanted.INACTIVE, Wanted.DELETED)
+        assert not plan.change.values()
+        assert case.found is not None
+        assert case.found.state in (ACTIVE, INACTIVE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -251,6 +252,12 @@ class CleverReach:
                 raise
             return False  # not mailed anyway
         return True
+
+    def delete(self, receiver_id: str) -> None:
+        if not receiver_id.isdigit():  # an empty one would name the whole list
+            raise UsageError("a receiver ID is no number", hint="restore the ledger from a backup")
+        with contextlib.suppress(NotFound):
+            self._session.delete(f"{self._group}/receivers/{receiver_id}")
 
     # data fields
 
