@@ -55,6 +55,7 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
             ended_at=_ended_at(person, memory, now),
             made_inactive=False,
             run=rules.run,
+            woken_at=None,
         )
     reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)
     if end_is_open(plan, memory):  # created anew, as who they are now
@@ -70,7 +71,14 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
         change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not (anew or reopened),
         rules.run,
         None if reopened else memory.barred,
+        _woken_at(change, confirmed, None if anew else memory.woken_at, now),
     )
+
+
+def _woken_at(change: Change, confirmed: Recipient, before: int | None, now: int) -> int | None:
+    if confirmed.state is not RecipientState.ACTIVE:
+        return None
+    return now if change.state is Wanted.ACTIVE else before
 
 
 def erased(memory: Memory, now: int) -> Memory:

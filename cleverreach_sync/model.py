@@ -218,7 +218,7 @@ class Memory(NamedTuple):
     had to be assumed) ended their mailing, `ended_at` from when on a new consent counts. `made_inactive`: crsync
     created them inactive. `run` confirmed them last. `barred`: the reason why their former address had left, which
     holds for this one until a consent later than `ended_at` (with `ended` None: only for what is new, they were in the
-    list before).
+    list before). `woken_at`: when the run began that made them active, if they have been since.
     """
 
     receiver_id: str | None = None
@@ -231,6 +231,7 @@ class Memory(NamedTuple):
     made_inactive: bool = False
     run: str = ""
     barred: str | None = None
+    woken_at: int | None = None
 
     @property
     def transferred(self) -> bool:

@@ -72,17 +72,26 @@ def standing_of(
         return Standing.BLACKLISTED
     if recipient is not None and recipient.state is not RecipientState.ABSENT:
         return _ACTIVE_OR_NOT[recipient.state]
-    left = suppressed.unsubscribed_at
-    if left is not None:
-        consent = person.consent
-        later = consent.state is ConsentState.YES and consent.is_later_than(left)
-        if not later:
-            return Standing.UNSUBSCRIBED
+    if _left_elsewhere(person, suppressed):
+        return Standing.UNSUBSCRIBED
     if memory.transferred and memory.state is RecipientState.UNSUBSCRIBED:
         return Standing.UNSUBSCRIBED
     if (memory.transferred or suppressed.by_sibling) and not rules.include_deleted:
         return Standing.DELETED
     return Standing.ABSENT
+
+
+def _left_elsewhere(person: Person, suppressed: Suppression) -> bool:
+    """Whether somebody unsubscribed in the account without agreeing later."""
+    left, consent = suppressed.unsubscribed_at, person.consent
+    if left is None:
+        return False
+    return consent.state is not ConsentState.YES or not consent.is_later_than(left)
+
+
+def _by_our_doing(memory: Memory, recipient: Recipient) -> bool:
+    """Whether a recipient is inactive because crsync made them so."""
+    return memory.ended is not None or (memory.made_inactive and memory.receiver_id == recipient.id)
 
 
 def decide(
@@ -161,6 +170,13 @@ def _decide(
         return end(person, memory, recipient, carried, shop, rules, values)
     if person.invalid is not None:
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, shop)
+    if (
+        standing is Standing.INACTIVE
+        and recipient is not None
+        and _left_elsewhere(person, suppressed)
+        and _by_our_doing(memory, recipient)
+    ):  # crsync must not be what brings them back
+        ruled = verdict(shop, Standing.UNSUBSCRIBED, Agreed.ENDED)
 
     barred = _barred(memory, recipient, shop)
     stated = person.consent.state if ruled.subscriber or barred else ConsentState.NO

@@ -257,7 +257,9 @@ class Delivery:
         memory = remember(plan, who.person, who.memory, confirmed, run.rules, run.now)
         if self._made_before(batch, one):
             plan = plan._replace(outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed))
-            memory = memory._replace(made_inactive=confirmed.state is RecipientState.INACTIVE)
+            made_inactive = confirmed.state is RecipientState.INACTIVE
+            woken_at = run.now if confirmed.state is RecipientState.ACTIVE else None
+            memory = memory._replace(made_inactive=made_inactive, woken_at=woken_at)
         elif plan.outcome is Outcome.CREATED and _is_active(change) is not _is_active(confirmed):
             plan = plan._replace(change=_as_created(change, confirmed))
         elif plan.activates and confirmed.state is not RecipientState.ACTIVE:

@@ -120,7 +120,7 @@ def begin_writing(setting: Setting, run: Run) -> Checkpoint:
         interrupted=InterruptedRun(
             run_id=setting.run_id,
             command=options.command if interrupted is None else interrupted.command,
-            started_at=timestamp(setting.began),
+            started_at=timestamp(run.began),
             digest=setting.digest,
             full=run.full,
             resend=run.rules.resend,

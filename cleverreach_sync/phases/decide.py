@@ -296,7 +296,9 @@ class Deciding:
                 return Class.CHECK
             if run.own_tags_in_list and plan.shop is Shop.OPTED_OUT:
                 return Class.CHECK
-            if plan.reason == ELSEWHERE and (run.rules.resend or not looked):
+        if not blacklisted and run.list_exists and not run.created_list:
+            away = unknown or memory.state is RecipientState.INACTIVE  # they may have come back by themselves
+            if away and plan.reason == ELSEWHERE and (run.rules.resend or not looked):
                 return Class.CHECK
         if memory.transferred and not blacklisted and withdrawn_again(plan.shop, person.consent, memory):
             return Class.CHECK

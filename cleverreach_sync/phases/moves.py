@@ -302,7 +302,7 @@ def _left(run: Run, move: Left, recipient: Recipient | None) -> str | None:
         return memory.barred
     if recipient is not None and recipient.state is RecipientState.UNSUBSCRIBED:
         return "unsubscribed_in_target"
-    if suppressed is not None and recipient is None:
+    if suppressed is not None and (recipient is None or recipient.state is RecipientState.INACTIVE):
         return "unsubscribed_in_target"
     if memory.transferred and recipient is None:
         return "deleted_in_target"

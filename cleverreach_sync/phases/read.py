@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from cleverreach_sync.address import PLACEHOLDERS, Patterns
 from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.phases.departures import note_time
 from cleverreach_sync.phases.run import Reader, Run
 from cleverreach_sync.sources.interface import Chunk, Row
 from cleverreach_sync.state.spool import BLACKLISTED, NOTED
@@ -86,6 +87,7 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     stopped: list[Callable[[], bool]] = []
     for number, reader in enumerate(readers):
         iterators[number] = _stream(reader, cursors.get(reader.label), lambda: stopped[0]())  # noqa: PLW0108 - set below
+    note_time(run)
     iterators |= _suppressions(run)
     pump = _Pump(iterators, run.stop_waiting)
     stopped.append(pump.stopped)
@@ -134,6 +136,7 @@ def _by_bytes(reader: Reader) -> bool:
 def _suppressions(run: Run) -> dict[Any, Callable[[], Iterator[Any]]]:
     found: dict[Any, Callable[[], Iterator[Any]]] = {"blacklist": run.target.blacklist}
     if run.unsubscribed_in_account:
+        run.spool.suppress(run.ledger.departed(), known=True)
         found["unsubscribed"] = run.target.unsubscribed
     return found
 

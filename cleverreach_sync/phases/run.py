@@ -133,8 +133,10 @@ class Warnings:
 
 @dataclass(slots=True)
 class Run:
-    """A run on its way through the phases. `now` is when it began, in unix seconds; `created_list`: the list is new, it
-    holds nobody but whom this run puts there. `followed`: the streams whose consent is compared with that of earlier
+    """A run on its way through the phases. `now` is when it began, in unix seconds, `began` when the interrupted one
+    did that it goes on with (`goes_on`); `created_list`: the list is new, it holds nobody but whom this run puts there.
+    `departed` are those who unsubscribed in the account since it was read, and when; `account_read_at`: later than what
+    to ask for them, by the target's clock. `followed`: the streams whose consent is compared with that of earlier
     reads, and when a run before this one read all of each, 0 if that is not known."""
 
     options: Options
@@ -148,6 +150,7 @@ class Run:
     clock: Clock
     stop: Stop
     now: int
+    began: int
     salt: bytes
     blocked: Patterns = field(default_factory=lambda: Patterns(()))
     tally: Tally = field(default_factory=Tally)
@@ -166,6 +169,9 @@ class Run:
     concurrency: int = 2
     retry_for: float = 300.0
     unsubscribed_in_account: bool = True
+    goes_on: bool = False
+    account_read_at: int = 1
+    departed: dict[bytes, int] = field(default_factory=dict)
     warnings: Warnings = field(init=False)
 
     def __post_init__(self) -> None:

@@ -248,6 +248,7 @@ def _run(
         clock=call.clock,
         stop=call.stop,
         now=int(setting.began),
+        began=int(setting.began) if setting.interrupted is None else _began(setting.interrupted, int(setting.began)),
         salt=blake2b(decides.encode(), digest_size=16).digest(),
         rejects=_rejects(setting, memory, rejected),
         attempted=frozenset(key for keys in memory.ledger.attempts().values() for key in keys),
@@ -257,8 +258,13 @@ def _run(
         full=setting.full,
         batch_size=config.target.batch_size,
         concurrency=config.target.concurrency,
+        goes_on=setting.interrupted is not None,
         unsubscribed_in_account=config.target.unsubscribed_in == "account",
     )
+
+
+def _began(interrupted: InterruptedRun, now: int) -> int:
+    return min(int(_seconds(interrupted.started_at) or now), now)
 
 
 def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTags) -> Rules:

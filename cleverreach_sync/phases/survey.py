@@ -52,6 +52,9 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
 def decided(run: Run, row: PlanRow, recipient: Recipient | None, *, bare: bool = False) -> Seen:
     """The decision about one row, against the recipient as read. `bare`: an end of consent brings nothing else along,
     nor does it for those of whom this read brought nothing."""
+    left_at = run.departed.get(row.key) if run.departed else None
+    if left_at is not None and (row.suppressed or 0) >= 0:
+        row = row._replace(suppressed=max(row.suppressed or 0, left_at), created=None)
     who = candidate(row)
     if not row.email and recipient is not None:
         suppressed = Suppression(blacklisted=True) if run.blocked.match(recipient.email) else who.suppressed

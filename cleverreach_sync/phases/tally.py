@@ -55,6 +55,16 @@ class Tally:
         self.outcomes[Outcome.REJECTED] += 1
         self.rejected[reason] += 1
 
+    def undone(self, without_consent: int | None) -> None:
+        """Somebody whom this run had made active is so no more: somebody new (`without_consent` or not), or None for
+        who was there."""
+        if without_consent is None:
+            self.activation["activated"] -= 1
+            return
+        self.activation["created_active"] -= 1
+        self.activation["created_inactive"] += 1
+        self.activation["without_consent"] -= without_consent
+
     def deactivate(self) -> None:
         self.outcomes[Outcome.DEACTIVATED] += 1
 

@@ -12,11 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Final
 
-from cleverreach_sync.decision import Outcome
+from cleverreach_sync.decision import Outcome, Wanted
 from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.model import ENDED_MOVED, RecipientState
+from cleverreach_sync.model import ENDED_MOVED, ConsentState, RecipientState
 from cleverreach_sync.phases.batch import Batch, Delivery, Result
+from cleverreach_sync.phases.departures import catch_up, record_departed, undo
 from cleverreach_sync.phases.planned import Class, entry, remembered, stored
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import batches
@@ -39,6 +40,7 @@ class Writing:
         self._sent = 0
         self._batches_answered = 0
         self._done = 0
+        self._woken = False
         self.complete = True
 
     def all(self, *, hold_back_new: bool) -> None:
@@ -47,6 +49,7 @@ class Writing:
         classes = [Class.GONE, Class.END, Class.UPDATE] + ([] if hold_back_new else [Class.NEW])
         total = sum(run.spool.count(class_) for class_ in (Class.MOVED, *classes))
         run.progress.begin("write", total)
+        record_departed(run)
         self._hand_over()
         self._moved()
         self._record_decided()
@@ -54,12 +57,16 @@ class Writing:
             pending: dict[Future[list[Result]], Batch] = {}
             try:
                 for class_ in classes:
+                    if class_ is Class.NEW and run.spool.count(class_):
+                        catch_up(run)
                     self._class(class_, pool, pending)
                     self._drain(pending, 0)  # ends are through before the first update is sent
             except BaseException:
                 run.stop_waiting()
                 self._collect_rest(pending)
                 raise
+        if self._woken or run.goes_on:
+            undo(run)
         run.progress.end()
         if hold_back_new and run.spool.count(Class.NEW):
             self.complete = False
@@ -171,6 +178,9 @@ class Writing:
         if whole:
             run.ledger.forget_attempts([batch.number])
         run.ledger.commit()
+        woken = [(result.row.key, _without_consent(result)) for result in results if _is_woken(result)]
+        run.spool.wake(woken)
+        self._woken = self._woken or bool(woken)
         verdicts: Counter[bool] = Counter()
         for result in results:
             key = result.row.key
@@ -203,3 +213,15 @@ class Writing:
                 "the first three batches were refused row for row; the rest is not sent",
                 hint="`crsync status` lists who was refused and why; check the data fields and the list",
             )
+
+
+def _is_woken(result: Result) -> bool:
+    """Whether this run has made somebody active."""
+    plan = result.plan
+    if not result.sent or plan.change is None:
+        return False
+    return plan.activates or (plan.outcome is Outcome.CREATED and plan.change.state is Wanted.ACTIVE)
+
+
+def _without_consent(result: Result) -> bool | None:
+    return None if result.plan.outcome is not Outcome.CREATED else result.consent is not ConsentState.YES

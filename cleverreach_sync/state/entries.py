@@ -102,6 +102,7 @@ def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
         memory.made_inactive,
         memory.run,
         memory.barred,
+        memory.woken_at,
     )
 
 
@@ -109,7 +110,7 @@ def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerpri
     """What `memory_tuple` made."""
     if document is None:
         return NOTHING
-    state, tags, agreed, ended, ended_at, made_inactive, run, barred = document
+    state, tags, agreed, ended, ended_at, made_inactive, run, barred, *later = document
     return Memory(
         receiver_id,
         _STATES[state],
@@ -121,6 +122,7 @@ def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerpri
         made_inactive,
         run,
         barred,
+        *later,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from cleverreach_sync.errors import CrsyncError, LockedError, StateError
+from cleverreach_sync.state import departed
 from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.database import connect
 from cleverreach_sync.state.entries import Entry
@@ -172,6 +173,15 @@ class Ledger:
         """Counts from the next `commit`."""
         self._write_ahead()
         insert(self._db, "insert or replace into person", entries)
+
+    def departed(self) -> Iterator[tuple[bytes, int]]:
+        """Who has unsubscribed anywhere in the account, as far as any run has seen, and when. Raises StateError."""
+        return departed.departed(self._db)
+
+    def depart(self, rows: Iterable[tuple[bytes, int]]) -> None:
+        """Remembers who has unsubscribed in the account. Counts from the next `commit`."""
+        self._write_ahead()
+        departed.depart(self._db, rows)
 
     def _write_ahead(self) -> None:
         """Before the first change, and not a moment sooner: a damaged ledger is left as it is."""

@@ -21,10 +21,11 @@ _TABLES: Final = """
 create table raw (
   key blob not null, stream integer not null, ident text, place integer not null, email text not null,
   digest blob not null, body blob not null, carried integer not null, owner text);
-create table suppressed (key blob not null, at integer);
+create table suppressed (key blob not null, at integer, known integer not null);
 create table arrived (ident blob not null, key blob not null);
 create table erased (stream integer not null, ident text not null, hashed blob not null);
 create table handed (entry blob not null);
+create table woken (key blob not null, without_consent integer);
 create table shown (seq integer not null, line blob not null);
 """
 BLACKLISTED: Final = -1
@@ -104,9 +105,18 @@ class Spool(Plans):
         finally:
             self._db.execute("drop table wanted")
 
-    def suppress(self, rows: Iterable[tuple[bytes, int]]) -> None:
-        """Addresses that are blacklisted (BLACKLISTED, NOTED), or when they unsubscribed in the account."""
-        self._db.executemany("insert into suppressed values (?, ?)", rows)
+    def suppress(self, rows: Iterable[tuple[bytes, int]], *, known: bool = False) -> None:
+        """Addresses that are blacklisted (BLACKLISTED, NOTED), or when they unsubscribed in the account. `known`: the
+        ledger says so."""
+        self._db.executemany("insert into suppressed values (?, ?, ?)", ((key, at, known) for key, at in rows))
+
+    def newly_departed(self) -> Iterator[tuple[bytes, int]]:
+        """Who unsubscribed in the account without the ledger knowing, or later than it knows, and when."""
+        query = (
+            "select key, max(at) from suppressed where at > 0 group by key "
+            "having max(at) > max(case when known then at else 0 end)"
+        )
+        yield from self._db.execute(query)
 
     def suppressed(self) -> Iterator[tuple[bytes, int, int]]:
         """By person: key, BLACKLISTED or NOTED if they are, the last time they unsubscribed (0: never)."""
@@ -115,6 +125,17 @@ class Spool(Plans):
         )
         for key, blacklisted, at in cursor:
             yield key, blacklisted or 0, max(at, 0)
+
+    def wake(self, rows: Iterable[tuple[bytes, bool | None]]) -> None:
+        """Whom this run has made active: created (without consent, or with it), or None for those who were there."""
+        self._db.executemany("insert into woken values (?, ?)", rows)
+
+    def woken(self, key: bytes) -> tuple[int | None] | None:
+        """How this run has made somebody active; None if it has not."""
+        found: tuple[int | None] | None = self._db.execute(
+            "select without_consent from woken where key = ?", (key,)
+        ).fetchone()
+        return found
 
     def arrive(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """IDs of customers and of orders that somebody did not have before: (ident, key)."""

@@ -87,8 +87,9 @@ class Target(Protocol):
         """The account's blacklist, in pages."""
         ...
 
-    def unsubscribed(self) -> Iterator[Sequence[tuple[str, int]]]:
-        """Who unsubscribed anywhere in the account, and when (unix seconds), in pages."""
+    def unsubscribed(self, since: int = 1) -> Iterator[Sequence[tuple[str, int]]]:
+        """Who unsubscribed anywhere in the account later than `since`, and when (unix seconds), in pages. Nobody is
+        missed who comes, goes or moves meanwhile; somebody may come twice."""
         ...
 
     def read(self, emails: Sequence[str]) -> dict[str, Recipient]:

@@ -18,7 +18,7 @@ from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import Recipient
-from cleverreach_sync.targets.cleverreach import rows
+from cleverreach_sync.targets.cleverreach import departures, rows
 from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms, is_note
 from cleverreach_sync.targets.cleverreach.session import Session
 from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
@@ -28,7 +28,6 @@ PAGE: Final = 5000
 _DETAIL_TAGS: Final = 4
 _IN_ADDRESS_LINE: Final = 80  # addresses of one GET, so that the URL stays below 8 kB
 FIELD_LIMIT: Final = 40  # where the account does not tell: the smaller of the two numbers that are known
-_PAGES_AT_MOST: Final = 100_000
 
 
 class CleverReach:
@@ -154,25 +153,8 @@ class CleverReach:
                     page.extend(Blocked(form, mailed) for form in blocked_forms(entry))
             yield page
 
-    def unsubscribed(self) -> Iterator[Sequence[tuple[str, int]]]:
-        before: list[tuple[str, int]] = []
-        for number in range(_PAGES_AT_MOST):
-            asked = {
-                "groups": [],
-                "operator": "AND",
-                "rules": [{"field": "deactivated", "logic": "bg", "condition": "1"}],
-                "orderby": "email asc",
-                "detail": 0,
-                "pagesize": PAGE,
-                "page": number,
-            }
-            body = self._session.rows("POST", "/receivers/filter", json=asked)
-            page = [left for row in body if (left := _left(row)) is not None]
-            # A short page is not the last one where the server allows smaller pages than were asked for.
-            if not body or page == before:
-                return
-            yield page
-            before = page
+    def unsubscribed(self, since: int = 1) -> Iterator[Sequence[tuple[str, int]]]:
+        return departures.unsubscribed(lambda asked: self._session.rows("POST", "/receivers/filter", json=asked), since)
 
     # recipients
 
@@ -322,9 +304,3 @@ def _list_of(row: object) -> RecipientList | None:
     if not isinstance(row, dict) or row.get("id") in (None, ""):
         return None
     return RecipientList(str(row["id"]), str(row.get("name", "")))
-
-
-def _left(row: dict[str, Any]) -> tuple[str, int] | None:
-    email = normalise(str(row.get("email", "")))
-    at = rows.stamp(row.get("deactivated"))
-    return (email, at) if email is not None and at > 0 else None

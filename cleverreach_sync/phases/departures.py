@@ -1,0 +1,95 @@
+"""Who unsubscribes anywhere in the account while a run is at work: asked for before anybody new is written, and at the
+end, when whoever the run has made active and has left since is made inactive again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from cleverreach_sync.merge import Facts
+from cleverreach_sync.model import ENDED_NO, Consent, ConsentState, Memory, RecipientState, Remembered
+from cleverreach_sync.phases.planned import OPEN
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.survey import batches
+from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
+
+_OVERLAP: Final = 3600  # seconds; a target may tell late of somebody, and its machines may differ about the time
+_RECORDED_AT_ONCE: Final = 2000
+
+
+class _Left(NamedTuple):
+    """Somebody whom this run has made active, and who left at the time `at`."""
+
+    entry: Entry
+    facts: Facts
+    memory: Memory
+    at: int
+
+
+def note_time(run: Run) -> None:
+    """Before the account is read for the first time: since when it has to be asked again, by the target's clock."""
+    wall = run.clock.wall()
+    ahead = run.target.clock_ahead or 0.0
+    run.account_read_at = int(min(wall, run.began) + ahead) - _OVERLAP
+
+
+def record_departed(run: Run) -> None:
+    """What the account says of everybody is remembered, also of those to whom nothing else happens."""
+    if run.unsubscribed_in_account:
+        for rows in batches(run.spool.newly_departed(), _RECORDED_AT_ONCE):
+            run.ledger.depart(rows)
+        run.ledger.commit()
+
+
+def catch_up(run: Run) -> None:
+    """Reads who has left since the account was read."""
+    if not run.unsubscribed_in_account:
+        return
+    left: dict[bytes, int] = {}
+    for page in run.target.unsubscribed(run.account_read_at):
+        run.stop.check()
+        for email, at in page:
+            key = run.keys.address(email)
+            left[key] = max(at, left.get(key, 0))
+    run.ledger.depart(left.items())
+    run.ledger.commit()
+    run.departed = {**run.departed, **left}
+
+
+def undo(run: Run) -> None:
+    """Ends the mailing of those whom this run has made active, and who have left the account since without agreeing
+    later."""
+    catch_up(run)
+    undone = 0
+    for left in batches(_woken(run, run.departed), run.batch_size):
+        found = run.target.read_ids([each.memory.receiver_id or "" for each in left])
+        for each in left:
+            recipient = found.get(each.memory.receiver_id or "")
+            state = RecipientState.ABSENT if recipient is None else recipient.state
+            if recipient is not None and state is RecipientState.ACTIVE:
+                state = RecipientState.INACTIVE if run.target.make_inactive(recipient.id) else RecipientState.ABSENT
+                undone += 1
+                if (woken := run.spool.woken(each.entry.key)) is not None:
+                    run.tally.undone(woken[0])
+            ended_at = max(each.at, each.memory.ended_at or 0)
+            memory = each.memory._replace(state=state, ended=ENDED_NO, ended_at=ended_at, woken_at=None)
+            kept = body(facts_json(each.facts), memory_tuple(memory))
+            run.ledger.record([each.entry._replace(seen=b"", outcome=OPEN, body=kept)])
+            run.ledger.commit()
+    if undone:
+        who = "1 recipient" if undone == 1 else f"{undone:,} recipients"
+        run.progress.warn(f"{who} unsubscribed in the account during the run; made inactive again in this list")
+
+
+def _woken(run: Run, departed: Mapping[bytes, int]) -> Iterable[_Left]:
+    for entry in run.ledger.entries(list(departed)).values():
+        facts, memory = read_body(entry)
+        if memory.woken_at is None or memory.woken_at < run.began or memory.state is not RecipientState.ACTIVE:
+            continue
+        at = departed[entry.key]
+        if not any(_yes_of(record).is_later_than(at) for record in facts.records if record.consent == ConsentState.YES):
+            yield _Left(entry, facts, memory, at)
+
+
+def _yes_of(record: Remembered) -> Consent:
+    return Consent(ConsentState.YES, record.consent_at, record.turned)
