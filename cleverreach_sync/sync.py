@@ -42,6 +42,7 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
     if options.max_duration is not None:
         stop.deadline = clock.now() + options.max_duration
     with ExitStack() as stack:
+        call.folder.refuse_links()
         if not options.dry_run:
             call.folder.create(config.state_root)
             stack.enter_context(held(call.folder.lock, options.lock_timeout, clock.now, call.sleep))

@@ -50,19 +50,20 @@ def demo(
         from cleverreach_sync.errors import UsageError
         from cleverreach_sync.sandbox import sample
         from cleverreach_sync.sandbox.server import RunningSandbox
+        from cleverreach_sync.state.files import make_folder, write_private
 
         export, config = FOLDER / sample.EXPORT_NAME, FOLDER / "sync.yaml"
         try:
-            FOLDER.mkdir(exist_ok=True)
-            export.touch()
+            make_folder(FOLDER)
+            export.touch(mode=0o600)
         except OSError as error:
             hint = "run it in a folder of your own; the demo writes what it shows into it"
             raise UsageError(f"cannot write into {FOLDER.absolute()}: {error.strerror}", hint=hint) from None
         shutil.rmtree(FOLDER / ".crsync", ignore_errors=True)
         with RunningSandbox() as server:
             sample.write(export)
-            config.write_text(_CONFIG.format(url=server.url), encoding="utf-8")
-            (FOLDER / "crsync.schema.json").write_text(schema_text(), encoding="utf-8")
+            write_private(config, _CONFIG.format(url=server.url))
+            write_private(FOLDER / "crsync.schema.json", schema_text())
             _Show(call, config, export).all(server.url)
 
 

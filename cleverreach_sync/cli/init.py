@@ -31,6 +31,7 @@ def init(
         from cleverreach_sync.config.starter import starter_config, variables
         from cleverreach_sync.errors import UsageError
         from cleverreach_sync.sources.registry import SOURCE_TYPES
+        from cleverreach_sync.state.files import make_folder, write_private
 
         if path.exists() and not force:
             raise UsageError(f"{path} exists already", hint="--force overwrites it, or give another path")
@@ -48,9 +49,9 @@ def init(
         except ValueError as error:
             raise UsageError(str(error)) from None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            (path.parent / SCHEMA_NAME).write_text(schema_text(), encoding="utf-8")
+            make_folder(path.parent)
+            write_private(path, text)  # secrets may come into it one day
+            write_private(path.parent / SCHEMA_NAME, schema_text())
         except OSError as error:
             hint = "go to a folder of your own, or give another path"
             raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None

@@ -152,7 +152,12 @@ def signals(stop: Stop | Stops) -> Iterator[None]:
             os._exit(128 + signum)
         stop.signum = signum
 
+    def ask_by_break(_signum: int, frame: FrameType | None) -> None:
+        ask(signal.SIGTERM, frame)
+
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    if (by_break := getattr(signal, "SIGBREAK", None)) is not None:  # how Windows ends a process of a console
+        before[by_break] = signal.signal(by_break, ask_by_break)
     try:
         yield
     finally:

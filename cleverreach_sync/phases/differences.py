@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from cleverreach_sync.address import mask
 from cleverreach_sync.decision import Outcome, Plan, Wanted
 from cleverreach_sync.fields import FieldType
 from cleverreach_sync.model import Kind, Recipient
 from cleverreach_sync.selection import fold
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 _ACTIONS = {Outcome.CREATED: "create", Outcome.UPDATED: "update", Outcome.DEACTIVATED: "deactivate"}
 _BECOMES = {Wanted.ACTIVE: "active", Wanted.INACTIVE: "inactive", Wanted.DELETED: "absent"}
@@ -35,7 +38,7 @@ def same(old: str, new: str, type_: FieldType) -> bool:
 def _day(text: str) -> str:
     if text.lstrip("-").isdigit():
         try:
-            return dt.datetime.fromtimestamp(int(text), dt.UTC).date().isoformat()
+            return (_EPOCH + dt.timedelta(seconds=int(text))).date().isoformat()  # Windows: none before 1970
         except (ValueError, OverflowError, OSError):
             return text
     return text[:10]

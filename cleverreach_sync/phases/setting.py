@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 from typing import Final
 
 from cleverreach_sync.address import Patterns, normalise
@@ -304,11 +302,7 @@ def _followed(setting: Setting, readers: tuple[Reader, ...]) -> dict[str, int]:
 def _spool(setting: Setting, stack: ExitStack) -> Spool:
     """A new spool; a dry run's is nowhere near the state."""
     call = setting.call
-    if call.options.dry_run:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crsync-")))
-        spool = Spool.create(folder / "spool.sqlite3")
-    else:
-        spool = Spool.create(call.folder.spool)
+    spool = Spool.create(None if call.options.dry_run else call.folder.spool)
     stack.callback(spool.delete)
     return spool
 

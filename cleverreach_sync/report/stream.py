@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TextIO
 
@@ -17,11 +18,14 @@ def write(text: str, stream: TextIO) -> None:
         else:
             binary.write(text.encode())
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         abandon(stream)
-    except OSError:
-        abandon(stream)
-        raise
+        if not _nobody_reads(error):
+            raise
+
+
+def _nobody_reads(error: OSError) -> bool:
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
 
 
 def abandon(stream: TextIO) -> None:

@@ -76,7 +76,9 @@ def _listen(port: int) -> socket.socket:
     # With the protocol named, asyncio sends at once (TCP_NODELAY); without it each answer takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On Windows SO_REUSEADDR would let two servers listen on one port.
+        alone = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        listener.setsockopt(socket.SOL_SOCKET, alone, 1)
         listener.bind((HOST, port))
         listener.listen(128)
     except (OSError, OverflowError) as error:
@@ -116,7 +118,8 @@ def _signals(server: uvicorn.Server) -> Iterator[None]:
         server.force_exit = server.should_exit  # the second one waits for nobody
         server.should_exit = True
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM, *([by] if (by := getattr(signal, "SIGBREAK", None)) else ())]
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from cleverreach_sync.errors import StateError
-from cleverreach_sync.state.files import write_atomically
+from cleverreach_sync.state.files import content_of, write_atomically
 
 SCHEMA: Final = "crsync.checkpoint/1"
 _FAMILY: Final = "crsync.checkpoint/"
@@ -69,7 +69,7 @@ def load(path: Path) -> Checkpoint | None:
     """The checkpoint, None if there is none. Raises StateError for a corrupt, foreign or newer one, which is left as
     it is."""
     try:
-        content = path.read_bytes()
+        content = content_of(path)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from weakref import WeakSet
 
 
@@ -24,6 +26,12 @@ class Database(sqlite3.Connection):
         for reader in list(self._readers):
             reader.close()
         super().close()
+
+
+def read_only_uri(path: Path) -> str:
+    """The URI of a file that is only read; on Windows also of one on a share, whose `as_uri` SQLite refuses."""
+    name = path.resolve().as_posix()
+    return f"file://{quote(name if name.startswith('/') else f'/{name}')}?mode=ro"
 
 
 def connect(path: str, *, uri: bool = False) -> Database:

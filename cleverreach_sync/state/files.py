@@ -1,13 +1,27 @@
-"""The state folder and how its files are written: whole or not at all."""
+"""The state folder and how its files are written: whole or not at all, and for their owner only, whatever the umask.
+
+Windows knows no such modes: there a file may be read by whom its folder lets in.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from cleverreach_sync.errors import StateError
+
+_FOLDER: Final = ".crsync"
+_FLAGS: Final[int] = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_UNSYNCED: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})  # network shares
+_TAKES: Final = 20  # Windows moves no file onto one that somebody else, a virus scanner say, is just reading
+_TAKE_SECONDS: Final = 0.05
 
 
 class StateFolder:
@@ -29,13 +43,20 @@ class StateFolder:
         above = [path for path in reversed(self.path.parents) if root is not None and path.is_relative_to(root)]
         try:
             for path in (*above, self.path):
-                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(path)
                 path.chmod(0o700)
+            if (outer := (root or self.path).parent).name == _FOLDER:
+                _keep_strangers_out(outer)
         except OSError as error:
             raise StateError(
                 f"cannot use the state folder {self.path}: {error.strerror}",
                 hint="check its owner and permissions, or set state_dir in the config",
             ) from None
+
+    def refuse_links(self) -> None:
+        """Raises StateError if one of its files is a link."""
+        for path in (self.lock, self.key, self.checkpoint, self.ledger, self.spool, self.rejects, self.history):
+            refuse_link(path)
 
     def writable(self) -> bool:
         """Whether it could be made, or written into, as far as that shows without trying."""
@@ -52,16 +73,16 @@ class StateFolder:
                     left.unlink()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, sleep: Callable[[float], None] = time.sleep) -> None:
     """Replaces `path` as a whole: temporary file, fsync, rename, fsync of the folder. Mode 0600."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            _narrow(file.fileno())
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        replace(temporary, path, sleep)
         sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -71,21 +92,79 @@ def write_atomically(path: Path, content: bytes) -> None:
         ) from None
 
 
+def replace(new: Path, path: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Puts `new` in the place of `path`. Where somebody holds that open (on Windows), they get a second to let go."""
+    for left in range(_TAKES, -1, -1):
+        try:
+            new.replace(path)
+        except PermissionError:
+            if not left or os.name != "nt":
+                raise
+            sleep(_TAKE_SECONDS)
+        else:
+            return
+
+
 def sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    """Puts a rename on the disk. Nothing where folders cannot be opened: Windows keeps a journal of renames itself."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNSYNCED:
+            raise
     finally:
         os.close(handle)
+
+
+def open_file(path: Path, flags: int) -> int:
+    """A handle for a file that is no link; a new one has mode 0600. Raises StateError for a link, and OSError."""
+    refuse_link(path)
+    return os.open(path, flags | _FLAGS, 0o600)
+
+
+def refuse_link(path: Path) -> None:
+    """Who can put a link into the folder could have other files read, written or locked. Raises StateError."""
+    if path.is_symlink():
+        raise StateError(
+            f"{path} is a link, and a file of the state must be none",
+            hint="remove it; to keep the state elsewhere, set state_dir in the config",
+        )
+
+
+def content_of(path: Path) -> bytes:
+    """What is in a file of the state. Raises StateError for a link, and OSError."""
+    with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, and those above it that are missing, for their owner only. Raises OSError."""
+    for missing in reversed([one for one in (path, *path.parents) if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+        missing.chmod(0o700)
 
 
 def private(path: Path) -> None:
     """Creates an empty file with mode 0600 where there is none, so that nobody else ever reads what comes into it."""
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        path.chmod(0o600)
+        handle = open_file(path, os.O_WRONLY | os.O_CREAT)
+        try:
+            _narrow(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise StateError(f"cannot write {path}: {error.strerror}", hint="check owner and permissions") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a text that is not of the state; a new file has mode 0600, whatever the umask. Raises OSError."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def remove(path: Path) -> None:
@@ -93,3 +172,16 @@ def remove(path: Path) -> None:
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
         with contextlib.suppress(FileNotFoundError):
             (path.parent / name).unlink()
+
+
+def _narrow(handle: int) -> None:
+    if hasattr(os, "fchmod"):
+        os.fchmod(handle, 0o600)
+
+
+def _keep_strangers_out(path: Path) -> None:
+    """Our own folder, if everybody may write into it: a version that heeded the umask alone may have made it so."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        with contextlib.suppress(PermissionError):
+            path.chmod(mode & ~0o007)

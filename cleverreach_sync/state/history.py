@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from cleverreach_sync.errors import StateError
-from cleverreach_sync.state.files import write_atomically
+from cleverreach_sync.state.files import content_of, write_atomically
 
 KEPT: Final = 1000
 
@@ -16,7 +16,7 @@ KEPT: Final = 1000
 def load(path: Path) -> list[dict[str, Any]]:
     """The runs, oldest first. A line cut short by a crash is passed over. Raises StateError."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = content_of(path).splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from cleverreach_sync.state.files import private
+from cleverreach_sync.state.files import content_of, open_file, private
 
 KEY_BYTES: Final = 32
 HASH_BYTES: Final = 16
@@ -37,10 +37,9 @@ class Keys:
 
     @classmethod
     def load(cls, path: Path) -> Keys | None:
-        """The keys of a state folder; None if the file is missing or no key."""
+        """The keys of a state folder; None if the file is missing or no key. Raises StateError for a link."""
         try:
-            text = path.read_text("ascii").strip()
-            secret = bytes.fromhex(text)
+            secret = bytes.fromhex(content_of(path).decode("ascii").strip())
         except (OSError, ValueError):
             return None
         return cls(secret) if len(secret) == KEY_BYTES else None
@@ -51,7 +50,7 @@ class Keys:
 
     def save(self, path: Path) -> None:
         private(path)
-        with path.open("w", encoding="ascii") as file:
-            file.write(self.secret.hex() + "\n")
+        with os.fdopen(open_file(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+            file.write(self.secret.hex().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

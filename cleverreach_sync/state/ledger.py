@@ -7,6 +7,7 @@ address: only hashes, dates, states and what makes somebody a buyer.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +17,10 @@ from typing import Final
 from cleverreach_sync.errors import CrsyncError, LockedError, StateError
 from cleverreach_sync.state import departed
 from cleverreach_sync.state.bulk import insert
-from cleverreach_sync.state.database import connect
+from cleverreach_sync.state.copies import needs_copy, open_copy
+from cleverreach_sync.state.database import connect, read_only_uri
 from cleverreach_sync.state.entries import Entry
-from cleverreach_sync.state.files import private, remove, sync_folder
+from cleverreach_sync.state.files import open_file, private, remove, replace, sync_folder
 from cleverreach_sync.state.keys import HASH_BYTES, Keys
 
 SCHEMA: Final = "2"
@@ -79,7 +81,7 @@ class Ledger:
             database.commit()
         finally:
             database.close()
-        fresh.replace(path)
+        replace(fresh, path)
         sync_folder(path.parent)
         return cls(path)
 
@@ -221,15 +223,25 @@ class Ledger:
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     try:
-        database = connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) if read_only else connect(str(path))
-    except sqlite3.DatabaseError:
-        raise _unusable(path) from None
+        if not read_only:
+            return _tried(connect(str(path)))
+        try:
+            return _tried(connect(read_only_uri(path), uri=True))
+        except sqlite3.OperationalError as error:
+            if not needs_copy(error):
+                raise
+            return _tried(open_copy(path))
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error) from None
+
+
+def _tried(database: sqlite3.Connection) -> sqlite3.Connection:
     try:
         database.execute("pragma cache_size = -8000")
         database.execute("select name from sqlite_master limit 1").fetchall()
-    except sqlite3.DatabaseError as error:
+    except sqlite3.DatabaseError:
         database.close()
-        raise _unusable(path, error) from None
+        raise
     return database
 
 
@@ -245,7 +257,7 @@ def _unusable(path: Path, error: Exception | None = None) -> CrsyncError:
 def _meta(path: Path) -> dict[str, str]:
     """What a ledger says about itself, without a change to the file, whatever it is."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
             begins = file.read(len(_SQLITE))
     except OSError as error:
         raise StateError(f"cannot read {path}: {error.strerror}", hint="check owner and permissions") from None

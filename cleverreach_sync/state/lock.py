@@ -3,45 +3,62 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from cleverreach_sync.errors import LockedError
-from cleverreach_sync.state.files import private
+from filelock import lock_descriptor
+
+from cleverreach_sync.errors import LockedError, StateError
+from cleverreach_sync.state.files import open_file, private
 
 _POLL_SECONDS: Final = 0.2
+_LOCKED_BYTES: Final = 1  # Windows locks the first byte, and nobody else can read it
 
 
 @contextlib.contextmanager
 def held(path: Path, timeout: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[None]:
-    """Holds the lock. Waits up to `timeout` seconds for another run, then raises LockedError naming it."""
+    """Holds the lock. Waits up to `timeout` seconds for another run, then raises LockedError naming it. Raises
+    StateError where nothing can be locked."""
     private(path)
-    handle = os.open(path, os.O_RDWR)
+    handle = open_file(path, os.O_RDWR)
     try:
         _acquire(handle, path, clock() + timeout, clock, sleep)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        with contextlib.suppress(OSError):  # who holds it is told for convenience; a full disk shows elsewhere
+            os.ftruncate(handle, 0)
+            os.write(handle, b" " * _LOCKED_BYTES + str(os.getpid()).encode())
         yield
     finally:
         os.close(handle)
 
 
 def _acquire(handle: int, path: Path, until: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            left = until - clock()
-            if left <= 0:
-                holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
-                who = f" (process {holder})" if holder.isdigit() else ""
-                raise LockedError(
-                    f"another run{who} holds the lock {path}",
-                    hint="wait for it to end, or give --lock-timeout SECONDS",
-                ) from None
-            sleep(min(_POLL_SECONDS, left))
-        else:
-            return
+    while not _locked(handle, path):
+        left = until - clock()
+        if left <= 0:
+            who = f" (process {holder})" if (holder := _holder(handle)) else ""
+            raise LockedError(
+                f"another run{who} holds the lock {path}",
+                hint="wait for it to end, or give --lock-timeout SECONDS",
+            )
+        sleep(min(_POLL_SECONDS, left))
+
+
+def _locked(handle: int, path: Path) -> bool:
+    try:
+        return lock_descriptor(handle, blocking=False)
+    except OSError as error:
+        raise StateError(
+            f"cannot lock {path}: {error.strerror}",
+            hint="this disk knows no locks (a network share, perhaps): set state_dir in the config to one that does",
+        ) from None
+
+
+def _holder(handle: int) -> str:
+    try:
+        os.lseek(handle, _LOCKED_BYTES, os.SEEK_SET)
+        text = os.read(handle, 32).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+    return text if text.isdigit() else ""

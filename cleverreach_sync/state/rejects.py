@@ -12,7 +12,7 @@ import orjson
 from cleverreach_sync.address import mask
 from cleverreach_sync.errors import StateError
 from cleverreach_sync.model import Consent, ConsentState, Order, Purchases, Record
-from cleverreach_sync.state.files import write_atomically
+from cleverreach_sync.state.files import content_of, write_atomically
 
 _KEY_BYTES: Final = 16
 
@@ -46,7 +46,7 @@ class Reject(NamedTuple):
 def load(path: Path) -> dict[str, Reject]:
     """The open rejects by key. Raises StateError for a file that cannot be read."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = content_of(path).splitlines()
     except FileNotFoundError:
         return {}
     except OSError as error:

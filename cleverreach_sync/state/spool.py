@@ -51,14 +51,17 @@ class RawRow(NamedTuple):
 class Spool(Plans):
     """An open spool, with the plan of its run."""
 
-    def __init__(self, database: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, database: sqlite3.Connection, path: Path | None) -> None:
         super().__init__(database)
         self.path = path
 
     @classmethod
-    def create(cls, path: Path) -> Spool:
-        remove(path)
-        private(path)
+    def create(cls, path: Path | None) -> Spool:
+        """An empty one. Without a path it is SQLite's own temporary database, which has no name that anybody could open
+        and is gone with the process, however that ends."""
+        if path is not None:
+            remove(path)
+            private(path)
         database = _connect(path)
         database.execute("pragma page_size = 8192")
         database.executescript(_TABLES + TABLE)
@@ -202,11 +205,12 @@ class Spool(Plans):
 
     def delete(self) -> None:
         self.close()
-        remove(self.path)
+        if self.path is not None:
+            remove(self.path)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    database = connect(str(path))
+def _connect(path: Path | None) -> sqlite3.Connection:
+    database = connect("" if path is None else str(path))
     # Losing the spool costs a second read of the source, nothing else.
     database.execute("pragma journal_mode = off")
     database.execute("pragma synchronous = off")

@@ -115,7 +115,7 @@ class TestLock:
         )
         assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
         with held(path, 0, lambda: 0.0, no_wait):
-            assert path.read_text() == str(os.getpid())
+            assert path.read_text().strip() == str(os.getpid())
 
 
 FACTS = Facts(

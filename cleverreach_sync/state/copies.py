@@ -1,0 +1,67 @@
+"""A database that SQLite cannot open where it lies, since it may create nothing there: read from a copy.
+
+A run that was cut off leaves `-wal` or `-journal` beside the file, which SQLite has to work through before it can read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from cleverreach_sync.errors import LockedError, StateError
+from cleverreach_sync.state.database import connect
+
+_BESIDE: Final = ("", "-wal", "-journal")
+_NOTHING_TO_CREATE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+
+
+def needs_copy(error: sqlite3.Error) -> bool:
+    """Whether that is all that is wrong with the file."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _NOTHING_TO_CREATE
+
+
+def open_copy(path: Path) -> sqlite3.Connection:
+    """What the file holds at this moment, in a place of its own that ends with the connection. Raises LockedError if it
+    is just being written, StateError if it cannot be read, and sqlite3.Error."""
+    before = _signs(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix="crsync-", ignore_cleanup_errors=True) as folder:
+            for beside in _BESIDE:
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copyfile(f"{path}{beside}", Path(folder, f"{path.name}{beside}"))
+            if _signs(path) != before:
+                raise LockedError(f"{path} is just being written", hint="another run is under way; try again")
+            return _taken_over(Path(folder, path.name))
+    except OSError as error:
+        raise StateError(
+            f"cannot read {path}, nor copy it to read it there: {error.strerror}",
+            hint="check owner and permissions of the state folder, and the room in the temporary one",
+        ) from None
+
+
+def _taken_over(copy: Path) -> sqlite3.Connection:
+    with contextlib.closing(connect(str(copy))) as source:
+        taken = connect("")  # SQLite's own temporary database: it has no name that anybody could open
+        try:
+            source.backup(taken)
+        except sqlite3.Error:
+            taken.close()
+            raise
+        return taken
+
+
+def _signs(path: Path) -> list[tuple[int, int, int] | None]:
+    found: list[tuple[int, int, int] | None] = []
+    for beside in _BESIDE:
+        try:
+            there = Path(f"{path}{beside}").stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((there.st_ino, there.st_size, there.st_mtime_ns))
+    return found
