@@ -8,9 +8,11 @@ import math
 import os
 import re
 from collections.abc import Iterable
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -115,6 +117,30 @@ def _person_field(value: str) -> str:
     raise PydanticCustomError("crsync_unknown", "no such person field", {"hint": hint, "known": known})
 
 
+def zone_of(name: str) -> tzinfo:
+    """The time zone of an IANA name. Raises ValueError for one that does not exist."""
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError):  # a folder of zones, too
+        raise ValueError from None
+
+
+def _timezone(value: str) -> str:
+    try:
+        zone_of(value)
+    except ValueError:
+        pass
+    else:
+        return value
+    known = available_timezones()
+    hint = did_you_mean(value, known) or "expected a name of the IANA time zone database, such as Europe/Berlin"
+    if not known:
+        hint = "this system has no time zone database; install the package tzdata"
+    raise PydanticCustomError("crsync_unknown", "no such time zone", {"hint": hint, "known": []})
+
+
 def _words(value: str) -> str:
     text = value.strip()
     if not text:
@@ -181,6 +207,9 @@ PersonField = Annotated[
     WithJsonSchema({"anyOf": [{"enum": list(PERSON_FIELDS)}, {"type": "string", "pattern": r"^extra\..+"}]}),
 ]
 """A field of `model.Person`: one of `PERSON_FIELDS`, or `extra.<name>`."""
+
+Timezone = Annotated[str, AfterValidator(_timezone), WithJsonSchema({"type": "string", "minLength": 1})]
+"""A time zone by its IANA name."""
 
 Words = Annotated[str, AfterValidator(_words), WithJsonSchema({"type": "string", "minLength": 1})]
 """A text that is not blank, trimmed."""

@@ -161,7 +161,9 @@ class Checks:
 
         options = self._config.consent
         if options is not None:
-            self._look("consent file", open_consent(options, self._config.base, options.absent))
+            self._look(
+                "consent file", open_consent(options, self._config.base, options.absent, self._config.source.zone)
+            )
 
     def _look(self, name: str, source: Source) -> None:
         """A line for everything a look at a source showed."""

@@ -8,8 +8,10 @@ from hashlib import blake2b
 import orjson
 
 from cleverreach_sync.merge import Found
+from cleverreach_sync.model import Record
 from cleverreach_sync.phases.read import DIGEST_BYTES
 from cleverreach_sync.phases.run import Run
+from cleverreach_sync.sources.dates import Plausible
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.state.rejects import record_of
 from cleverreach_sync.state.spool import RawRow
@@ -23,6 +25,7 @@ class Decoding:
         self._run = run
         self.warned = False
         self.quiet = False
+        self._plausible = Plausible(run.now)
         self._full_read = [reader.stream.full_read for reader in run.readers]
         self._decoders: list[Callable[[RawRow], Found]] = [self._decoder(n) for n in range(len(run.readers))]
 
@@ -52,16 +55,33 @@ class Decoding:
         prefix, of_owner = f"{label}\0", f"{reader.stream.owners}\0"
 
         def warn(warned: Warned) -> None:
+            if warned.no_date:
+                self._no_dates(1)
+                return
             self.warned = True
             if not self.quiet:
                 warnings.add(location, warned.place, warned.message)
 
         def read_row(row: RawRow) -> Found:
-            record = read(stream, Row(row.email, row.ident, row.body, row.place), warn)
+            record = self._dated(read(stream, Row(row.email, row.ident, row.body, row.place), warn))
             owner = ident_of(of_owner + row.owner) if row.owner else ""
             return Found(label, ident_of(prefix + row.ident) if row.ident else "", record, owner)
 
         return read_row
+
+    def _dated(self, record: Record) -> Record:
+        """The record without dates that are none."""
+        plausible = self._plausible
+        kept = plausible(record)
+        if kept is not record:
+            self._no_dates(plausible.left_out)
+            plausible.left_out = 0
+            self.warned = self.warned or plausible.ahead  # tomorrow it may be one
+        return kept
+
+    def _no_dates(self, number: int) -> None:
+        if not self.quiet:
+            self._run.warnings.no_dates += number
 
     def _fresh(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
         """The rows that count: of an ID that a paged source yielded twice the last, and of an earlier run's rows those
@@ -77,7 +97,7 @@ class Decoding:
         return [*fresh, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
 
     def _carried(self, row: RawRow) -> Found:
-        label, record = self._run.readers[row.stream].label, record_of(orjson.loads(row.body))
+        label, record = self._run.readers[row.stream].label, self._dated(record_of(orjson.loads(row.body)))
         return Found(label, row.ident or "", record, row.owner or "")
 
 

@@ -103,12 +103,14 @@ class Reader(NamedTuple):
 
 
 class Warnings:
-    """What could not be read, in the order of the source; the first are shown, the rest is counted."""
+    """What could not be read, in the order of the source; the first are shown, the rest is counted. `no_dates` are
+    dates that are none: only their number is told."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._first: list[tuple[int, int, str]] = []
         self._count = 0
+        self.no_dates = 0
         self.shown: list[str] = []
 
     def add(self, location: str, place: int, message: str) -> None:
@@ -125,10 +127,13 @@ class Warnings:
         lines = [text for _, _, text in sorted(self._first, reverse=True)]
         if self._count > len(lines):
             lines.append(f"... and {self._count - len(lines)} more")
+        if self.no_dates:
+            what = "1 date is none and does not" if self.no_dates == 1 else f"{self.no_dates} dates are none and do not"
+            lines.append(f"{what} count: all zeros, NULL, before 1990, or later than tomorrow")
         for line in lines:
             self._progress.warn(line)
         self.shown += lines
-        self._first, self._count = [], 0
+        self._first, self._count, self.no_dates = [], 0, 0
 
 
 @dataclass(slots=True)

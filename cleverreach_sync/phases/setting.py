@@ -287,7 +287,7 @@ def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnT
 def _readers(config: Config, source: Source, stack: ExitStack) -> tuple[Reader, ...]:
     readers = [Reader(stream.name, source, stream) for stream in source.streams()]
     if config.consent is not None:
-        overlay = open_consent(config.consent, config.base, config.consent.absent)
+        overlay = open_consent(config.consent, config.base, config.consent.absent, config.source.zone)
         stack.callback(overlay.close)
         readers += [Reader(f"file:{stream.name}", overlay, stream) for stream in overlay.streams()]
     return tuple(readers)

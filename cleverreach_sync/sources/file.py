@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Generator, Iterator, Sequence
+from datetime import UTC, tzinfo
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -132,15 +133,15 @@ class FileSettings(FileOptions, SourceSettings):
     def open(self, base: Path, means: Means | None = None) -> FileSource:
         """The source; its file is opened when it is read."""
         del means
-        return FileSource(self, base, name=self.tag_source, complete=self.complete)
+        return FileSource(self, base, name=self.tag_source, complete=self.complete, zone=self.zone)
 
 
-def open_consent(options: FileOptions, base: Path, absent: Literal["no", "unknown"]) -> FileSource:
+def open_consent(options: FileOptions, base: Path, absent: Literal["no", "unknown"], zone: tzinfo = UTC) -> FileSource:
     """The consent file beside a shop: records with e-mail and consent only, in a stream called `consent`.
 
     `absent` "no": who had a yes in it and is gone from it has none any more.
     """
-    return FileSource(options, base, name="consent", complete=absent == "no", consent_only=True)
+    return FileSource(options, base, name="consent", complete=absent == "no", consent_only=True, zone=zone)
 
 
 class FileSource:
@@ -155,7 +156,14 @@ class FileSource:
     clock_ahead = None
 
     def __init__(
-        self, options: FileOptions, base: Path, *, name: str, complete: bool, consent_only: bool = False
+        self,
+        options: FileOptions,
+        base: Path,
+        *,
+        name: str,
+        complete: bool,
+        consent_only: bool = False,
+        zone: tzinfo = UTC,
     ) -> None:
         self.name = name
         self.warnings: list[str] = []
@@ -165,7 +173,7 @@ class FileSource:
         self._complete = complete
         self._consent_only = consent_only
         self._stream = "consent" if consent_only else "rows"
-        self._formats = Formats(options.dates, options.decimal, options.values)
+        self._formats = Formats(options.dates, options.decimal, options.values, zone)
         self._location = "stdin" if options.path == STDIN else Path(options.path).name
         self._spent = False  # standard input can be read once
         self._file: TextFile | None = None

@@ -46,10 +46,12 @@ class Unreadable(NamedTuple):
 
 
 class Warned(NamedTuple):
-    """A value that could not be read, but costs no more than itself. `message` holds no personal data."""
+    """A value that could not be read, but costs no more than itself. `message` holds no personal data. `no_date`: it
+    says that there is no date (`0000-00-00`), of which the user is told once for all."""
 
     message: str
     place: int
+    no_date: bool = False
 
 
 class StreamEnd(NamedTuple):

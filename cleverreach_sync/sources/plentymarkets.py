@@ -133,7 +133,7 @@ class Plentymarkets:
         origins = Origins(settings.order_referrers, self._referrers())
         if origins.unknown:
             self.warnings.append(f"plentymarkets lists no order origin {', '.join(origins.unknown)} (order_referrers)")
-        reading = Reading(origins, settings.order_status, iso_codes(self._api))
+        reading = Reading(origins, settings.order_status, iso_codes(self._api), settings.zone)
         first = before is None or before.floor is None
         return _Begun(anchor, reading, type_id(self._api, settings.customer_type), folder, first)
 
@@ -236,7 +236,9 @@ class Plentymarkets:
         for page in self._numbered(partial(self._recipient_page, begun), "newsletter recipients", stopped):
             done += len(page.rows)
             total = max(done, page.total or 0)
-            yield _chunk((recipient_row(raw) for raw in page.rows if _is_in(raw, begun.folder)), done, total)
+            yield _chunk(
+                (recipient_row(raw, begun.reading.zone) for raw in page.rows if _is_in(raw, begun.folder)), done, total
+            )
         if not stopped():
             yield Chunk((), (), done, total, StreamEnd(complete=True))
 

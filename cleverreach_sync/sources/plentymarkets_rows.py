@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import orjson
@@ -35,10 +36,11 @@ Countries = Mapping[int, str]
 class Reading:
     """What rows are read by: who may be transferred, which orders count, ISO codes of countries by ID."""
 
-    def __init__(self, origins: Origins, statuses: OrderStatus, countries: Countries) -> None:
+    def __init__(self, origins: Origins, statuses: OrderStatus, countries: Countries, zone: tzinfo = UTC) -> None:
         self.origins = origins
         self.statuses = statuses
         self.countries = countries
+        self.zone = zone
 
     def contact(self, raw: Mapping[str, Any], *, brings: bool, consent: bool) -> Row | Unreadable | None:
         """What is kept of a contact; None for one that brings nobody in and names nobody either. `consent`: it says who
@@ -52,8 +54,8 @@ class Reading:
         excluded = excluded or is_relay(email)
         kept: dict[str, Any] = {
             "id": ident,
-            "created": _time(raw.get("createdAt")),
-            "updated": _time(raw.get("updatedAt")),
+            "created": _time(raw.get("createdAt"), self.zone),
+            "updated": _time(raw.get("updatedAt"), self.zone),
             "profile": {} if excluded else self._contact_profile(raw),
         }
         if excluded:
@@ -61,7 +63,7 @@ class Reading:
         if not brings:
             kept["fact"] = True
         if consent:
-            kept["allowed"] = _time(raw.get("newsletterAllowanceAt")) or 0
+            kept["allowed"] = _time(raw.get("newsletterAllowanceAt"), self.zone) or 0
         return Row(email, str(ident), orjson.dumps(kept), 0)
 
     def _contact_profile(self, raw: Mapping[str, Any]) -> dict[str, str]:
@@ -111,7 +113,7 @@ class Reading:
         receiver = raw.get("contactReceiver")
         email = normalise(_text(receiver.get("email"))) if isinstance(receiver, dict) else None
         email = email or normalise(_option(billing, _EMAIL))
-        created = _time(raw.get("createdAt"))
+        created = _time(raw.get("createdAt"), self.zone)
         right = self.statuses.has(_float(raw.get("statusId")))
         brings = account is None and right and since is not None and created is not None and created >= since
         permitted = self.origins.permits(raw.get("referrerId"))
@@ -128,7 +130,7 @@ class Reading:
         return Row(email, str(ident), orjson.dumps(kept), 0, account)
 
 
-def recipient_row(raw: Mapping[str, Any]) -> Row | None:
+def recipient_row(raw: Mapping[str, Any], zone: tzinfo = UTC) -> Row | None:
     """What is kept of a newsletter recipient; None for one without a usable address, who is nobody. The time of the
     last mailing is not kept: it changes with every one."""
     email = normalise(_text(raw.get("email")))
@@ -136,7 +138,7 @@ def recipient_row(raw: Mapping[str, Any]) -> Row | None:
         return None
     kept = {
         "id": raw["id"],
-        "confirmed": _time(raw.get("confirmedTimestamp")),
+        "confirmed": _time(raw.get("confirmedTimestamp"), zone),
         "profile": {
             name: value
             for name, value in (
@@ -301,7 +303,7 @@ def _float(value: object) -> float:
         return 0.0
 
 
-def _time(value: object) -> int | None:
+def _time(value: object, zone: tzinfo = UTC) -> int | None:
     """Unix seconds; None for a date that was never set, or that is none."""
     if isinstance(value, bool):
         return None
@@ -310,7 +312,7 @@ def _time(value: object) -> int | None:
         seconds = value
     else:
         text = _text(value)
-        seconds = int(text) if _DIGITS.fullmatch(text) else read_time(text) if text else None
+        seconds = int(text) if _DIGITS.fullmatch(text) else read_time(text, zone=zone) if text else None
     return int(seconds) if seconds is not None and 0 < seconds < _LATEST else None
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from cleverreach_sync.settings_types import Question
+from cleverreach_sync.settings_types import Question, Timezone, zone_of
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from pathlib import Path
 
     from cleverreach_sync.sources.interface import Means, Source
@@ -30,6 +31,10 @@ class SourceSettings(BaseModel):
 
     type: str
     name: str = ""
+    timezone: Timezone = Field(
+        default="UTC",
+        description="The time zone of dates and times without one, such as Europe/Berlin.",
+    )
 
     @property
     def reads_all_every(self) -> float | None:
@@ -41,6 +46,11 @@ class SourceSettings(BaseModel):
     def tag_source(self) -> str:
         """The prefix of the special tags."""
         return self.name or self.default_name
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of times that tell none."""
+        return zone_of(self.timezone)
 
     def open(self, base: Path, means: Means) -> Source:
         """The source itself; relative paths count from `base`, the folder of the config file."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from cleverreach_sync.sources.values import (
     DateOrder,
     DecimalMark,
     Memo,
+    is_no_date,
     read_amount,
     read_consent,
     read_count,
@@ -24,12 +26,14 @@ from cleverreach_sync.sources.values import (
 )
 
 _UNREADABLE: Final = object()
+_NO_DATE: Final = object()
 _NO_TIME: Final = (None, "")
 _UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
 # Deciding fields first: one that cannot be read makes the person invalid, and the first of several names the reason.
 _DECIDING: Final = ("subscribed", "subscribed_at", "orders", "last_order_at")
 _CONSENT_ONLY: Final = ("subscribed", "subscribed_at")
 _TYPED: Final = (*_DECIDING, "total_spent", "birthday", "created_at", "updated_at")
+_DATES: Final = frozenset(("subscribed_at", "last_order_at", "birthday", "created_at", "updated_at"))
 _NOT: Final = {
     "subscribed": "not a known word (yes, no, opted_out)",
     "subscribed_at": "not a date",
@@ -46,14 +50,20 @@ Cells = Sequence[str | None]
 class Formats:
     """How the values of a file are written. Remembers values across rows and headers."""
 
-    def __init__(self, dates: DateOrder, decimal: DecimalMark, words: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        dates: DateOrder,
+        decimal: DecimalMark,
+        words: Mapping[str, Mapping[str, str]],
+        zone: tzinfo = UTC,
+    ) -> None:
         self.words = {
             field: {fold(word): _meaning(field, meaning) for word, meaning in meanings.items()}
             for field, meanings in words.items()
         }
 
         def time(text: str) -> int | None:
-            return days[text] if len(text) <= 10 else read_time(text, dates)
+            return days[text] if len(text) <= 10 else read_time(text, dates, zone)
 
         def stamp(text: str) -> tuple[int, str] | None:
             seconds = time(text)
@@ -63,7 +73,10 @@ class Formats:
             return seconds, text if same else utc_text(seconds)
 
         # Words, numbers and days come again and again, times do not.
-        days = Memo(lambda text: read_time(text, dates))
+        days = Memo(lambda text: read_time(text, dates, zone))
+        self._dates = dates
+        # A time that was twice, as the clock was put back: who gave their consent then did so early, who withdrew late.
+        self.latest = None if zone is UTC else self._reading("subscribed_at", partial(_later, order=dates, zone=zone))
         self.typed = {
             "subscribed": self._memo("subscribed", read_consent),
             "subscribed_at": self._quick("subscribed_at", time, lambda seconds, _: seconds),
@@ -97,8 +110,9 @@ class Formats:
         return value
 
     def _reading(self, field: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
-        """None for an empty cell, _UNREADABLE for one that cannot be read."""
+        """None for an empty cell, _UNREADABLE for one that cannot be read, _NO_DATE for one that says there is none."""
         words = self.words.get(field, {})
+        is_date, dates = field in _DATES, self._dates
 
         def value(raw: str) -> Any:
             text = raw.strip()
@@ -107,9 +121,15 @@ class Formats:
             if not text:
                 return None
             found = read(text)
-            return _UNREADABLE if found is None else found
+            if found is not None:
+                return found
+            return _NO_DATE if is_date and is_no_date(text, dates) else _UNREADABLE
 
         return value
+
+
+def _later(text: str, *, order: DateOrder, zone: tzinfo) -> int | None:
+    return read_time(text, order, zone, later=True)
 
 
 def _meaning(field: str, meaning: str) -> str:
@@ -130,6 +150,8 @@ class Plan:
         self._typed = [(at[field], field, formats.typed[field]) for field in wanted if field in at]
         self.numbers = [at[field] for field in ("orders", "total_spent") if field in at]
         self._has_consent = "subscribed" in at
+        self._stated_at = at.get("subscribed_at")
+        self._latest = formats.latest
         texts = [] if consent_only else [field for field in at if field != "email" and field not in _TYPED]
         self._names = texts
         self._pick = _picker([at[field] for field in texts])
@@ -148,6 +170,8 @@ class Plan:
             value = read(cell)
             if value is _UNREADABLE:
                 unreadable.append(field)
+            elif value is _NO_DATE:
+                warn(Warned(f"column '{self._headings[field]}': {_NOT[field]}", row.place, no_date=True))
             else:
                 values[field] = value
         if "birthday" in values:
@@ -165,7 +189,7 @@ class Plan:
             created_at if updated_at is None else updated_at,
             created_at,
             profile,
-            self._consent(values),
+            self._consent(values, cells),
             None if count is None else Purchases(count, values.get("last_order_at"), values.get("total_spent")),
             (),
             self._report(unreadable, row, warn) if unreadable else None,
@@ -183,11 +207,13 @@ class Plan:
                 profile[field] = words.get(fold(text), text)
         return profile
 
-    def _consent(self, values: dict[str, Any]) -> Consent | None:
+    def _consent(self, values: dict[str, Any], cells: Cells) -> Consent | None:
         if not self._has_consent:
             return None
-        state = values.get("subscribed")
-        return _UNKNOWN if state is None else Consent(state, values.get("subscribed_at"))
+        state, at = values.get("subscribed"), values.get("subscribed_at")
+        if at is not None and state is ConsentState.OPTED_OUT and self._latest and self._stated_at is not None:
+            at = self._latest(cells[self._stated_at] or "")
+        return _UNKNOWN if state is None else Consent(state, at)
 
     def _report(self, unreadable: list[str], row: Row, warn: Callable[[Warned], None]) -> str | None:
         for field in unreadable:

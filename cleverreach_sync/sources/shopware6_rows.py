@@ -13,8 +13,9 @@ import orjson
 
 from cleverreach_sync.address import normalise
 from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
+from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
-from cleverreach_sync.sources.values import json_text, read_amount, read_day, read_time, utc_text
+from cleverreach_sync.sources.values import is_no_date, json_text, read_amount, read_day, utc_text
 
 CANCELLED: Final = "cancelled"
 _CUSTOMER_KEPT: Final = ("guest", "birthday", "createdAt", "updatedAt")
@@ -156,7 +157,8 @@ def recipient_record(row: Row, warn: Callable[[Warned], None]) -> Record:
         confirmed = _time(raw, "confirmedAt", what, warn)
         consent = Consent(ConsentState.YES, created if confirmed is None else confirmed)
     elif status == "optOut":
-        consent = Consent(ConsentState.OPTED_OUT, created if changed is None else changed)
+        # A date of change that is none is no reason to take that of the creation: they withdrew after it.
+        consent = Consent(ConsentState.OPTED_OUT, changed if raw["updatedAt"] else created)
     elif status in ("notSet", ""):
         consent = Consent(ConsentState.NO)
     else:
@@ -241,18 +243,13 @@ def _day(value: object, what: str, warn: Callable[[Warned], None]) -> str:
         return ""
     day = read_day(value) if isinstance(value, str) else None
     if day is None:
-        warn(Warned(f"{what}: birthday is no date", 0))
+        none = isinstance(value, str) and is_no_date(value)
+        warn(Warned(f"{what}: birthday is no date", 0, no_date=none))
     return day or ""
 
 
 def _time(raw: Mapping[str, Any], name: str, what: str, warn: Callable[[Warned], None]) -> int | None:
-    value = raw[name]
-    if not value:
-        return None
-    seconds = read_time(value) if isinstance(value, str) else None
-    if seconds is None:
-        warn(Warned(f"{what}: {name} is no date", 0))
-    return seconds
+    return shop_time(raw[name], name, what, warn)
 
 
 def _text(value: object) -> str:

@@ -1,14 +1,14 @@
 """Reads the values people and shops write: dates, amounts, numbers, words of consent. Pure.
 
 Every reader takes text that is not empty and gives None for what it cannot read; what emptiness means is for the
-caller. Times are whole unix seconds, a time without a zone is UTC. Amounts are decimal text with a dot.
+caller. Times are whole unix seconds. Amounts are decimal text with a dot.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from math import floor
 from typing import Any, Final, Literal, TypeVar
@@ -31,6 +31,10 @@ _FULL: Final = frozenset((19, 20, 24, 25, 29))  # 2025-12-31T14:30:00 and Z, .00
 EARLIEST: Final = 1900  # the zero dates of databases and spreadsheets lie before: 0000-00-00, 0001-01-01, 1899-12-30
 LATEST: Final = 9998  # the end of the next year is the end of time: in another zone it is no date any more
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# What databases, spreadsheets and programs write where there is no date.
+_NO_DATES: Final = frozenset(("null", "(null)", "<null>", "\\n", "none", "nil", "nan", "nat", "n/a", "#n/a", "-", "--"))
+_LONGEST_DATE: Final = 40
+_ZEROS: Final = re.compile(r"[-+]?[0:./tz +-]*0[0:./tz +-]*|-0*1-.*")  # and what PHP makes of 0000-00-00: -0001-11-30
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 _SPACES: Final = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'", "\u2212": "-"})
@@ -68,8 +72,20 @@ def read_consent(text: str) -> ConsentState | None:
     return _CONSENT.get(text.lower())
 
 
-def read_time(text: str, order: DateOrder = "iso") -> int | None:
-    """Unix seconds of a day (its midnight) or a time; without a zone it is UTC.
+def is_no_date(text: str, order: DateOrder = "iso") -> bool:
+    """Whether a text that cannot be read as a date says that there is none: `NULL`, `0000-00-00`, the year 1."""
+    if len(text) > _LONGEST_DATE:
+        return False
+    text = text.strip().translate(_SPACES).lower()
+    if text in _NO_DATES or _ZEROS.fullmatch(text) is not None:
+        return True
+    written = _written(text, order)
+    return written is not None and (not EARLIEST <= written[0] <= LATEST or not written[1] or not written[2])
+
+
+def read_time(text: str, order: DateOrder = "iso", zone: tzinfo = UTC, *, later: bool = False) -> int | None:
+    """Unix seconds of a day (its beginning) or a time; without a zone it is in `zone`. Where the clock there is put
+    back, or on, one time may be two: it is the earlier one, or the `later`.
 
     ISO 8601 is read in every order: `2025-12-31`, `20251231`, `2025-12-31 14:30`, `2025-12-31T14:30:00.5+01:00`;
     dmy reads `31.12.2025` and `31/12/25 14:30` too, mdy `12/31/2025 2:30 PM`. Years before 1900 are zero dates.
@@ -77,23 +93,36 @@ def read_time(text: str, order: DateOrder = "iso") -> int | None:
     size = len(text)
     if size in _FULL and text[10] in "T " and text[13] == ":":
         try:  # what nearly every export has, at a fifth of the cost
-            moment = datetime.fromisoformat(text if size != 19 else text + "Z")
+            moment = datetime.fromisoformat(text if size != 19 or zone is not UTC else text + "Z")
         except ValueError:
-            return _read_time(text, order)
+            return _read_time(text, order, zone, later=later)
         if moment.tzinfo is not None and EARLIEST <= moment.year <= LATEST:
             return floor(moment.timestamp())
-    return _read_time(text, order)
+    return _read_time(text, order, zone, later=later)
 
 
-def _read_time(text: str, order: DateOrder) -> int | None:
+def _read_time(text: str, order: DateOrder, zone: tzinfo, *, later: bool) -> int | None:
     found = _parts(text, order)
     if found is None:
         return None
-    day, (hour, minute, second, half), zone, _ = found
+    day, (hour, minute, second, half), offset, _ = found
     seconds = _seconds(hour, minute, second, half)
     if seconds is None:
         return None
-    return (day.toordinal() - _EPOCH_DAY) * 86400 + seconds - _offset(zone)
+    there = (day.toordinal() - _EPOCH_DAY) * 86400 + seconds
+    if offset is not None or zone is UTC:
+        return there - _offset(offset)
+    moments = _moments(there, zone)
+    if later:
+        return max(moments)
+    return moments[0] if hour is None else min(moments)
+
+
+def _moments(there: int, zone: tzinfo) -> tuple[int, int]:
+    """What a time there may mean, if it is read before and after a change of the clock; mostly twice the same."""
+    naive = (_EPOCH + timedelta(seconds=there)).replace(tzinfo=None)
+    before, after = (naive.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    return floor(before.timestamp()), floor(after.timestamp())
 
 
 def read_day(text: str, order: DateOrder = "iso") -> str | None:
@@ -111,23 +140,29 @@ _Clock = tuple[str | None, str | None, str | None, str | None]
 def _parts(text: str, order: DateOrder) -> tuple[date, _Clock, str | None, bool] | None:
     """The day, its clock, its zone, and whether the century was guessed."""
     text = text.translate(_SPACES)
-    match = _ISO.fullmatch(text)
-    if match is not None:
-        year, month, day = match[1], match[3], match[4]
-    elif order == "iso" or (match := _WRITTEN.fullmatch(text)) is None:
+    written = _written(text, order)
+    if written is None or not EARLIEST <= written[0] <= LATEST:
         return None
-    else:
-        year = match[4]
-        day, month = (match[1], match[3]) if order == "dmy" else (match[3], match[1])
-    full = int(year)
-    if len(year) == 2:
-        full += 1900 if full >= 69 else 2000  # as POSIX has it
+    year, month, day, match, guessed = written
     try:
-        found = date(full, int(month), int(day))
+        found = date(year, month, day)
     except ValueError:
         return None
-    clock = (match[5], match[6], match[7], match[8])
-    return (found, clock, match[9], len(year) == 2) if EARLIEST <= full <= LATEST else None
+    return found, (match[5], match[6], match[7], match[8]), match[9], guessed
+
+
+def _written(text: str, order: DateOrder) -> tuple[int, int, int, re.Match[str], bool] | None:
+    """Year, month and day, as they are written."""
+    match = _ISO.fullmatch(text)
+    if match is not None:
+        return int(match[1]), int(match[3]), int(match[4]), match, False
+    if order == "iso" or (match := _WRITTEN.fullmatch(text)) is None:
+        return None
+    day, month = (match[1], match[3]) if order == "dmy" else (match[3], match[1])
+    year, guessed = int(match[4]), len(match[4]) == 2
+    if guessed:
+        year += 1900 if year >= 69 else 2000  # as POSIX has it
+    return year, int(month), int(day), match, guessed
 
 
 def _seconds(hour: str | None, minute: str | None, second: str | None, half: str | None) -> int | None:

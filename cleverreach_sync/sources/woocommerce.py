@@ -269,7 +269,8 @@ def _chunk(found: Any, done: int, total: int) -> Chunk:
 
 
 def _moved_on(known: _Cursor | None, newest: int, now: float | None, *, whole: int | None) -> str | None:
-    """The next cursor. A clock that is wrong (that of a proxy, say) costs a second reading, never an order."""
-    if not newest:
+    """The next cursor. A clock that is wrong (that of a proxy, say) costs a second reading, never an order; so does an
+    order that was changed in the future, and a server that does not tell the time."""
+    if not newest or now is None:
         return None if known is None else str(known._replace(whole=whole))
-    return str(_Cursor(int(min(newest, now or newest)) - OVERLAP, whole))
+    return str(_Cursor(int(min(newest, now)) - OVERLAP, whole))

@@ -15,6 +15,7 @@ import orjson
 from cleverreach_sync.address import normalise
 from cleverreach_sync.http.foreign import identifier
 from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
+from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.values import json_text, read_amount, read_time, utc_text
 
@@ -258,13 +259,7 @@ def _address(billing: Mapping[str, str]) -> dict[str, str]:
 
 
 def _time(raw: Mapping[str, Any], name: str, what: str, warn: Callable[[Warned], None]) -> int | None:
-    value = raw[name]
-    if value is None or value == "":
-        return None
-    seconds = read_time(value) if isinstance(value, str) else None
-    if seconds is None:
-        warn(Warned(f"{what}: {name} is no date", 0))
-    return seconds
+    return shop_time(raw[name], name, what, warn)
 
 
 def _text(value: object) -> str:

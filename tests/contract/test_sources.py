@@ -188,6 +188,29 @@ def test_no_change_brings_the_same_rows_again(shop: FakeShop, source: Source) ->
     assert known.cursors == cursors
 
 
+def test_changes_in_the_future_hide_no_others(shop: FakeShop, source: Source) -> None:
+    """A clock that was wrong for a while, say: what was changed then must not be where the next increments begin."""
+    customers = fill(shop, 5)
+    orders = [shop.add_order(customer) for customer in customers]
+    began = shop.now
+    known = Known()
+    for far in (70 * 366 * 86_400, 2 * 86_400, 0):
+        shop.now = began + far
+        shop.change_profile(customers[0], city=f"Ort {far}")
+        shop.cancel_order(orders.pop())
+        shop.add_guest_order(f"g{far}@post.example")
+        began += 3600
+        shop.now = began
+        known.run(source)
+    shop.now += 3600
+    shop.change_profile(customers[1], city="Neu")
+    shop.cancel_order(orders.pop())
+    shop.add_guest_order("new@post.example")
+    found, fresh = known.run(source), people(source)
+    assert state(found) == state(fresh)
+    assert found["p1@mail.example"].profile["city"] == "Neu"
+
+
 def before_page(shop: FakeShop, number: int, do: Callable[[], None]) -> None:
     """Does something before the n-th request for rows is answered."""
     seen = iter(range(1, 10_000))

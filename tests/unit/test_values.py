@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +12,7 @@ from cleverreach_sync.sources.values import (
     DateOrder,
     DecimalMark,
     Memo,
+    is_no_date,
     json_text,
     read_amount,
     read_consent,
@@ -261,3 +263,58 @@ def test_a_memo_is_bounded_and_reads_once() -> None:
     assert [memo["a"], memo["a"], memo["bb"], memo["ccc"]] == [1, 1, 2, 3]
     assert read == ["a", "bb", "ccc"]
     assert len(memo) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00:00.000Z", "00000000", "0", "00.00.0000", "00/00/00"),
+        *(
+            "-0001-11-30T00:00:00",
+            "-0001-11-30 00:00:00+00:00",
+            "0001-01-01",
+            "1899-12-30 00:00:00",
+            "2024-00-00",
+            "9999-12-31",
+        ),
+        *("NULL", "null", " Null ", "\\N", "\\n", "None", "nil", "NaN", "NaT", "N/A", "#N/A", "(null)", "-", "--"),
+    ],
+)
+def test_what_says_that_there_is_no_date(text: str) -> None:
+    assert is_no_date(text, "dmy")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "45678", "1700000000", "2025-02-30", "2025-13-01", "31.02.2025", "nothing", "1", "0" * 100_000]
+)
+def test_what_cannot_be_read_may_be_a_date(text: str) -> None:
+    assert not is_no_date(text, "dmy")
+
+
+def utc(text: str) -> int:
+    return int(datetime.fromisoformat(f"{text}+00:00").timestamp())
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "early", "late"),
+    [
+        ("2026-01-15 12:00:00", "Europe/Berlin", "2026-01-15 11:00:00", "2026-01-15 11:00:00"),
+        ("2026-07-15 12:00", "Europe/Berlin", "2026-07-15 10:00:00", "2026-07-15 10:00:00"),
+        ("2026-07-15T12:00:00Z", "Europe/Berlin", "2026-07-15 12:00:00", "2026-07-15 12:00:00"),
+        ("2026-07-15 12:00:00+05:00", "Europe/Berlin", "2026-07-15 07:00:00", "2026-07-15 07:00:00"),
+        ("2026-07-15", "Europe/Berlin", "2026-07-14 22:00:00", "2026-07-14 22:00:00"),
+        ("2026-07-14 24:00", "Europe/Berlin", "2026-07-14 22:00:00", "2026-07-14 22:00:00"),
+        ("15.07.2026 12:00", "America/New_York", "2026-07-15 16:00:00", "2026-07-15 16:00:00"),
+        # the clock is put back
+        ("2026-10-25 02:30:00", "Europe/Berlin", "2026-10-25 00:30:00", "2026-10-25 01:30:00"),
+        # and on: there is no half past two
+        ("2026-03-29 02:30:00", "Europe/Berlin", "2026-03-29 00:30:00", "2026-03-29 01:30:00"),
+        # a day that begins at one, and one that begins twice
+        ("2018-11-04", "America/Sao_Paulo", "2018-11-04 03:00:00", "2018-11-04 03:00:00"),
+        ("2018-02-18 00:00", "America/Sao_Paulo", "2018-02-18 03:00:00", "2018-02-18 03:00:00"),
+        ("1900-01-01", "Asia/Kolkata", "1899-12-31 18:38:50", "1899-12-31 18:38:50"),
+    ],
+)
+def test_times_without_a_zone(text: str, zone: str, early: str, late: str) -> None:
+    assert read_time(text, "dmy", ZoneInfo(zone)) == utc(early)
+    assert read_time(text, "dmy", ZoneInfo(zone), later=True) == utc(late)

@@ -1,0 +1,181 @@
+"""Dates that are none, and times without a zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.shop import NOW, SUBSCRIBER, Shop, at, both, buyer, opted_out, shop, subscriber
+from tests.sandbox_server import sandbox, sandbox_of_process
+
+__all__ = ["sandbox", "sandbox_of_process", "shop"]
+
+ANNA = "anna@example.org"
+NONE = [
+    "0000-00-00",
+    "0000-00-00 00:00:00",
+    "0000-00-00T00:00:00Z",
+    "-0001-11-30T00:00:00",
+    "0001-01-01T00:00:00Z",
+    "1899-12-30",
+    "1970-01-01",
+    "1970-01-01T01:00:00+01:00",
+    "1989-12-31T23:59:59Z",
+    "NULL",
+    "null",
+    "\\N",
+    "None",
+    "N/A",
+    "0",
+    "2062-02-28",
+    "2099-12-31 23:59:59",
+    "9999-12-31T23:59:59Z",
+    "2026-09-22T14:13:21Z",
+]
+
+
+def told(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "none and do" in line]
+
+
+def test_a_yes_with_a_date_that_is_none_is_undated(shop: Shop) -> None:
+    """It brings nobody back, and loses to a withdrawal of any date."""
+    people = [f"p{number}@example.org" for number in range(len(NONE))]
+    shop.config(limits={"max_deactivated": "100%"})
+    shop.write(*map(both, people))
+    shop.sync()
+    shop.write(*map(opted_out, people))
+    shop.sync()
+    shop.write(*(both(email, subscribed_at=date) for email, date in zip(people, NONE, strict=True)))
+    ran = shop.agreed_sync()
+    assert not any(recipient.active for recipient in shop.list().values())
+    assert not any(SUBSCRIBER in recipient.tags for recipient in shop.list().values())
+    assert ran.doc["invalid"] == {}
+    assert [line.split(" dates")[0].split()[-1] for line in told(ran.err)] == [str(len(NONE))]
+    stated = [opted_out(email, subscribed_at="1995-01-01") for email in people]
+    shop.write(*stated, *(both(email, subscribed_at=date) for email, date in zip(people, NONE, strict=True)))
+    assert shop.sync().skipped == {"opted_out": len(people)}
+
+
+def test_a_withdrawal_with_a_date_that_is_none_counts_from_when_it_was_seen(shop: Shop) -> None:
+    people = [f"p{number}@example.org" for number in range(len(NONE))]
+    stated = [opted_out(email, subscribed_at=date) for email, date in zip(people, NONE, strict=True)]
+    shop.config(limits={"max_deactivated": "100%"})
+    shop.write(*map(both, people))
+    shop.sync()
+    shop.write(*stated)
+    assert shop.agreed_sync().counts == {"deactivated": len(people)}
+    shop.later(days=2)
+    shop.write(*stated, *(both(email, subscribed_at="2026-09-20") for email in people))
+    assert shop.sync().skipped == {"opted_out": len(people)}
+    shop.write(*stated, *(both(email, subscribed_at="2026-09-23") for email in people))
+    shop.config(limits={"max_activated": "100%"})
+    shop.sync()
+    assert all(recipient.active for recipient in shop.list().values())
+
+
+@pytest.mark.parametrize("make", [buyer, both, subscriber], ids=["no", "yes", "without orders"])
+def test_nobody_is_invalid_because_of_a_date_that_is_none(shop: Shop, make: Callable[..., dict[str, str]]) -> None:
+    rows = [
+        make(f"p{number}@example.org", subscribed_at=date, last_order_at=date, created_at=date, updated_at=date)
+        for number, date in enumerate(NONE)
+    ]
+    shop.write(*rows)
+    ran = shop.sync()
+    assert ran.counts == {"created": len(NONE)}
+    assert all(found.registered in (0, NOW) for found in shop.list().values())
+    assert len(told(ran.err)) == 1
+
+
+def test_a_date_within_a_day_of_now_counts(shop: Shop) -> None:
+    shop.write(both(ANNA))
+    shop.sync()
+    shop.write(opted_out(ANNA))
+    shop.sync()
+    shop.write(both(ANNA, subscribed_at="2026-09-22T14:00:00Z"))
+    assert shop.sync().doc["activation"]["activated"] == 1
+
+
+def test_a_birthday_may_lie_before_1990_but_not_ahead(shop: Shop) -> None:
+    shop.fields("birthday", kind="date")
+    shop.config(attributes={"map": {"firstname": "first_name", "birthday": "birthday"}})
+    days = {"a": "1931-05-06", "b": "1989-12-31", "c": "2071-01-01", "d": "0000-00-00", "e": "1899-12-31"}
+    shop.write(*(both(f"{name}@example.org", birthday=day) for name, day in days.items()))
+    ran = shop.sync()
+    assert ran.counts == {"created": 5}
+    found = {email[0]: recipient.values.get("birthday") for email, recipient in shop.list().items()}
+    assert found == {"a": "1931-05-06", "b": "1989-12-31", "c": None, "d": None, "e": None}
+
+
+def test_a_date_ahead_counts_when_its_time_has_come(shop: Shop) -> None:
+    shop.write(both(ANNA))
+    shop.sync()
+    shop.write(opted_out(ANNA))
+    shop.sync()
+    shop.write(both(ANNA, subscribed_at="2026-09-25"))
+    shop.sync()
+    assert not shop.list()[ANNA].active
+    shop.later(days=4)
+    shop.sync()
+    assert shop.list()[ANNA].active
+
+
+class TestTimeZones:
+    def after(self, shop: Shop, zone: str | None, ended: str, given: str) -> bool:
+        """Whether a yes beats a withdrawal, both written without a zone."""
+        shop.config(source={"timezone": zone})
+        shop.write(both(ANNA))
+        shop.sync()
+        shop.write(both(ANNA, subscribed_at=given), opted_out(ANNA, subscribed_at=ended))
+        shop.sync()
+        return shop.list()[ANNA].active
+
+    def test_times_without_one_are_in_that_of_the_source(self, shop: Shop) -> None:
+        assert not self.after(shop, "Europe/Berlin", "2026-08-01T12:00:00Z", "2026-08-01 13:30:00")
+
+    def test_the_default_is_utc(self, shop: Shop) -> None:
+        assert self.after(shop, None, "2026-08-01T12:00:00Z", "2026-08-01 13:30:00")
+
+    @pytest.mark.parametrize(("ended", "back"), [("2026-07-31T22:00:00Z", False), ("2026-07-31T21:59:59Z", True)])
+    def test_a_day_begins_there(self, shop: Shop, ended: str, *, back: bool) -> None:
+        assert self.after(shop, "Europe/Berlin", ended, "2026-08-01") is back
+
+    @pytest.mark.parametrize(("ended", "given"), [("02:30", "02:30"), ("02:10", "02:50")])
+    def test_an_hour_that_was_twice_is_for_who_left(self, shop: Shop, ended: str, given: str) -> None:
+        assert not self.after(shop, "Europe/Berlin", f"2025-10-26 {ended}", f"2025-10-26 {given}")
+
+    def test_in_the_consent_file_too(self, shop: Shop) -> None:
+        shop.config(source={"timezone": "Europe/Berlin"}, consent={"path": "letter.csv", "absent": "unknown"})
+        shop.write({"email": ANNA, "subscribed": "yes", "subscribed_at": "2026-08-01 13:30:00"}, name="letter.csv")
+        shop.write(opted_out(ANNA, subscribed_at="2026-08-01T12:00:00Z"))
+        assert shop.sync().skipped == {"opted_out": 1}
+
+    def test_creation_and_another_zone_are_sent_anew(self, shop: Shop) -> None:
+        shop.write(both(ANNA, created_at="2026-08-01"))
+        shop.config(source={"timezone": "America/New_York"})
+        shop.sync()
+        assert shop.list()[ANNA].registered == at("2026-08-01") + 4 * 3600
+        shop.config(source={"timezone": "Europe/Berlin"})
+        assert shop.sync("-v").doc["counts"]["unchanged"] == 1
+
+
+def refused(shop: Shop, zone: str) -> str:
+    text = f"version: 1\nsource:\n  type: file\n  path: a.csv\n  timezone: {zone}\ntags: [buyer]\ntarget:\n"
+    text += "  {type: cleverreach, client_id: id, client_secret: not-to-be-shown, list: 1}\n"
+    (shop.folder / "sync.yaml").write_text(text, "utf-8")
+    ran = shop.command("diff")
+    assert ran.code == 2
+    return ran.err
+
+
+@pytest.mark.parametrize("zone", ["europe/berlin", "Europe/Berln", "Berlin"])
+def test_a_zone_that_does_not_exist(shop: Shop, zone: str) -> None:
+    said = refused(shop, zone)
+    assert "sync.yaml:5:13" in said
+    assert "did you mean 'Europe/Berlin'?" in said
+
+
+@pytest.mark.parametrize("zone", ["W. Europe Standard Time", "+01:00", "../UTC", "Europe", '"\\0"', "12", '""'])
+def test_what_is_no_zone_at_all(shop: Shop, zone: str) -> None:
+    assert "sync.yaml:5:13" in refused(shop, zone)
