@@ -100,6 +100,13 @@ def forgotten(memory: Memory, now: int) -> Memory:
     return gone._replace(receiver_id=None, state=RecipientState.ABSENT, tags=_NONE, fingerprint=b"")
 
 
+def as_it_stands(plan: Plan, person: Person, memory: Memory, recipient: Recipient, rules: Rules, now: int) -> Plan:
+    """The plan about somebody of whom a reading shows that the list has all of `plan.change` already: nothing is
+    written, and what the list shows counts as confirmed."""
+    agreed = remember(plan, person, memory, recipient, rules, now)
+    return plan._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False, adopted=agreed)
+
+
 def _fingerprint(change: Change, before: bytes, rules: Rules) -> bytes:
     attributes = change.attributes
     if not before and not isinstance(attributes, dict):

@@ -133,6 +133,7 @@ class FieldMap:
 
     def __init__(self, chosen: tuple[DataField, ...]) -> None:
         self.fields = chosen
+        self.types = {field.name: field.type for field in chosen}
         self._plain = tuple(
             (field.name, field.person_field)
             for field in chosen

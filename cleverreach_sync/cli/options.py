@@ -31,6 +31,7 @@ class LogFormat(StrEnum):
 class Against(StrEnum):
     STATE = "state"
     TARGET = "target"
+    LIST = "list"
 
 
 DEFAULT_CONFIG: Final = Path("sync.yaml")

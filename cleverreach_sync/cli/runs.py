@@ -152,7 +152,8 @@ def diff(
     against: opt.Against = typer.Option(
         opt.Against.STATE,
         "--against",
-        help="state: what sync would do now. target: also find what was changed in CleverReach by hand.",
+        help="state: what sync would do now. target: also find what was changed in CleverReach by hand. list: the shop "
+        "against the list alone, for a machine that has no state.",
     ),
     exit_code: bool = typer.Option(
         False,
@@ -176,6 +177,7 @@ def diff(
         command="diff",
         dry_run=True,
         against_target=against is opt.Against.TARGET,
+        against_list=against is opt.Against.LIST,
         details=opt.details(details),
         show_pii=show_pii,
         exit_code=exit_code,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cleverreach_sync.config.schema import LimitsSettings
 from cleverreach_sync.errors import GuardError
@@ -12,14 +12,17 @@ from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import count_activations, count_ends, count_new
 
-_HINTS = {
-    "empty_source": "check the export or the shop",
-    "max_deactivated": "`crsync diff` shows who would be deactivated; raise limits.max_deactivated if that is right",
-    "max_activated": "`crsync diff` shows who would become active; raise limits.max_activated if that is right",
-    "max_created": "`crsync diff` shows who would be created; raise limits.max_created if that is right",
-    "ledger": "restore the state folder from a backup, if there is one",
-    "foreign_tags": "an official plug-in's list, or lost state: look at `crsync diff` first",
-    "moved": "check source.url",
+_WHO: Final = "`crsync diff --show-pii` shows who would"
+_HINTS: Final = {
+    "empty_source": "check the export or the shop; ",
+    "max_deactivated": f"{_WHO} be deactivated; raise limits.max_deactivated if that is right; ",
+    "max_activated": f"{_WHO} become active; raise limits.max_activated if that is right; ",
+    "max_created": f"{_WHO} be created; raise limits.max_created if that is right; ",
+    "ledger": "restore the state folder from a backup, if there is one; ",
+    "foreign_tags": "nothing is known here of earlier runs: if there were any, bring their state folder here "
+    "(`crsync diff --against list` shows what would change); only if an official plug-in filled the list, and crsync "
+    "is to take it over: ",
+    "moved": "check source.url; ",
 }
 
 
@@ -101,4 +104,4 @@ def refusal(found: list[Guard], forced: frozenset[str]) -> GuardError | None:
         return None
     words = "; ".join(f"{guard.name}: {guard.reason}" for guard in against)
     options = " ".join(f"--force {guard.name}" for guard in against)
-    return GuardError(f"refused by {words}", hint=f"{_HINTS[against[0].name]}; {options} overrides it for one run")
+    return GuardError(f"refused by {words}", hint=f"{_HINTS[against[0].name]}{options} overrides it for one run")

@@ -182,7 +182,8 @@ class Delivery:
         return [self._seen(batch, row, batch.found.get(row.key)) for row in batch.rows]
 
     def _seen(self, batch: Batch, row: PlanRow, recipient: Recipient | None) -> Seen:
-        one = decided(self._run, row, recipient, bare=batch.bare)
+        attempted = batch.attempted or row.key in self._run.attempted
+        one = decided(self._run, row, recipient, bare=batch.bare, attempted=attempted)
         if recipient is None or one.plan.change is None or not self._remade(batch, one, recipient):
             return one
         self._run.target.make_inactive(recipient.id)

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from cleverreach_sync.address import mask
-from cleverreach_sync.decision import Outcome, Plan, Wanted
+from cleverreach_sync.decision import Change, Outcome, Plan, Wanted
 from cleverreach_sync.fields import FieldType
 from cleverreach_sync.model import Kind, Recipient
 from cleverreach_sync.selection import fold
@@ -44,42 +44,42 @@ def _day(text: str) -> str:
     return text[:10]
 
 
-def differs(
-    plan: Plan,
-    recipient: Recipient,
-    types: Mapping[str, FieldType],
-    carried: frozenset[Kind],
-    wanted: frozenset[Kind],
-) -> bool:
-    """Whether the list has other values or lacks a tag, compared with what was confirmed."""
-    lacking = wanted - carried
-    if Kind.CONTACT in lacking and carried & {Kind.SUBSCRIBER, Kind.BUYER}:
-        lacking -= {Kind.CONTACT}
-    if lacking:
+def has_effect(change: Change, recipient: Recipient, types: Mapping[str, FieldType]) -> bool:
+    """Whether `change` would make anything of a recipient that is not there already."""
+    if change.state is not None and change.state.value != recipient.state.value:
         return True
-    values = plan.values or {}
-    return any(
-        value and not same(str(recipient.attributes.get(name, "")), value, types[name])
-        for name, value in values.items()
-    )
+    if any(not _carries(recipient, tag) for tag in change.tags_added):
+        return True
+    if any(_carries(recipient, tag) for tag in change.tags_removed):
+        return True
+    there = recipient.attributes
+    return any(not _has(there, name, new, types) for name, new in change.values().items())
+
+
+def _carries(recipient: Recipient, tag: str) -> bool:
+    return tag in recipient.tags or fold(tag) in recipient.tags
+
+
+def _has(there: Mapping[str, str], name: str, new: str, types: Mapping[str, FieldType]) -> bool:
+    """Whether a data field has the value; one that is not there is as good as empty."""
+    return same(there.get(name) or "", new, types.get(name, FieldType.TEXT))
 
 
 def shown_change(
     plan: Plan, recipient: Recipient | None, types: Mapping[str, FieldType], *, show_pii: bool
 ) -> dict[str, object]:
-    """One entry of `changes` of the result document."""
+    """One entry of `changes` of the result document; empty where nothing would be different."""
     change = plan.change
-    if change is None:
+    if change is None or (recipient is not None and not has_effect(change, recipient, types)):
         return {}
-    carried = recipient.tags if recipient is not None else frozenset()
-    tags = [f"+{tag}" for tag in change.tags_added if tag not in carried and fold(tag) not in carried]
-    tags += [f"-{tag}" for tag in change.tags_removed if tag in carried or fold(tag) in carried or recipient is None]
+    tags = [f"+{tag}" for tag in change.tags_added if recipient is None or not _carries(recipient, tag)]
+    tags += [f"-{tag}" for tag in change.tags_removed if recipient is None or _carries(recipient, tag)]
     before = None if recipient is None else recipient.state.value
     after = before if change.state is None else _BECOMES[change.state]
     attributes = {}
     for name, new in change.values().items():
         old = None if recipient is None else recipient.attributes.get(name)
-        if old is None or not same(old, new, types.get(name, FieldType.TEXT)):
+        if recipient is None or not _has(recipient.attributes, name, new, types):
             attributes[name] = [_shown(old, show_pii=show_pii), _shown(new, show_pii=show_pii)]
     return {
         "action": _ACTIONS[plan.outcome],

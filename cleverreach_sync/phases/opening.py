@@ -91,6 +91,11 @@ def find_list(target: Target, config: Config, known: Checkpoint | None, progress
     return found
 
 
+def nothing() -> Memory:
+    """A memory of nobody."""
+    return Memory(Ledger.in_memory(), Keys.fresh(), None)
+
+
 def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: bool) -> Memory:
     """The ledger and its key; an empty one in their place when they are missing or another's. Raises StateError for a
     damaged one."""

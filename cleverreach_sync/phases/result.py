@@ -72,6 +72,7 @@ def document(
         result["stopped"] = stopped
     if options.dry_run:
         result["changes"] = [orjson.loads(line) for line in run.spool.shown(options.details)]
+        result["changes_total"] = run.spool.number_shown()
     result |= _ending(run, error, refused=refuses(options, guards, setting.forced))
     return result
 

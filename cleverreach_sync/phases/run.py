@@ -79,7 +79,7 @@ class Stop:
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a command asks of a run. `details`: people listed by a dry run, None for all. `against_target`: everybody
-    confirmed is compared with the list, too."""
+    confirmed is compared with the list, too; `against_list`: with the list alone, whatever is known of earlier runs."""
 
     command: str = "sync"
     dry_run: bool = False
@@ -89,6 +89,7 @@ class Options:
     lock_timeout: float = 0.0
     include_deleted: bool = False
     against_target: bool = False
+    against_list: bool = False
     details: int | None = 50
     show_pii: bool = False
     exit_code: bool = False

@@ -172,24 +172,25 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     redact = Redaction(config.secrets())
     source, read_traffic = open_source(config, progress, call.clock, call.sleep, redact)
     stack.callback(source.close)
-    known = opening.load_checkpoint(call.folder, config, source)
+    alone = options.against_list  # whatever is remembered of earlier runs
+    known = None if alone else opening.load_checkpoint(call.folder, config, source)
     if known is not None and isinstance(source, Anchored):
         source.anchor = known.anchor
-    rejected = rejects.load(call.folder.rejects)
+    rejected = {} if alone else rejects.load(call.folder.rejects)
     target, retries = open_target(config, progress, call.clock, call.sleep, redact)
     stack.callback(target.close)
     found = opening.find_list(target, config, known, progress)
     fields = opening.mapped_fields(target, config, found, progress)
-    memory = opening.open_memory(call.folder, known, read_only=options.dry_run)
+    memory = opening.nothing() if alone else opening.open_memory(call.folder, known, read_only=options.dry_run)
     lost = memory.lost
     if lost is not None and "ledger" in options.forced and not options.dry_run:
         memory.ledger.close()
         memory = opening.fresh_memory(call.folder, lost)
     stack.callback(memory.ledger.close)
-    others = siblings.open_siblings(config, source, found, progress)
+    others = siblings.Siblings(()) if alone else siblings.open_siblings(config, source, found, progress)
     stack.callback(others.close)
     interrupted = None if lost is not None or known is None else known.interrupted
-    first_run = interrupted is None and lost is None and memory.ledger.in_list() == 0
+    first_run = not alone and interrupted is None and lost is None and memory.ledger.in_list() == 0
     own = OwnTags(config.source.tag_source)
     carriers = target.carriers(list(own.by_kind.values())) if found and first_run else 0
     setting = Setting(
@@ -267,8 +268,9 @@ def _began(interrupted: InterruptedRun, now: int) -> int:
 
 def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTags) -> Rules:
     config, options, interrupted = setting.call.config, setting.call.options, setting.interrupted
+    alone = options.against_list
     # A run that is not forced is refused, and counts for the guards as one that is.
-    adopt = setting.lost is not None or setting.carriers != 0
+    adopt = alone or setting.lost is not None or setting.carriers != 0
     return Rules(
         selection=config.selected,
         activate=config.activated,
@@ -276,7 +278,7 @@ def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnT
         own=own,
         fields=fields,
         fingerprints=Fingerprints(memory.keys.secret),
-        resend=options.command == "resync" or (interrupted is not None and interrupted.resend),
+        resend=alone or options.command == "resync" or (interrupted is not None and interrupted.resend),
         include_deleted=options.include_deleted or (interrupted is not None and interrupted.include_deleted),
         adopt=adopt or (interrupted is not None and interrupted.adopt),
         run=setting.run_id,

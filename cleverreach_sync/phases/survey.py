@@ -9,13 +9,13 @@ from typing import NamedTuple, TypeVar
 import orjson
 
 from cleverreach_sync.address import mask
-from cleverreach_sync.agreement import settle
+from cleverreach_sync.agreement import as_it_stands, settle
 from cleverreach_sync.decision import Outcome, Plan, Suppression
-from cleverreach_sync.model import ENDED_MOVED, Kind, Person, Recipient
-from cleverreach_sync.phases.differences import differs, shown_change
+from cleverreach_sync.model import ENDED_MOVED, ENDED_OPTED_OUT, Kind, Recipient, RecipientState
+from cleverreach_sync.phases.differences import has_effect, shown_change
 from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.phases.run import Run
-from cleverreach_sync.plan import decide
+from cleverreach_sync.plan import adopted, decide
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 
@@ -49,9 +49,12 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     return seen | {row.key: known[row.receiver_id] for row in rows if not row.email and row.receiver_id in known}
 
 
-def decided(run: Run, row: PlanRow, recipient: Recipient | None, *, bare: bool = False) -> Seen:
+def decided(
+    run: Run, row: PlanRow, recipient: Recipient | None, *, bare: bool = False, attempted: bool = False
+) -> Seen:
     """The decision about one row, against the recipient as read. `bare`: an end of consent brings nothing else along,
-    nor does it for those of whom this read brought nothing."""
+    nor does it for those of whom this read brought nothing. `attempted`: a write may have been carried out without an
+    answer."""
     left_at = run.departed.get(row.key) if run.departed else None
     if left_at is not None and (row.suppressed or 0) >= 0:
         row = row._replace(suppressed=max(row.suppressed or 0, left_at), created=None)
@@ -60,10 +63,25 @@ def decided(run: Run, row: PlanRow, recipient: Recipient | None, *, bare: bool =
         suppressed = Suppression(blacklisted=True) if run.blocked.match(recipient.email) else who.suppressed
         who = who._replace(person=who.person._replace(email=recipient.email), suppressed=suppressed)
     plan = created(row) if recipient is None else None
-    if plan is None:
-        rules = run.rules._replace(bare=True) if bare or not row.email else run.rules
-        plan = decide(who.person, who.memory, recipient, who.suppressed, rules, run.now, who.values())
+    if plan is not None:
+        return Seen(who, recipient, plan)
+    if run.options.against_list and recipient is not None:
+        return Seen(who, recipient, against_list(run, who, recipient))
+    rules = run.rules._replace(bare=True) if bare or not row.email else run.rules
+    plan = decide(who.person, who.memory, recipient, who.suppressed, rules, run.now, who.values())
+    if recipient is not None and not (attempted or rules.resend) and _is_there(plan, recipient, run):
+        plan = as_it_stands(plan, who.person, who.memory, recipient, rules, run.now)
     return Seen(who, recipient, plan)
+
+
+def _is_there(plan: Plan, recipient: Recipient, run: Run) -> bool:
+    """Whether an update would change nothing. Of somebody inactive whom crsync knows this is no matter: whether they
+    may become active some day depends on how its own last write left them."""
+    change = plan.change
+    if change is None or plan.outcome is not Outcome.UPDATED:
+        return False
+    known = recipient.state is RecipientState.ACTIVE or plan.adopted is not None
+    return known and not has_effect(change, recipient, run.rules.fields.types)
 
 
 def survey(run: Run, class_: Class) -> Iterator[Seen]:
@@ -141,7 +159,7 @@ def rehearse(run: Run) -> None:
         for seen in survey(run, class_):
             done += 1
             run.progress.advance(done)
-            plan = _against_list(run, seen) if run.options.against_target else seen.plan
+            plan = _against_target(run, seen) if run.options.against_target else seen.plan
             if plan.outcome in (Outcome.CREATED, Outcome.UPDATED):
                 if limit is not None and sent >= limit:
                     run.stop.reason = "limit"
@@ -169,11 +187,14 @@ def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
 
 
 def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Seen, Plan], None]:
-    pii, types = run.options.show_pii, {field.name: field.type for field in run.rules.fields.fields}
+    pii, types = run.options.show_pii, run.rules.fields.types
 
     def show(seen: Seen, plan: Plan) -> None:
-        if plan.change is not None and plan.outcome is not Outcome.UNCHANGED:
-            lines.append((seen.who.row.seq, orjson.dumps(shown_change(plan, seen.recipient, types, show_pii=pii))))
+        if plan.change is None or plan.outcome is Outcome.UNCHANGED:
+            return
+        change = shown_change(plan, seen.recipient, types, show_pii=pii)
+        if change:
+            lines.append((seen.who.row.seq, orjson.dumps(change)))
             if len(lines) >= 1000:
                 run.spool.show(lines)
                 lines.clear()
@@ -181,17 +202,36 @@ def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Seen, Plan], 
     return show
 
 
-def _against_list(run: Run, seen: Seen) -> Plan:
+def _against_target(run: Run, seen: Seen) -> Plan:
     """Somebody confirmed is left alone unless the list shows other tags or values than were confirmed."""
-    plan = seen.plan
-    if seen.recipient is None or plan.outcome is not Outcome.UNCHANGED or plan.values is None:
-        return plan
-    types = {field.name: field.type for field in run.rules.fields.fields}
-    wanted = frozenset(kind for kind in Kind if kind in plan.kinds)
-    if not differs(plan, seen.recipient, types, run.rules.own.among(seen.recipient.tags), wanted):
+    plan, who, recipient = seen.plan, seen.who, seen.recipient
+    if recipient is None or plan.outcome is not Outcome.UNCHANGED:
         return plan
     resent = run.rules._replace(resend=True)
-    who = seen.who
-    person: Person = who.person
-    again = decide(person, who.memory._replace(run=""), seen.recipient, who.suppressed, resent, run.now, who.values())
+    again = decide(who.person, who.memory._replace(run=""), recipient, who.suppressed, resent, run.now, who.values())
+    if again.change is None or not has_effect(again.change, recipient, run.rules.fields.types):
+        return plan
     return again._replace(reason="differs_in_list")
+
+
+def against_list(run: Run, who: Candidate, recipient: Recipient) -> Plan:
+    """What is to happen to somebody of whom nothing is known but the list: an own special tag means transferred, and
+    what is there already, value by value, needs no update. Whoever is inactive counts as ended, unless they carry the
+    Subscriber tag, which an end takes away."""
+    own, types, memory = run.rules.own, run.rules.fields.types, who.memory
+    carried = own.among(recipient.tags)
+    if carried:
+        memory = adopted(memory, recipient, carried)
+        if Kind.SUBSCRIBER in carried:
+            memory = memory._replace(ended=None, ended_at=None)
+    plan = decide(who.person, memory, recipient, who.suppressed, run.rules, run.now, who.values())
+    change = plan.change
+    if change is None:
+        return plan
+    if plan.outcome is Outcome.UPDATED and plan.values is not None:  # the empty ones, too
+        change = change._replace(attributes=plan.values)
+    if has_effect(change, recipient, types):
+        return plan._replace(change=change)
+    if plan.outcome is Outcome.DEACTIVATED:
+        return plan._replace(outcome=Outcome.SKIPPED, reason=ENDED_OPTED_OUT, change=None)
+    return plan._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False)

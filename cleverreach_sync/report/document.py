@@ -14,7 +14,7 @@ GRAVEST_FIRST: Final = (1, 9, 6, 2, 7, 4, 5, 8, 3, 0)
 _RUN_KEYS: Final = (
     "schema", "command", "run_id", "dry_run", "complete", "resumed", "started_at", "finished_at", "source", "target",
     "config", "transfer", "tags", "counts", "skipped", "invalid", "rejected", "kinds", "activation", "guards",
-    "requests", "phases", "changes", "warnings", "error", "exit",
+    "requests", "phases", "changes", "changes_total", "warnings", "error", "exit",
 )  # fmt: skip
 _INNER_KEYS: Final = {
     "source": ("type", "name"),

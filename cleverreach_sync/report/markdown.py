@@ -109,8 +109,9 @@ def _guards(doc: dict[str, Any]) -> list[str]:
         name = guard["name"]
         rest = summary.guard_sentence(doc, guard).removeprefix(f"guard {name} ")
         verb, _, reason = rest.partition(": ")
-        force = "" if summary.forced(doc, guard) else f" (if that is intended: `--force {name}`)"
-        shown.append(f"> **Guard {code(name)} {verb}**: {prose(reason)}{force}")
+        words_before, option, rest = summary.advice(doc, guard).partition("--force ")
+        advice = f" ({prose(words_before)}{' ' + code(option + rest) if option else ''})"
+        shown.append(f"> **Guard {code(name)} {verb}**: {prose(reason)}{'' if summary.forced(doc, guard) else advice}")
     return shown
 
 
@@ -131,7 +132,7 @@ def _changes(doc: dict[str, Any]) -> str:
     changes = doc.get("changes") or ()
     if not changes:
         return ""
-    total = max(summary.changed(doc), len(changes))
+    total = summary.listed(doc)
     count = f"{len(changes):,} of {total:,}" if len(changes) < total else f"{total:,}"
     rows = ["| action | e-mail | state | tags | data fields | why |", "|:--|:--|:--|:--|:--|:--|"]
     rows += [_row(change) for change in changes]
@@ -165,7 +166,7 @@ def _arrow(state: str) -> str:
 
 
 def _next(doc: dict[str, Any]) -> str:
-    step = summary.next_step(doc)
-    words_before, found, rest = step.partition("crsync ")
-    command, note, ending = rest.rpartition(" (") if " (" in rest and rest.endswith(")") else (rest, "", "")
-    return f"Next: {words_before}{code(found + command)}{note}{ending}" if found else ""
+    parts = summary.next_parts(doc)
+    if not any(part.is_command for part in parts):
+        return ""
+    return "Next: " + "".join(code(part.text) if part.is_command else part.text for part in parts)

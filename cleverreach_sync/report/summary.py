@@ -45,6 +45,12 @@ def changed(doc: dict[str, Any]) -> int:
     return sum(counts.get(key) or 0 for key in ("created", "updated", "deactivated"))
 
 
+def listed(doc: dict[str, Any]) -> int:
+    """How many people a dry run could list: a row that makes no difference is sent by a resync, but not listed."""
+    found = doc.get("changes_total")
+    return max(changed(doc), len(doc.get("changes") or ())) if found is None else int(found)
+
+
 def list_name(doc: dict[str, Any]) -> str:
     """`list "Online shop" (123)`."""
     target = of(doc, "target")
@@ -158,25 +164,55 @@ def forced(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
     return not would(doc) and of(doc, "exit").get("code", 0) != 7
 
 
+def advice(doc: dict[str, Any], guard: dict[str, Any]) -> str:
+    """What to do about a guard that refuses. What only looks new because nothing is known here of earlier runs is not
+    to be forced."""
+    if knows_nothing(doc, guard):
+        return "if earlier runs were made elsewhere, nothing is known of them here"
+    return f"if that is intended: --force {guard['name']}"
+
+
+def knows_nothing(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
+    """Whether a dry run was made where there is no state, such as a machine for CI."""
+    return guard["name"] == "foreign_tags" and would(doc)
+
+
+class Part(NamedTuple):
+    """Some words, or a command line among them."""
+
+    text: str
+    is_command: bool = False
+
+
 def next_step(doc: dict[str, Any]) -> str:
     """The one thing to do now; empty when there is nothing."""
+    return "".join(part.text for part in next_parts(doc))
+
+
+def next_parts(doc: dict[str, Any]) -> list[Part]:
+    """The next step, its command lines apart."""
     code, counted = of(doc, "exit").get("code", 0), of(doc, "counts")
     open_guards = [guard for guard in refusing(doc) if not forced(doc, guard)]
+    if any(knows_nothing(doc, guard) for guard in open_guards):
+        look = Part(f"{command(doc, 'diff')} --against list", is_command=True)
+        return [look, Part(" (compares with the list alone), or bring a copy of the state folder here")]
     if open_guards:
-        return f"look at the people first; if they are right: {command(doc, forcing=open_guards)}"
+        look = Part(f"{command(doc, 'diff')} --show-pii", is_command=True)
+        go_on = Part(command(doc, forcing=open_guards), is_command=True)
+        return [Part("look at the people first: "), look, Part("; if they are right: "), go_on]
     if code in (2, 6):
-        return command(doc, "check")
+        return [Part(command(doc, "check"), is_command=True)]
     if code in (1, 9):
-        return ""
+        return []
     if would(doc):
-        return command(doc) if changed(doc) else "nothing to do"
+        return [Part(command(doc), is_command=True) if changed(doc) else Part("nothing to do")]
     complete = doc.get("complete", True)
     nobody_taken = code == 4 and not complete
     if nobody_taken or (counted.get("rejected") and complete and code in (0, 4)):
-        return f"{command(doc, 'status')} (lists the rejected people and why)"
+        return [Part(command(doc, "status"), is_command=True), Part(" (lists the rejected people and why)")]
     if code == 4:
-        return f"{command(doc, 'diff')} (its warnings name the rows that are invalid)"
-    return command(doc) if code or not complete else ""
+        return [Part(command(doc, "diff"), is_command=True), Part(" (its warnings name the rows that are invalid)")]
+    return [Part(command(doc), is_command=True)] if code or not complete else []
 
 
 def command(doc: dict[str, Any], name: str | None = None, forcing: list[dict[str, Any]] | None = None) -> str:
@@ -187,7 +223,7 @@ def command(doc: dict[str, Any], name: str | None = None, forcing: list[dict[str
     if config and config != DEFAULT_CONFIG:
         parts += ["-c", shlex.quote(config)]
     if doc.get("transfer"):
-        parts += ["--transfer", doc["transfer"]]
+        parts += ["--transfer", shlex.quote(doc["transfer"])]
     for guard in forcing or ():
         parts += ["--force", guard["name"]]
     return " ".join(parts)

@@ -52,14 +52,14 @@ def _guards(doc: dict[str, Any], page: Page) -> None:
     for guard in guards:
         page.line(summary.guard_sentence(doc, guard), "yellow", hanging=2)
         if not summary.forced(doc, guard):
-            page.line(f"if that is intended: --force {guard['name']}", indent=2)
+            page.line(summary.advice(doc, guard), indent=2, hanging=2)
 
 
 def _changes(doc: dict[str, Any], page: Page) -> None:
     changes = doc.get("changes") or ()
     if not changes:
         return
-    total = max(summary.changed(doc), len(changes))
+    total = summary.listed(doc)
     page.line()
     if len(changes) < total:
         more = "; all with --details all" if doc.get("command") == "diff" else ""

@@ -190,6 +190,9 @@ class Spool(Plans):
         """What a dry run shows of a person: place in the source, JSON."""
         self._db.executemany("insert into shown values (?, ?)", lines)
 
+    def number_shown(self) -> int:
+        return int(self._db.execute("select count(*) from shown").fetchone()[0])
+
     def shown(self, limit: int | None) -> Iterator[bytes]:
         """The lines in the order of the source."""
         cursor = self._db.execute("select line from shown order by seq limit ?", (-1 if limit is None else limit,))

@@ -78,9 +78,11 @@ def test_yaml_loads(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["github-workflow.yml", "gitlab-ci.yml"])
 def test_ci_lets_only_0_and_3_pass(name: str) -> None:
+    """A refusal of a guard is commented first."""
     text = (EXAMPLES / "ci" / name).read_text(encoding="utf-8")
-    assert "--exit-code" in text
-    assert "0|3) ;;" in text or "[ $code -ne 0 ] && [ $code -ne 3 ]" in text
+    assert "--against list --exit-code" in text
+    assert "0|3|7) ;;" in text
+    assert text.index("--body-file diff.md" if "gh pr" in text else "body@diff.md") < text.index("exit 7")
     assert "--show-pii" not in text
 
 

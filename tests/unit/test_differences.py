@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from cleverreach_sync.decision import NOT_SUPPRESSED, Outcome, Plan
+from cleverreach_sync.decision import NOT_SUPPRESSED, Change, Plan, Wanted
 from cleverreach_sync.fields import FieldType
 from cleverreach_sync.model import NOTHING, Kind, Memory, Person, Recipient, RecipientState
-from cleverreach_sync.phases.differences import HIDDEN, differs, same, shown_change
+from cleverreach_sync.phases.differences import HIDDEN, has_effect, same, shown_change
 from cleverreach_sync.plan import decide
 from cleverreach_sync.selection import OwnTags
 from tests.people import (
@@ -13,7 +13,6 @@ from tests.people import (
     BOUGHT,
     BUYER,
     CONTACT,
-    NO,
     NOW,
     OUT,
     SUBSCRIBER,
@@ -168,26 +167,25 @@ def test_nothing_of_a_person_is_shown_unless_asked_for() -> None:
         assert ANNA not in text
 
 
-def unchanged(values: dict[str, str]) -> Plan:
-    return plan(person(NO))._replace(outcome=Outcome.UNCHANGED, values=values)
-
-
 @pytest.mark.parametrize(
-    ("values", "carried", "wanted", "expected"),
+    ("values", "added", "removed", "state", "expected"),
     [
-        ({"city": "Kiel"}, S, S, False),
-        ({"city": "Ulm"}, S, S, True),
-        ({"zip": "24103"}, S, S, True),
-        ({"city": "", "zip": ""}, S, S, False),
-        ({}, S, S | B, True),
-        ({}, S | B, S, False),
-        ({}, S, C, False),
-        ({}, B, C, False),
-        ({}, frozenset(), C, True),
+        ({"city": "Kiel"}, S, C, None, False),
+        ({"city": "Ulm"}, S, C, None, True),
+        ({"zip": "24103"}, S, C, None, True),
+        ({"city": ""}, S, C, None, True),
+        ({"zip": ""}, S, C, None, False),
+        ({}, S | B, frozenset(), None, True),
+        ({}, frozenset(), S, None, True),
+        ({}, frozenset(), B | C, None, False),
+        ({}, frozenset(), frozenset(), Wanted.INACTIVE, True),
+        ({}, frozenset(), frozenset(), Wanted.ACTIVE, False),
     ],
 )
-def test_whether_the_list_differs(
-    values: dict[str, str], carried: frozenset[Kind], wanted: frozenset[Kind], expected: bool
+def test_whether_a_change_would_make_a_difference(
+    values: dict[str, str], added: frozenset[Kind], removed: frozenset[Kind], state: Wanted | None, expected: bool
 ) -> None:
-    found = recipient(kinds=carried, attributes={"city": "Kiel"})
-    assert differs(unchanged(values), found, TYPES, carried, wanted) is expected
+    found = recipient(kinds=S, attributes={"city": "Kiel"})
+    own = rules().own
+    change = Change(ANNA, False, "7", state, None, None, own.texts(added), own.texts(removed), values)
+    assert has_effect(change, found, TYPES) is expected
