@@ -24,6 +24,7 @@ from cleverreach_sync.http.failures import Redirected, Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.headers import parse_date, parse_retry_after
 from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.settings_types import is_loopback
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -283,7 +284,7 @@ class HttpClient:
         if not content or response.status_code == 204:
             return Answer(response.status_code, response.headers, None, True, "")
         try:
-            return Answer(response.status_code, response.headers, orjson.loads(content.removeprefix(_BOM)), True, "")
+            return Answer(response.status_code, response.headers, read_json(content.removeprefix(_BOM)), True, "")
         except orjson.JSONDecodeError:
             text = self._words(content[:_BEGINNING].removeprefix(_BOM).decode("utf-8", "replace"))
             return Answer(response.status_code, response.headers, None, False, text, content)

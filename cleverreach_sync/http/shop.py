@@ -19,6 +19,7 @@ from cleverreach_sync.http.client import Answer, HttpClient, Query
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import Tokens
+from cleverreach_sync.json_reading import read_json
 
 TIMEOUT: Final = 90.0  # seconds; a page of 100 orders with everything in it takes half a second where nothing is wrong
 AT_ONCE: Final = 2  # requests; shops live on weak hosts
@@ -185,7 +186,7 @@ def without_notices(answer: Answer) -> Answer:
     for found, start in zip(range(_MOST_STARTS), _LINE_STARTS.finditer(raw), strict=False):
         del found
         try:
-            return answer._replace(body=orjson.loads(raw[start.start() :]), readable=True)
+            return answer._replace(body=read_json(raw[start.start() :]), readable=True)
         except orjson.JSONDecodeError:
             continue
     return answer

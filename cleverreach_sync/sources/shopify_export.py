@@ -17,6 +17,7 @@ from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError
 from cleverreach_sync.http.client import LineBlock
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
+from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.shopify_access import Access
 from cleverreach_sync.sources.shopify_queries import CANCEL, EVERYBODY, POLL, RUN
@@ -178,7 +179,7 @@ class _File:
         found = []
         for line in lines:
             try:
-                node = orjson.loads(line)
+                node = read_json(line)
             except orjson.JSONDecodeError:
                 raise TryAgain("Shopify's export was cut short, or is something else") from None
             if isinstance(node, dict) and "__parentId" in node:

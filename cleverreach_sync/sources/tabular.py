@@ -12,6 +12,7 @@ import orjson
 
 from cleverreach_sync.address import normalise
 from cleverreach_sync.errors import UsageError
+from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.sources.columns import Matched, fold, match, missing
 from cleverreach_sync.sources.interface import Row, Unreadable
 from cleverreach_sync.sources.textfile import OVERLONG
@@ -250,10 +251,15 @@ class JsonRows:
         return rows, unreadable
 
     def _row(self, line: str, place: int) -> Row | Unreadable | None:
+        body = None
         try:
             item = orjson.loads(line)
         except orjson.JSONDecodeError:
-            return self._not_json(line, place)
+            try:
+                item = read_json(line.encode("utf-8", "replace"))
+            except orjson.JSONDecodeError:
+                return self._not_json(line, place)
+            body = orjson.dumps(item)
         if not isinstance(item, dict):
             return self._torn("not a JSON object", place, line)
         self._objects += 1
@@ -265,7 +271,7 @@ class JsonRows:
             return _no_address(None if raw is None else str(raw), place)
         ident = item[keys[at["source_id"]]] if "source_id" in at else None
         identity = None if ident is None else (json_text(ident) or "").strip() or None
-        return Row(address, identity, line.strip().encode(), place)
+        return Row(address, identity, body or line.strip().encode(), place)
 
     def _not_json(self, line: str, place: int) -> Unreadable | None:
         if not line.strip():

@@ -7,13 +7,16 @@ MailPoet writes such an address, too, where it erases a subscriber.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from html import unescape
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from cleverreach_sync.address import normalise
 from cleverreach_sync.http.foreign import identifier
+from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
@@ -39,6 +42,7 @@ _BILLING: Final = {
     "phone": "phone",
 }
 _BILLING_KEPT: Final = ("first_name", "last_name", "address_1", "address_2", *_BILLING)
+_ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});", re.ASCII)
 _YES, _NO, _UNKNOWN = (Consent(state) for state in (ConsentState.YES, ConsentState.NO, ConsentState.UNKNOWN))
 # MailPoet: an inactive subscriber has not opened anything for a long time, but has not withdrawn either.
 _MAILPOET: Final = {
@@ -87,7 +91,7 @@ def _member(value: Any, name: str) -> Any:
     """A member of a JSON object, which may be written as a text."""
     if isinstance(value, str):
         try:
-            value = orjson.loads(value)
+            value = read_json(value.encode("utf-8", "replace"))
         except orjson.JSONDecodeError:
             return None
     return value.get(name) if isinstance(value, dict) else None
@@ -168,7 +172,7 @@ def customer_record(row: Row, rule: MetaRule | None, warn: Callable[[Warned], No
     billing = raw["billing"]
     profile = _address(billing)
     for name in ("first_name", "last_name"):
-        profile[name] = _text(raw[name]) or profile.get(name, "")
+        profile[name] = _unescaped(_text(raw[name])) or profile.get(name, "")
     profile |= {"customer_number": str(raw["id"]), "source_id": str(raw["id"]), "customer_type": _text(raw["role"])}
     what = f"customer {raw['id']}"
     created = _time(raw, "date_created_gmt", what, warn)
@@ -250,12 +254,18 @@ def _billing(raw: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _address(billing: Mapping[str, str]) -> dict[str, str]:
+    billing = {name: _unescaped(text) for name, text in billing.items()}
     profile = {field: billing[name] for name, field in _BILLING.items() if name in billing}
     profile |= {name: billing[name] for name in ("first_name", "last_name") if name in billing}
     lines = [billing[name] for name in ("address_1", "address_2") if name in billing]
     if lines:
         profile["street"] = ", ".join(filter(None, lines))
     return profile
+
+
+def _unescaped(text: str) -> str:
+    """WordPress keeps what people type as HTML: `Anna &amp; Tom`, `D&#039;Arc`. Undone once, and only what is one."""
+    return _ENTITY.sub(lambda found: unescape(found[0]), text).strip() if "&" in text else text
 
 
 def _time(raw: Mapping[str, Any], name: str, what: str, warn: Callable[[Warned], None]) -> int | None:

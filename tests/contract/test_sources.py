@@ -13,7 +13,7 @@ from cleverreach_sync.model import ConsentState, Person
 from cleverreach_sync.sources.interface import Source
 from tests.shops.contract import FAKES, FakeShop
 from tests.shops.reading import Known, Reading, Watched, close, open_source, read
-from tests.shops.server import Answering, Asked, Reply, ShopServer, answering
+from tests.shops.server import Answering, Asked, Reply, ShopServer, altered, answering
 
 Opened = Callable[[], Source]
 
@@ -286,6 +286,18 @@ def test_faults_pass(shop: FakeShop, source: Source, watched: Watched, kind: str
     if kind.endswith("retry-after"):
         assert max(watched.waits) >= 7
     quiet(watched.said, shop)
+
+
+@pytest.mark.parametrize("damage", [b"\\ud83d", b"\\uDE00", b"\\ude00\\uD83D", b"\xff", b"\xed\xa0\xbd"])
+def test_half_a_letter_costs_no_more_than_itself(shop: FakeShop, source: Source, damage: bytes) -> None:
+    """A text that a plug-in cut within an emoji, say."""
+    fill(shop, 5)
+    shop.fail(altered(lambda body: body.replace(b'"V2"', b'"V2' + damage + b'"')), 1000)
+    found = people(source)
+    assert len(found) == 5
+    assert found["p2@mail.example"].consent.state is ConsentState.YES
+    names = [found[f"p{number}@mail.example"].profile["first_name"] for number in range(5)]
+    assert [name.replace("\ufffd", "") for name in names] == ["V0", "V1", "V2", "V3", "V4"]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind != "bom"])

@@ -764,3 +764,27 @@ def test_the_address_of_the_api_is_that_of_the_shop(end: str) -> None:
     )
     assert found.url == "https://shop.example/de"
     assert found.tag_source == "WooCommerce"
+
+
+@pytest.mark.parametrize(
+    ("stored", "meant"),
+    [
+        ("Anna &amp; Tom", "Anna & Tom"),
+        ("D&#039;Arc", "D'Arc"),
+        ("D&#x27;Arc", "D'Arc"),
+        ("&quot;Die&quot; &lt;GmbH&gt;", '"Die" <GmbH>'),
+        ("M&uuml;ller", "Müller"),
+        ("&amp;amp;", "&amp;"),
+        ("AT&T; R&D", "AT&T; R&D"),
+        ("a&copy b&lt", "a&copy b&lt"),
+        ("&unknown; &;", "&unknown; &;"),
+    ],
+)
+def test_names_are_stored_as_html(shop: WooShop, opened: Callable[..., Source], stored: str, meant: str) -> None:
+    shop.add_customer("a@mail.example", first_name=stored, company=stored)
+    shop.add_guest_order("b@mail.example", last_name=stored, city=stored)
+    source = opened()
+    (customer,) = [source.decode("customers", row, lambda _: None) for row in read(source, "customers").rows]
+    assert (customer.profile["first_name"], customer.profile["company"]) == (meant, meant)
+    (order,) = [source.decode("orders", row, lambda _: None) for row in read(source, "orders").rows]
+    assert (order.profile["last_name"], order.profile["city"]) == (meant, meant)

@@ -362,3 +362,12 @@ class TestOptedOutAtFirstSight:
         shop.write(both(BEN), person(ANNA, subscribed="opted_out", orders="0"))
         assert shop.sync().counts["deactivated"] == 1
         assert not shop.list()[ANNA].active
+
+
+def test_half_a_letter_hides_no_opt_out(shop: Shop) -> None:
+    """A name that was cut within an emoji."""
+    shop.write_json(both(ANNA), both(BEN))
+    shop.sync()
+    shop.write_json({**opted_out(ANNA), "first_name": "Anna \ud83d", "city": "\ude00"}, both(BEN))
+    assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 1}
+    assert not shop.list()[ANNA].active
