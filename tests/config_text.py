@@ -42,3 +42,10 @@ def problems(folder: Path, text: str | bytes, env: Mapping[str, str] = ENV) -> l
 def lines(folder: Path, text: str | bytes, env: Mapping[str, str] = ENV) -> list[str]:
     """The problems of `text` as `3:5 message`."""
     return [f"{problem.where} {problem.message}" for problem in problems(folder, text, env)]
+
+
+def told(found: str, expected: str) -> bool:
+    """Why a text is no YAML is known from the parser's own words; in other words it is told less exactly, at the same
+    place."""
+    place, no_yaml, _ = expected.partition("not valid YAML")
+    return expected in found or (no_yaml != "" and f"{place}not valid YAML here" in found)

@@ -242,7 +242,6 @@ def _place_at(text: str, offset: int) -> Place:
 
 _DEEP: Final = "the values are nested too deeply"
 _TEXT_OR_BRACKET: Final = re.compile(r"""'[^']*(?:'|\Z)|"(?:[^"\\]|\\.)*(?:"|\Z)|(?<!\S)\#[^\n]*|[\[{\]}]""", re.DOTALL)
-_BARE_VARIABLE: Final = re.compile(r"[\[{,][^'\"\[{,]*\$\{")  # from the last bracket on: each character is read once
 
 
 def _too_deep(text: str) -> Flaw | None:
@@ -287,8 +286,8 @@ def _syntax(error: yaml.YAMLError, text: str) -> Flaw:
     else:
         position = getattr(error, "position", None)
         place = _place_at(text, min(position, len(text))) if isinstance(position, int) else Place(1, 1)
-    lines = text.split("\n")[: place.line]
-    if lines and _BARE_VARIABLE.search(lines[-1]) and "flow" in str(getattr(error, "context", "")):
+    line = next(iter(text.split("\n")[place.line - 1 :]), "")
+    if line[max(0, place.column - 2) : place.column] == "${":  # only in brackets is that brace one of YAML's
         return Flaw(place, 'not valid YAML: inside [ ] and { } a variable needs quotes, such as "${NAME}"')
     for part, words in _WORDS:
         if part in said:

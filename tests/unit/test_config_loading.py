@@ -8,7 +8,7 @@ import pytest
 
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import ConfigError, UsageError
-from tests.config_text import ENV, HEAD, SOURCE, TARGET, VALID, lines, load, problems
+from tests.config_text import ENV, HEAD, SOURCE, TARGET, VALID, lines, load, problems, told
 
 
 def test_a_small_config_loads(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ UNREADABLE = {
 @pytest.mark.parametrize(("text", "expected"), UNREADABLE.values(), ids=UNREADABLE)
 def test_what_is_no_yaml_is_one_problem(tmp_path: Path, text: bytes, expected: str) -> None:
     (found,) = lines(tmp_path, text)
-    assert expected in found
+    assert told(found, expected), found
 
 
 def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ STRICT = {
 @pytest.mark.parametrize(("text", "expected"), STRICT.values(), ids=STRICT)
 def test_strict_yaml(tmp_path: Path, text: str, expected: str) -> None:
     (found,) = lines(tmp_path, text)
-    assert found.startswith(expected)
+    assert told(found, expected), found
 
 
 def test_an_alias_repeats_its_value(tmp_path: Path) -> None:
