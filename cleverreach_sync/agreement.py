@@ -42,8 +42,8 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
     if plan.reason == ENDED_ERASED:
         if change.state is Wanted.DELETED:
             return forgotten(memory, now)
-        ended = erased(memory, now)._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE)
-        return ended._replace(tags=carried - dropped, run=rules.run)
+        ended = erased(memory, now)._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE, woken_at=None)
+        return ended._replace(tags=carried - dropped, run=rules.run, stamps=confirmed.stamps)
     if plan.outcome is Outcome.DEACTIVATED:
         return memory._replace(
             receiver_id=confirmed.id,
@@ -56,6 +56,7 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
             made_inactive=False,
             run=rules.run,
             woken_at=None,
+            stamps=confirmed.stamps,
         )
     reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)
     if end_is_open(plan, memory):  # created anew, as who they are now
@@ -72,6 +73,7 @@ def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, r
         rules.run,
         None if reopened else memory.barred,
         _woken_at(change, confirmed, None if anew else memory.woken_at, now),
+        confirmed.stamps,
     )
 
 

@@ -217,8 +217,11 @@ def new_state(
     """The state somebody in the list is to get: none, but for the two cases in which crsync may make them active."""
     if recipient.state is not RecipientState.INACTIVE:
         return None, None
-    own_doing = memory.made_inactive and memory.receiver_id == recipient.id
-    may_activate = becomes is Becomes.REACTIVATED or (own_doing and memory.ended is None)
+    own_doing = memory.made_inactive and memory.receiver_id == recipient.id and memory.ended is None
+    if memory.ended_at is not None:  # it may be another's by now
+        own_doing = own_doing and person.consent.state is ConsentState.YES
+        own_doing = own_doing and person.consent.is_later_than(memory.ended_at)
+    may_activate = becomes is Becomes.REACTIVATED or own_doing
     if may_activate and kinds & rules.activate:
         return Wanted.ACTIVE, _consent_date(person, now)
     return None, None

@@ -151,9 +151,23 @@ class RecipientState(StrEnum):
     BOUNCED = "bounced"
 
 
+class Stamps(NamedTuple):
+    """The target's own dates of a recipient, 0 for never, None for those it does not give."""
+
+    registered: int | None = None
+    activated: int | None = None
+    deactivated: int | None = None
+    last_changed: int | None = None
+
+    @property
+    def latest(self) -> int:
+        return max((stamp for stamp in self if stamp is not None), default=0)
+
+
 class Recipient(NamedTuple):
     """One row of the recipient list as it was read. `attributes` is by data field name, values as the target gives
-    them; `registered` is the target's stamp, 0 if it has none."""
+    them; `registered` is the target's stamp, 0 if it has none; `stamps` are there of who is inactive, if the target
+    gives any."""
 
     id: str
     email: str
@@ -161,6 +175,7 @@ class Recipient(NamedTuple):
     tags: frozenset[str] = frozenset()
     attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
     registered: int = 0
+    stamps: Stamps | None = None
 
 
 class Remembered(NamedTuple):
@@ -218,7 +233,9 @@ class Memory(NamedTuple):
     had to be assumed) ended their mailing, `ended_at` from when on a new consent counts. `made_inactive`: crsync
     created them inactive. `run` confirmed them last. `barred`: the reason why their former address had left, which
     holds for this one until a consent later than `ended_at` (with `ended` None: only for what is new, they were in the
-    list before). `woken_at`: when the run began that made them active, if they have been since.
+    list before). `woken_at`: when the run began that made them active, if they have been since. `stamps`: as the last
+    write left them, of who is inactive. `ended_at` without `ended` and `barred`: others had a hand in them since they
+    were created inactive, a consent has to be later than that.
     """
 
     receiver_id: str | None = None
@@ -232,6 +249,7 @@ class Memory(NamedTuple):
     run: str = ""
     barred: str | None = None
     woken_at: int | None = None
+    stamps: Stamps | None = None
 
     @property
     def transferred(self) -> bool:

@@ -61,7 +61,8 @@ def remembered_recipient(email: str, memory: Memory, own: OwnTags) -> Recipient 
     state = memory.state
     if state not in (RecipientState.ACTIVE, RecipientState.INACTIVE):
         state = RecipientState.INACTIVE if memory.ended else RecipientState.ACTIVE
-    return Recipient(memory.receiver_id, email, state, frozenset(own.by_kind[kind] for kind in memory.tags))
+    tags = frozenset(own.by_kind[kind] for kind in memory.tags)
+    return Recipient(memory.receiver_id, email, state, tags, stamps=memory.stamps)
 
 
 def standing_of(
@@ -109,9 +110,12 @@ def decide(
     if recipient is None and not known and not person.excluded and not person.erased:
         return _at_first_sight(person, rules, now, values)
     carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
-    if recipient is None or not (rules.adopt and carried) or memory.transferred:
+    if recipient is not None and rules.adopt and carried and not memory.transferred:
+        assumed = adopted(memory, recipient, carried)
+    elif recipient is not None and _in_other_hands(memory, recipient):
+        assumed = from_now_on(memory, recipient)
+    else:
         return _decide(person, memory, recipient, carried, suppressed, rules, now, values)
-    assumed = adopted(memory, recipient, carried)
     plan = _decide(person, assumed, recipient, carried, suppressed, rules, now, values)
     return plan._replace(adopted=assumed)
 
@@ -262,6 +266,27 @@ def _barred(memory: Memory, recipient: Recipient | None, shop: Shop) -> str | No
         return memory.barred
     own = recipient is not None and memory.transferred and memory.ended is None
     return memory.barred if recipient is None or own else None
+
+
+def _in_other_hands(memory: Memory, recipient: Recipient) -> bool:
+    """Whether a recipient whom crsync might make active again does not stand in the list as its last write left them:
+    somebody else had a hand in it, or this memory is not of the last write. Stamps that the target does not give are
+    not compared."""
+    if recipient.state is not RecipientState.INACTIVE or recipient.stamps is None:
+        return False
+    if memory.ended is None and not memory.made_inactive:
+        return False
+    if memory.stamps is None or memory.receiver_id != recipient.id:
+        return True
+    pairs = zip(memory.stamps, recipient.stamps, strict=True)
+    return any(left is not None and shown is not None and left != shown for left, shown in pairs)
+
+
+def from_now_on(memory: Memory, recipient: Recipient) -> Memory:
+    """What is assumed of such a recipient: a new consent has to be later than all that the target's stamps tell."""
+    latest = 0 if recipient.stamps is None else recipient.stamps.latest
+    state = recipient.state if memory.transferred else memory.state
+    return memory._replace(state=state, ended_at=max(latest, memory.ended_at or 0))
 
 
 def adopted(memory: Memory, recipient: Recipient, carried: frozenset[Kind]) -> Memory:

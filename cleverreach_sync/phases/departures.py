@@ -72,7 +72,7 @@ def undo(run: Run) -> None:
                 if (woken := run.spool.woken(each.entry.key)) is not None:
                     run.tally.undone(woken[0])
             ended_at = max(each.at, each.memory.ended_at or 0)
-            memory = each.memory._replace(state=state, ended=ENDED_NO, ended_at=ended_at, woken_at=None)
+            memory = each.memory._replace(state=state, ended=ENDED_NO, ended_at=ended_at, woken_at=None, stamps=None)
             kept = body(facts_json(each.facts), memory_tuple(memory))
             run.ledger.record([each.entry._replace(seen=b"", outcome=OPEN, body=kept)])
             run.ledger.commit()

@@ -65,7 +65,7 @@ class Writing:
                 run.stop_waiting()
                 self._collect_rest(pending)
                 raise
-        if self._woken or run.goes_on:
+        if (self._woken or run.goes_on) and run.stop.reason != "max_duration":  # then the next run goes on with it
             undo(run)
         run.progress.end()
         if hold_back_new and run.spool.count(Class.NEW):

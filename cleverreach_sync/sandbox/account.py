@@ -78,6 +78,11 @@ class Account:
         if self._storage is not None:
             self._changes[kind, str(key)] = value
 
+    def touch(self, member: Member) -> None:
+        """Something about a membership was changed; who else has the person in a list does not see it."""
+        member.last_changed = self.now
+        self.keep_member(member)
+
     def keep_member(self, member: Member) -> None:
         self.keep("member", f"{member.group_id}/{member.person.id}", member)
 
@@ -258,7 +263,7 @@ class Account:
             if attribute.group_id:
                 for member in self.groups[attribute.group_id].members.values():
                     if member.attributes.pop(name, None) is not None:
-                        self.keep_member(member)
+                        self.touch(member)
                 return
             for person in self.people.values():
                 if person.attributes.pop(name, None) is not None:

@@ -144,6 +144,8 @@ def _change_email(call: Call) -> Any:
     person.email = email
     state.by_email[email] = person
     state.keep("person", person.id, person)
+    for member in state.memberships(person):
+        state.touch(member)
     return True
 
 
@@ -169,8 +171,8 @@ def _set_value(call: Call) -> Any:
     values = member.attributes if member else person.attributes
     text = receivers.attribute_value(field.type, values.get(field.name, ""), call.fields.get("value", ""))
     values[field.name] = text or ""
-    if member:
-        state.keep_member(member)
+    for changed in [member] if member else state.memberships(person):
+        state.touch(changed)
     state.keep("person", person.id, person)
     return True
 
@@ -208,7 +210,7 @@ def _part(name: str) -> Callable[[Call], Any]:
 def _add_order(call: Call) -> Any:
     member = call.member
     member.orders.append(dict(call.fields))
-    call.state.keep_member(member)
+    call.state.touch(member)
     return True
 
 

@@ -108,8 +108,7 @@ class State(Account):
                 member.activated, member.deactivated = member.activated or now, 0
             else:
                 member.deactivated = member.deactivated or now
-            member.last_changed = now
-            self.keep_member(member)
+            self.touch(member)
 
     def subscribe(self, email: str, group_id: str | int, *, confirmed: bool = True) -> dict[str, Any]:
         """Through a form: pending until confirmed; who confirms comes back from wherever they were."""
@@ -146,8 +145,7 @@ class State(Account):
             self.keep("bounce", person.email, self.bounces[person.email])
             for member in self.memberships(person):
                 member.note(now, "mail_bounce", "")
-                member.last_changed = now
-                self.keep_member(member)
+                self.touch(member)
 
     def delete(self, email: str, group_id: str | int | None = None) -> None:
         """Somebody removes a recipient by hand."""

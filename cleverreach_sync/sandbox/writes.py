@@ -97,7 +97,7 @@ def set_tags(account: Account, member: Member, written: object) -> list[str]:
     if after != member.tags:
         member.tags_before, member.tags_changed = member.tags, account.now
         member.tags = after
-        account.keep_member(member)
+        account.touch(member)
     return added
 
 

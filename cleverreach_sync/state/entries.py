@@ -17,6 +17,7 @@ from cleverreach_sync.model import (
     Order,
     RecipientState,
     Remembered,
+    Stamps,
 )
 
 
@@ -103,6 +104,7 @@ def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
         memory.run,
         memory.barred,
         memory.woken_at,
+        memory.stamps and tuple(memory.stamps),
     )
 
 
@@ -111,6 +113,7 @@ def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerpri
     if document is None:
         return NOTHING
     state, tags, agreed, ended, ended_at, made_inactive, run, barred, *later = document
+    woken_at, stamps = (*later, None, None)[:2]
     return Memory(
         receiver_id,
         _STATES[state],
@@ -122,7 +125,8 @@ def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerpri
         made_inactive,
         run,
         barred,
-        *later,
+        woken_at,
+        stamps and Stamps._make(stamps),
     )
 
 

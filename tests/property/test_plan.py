@@ -22,6 +22,7 @@ from cleverreach_sync.model import (
     Purchases,
     Recipient,
     RecipientState,
+    Stamps,
 )
 from cleverreach_sync.phases.planned import absent
 from cleverreach_sync.plan import decide
@@ -185,6 +186,34 @@ def test_who_left_is_never_active_nor_sent_anything(case: Case) -> None:
         assert case.who.consent.state is YES
         assert case.who.consent.at is not None
         assert case.who.consent.at > unsubscribed
+
+
+STAMPS = st.one_of(
+    st.none(),
+    st.builds(
+        Stamps,
+        st.sampled_from([None, 5]),
+        st.sampled_from([0, NOW - 260]),
+        st.just(0),
+        st.sampled_from([None, NOW - 250, NOW - 150]),
+    ),
+)
+
+
+@given(CASES, STAMPS, STAMPS)
+def test_only_who_stands_as_they_were_left_or_agreed_later_is_made_active(
+    case: Case, left: Stamps | None, shown: Stamps | None
+) -> None:
+    """Where the target gives stamps at all."""
+    if case.found is None or case.memory is NOTHING or shown is None:
+        return
+    found = case.found._replace(state=INACTIVE, stamps=shown)
+    memory = case.memory._replace(stamps=left)
+    plan = case._replace(found=found, memory=memory).decided()
+    if plan.activates:
+        as_left = left is not None and all(a is None or b is None or a == b for a, b in zip(left, shown, strict=True))
+        later = case.who.consent.state is YES and (case.who.consent.at or 0) > shown.latest
+        assert (as_left and found.id == memory.receiver_id) or later
 
 
 @given(CASES)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.decision import Change, Wanted
-from cleverreach_sync.model import Recipient, RecipientState
+from cleverreach_sync.model import Recipient, RecipientState, Stamps
 from cleverreach_sync.targets.cleverreach.rows import answers, item, recipient, stamp, state_of
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 
@@ -57,7 +57,7 @@ def test_deactivated_is_never_sent_and_nobody_new_without_activated() -> None:
         change = CREATE._replace(creates=creates, state=state, registered=registered)
         row = item(change, "global")
         assert "deactivated" not in row
-        assert ("activated" in row) is (state is not None)
+        assert ("activated" in row) is (state in (Wanted.ACTIVE, Wanted.INACTIVE))
         assert ("registered" in row) is (creates and registered == 5)
 
 
@@ -144,6 +144,16 @@ def test_a_recipient() -> None:
     found = recipient(ROW, "list")
     assert found is not None
     assert found.attributes == {"town": "Ulm"}
+
+
+def test_the_stamps_of_somebody_inactive() -> None:
+    gives: dict[str, Any] = {**ROW, "active": False, "activated": "0", "last_changed": 77}
+    found = recipient(gives, "global")
+    assert found is not None
+    assert found.stamps == Stamps(40, 0, 0, 77)
+    found = recipient({**gives, "last_changed": "", "registered": None}, "global")
+    assert found is not None
+    assert found.stamps == Stamps(None, 0, 0, None)
 
 
 @pytest.mark.parametrize("empty", [[], {}, None, "", 0])

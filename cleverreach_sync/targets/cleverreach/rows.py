@@ -16,7 +16,7 @@ import orjson
 
 from cleverreach_sync.address import normalise
 from cleverreach_sync.decision import Change, Wanted
-from cleverreach_sync.model import Recipient, RecipientState
+from cleverreach_sync.model import Recipient, RecipientState, Stamps
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 
 _AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text
@@ -29,6 +29,7 @@ _MAILED: Final = {
 }
 _LATEST: Final = 253_402_300_799  # the end of the year 9999
 _OF_NO_DATE: Final = frozenset("0-:. T")
+_NO_STAMPS: Final = Stamps()
 ATTRIBUTES_OF: Final = {"global": "global_attributes", "list": "attributes"}
 
 
@@ -92,14 +93,22 @@ def recipient(row: object, scope: str) -> Recipient | None:
         return None
     values = row.get(ATTRIBUTES_OF[scope])
     tags = row.get("tags")
+    state = state_of(row)
     return Recipient(
         str(ident),
         normalise(email) or email.strip().lower(),
-        state_of(row),
+        state,
         _tags(tags) if isinstance(tags, list) and tags else frozenset(),
         values if isinstance(values, dict) else {},
         stamp(row.get("registered")),
+        _stamps(row) if state is RecipientState.INACTIVE else None,
     )
+
+
+def _stamps(row: dict[str, Any]) -> Stamps | None:
+    given = (row.get(name) for name in Stamps._fields)
+    found = Stamps._make(None if value in (None, "") else stamp(value) for value in given)
+    return None if found == _NO_STAMPS else found
 
 
 def who_left(one: Recipient | None, other: Recipient) -> Recipient:
