@@ -13,7 +13,6 @@ from cleverreach_sync.guards import Guard
 from cleverreach_sync.phases import closing, opening
 from cleverreach_sync.phases.admission import Numbers, People, guards, people, refusal
 from cleverreach_sync.phases.decide import Deciding, Summary
-from cleverreach_sync.phases.erasures import find_erased
 from cleverreach_sync.phases.moves import follow_moves
 from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.read import read
@@ -144,7 +143,6 @@ class _Pipeline:
         lacking = opening.missing_consent(self._call.config, self._setting.source)
         if lacking is not None:
             run.progress.warn(lacking)
-        find_erased(run)
         closing.spool_rejects(run, self._call.config.limits.rejects_days)
         run.spool.commit()
         return True

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Final
-
+from cleverreach_sync.address import PLACEHOLDERS
 from cleverreach_sync.belonging import parted
 from cleverreach_sync.merge import Facts
-from cleverreach_sync.model import Memory
+from cleverreach_sync.model import ENDED_ERASED, Memory
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.state.entries import Entry, read_body, split_idents
 
-_AT_ONCE: Final = 100_000
-
 
 def find_erased(run: Run) -> None:
-    """Finds whose records this read brought without an address."""
-    run.spool.drop_erased()
-    erased = run.spool.erased()
+    """Takes the rows of erased people out of this read, and finds whose records they were. An order of an account goes
+    with the account, whatever address it has itself."""
+    hashed: set[bytes] = set()
+    for stream, ident in run.spool.take_below(PLACEHOLDERS):
+        run.tally.skip(ENDED_ERASED)
+        if ident:
+            hashed.add(bytes.fromhex(run.keys.ident(f"{run.readers[stream].label}\0{ident}")))
     gone: dict[bytes, set[str]] = {}
-    while part := frozenset(islice(erased, _AT_ONCE)):
-        for key, idents in run.ledger.idents():
-            for ident in split_idents(idents):
-                if ident in part:
-                    gone.setdefault(key, set()).add(ident.hex())
+    for key, idents in run.ledger.idents():
+        for each in hashed.intersection(split_idents(idents)):
+            gone.setdefault(key, set()).add(each.hex())
     run.erased = {key: frozenset(idents) for key, idents in gone.items()}
 
 

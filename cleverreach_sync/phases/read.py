@@ -5,15 +5,16 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, Final
 
 from cleverreach_sync.address import PLACEHOLDERS, Patterns
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.phases.departures import note_time
+from cleverreach_sync.phases.erasures import find_erased
 from cleverreach_sync.phases.run import Reader, Run
-from cleverreach_sync.sources.interface import Chunk, Row
+from cleverreach_sync.sources.interface import Chunk
 from cleverreach_sync.state.spool import BLACKLISTED, NOTED
 
 DIGEST_BYTES: Final = 12
@@ -121,6 +122,8 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     run.complete = {label: complete for label, (complete, _) in ended.items()}
     run.cursors = {label: cursor for label, (_, cursor) in ended.items() if cursor is not None}
     _give_to_owners(run)
+    if spooled.placeholders:
+        find_erased(run)
     run.spool.commit()
     return True
 
@@ -161,12 +164,14 @@ class _Spooled:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self.placeholders = False
 
     def add(self, number: int, chunk: Chunk) -> None:
         run = self._run
         address, salt = run.keys.address, run.salt
-        rows = self._not_erased(number, chunk)
-        run.tally.read(len(chunk.rows) + len(chunk.unreadable), Counter(bad.reason for bad in chunk.unreadable))
+        rows = chunk.rows
+        self.placeholders = self.placeholders or any(row.email.endswith(PLACEHOLDERS) for row in rows)
+        run.tally.read(len(rows) + len(chunk.unreadable), Counter(bad.reason for bad in chunk.unreadable))
         run.spool.add_rows(
             [
                 (
@@ -187,23 +192,6 @@ class _Spooled:
             location = run.readers[number].source.location(run.readers[number].stream.name)
             for bad in chunk.unreadable:
                 run.warnings.add(location, bad.place, bad.message)
-
-    def _not_erased(self, number: int, chunk: Chunk) -> Sequence[Row]:
-        """The rows with an address that somebody may have. An order of an account goes with the account even if its own
-        address was erased; the IDs of all other records without an address are noted: who had them has lost them."""
-        run, rows = self._run, chunk.rows
-        erased = [row for row in rows if row.email.endswith(PLACEHOLDERS)]
-        gone = [bad.ident for bad in chunk.unreadable if bad.ident is not None]
-        if erased:
-            rows = [row for row in rows if not row.email.endswith(PLACEHOLDERS)]
-            rows += [row._replace(email="") for row in erased if row.owner is not None]
-            nobody = [row for row in erased if row.owner is None]
-            run.tally.skip("erased", len(nobody))
-            gone += [row.ident for row in nobody if row.ident is not None]
-        if gone:
-            prefix = f"{run.readers[number].label}\0"
-            run.spool.erase((number, ident, bytes.fromhex(run.keys.ident(prefix + ident))) for ident in gone)
-        return rows
 
 
 def _give_to_owners(run: Run) -> None:

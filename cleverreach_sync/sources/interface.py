@@ -35,14 +35,11 @@ class Row(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A row without a usable e-mail or column count (`reason` "email" or "columns"). `message` has no personal data.
-    `ident`: the record that has no address at all any more, so that whoever had it before has lost it; None where that
-    is not known."""
+    """A row without a usable e-mail or column count (`reason` "email" or "columns"). `message` has no personal data."""
 
     reason: str
     message: str
     place: int
-    ident: str | None = None
 
 
 class Warned(NamedTuple):

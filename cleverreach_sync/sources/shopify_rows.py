@@ -27,6 +27,7 @@ _FIELDS: Final = frozenset(
     )
 )
 _OBJECTS: Final = ("amountSpent", "lastOrder", "defaultEmailAddress", "defaultPhoneNumber", "defaultAddress")
+_NO_EMAIL: Final = Unreadable("email", "a customer without an e-mail address", 0)
 _BAD_EMAIL: Final = Unreadable("email", "a customer whose e-mail address is none", 0)
 
 
@@ -57,7 +58,7 @@ def read_customer(node: Any) -> Customer:
     if not isinstance(ident, str) or updated is None:
         raise NoCustomer
     if not address or not isinstance(address, str):
-        return Customer(ident, updated, Unreadable("email", "a customer without an e-mail address", 0, ident))
+        return Customer(ident, updated, _NO_EMAIL)
     email = normalise(address)
     return Customer(ident, updated, _BAD_EMAIL if email is None else Row(email, ident, orjson.dumps(node), 0))
 

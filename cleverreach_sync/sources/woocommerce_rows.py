@@ -102,8 +102,7 @@ def customer_row(raw: Mapping[str, Any], rule: MetaRule | None) -> Row | Unreada
     ident = raw["id"]
     email = normalise(_text(raw.get("email")))
     if email is None:
-        gone = None if _text(raw.get("email")) else str(ident)
-        return Unreadable("email", f"customer {ident}: no usable e-mail address", 0, gone)
+        return Unreadable("email", f"customer {ident}: no usable e-mail address", 0)
     kept = {name: raw.get(name) for name in _CUSTOMER_KEPT}
     kept["billing"] = _billing(raw)
     if rule is not None:

@@ -23,7 +23,6 @@ create table raw (
   digest blob not null, body blob not null, carried integer not null, owner text);
 create table suppressed (key blob not null, at integer, known integer not null);
 create table arrived (ident blob not null, key blob not null);
-create table erased (stream integer not null, ident text not null, hashed blob not null);
 create table handed (entry blob not null);
 create table woken (key blob not null, without_consent integer);
 create table shown (seq integer not null, line blob not null);
@@ -150,21 +149,17 @@ class Spool(Plans):
             "select ident, min(key) from arrived group by ident having count(distinct key) = 1 order by ident"
         )
 
-    def erase(self, rows: Iterable[tuple[int, str, bytes]]) -> None:
-        """Records that have no address any more: stream, ID, keyed hash of the ID."""
-        self._db.executemany("insert into erased values (?, ?, ?)", rows)
-
-    def erased(self) -> Iterator[bytes]:
-        """The keyed hashes of their IDs."""
-        for (hashed,) in self._db.execute("select hashed from erased"):
-            yield hashed
-
-    def drop_erased(self) -> None:
-        """Drops the rows that were read of them before they were erased."""
-        if self._db.execute("select 1 from erased limit 1").fetchone() is not None:
-            self._db.execute(
-                "delete from raw where not carried and (stream, ident) in (select stream, ident from erased)"
-            )
+    def take_below(self, domain: str) -> list[tuple[int, str | None]]:
+        """Takes out the rows whose address ends in `domain`, and whatever was read of the same records before: stream
+        and ID of each."""
+        query = "select distinct stream, ident from raw where not carried and substr(email, ?) = ?"
+        found = self._db.execute(query, (-len(domain), domain)).fetchall()
+        self._db.execute(
+            "delete from raw where not carried and substr(email, ?) = ? "
+            "or (stream, ident) in (select stream, ident from raw where not carried and substr(email, ?) = ?)",
+            (-len(domain), domain) * 2,
+        )
+        return found
 
     def hand_over(self, entries: Iterable[tuple[Any, ...]]) -> None:
         """Entries of the ledger that are to be there before anything of the plan is carried out, as plain tuples."""
