@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Union, get_args, get_origin
+from enum import Enum
+from typing import Annotated, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -35,12 +36,27 @@ def is_secret(annotation: object) -> bool:
 
 def model_at(path: Sequence[str | int], top: Node) -> type[BaseModel] | None:
     """The model of the mapping at `path` of the file; None where any keys may stand, or nothing is known."""
+    return model_of(*_at(path, top))
+
+
+def choices_at(path: Sequence[str | int], top: Node) -> list[str]:
+    """The words that may stand at `path` of the file; empty where that is not one of a few."""
+    found: list[str] = []
+    for part in _parts(_at(path, top)[0]):
+        if get_origin(part) is Literal:
+            found += map(str, get_args(part))
+        elif isinstance(part, type) and issubclass(part, Enum):
+            found += [str(member.value) for member in part]
+    return found
+
+
+def _at(path: Sequence[str | int], top: Node) -> tuple[object, Node | None]:
     annotation: object = Config
     node: Node | None = top
     for step in path:
         annotation = below(annotation, step, node)
         node = node.child(step) if node else None
-    return model_of(annotation, node)
+    return annotation, node
 
 
 def model_of(annotation: object, node: Node | None) -> type[BaseModel] | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cleverreach_sync.config.fields import file_keys, keys, model_at
+from cleverreach_sync.config.fields import choices_at, file_keys, keys, model_at
 from cleverreach_sync.config.nodes import Flaw, Node, Place
 from cleverreach_sync.config.transfers import KEY, OF_THE_WHOLE
-from cleverreach_sync.config.words import explain, hider, unknown_key
+from cleverreach_sync.config.words import CHOICES, explain, hider, unknown_key
 from cleverreach_sync.settings_types import did_you_mean
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Findings:
             hide = self._hide_long if kind.startswith("crsync") else self._hide
             context = finding.get("ctx", {})
             written = str(path[-1]) if of_key else node.written if isinstance(node.value, str) else ""
+            if kind in CHOICES:
+                context = {"choices": choices_at(path, self._top)}
             message, hint = explain(kind, context, hide(finding["msg"]), node.value, written)
         whole = kind in ("value_error", "assertion_error") and isinstance(node.value, dict)
         place = (node.key or node.place) if whole or of_key else node.place

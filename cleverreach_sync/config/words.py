@@ -36,7 +36,7 @@ _BOUNDS: Final = {
     "less_than": ("lt", "must be less than"),
     "less_than_equal": ("le", "must be at most"),
 }
-_CHOICE: Final = re.compile(r"'([^']*)'")
+CHOICES: Final = frozenset({"enum", "literal_error"})  # findings about one of a few words; `choices` names these
 
 
 def explain(kind: str, context: Mapping[str, Any], said: str, value: object, written: str) -> tuple[str, str | None]:
@@ -48,8 +48,8 @@ def explain(kind: str, context: Mapping[str, Any], said: str, value: object, wri
     known = context.get("known")
     if isinstance(known, list):
         return _unknown(kind, [str(name) for name in known], written, context.get("hint"))
-    if kind in ("enum", "literal_error"):
-        return _unknown(kind, _CHOICE.findall(str(context.get("expected", ""))), written, None)
+    if kind in CHOICES and context.get("choices"):
+        return _unknown(kind, context["choices"], written, None)
     if kind == "crsync":
         message = _with(said, written)
         return (f"is empty; {message}" if value is None and not message.startswith("is empty") else message), None

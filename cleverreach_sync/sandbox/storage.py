@@ -27,7 +27,7 @@ class Storage:
             self._prepare(path)
         except sqlite3.Error as error:
             self._db.close()
-            busy = "locked" in str(error)
+            busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
             hint = "another sandbox uses it" if busy else "it is no sandbox database: give another --db"
             raise UsageError(f"cannot use {path}: {error}", hint=hint) from error
         except UsageError:
