@@ -18,6 +18,7 @@ INVALID: Final = {
     "email": "no usable e-mail address",
     "columns": "wrong number of columns",
     "row": "row cannot be read",
+    "encoding": "letters cannot be read",
     "subscribed": "newsletter consent cannot be read",
     "subscribed_at": "date of the consent cannot be read",
     "orders": "number of orders cannot be read",

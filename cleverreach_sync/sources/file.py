@@ -13,13 +13,15 @@ import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from cleverreach_sync.errors import UsageError
-from cleverreach_sync.model import PERSON_FIELDS, Record, Signal
+from cleverreach_sync.model import PERSON_FIELDS, ConsentState, Record, Signal
 from cleverreach_sync.settings_types import PersonField, wrong
 from cleverreach_sync.sources.columns import EMAIL_HEADINGS, Matched, match, missing
+from cleverreach_sync.sources.encodings import mended
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Warned
 from cleverreach_sync.sources.registry import SourceSettings
 from cleverreach_sync.sources.rows import Formats, Plan
 from cleverreach_sync.sources.tabular import (
+    LOST,
     CsvRows,
     Header,
     JsonRows,
@@ -228,13 +230,16 @@ class FileSource:
         file = self._file = self._open()
         try:
             table = self._table(file)
+            count = 0
             for rows, unreadable in table.chunks():
                 if stopped():
                     return
+                count += len(rows) + len(unreadable)
                 self._learn_keys()
                 yield Chunk(rows, unreadable, file.done, file.total)
             if stopped():
                 return
+            file.texts.check(table.damaged, count)
             self._learn_keys()
             if self._consent_only and self.fields and not self.has_consent:
                 raise self._no_consent()
@@ -263,9 +268,15 @@ class FileSource:
         if self._is_json(first):
             self._header, self._plan, self._plans = None, None, {}
             self._keys = Keys(self._options.columns, self._location)
-            return JsonRows(self._keys, self._options.columns, self._location, chain((first,), blocks))
+            whole = chain((first,), blocks)
+            return JsonRows(self._keys, self._options.columns, self._location, whole, file.texts, self._withdrew)
         header, matched = self._csv_header(first)
-        return CsvRows(header, matched, chain((first[header.next_line - 1 :],), blocks))
+        rest = chain((first[header.next_line - 1 :],), blocks)
+        return CsvRows(header, matched, rest, file.texts, self._withdrew)
+
+    def _withdrew(self, word: str) -> bool:
+        """Whether a cell says that somebody withdrew their consent."""
+        return self._formats.typed["subscribed"](word) is ConsentState.OPTED_OUT
 
     def _is_json(self, first: Sequence[str]) -> bool:
         """By the name of the file, else by its first character."""
@@ -278,7 +289,7 @@ class FileSource:
     def _csv_header(self, first: Sequence[str]) -> tuple[Header, Matched]:
         columns, where = self._options.columns, self._location
         wanted = (*columns.values(), *PERSON_FIELDS, *EMAIL_HEADINGS)
-        header = read_header(first, self._options.delimiter, wanted, where)
+        header = read_header([*map(mended, first)], self._options.delimiter, wanted, where)
         matched = self._use_header(header.headings)
         for field in (*matched.absent, "email"):
             if field not in matched.positions:
@@ -313,7 +324,12 @@ class FileSource:
             self.warnings.append("not every row could be read, so nobody counts as gone from the file in this run")
         return self._complete and self.has_consent and not torn
 
-    def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:  # noqa: ARG002
+    def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:
+        if row.body.endswith(LOST):
+            whole = row._replace(body=row.body.removesuffix(LOST))
+            record = self.decode(stream, whole, lambda _: None)
+            warn(Warned("bytes that fit no encoding", row.place))
+            return Record(record.email, record.ident, consent=record.consent, invalid="encoding")
         if self._plan is not None:
             return self._plan.record(row, csv_cells(row.body), warn)
         item = orjson.loads(row.body)

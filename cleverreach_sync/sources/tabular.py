@@ -14,6 +14,7 @@ from cleverreach_sync.address import normalise
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.sources.columns import Matched, fold, match, missing
+from cleverreach_sync.sources.encodings import Texts, is_damaged, mended
 from cleverreach_sync.sources.interface import Row, Unreadable
 from cleverreach_sync.sources.textfile import OVERLONG
 from cleverreach_sync.sources.values import json_text
@@ -23,6 +24,8 @@ _DELIMITERS: Final = ",;\t|"
 _HEADER_LINES: Final = 50
 _SEP: Final = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # the line with which spreadsheets name the delimiter
 _ODD: Final = re.compile(r"=\"(.*)\"|'(?=[-+=@\d])(.*)", re.DOTALL)  # how spreadsheets are made to keep `01234`
+_NO_TEXT: Final = "bytes that fit no encoding"
+LOST: Final = b"\x1e"  # the record separator behind the body of a row that lost bytes
 _UNIT: Final = "\x1f"  # the unit separator stands between the cells in the body of a row: twice as fast as JSON
 
 Some = tuple[list[Row], list[Unreadable]]
@@ -96,7 +99,14 @@ def read_header(lines: Sequence[str], delimiter: str | None, wanted: Sequence[st
 class CsvRows:
     """Rows of a CSV file; the body of a row is its cells, as `csv_cells` reads them."""
 
-    def __init__(self, header: Header, matched: Matched, blocks: Iterator[list[str]]) -> None:
+    def __init__(
+        self,
+        header: Header,
+        matched: Matched,
+        blocks: Iterator[list[str]],
+        texts: Texts,
+        withdrew: Callable[[str], bool],
+    ) -> None:
         self._width = len(header.headings)
         self._delimiter = header.delimiter
         self._line = header.next_line
@@ -104,7 +114,11 @@ class CsvRows:
         self._ident = matched.positions.get("source_id")
         self._reader = csv.reader(chain.from_iterable(blocks), delimiter=header.delimiter)
         self._offset = header.next_line
+        self._texts = texts
+        self._withdrew = withdrew
+        self._stated = matched.positions.get("subscribed")
         self.torn = 0
+        self.damaged = 0
 
     def chunks(self) -> Iterator[Some]:
         """Lists of rows in the order of the file."""
@@ -134,7 +148,7 @@ class CsvRows:
         reader, offset, width, email, ident = (
             self._reader, self._offset, self._width, self._email, self._ident
         )  # fmt: skip
-        add, room = rows.append, ROWS - len(unreadable) - len(rows)
+        add, room, texts = rows.append, ROWS - len(unreadable) - len(rows), self._texts
         line = self._line
         for cells in reader:
             start, line = line, offset + reader.line_num
@@ -144,6 +158,12 @@ class CsvRows:
                 if problem is None:
                     continue
                 unreadable.append(problem)
+            elif texts.damaged and any(map(is_damaged, cells)):
+                found = self._damaged(cells, start)
+                if isinstance(found, Row):
+                    add(found)
+                else:
+                    unreadable.append(found)
             elif (address := _usable(cells[email])) is None:
                 if width == 1 and cells[0].isspace():
                     continue
@@ -154,6 +174,17 @@ class CsvRows:
             room -= 1
             if not room:
                 return
+
+    def _damaged(self, cells: list[str], start: int) -> Row | Unreadable:
+        """A row with bytes that fit no encoding is lost, unless it ends somebody's consent."""
+        self.damaged += 1
+        address, stated = _usable(cells[self._email]), "" if self._stated is None else cells[self._stated]
+        if address is not None and not is_damaged(stated) and self._withdrew(stated):
+            identity = "" if self._ident is None else plain(cells[self._ident].strip())
+            known = None if is_damaged(identity) else identity or None
+            return Row(address, known, _body(list(map(mended, cells))) + LOST, start)
+        self.torn += 1
+        return Unreadable("encoding", _NO_TEXT, start)
 
     def _problem(self, cells: list[str], start: int, line: int) -> Unreadable | None:
         """None for a blank line."""
@@ -211,13 +242,24 @@ class Keys:
 class JsonRows:
     """Rows of a JSON Lines file; the body of a row is its line."""
 
-    def __init__(self, keys: Keys, columns: Mapping[str, str], where: str, blocks: Iterator[list[str]]) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        columns: Mapping[str, str],
+        where: str,
+        blocks: Iterator[list[str]],
+        texts: Texts,
+        withdrew: Callable[[str], bool],
+    ) -> None:
         self._keys = keys
         self._columns = columns
         self._where = where
         self._lines = enumerate(chain.from_iterable(blocks), 1)
         self._objects = 0
+        self._texts = texts
+        self._withdrew = withdrew
         self.torn = 0
+        self.damaged = 0
 
     def chunks(self) -> Iterator[Some]:
         """Lists of rows in the order of the file. Raises UsageError at the end for a column that never came."""
@@ -251,6 +293,8 @@ class JsonRows:
         return rows, unreadable
 
     def _row(self, line: str, place: int) -> Row | Unreadable | None:
+        if self._texts.damaged and is_damaged(line):
+            return self._damaged(line, place)
         body = None
         try:
             item = orjson.loads(line)
@@ -272,6 +316,24 @@ class JsonRows:
         ident = item[keys[at["source_id"]]] if "source_id" in at else None
         identity = None if ident is None else (json_text(ident) or "").strip() or None
         return Row(address, identity, body or line.strip().encode(), place)
+
+    def _damaged(self, line: str, place: int) -> Row | Unreadable:
+        """As that of a CSV row."""
+        self.damaged += 1
+        try:
+            item = read_json(mended(line).encode("utf-8", "replace"))
+        except orjson.JSONDecodeError:
+            item = None
+        if isinstance(item, dict):
+            self._objects += 1
+            keys = tuple(item)
+            at = self._keys.match(keys).positions
+            raw, stated = (item[keys[at[name]]] if name in at else None for name in ("email", "subscribed"))
+            address = normalise(raw) if isinstance(raw, str) else None
+            if address is not None and self._withdrew(json_text(stated) or ""):
+                return Row(address, None, orjson.dumps(item) + LOST, place)
+        self.torn += 1
+        return Unreadable("encoding", _NO_TEXT, place)
 
     def _not_json(self, line: str, place: int) -> Unreadable | None:
         if not line.strip():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import glob
 import io
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from cleverreach_sync.errors import TemporaryError, UsageError
+from cleverreach_sync.sources.encodings import Texts
 
 _BLOCK: Final = 1 << 18
 _LONGEST_LINE: Final = 1 << 20
@@ -68,7 +68,7 @@ class TextFile:
         self.total: int | None = None
         self._gzip_expected = path is not None and path.suffix.lower() == ".gz"
         self._before: os.stat_result | None = None
-        self._decoder = _Detecting(name) if encoding is None else _Declared(name, encoding)
+        self.texts = Texts(name, encoding)
         self._own = path is not None
         self._raw = self._open(path)
 
@@ -123,18 +123,7 @@ class TextFile:
             raise UsageError("not a gzip file, in spite of its name", where=self.name)
         else:
             plain = _chain(first, blocks)
-        for block in plain:
-            yield self._checked(self._decoder.decode(block, final=False))
-        yield self._checked(self._decoder.decode(b"", final=True))
-
-    def _checked(self, text: str) -> str:
-        if "\0" in text:
-            raise UsageError(
-                "the file holds NUL bytes, so it is no text",
-                where=self.name,
-                hint="if it is UTF-16, save it as UTF-8 or set `encoding: utf-16`",
-            )
-        return text
+        yield from self.texts.read(plain)
 
     def _blocks(self) -> Iterator[bytes]:
         try:
@@ -186,78 +175,3 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     if first:
         yield first
     yield from rest
-
-
-class _Declared:
-    """Decodes what the config says it is; a byte order mark is no text."""
-
-    def __init__(self, name: str, encoding: str) -> None:
-        self._name = name
-        self._encoding = encoding
-        plain = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-        self._decoder = codecs.getincrementaldecoder(plain)()
-        self._offset = 0
-
-    def decode(self, block: bytes, *, final: bool) -> str:
-        pending = len(self._decoder.getstate()[0])
-        try:
-            text = self._decoder.decode(block, final)
-        except UnicodeError as error:
-            start = error.start if isinstance(error, UnicodeDecodeError) else 0
-            raise UsageError(
-                f"byte {self._offset - pending + start + 1} is not {self._encoding}",
-                where=self._name,
-                hint="correct `encoding:`, or leave it out to have it detected",
-            ) from error
-        self._offset += len(block)
-        return text
-
-
-class _Detecting:
-    """UTF-8, until the first byte that cannot be; if all before it was ASCII the file is Windows-1252."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._pending = b""
-        self._offset = 0  # of the pending bytes in the text
-        self._ascii = True
-        self._windows = False
-
-    def decode(self, block: bytes, *, final: bool) -> str:
-        data = self._pending + block
-        if self._offset == 0 and data:
-            if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise UsageError(
-                    "the file is UTF-16", where=self._name, hint="save it as UTF-8, or set `encoding: utf-16`"
-                )
-            data_start = data.removeprefix(codecs.BOM_UTF8)
-            self._ascii = len(data_start) == len(data)
-            self._offset, data = len(data) - len(data_start), data_start
-        try:
-            text, used = self._decode(data, final=final)
-        except UnicodeDecodeError as error:
-            raise self._undecodable(error) from error
-        self._pending = data[used:]
-        self._offset += used
-        return text
-
-    def _decode(self, data: bytes, *, final: bool) -> tuple[str, int]:
-        if not self._windows:
-            try:
-                text, used = codecs.utf_8_decode(data, "strict", final)
-            except UnicodeDecodeError as error:
-                if not (self._ascii and data[: error.start].isascii()):
-                    raise
-                self._windows = True
-            else:
-                self._ascii = self._ascii and text.isascii()
-                return text, used
-        return data.decode("cp1252"), len(data)
-
-    def _undecodable(self, error: UnicodeDecodeError) -> UsageError:
-        what = "neither UTF-8 nor Windows-1252" if self._windows else "not UTF-8, as the text before it is"
-        return UsageError(
-            f"byte {self._offset + error.start + 1} is {what}",
-            where=self._name,
-            hint="set `encoding:`, for example `encoding: cp1252`",
-        )

@@ -371,3 +371,26 @@ def test_half_a_letter_hides_no_opt_out(shop: Shop) -> None:
     shop.write_json({**opted_out(ANNA), "first_name": "Anna \ud83d", "city": "\ude00"}, both(BEN))
     assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 1}
     assert not shop.list()[ANNA].active
+
+
+@pytest.mark.parametrize("name", ["customers.csv", "customers.jsonl"])
+def test_a_bad_byte_hides_no_opt_out(shop: Shop, name: str) -> None:
+    def write(*rows: dict[str, str]) -> None:
+        if name.endswith("jsonl"):
+            shop.write_json(*rows)
+        else:
+            shop.write(*rows)
+        path = shop.folder / name
+        content = path.read_bytes().replace(b"K\\u00f6ln", "K\u00f6ln".encode())
+        path.write_bytes(content.replace(b"DAMAGED", b"Berl\xffin"))
+
+    cora, others = "cora@example.org", [both(f"p{number}@example.org", city="K\u00f6ln") for number in range(300)]
+    write(both(ANNA), both(BEN), both(cora), *others)
+    shop.sync()
+    ended = [{**opted_out(ANNA), "city": "DAMAGED"}, {**both(BEN), "city": "DAMAGED"}]
+    write(*ended, {**opted_out("new@example.org"), "city": "DAMAGED"}, both(cora), *others)
+    ran = shop.agreed_sync()
+    assert ran.counts == {"deactivated": 1, "invalid": 2, "unchanged": 301}
+    assert ran.doc["invalid"] == {"encoding": 2}
+    assert ran.sent == [{"email": ANNA, "activated": 0, "tags": [f"-{SUBSCRIBER}"]}]
+    assert {email for email, found in shop.list().items() if not found.active} == {ANNA}

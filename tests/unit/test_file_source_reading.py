@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import io
 import os
@@ -14,7 +13,8 @@ import orjson
 import pytest
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
-from cleverreach_sync.sources import textfile
+from cleverreach_sync.model import Consent, ConsentState
+from cleverreach_sync.sources import encodings, textfile
 from cleverreach_sync.sources.interface import Chunk, StreamEnd, Unreadable
 from tests.unit.file_exports import export, never, opened, read
 
@@ -231,27 +231,114 @@ def test_the_last_character_is_an_umlaut(tmp_path: Path) -> None:
         assert export(tmp_path, "email,x\na@example.org,é".encode(encoding)).only.profile == {"extra.x": "é"}
 
 
+NAMES = ["Köln", "Zürich", "Málaga", "Århus", "Łódź"]
+ROWS = [f"p{number}@example.org,{NAMES[number % 4]}" for number in range(300)]
+
+
+def table(*rows: bytes, name: str = "customers.csv") -> bytes:
+    """Some rows of e-mail, city and consent, in either form."""
+    if name.startswith("customers.csv"):
+        return b"\n".join((b"email,city,subscribed", *rows))
+    cells = (row.split(b",") for row in rows)
+    return b"\n".join(b'{"email": "%s", "city": "%s", "subscribed": "%s"}' % tuple(row) for row in cells)
+
+
+def all_rows(encoding: str, name: str = "customers.csv") -> list[bytes]:
+    return [f"{row},yes".encode(encoding) for row in ROWS]
+
+
+@pytest.mark.parametrize("name", ["customers.csv", "customers.jsonl", "customers.csv.gz"])
+@pytest.mark.parametrize("damage", [b"Berl\xffin", b"Berl\x81in", b"\xc3", b"Ber\0lin"])
+@pytest.mark.parametrize("options", [{}, {"encoding": "utf-8"}])
+def test_a_bad_byte_costs_its_row(tmp_path: Path, name: str, damage: bytes, options: dict[str, Any]) -> None:
+    content = table(*all_rows("utf-8"), b"x@example.org," + damage + b",yes", b"y@example.org,Bonn,yes", name=name)
+    found = export(
+        tmp_path, gzip.compress(content) if name.endswith("gz") else content, name=name, complete=True, **options
+    )
+    assert [row.reason for row in found.unreadable] == ["encoding"]
+    assert found.unreadable[0].place == (302 if "csv" in name else 301)
+    assert [found.rows[0].email, found.rows[-1].email, len(found.rows)] == ["p0@example.org", "y@example.org", 301]
+    assert {record.profile["city"] for record in found.records} == {*NAMES[:4], "Bonn"}
+    assert found.end == StreamEnd(complete=False)
+
+
+@pytest.mark.parametrize("name", ["customers.csv", "customers.jsonl"])
+def test_who_opted_out_in_a_row_with_a_bad_byte_has_opted_out(tmp_path: Path, name: str) -> None:
+    rows = [
+        *all_rows("utf-8")[:100],
+        b"out@example.org,Berl\xffin,unsubscribed",
+        b"no\xffone@example.org,Berlin,unsubscribed",
+    ]
+    found = export(tmp_path, table(*rows, *all_rows("utf-8"), name=name), name=name)
+    assert [row.reason for row in found.unreadable] == ["encoding"]
+    (record,) = [record for record in found.records if record.email == "out@example.org"]
+    assert (record.consent, record.invalid) == (Consent(ConsentState.OPTED_OUT), "encoding")
+    assert record.profile == {}
+    assert [warned.place for warned in found.warned] == [102 if "csv" in name else 101]
+
+
+def test_standard_input_is_read_likewise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = table(*all_rows("utf-8"), b"x@example.org,\xff,yes")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    found = read(opened(tmp_path, "-"))
+    assert (len(found.rows), [row.reason for row in found.unreadable]) == (300, ["encoding"])
+
+
+def test_one_bad_row_of_a_few_is_no_wrong_encoding(tmp_path: Path) -> None:
+    found = export(tmp_path, table("a@example.org,Köln,".encode(), b"b@example.org,K\xf6ln,", b"c@example.org,Bonn,"))
+    assert [row.email for row in found.rows] == ["a@example.org", "c@example.org"]
+
+
+def test_bad_bytes_far_behind_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encodings, "_SAMPLE", 1000)
+    monkeypatch.setattr(textfile, "_BLOCK", 100)
+    rows = all_rows("utf-8")
+    found = export(tmp_path, table(*rows, b"x@example.org,\xff,yes", *rows))
+    assert (len(found.rows), len(found.unreadable)) == (600, 1)
+    with pytest.raises(UsageError, match="9 of 309 rows cannot be read") as caught:
+        export(tmp_path, table(*rows, *(b"x@example.org,\xff,yes" for _ in range(9))))
+    assert "`encoding: cp1252`" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["customers.csv", "customers.jsonl", "customers.csv.gz"])
 @pytest.mark.parametrize(
-    ("content", "options", "message"),
+    ("encoding", "declared", "fits"),
     [
-        ("email\nä\n".encode() + b"\xe4\n", {}, "byte 10 is not UTF-8"),
-        (b"\xef\xbb\xbfemail\n\xe4\n", {}, "byte 10 is not UTF-8"),
-        (b"email\n\x81\xe4", {}, "byte 7 is neither UTF-8 nor Windows-1252"),
-        (b"email\n\xe4\n", {"encoding": "utf-8"}, "byte 7 is not utf-8"),
-        (b"email\n\x81\n", {"encoding": "cp1252"}, "byte 7 is not cp1252"),
-        ("email\n".encode("utf-16"), {}, "the file is UTF-16"),
-        ("email\n".encode("utf-16-le"), {}, "NUL"),
-        ("email\nü".encode("utf-16-be"), {}, "NUL"),
-        (b"email\na@example.org\n\0\n", {}, "NUL"),
-        (b"email\n", {"encoding": "utf-16"}, "is not utf-16|UTF-16"),
-        (codecs.BOM_UTF8 + b'{"email": "\0"}', {"encoding": "utf-8"}, "NUL"),
+        ("cp1252", "utf-8", "cp1252"),
+        ("cp1252", "ascii", "cp1252"),
+        ("utf-8", "cp1252", "utf-8"),
+        ("utf-8", "latin-1", "utf-8"),
+        ("utf-8", "utf-16", "utf-8"),
+        ("utf-8", "cp932", "utf-8"),
+        ("cp850", "utf-8", "cp850"),
+        ("cp850", None, "cp850"),
+        ("utf-16", None, "utf-16"),
+        ("utf-16", "utf-8", "utf-16"),
+        ("utf-16", "cp1252", "utf-16"),
+        ("utf-16-le", None, "utf-16-le"),
+        ("utf-16-be", "utf-8", "utf-16-be"),
+        ("utf-32", None, "utf-32"),
     ],
 )
-def test_what_is_no_text(tmp_path: Path, content: bytes, options: dict[str, Any], message: str) -> None:
-    for name in ("customers.csv", "customers.jsonl"):
-        with pytest.raises(UsageError, match=message) as error:
-            export(tmp_path, content, name=name, **options)
-        assert error.value.where == name
+def test_a_wrong_encoding_is_recognised(
+    tmp_path: Path, name: str, encoding: str, declared: str | None, fits: str
+) -> None:
+    text = table(*all_rows("utf-8"), name=name).decode().replace("Århus", "Über")
+    content = text.encode(encoding)
+    packed = gzip.compress(content) if name.endswith("gz") else content
+    with pytest.raises(UsageError) as caught:
+        export(tmp_path, packed, name=name, **({} if declared is None else {"encoding": declared}))
+    assert caught.value.code == 2
+    assert caught.value.where == name
+    assert f"`encoding: {fits}`" in str(caught.value.hint)
+    assert (
+        export(tmp_path, content, name=name.removesuffix(".gz"), encoding=fits).records[1].profile["city"] == "Zürich"
+    )
+
+
+def test_parts_in_two_encodings(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="225 of 451 rows are UTF-8, and 225 are not"):
+        export(tmp_path, table(*all_rows("utf-8")[:225], *all_rows("cp1252")[:225]))
 
 
 # Delimiters and headers
