@@ -15,6 +15,8 @@ FORCEABLE: Final = (
     "ledger",
     "foreign_tags",
     "moved",
+    "consent_signal",
+    "clock",
 )
 DEFAULT_PERCENT_REJECTED: Final = 5.0
 DEFAULT_PERCENT_CHANGED: Final = 10.0

@@ -11,7 +11,7 @@ from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, as_crsync_error
 from cleverreach_sync.guards import Guard
 from cleverreach_sync.phases import closing, opening
-from cleverreach_sync.phases.admission import Numbers, People, guards, people, refusal
+from cleverreach_sync.phases.admission import Numbers, People, clock_words, guards, people, refusal
 from cleverreach_sync.phases.decide import Deciding, Summary
 from cleverreach_sync.phases.moves import follow_moves
 from cleverreach_sync.phases.planned import Class
@@ -140,6 +140,7 @@ class _Pipeline:
         for reader in run.readers:
             for note in reader.source.warnings:
                 run.progress.warn(note)
+        run.now = self._setting.true_time(run.now)
         lacking = opening.missing_consent(self._call.config, self._setting.source)
         if lacking is not None:
             run.progress.warn(lacking)
@@ -170,6 +171,8 @@ class _Pipeline:
     def _guard(self, summary: Summary) -> None:
         """Evaluates the guards, alike in a dry run and in the run that follows it."""
         run, limits = self._run, self._call.config.limits
+        if (words := clock_words(self._setting.skew)) is not None:
+            run.progress.warn(words)
         _, more_activates = sort_out_checks(run) if summary.classes[Class.CHECK] else (0, 0)
         size = self._size()
         counted = people(run, summary.activates + more_activates, size, limits)
@@ -209,6 +212,8 @@ class _Pipeline:
             first_run=setting.first_run,
             carriers=0 if setting.shared else setting.carriers,
             moved=moved,
+            silent=summary.silent,
+            skew=setting.skew,
         )
 
     def _write(self, summary: Summary, *, hold_back_new: bool) -> None:

@@ -230,13 +230,14 @@ class Checks:
 
     def _clocks(self) -> tuple[str, ...]:
         """A clock that is wrong dates consents wrongly."""
-        skew = self._target.clock_ahead
-        if skew is None:
-            return ("the server tells no time",)
-        if abs(skew) > 120:
-            words = "behind" if skew > 0 else "ahead"
-            return (f"this machine is {abs(skew):.0f} seconds {words}", "set the clock (NTP)")
-        return ("in step with the server",)
+        from cleverreach_sync.phases.admission import clock_words
+        from cleverreach_sync.phases.setting import least
+
+        ahead = least(self._target.clock_ahead, self._source.clock_ahead)
+        words = clock_words(ahead)
+        if words is None:
+            return ("in step with the servers",)
+        return (words, "a run goes on without that" if ahead is None else "set the clock (NTP)")
 
 
 def _next_sight(sights: Iterator[Sight]) -> tuple[str, ...]:

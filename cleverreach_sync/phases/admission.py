@@ -10,6 +10,7 @@ from cleverreach_sync.errors import GuardError
 from cleverreach_sync.guards import Guard, Limit, flag, refusing, within
 from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.silence import Silent
 from cleverreach_sync.phases.survey import count_activations, count_ends, count_new
 
 _WHO: Final = "`crsync diff --show-pii` shows who would"
@@ -23,12 +24,18 @@ _HINTS: Final = {
     "(`crsync diff --against list` shows what would change); only if an official plug-in filled the list, and crsync "
     "is to take it over: ",
     "moved": "check source.url; ",
+    "consent_signal": "did an update hide the field (WooCommerce shows none that begins with '_' any more), did the "
+    "user of the API lose a right, or was a plug-in removed? Mend that, and the statements are there again; ",
+    "clock": "set the clock of this machine (NTP): what has no date of its own is dated by it; ",
 }
+_DAY = 86400
+_NOTED = 600  # seconds that a clock may be wrong by without a word
 
 
 class Numbers(NamedTuple):
     """What the guards look at; None where a number could not be determined. `size`: recipients in the list at the
-    start. `created` is None while nobody looked (no limit is set)."""
+    start. `created` is None while nobody looked (no limit is set). `silent`: of whom a statement about the newsletter
+    is gone. `skew`: by how many seconds the servers' clocks are ahead of ours, None if none of them tells the time."""
 
     people: int
     people_before: int | None
@@ -41,6 +48,8 @@ class Numbers(NamedTuple):
     first_run: bool
     carriers: int | None
     moved: str | None
+    silent: Silent | None = None
+    skew: float | None = None
 
 
 class People(NamedTuple):
@@ -93,8 +102,35 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
             else "the list carries special tags of this source, but nothing is known of an earlier run",
         ),
         flag("moved", refuses=numbers.moved is not None, reason=numbers.moved or ""),
+        _consent_signal(numbers.silent),
+        flag(
+            "clock",
+            refuses=numbers.skew is not None and abs(numbers.skew) > _DAY,
+            reason=clock_words(numbers.skew) or "",
+        ),
     ]
     return [guard if guard.refuses else guard._replace(reason="") for guard in found]
+
+
+def _consent_signal(silent: Silent | None) -> Guard:
+    if silent is None:
+        return flag("consent_signal", refuses=False)
+    reason = (
+        f"{silent.where}: {silent.gone:,} of the {silent.before:,} people who said there whether they want the "
+        "newsletter say nothing any more"
+    )
+    return Guard("consent_signal", silent.allowed, silent.gone, silent.gone * 2 > silent.before, reason)
+
+
+def clock_words(skew: float | None) -> str | None:
+    """What is to be said of the clock; None if it is right."""
+    if skew is None:
+        return "neither the target nor the shop says what time it is, so this machine's clock cannot be checked"
+    if abs(skew) <= _NOTED:
+        return None
+    wrong = abs(skew) / 60
+    size = f"{wrong:.0f} minutes" if wrong < 120 else f"{wrong / 60:,.0f} hours"
+    return f"this machine's clock is {size} {'behind' if skew > 0 else 'ahead of'} what the servers say"
 
 
 def refusal(found: list[Guard], forced: frozenset[str]) -> GuardError | None:

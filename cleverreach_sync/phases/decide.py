@@ -34,6 +34,7 @@ from cleverreach_sync.phases.planned import (
     plan_row,
 )
 from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.silence import Silence, Silent
 from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.phases.walk import Met, meet
 from cleverreach_sync.plan import decide, remembered_recipient
@@ -50,11 +51,12 @@ _TO_WRITE: Final = {Outcome.UPDATED: Class.UPDATE, Outcome.DEACTIVATED: Class.EN
 
 class Summary(NamedTuple):
     """What phase 2 found. `people` of the source, `classes` people by what is left to do, `activates` those of them who
-    would become active."""
+    would become active, `silent` of how many a statement about the newsletter is gone, None if of hardly anybody."""
 
     people: int
     classes: Counter[int]
     activates: int
+    silent: Silent | None = None
 
 
 class Deciding:
@@ -78,6 +80,7 @@ class Deciding:
         # Who is gone from a stream that is read completely now and then shows in no row.
         self._may_rest = self._may_rest and self._complete <= self._full_labels
         self._decoding = Decoding(run)
+        self.silence = Silence(run)
 
     def everybody(self, total: int | None) -> bool:
         """False if it was stopped."""
@@ -123,7 +126,7 @@ class Deciding:
         return True
 
     def summary(self) -> Summary:
-        return Summary(self._people, self._classes, self._activates)
+        return Summary(self._people, self._classes, self._activates, self.silence.worst())
 
     def take_back(self, met: Met) -> None:
         """Undoes the decision about somebody of this read, of whom more or less is known than was thought."""
@@ -166,6 +169,7 @@ class Deciding:
         mailed = suppressed_at == NOTED and not blocked
         suppressed = Suppression(listed, None if listed else suppressed_at, mailed=mailed)
         rules = run.rules._replace(resend=False)
+        self.silence.note(entry.key, facts_before, ())
         person, facts = self.absent_person(email, facts_before)
         plan = decide(person, memory, recipient, suppressed, rules, run.now)
         class_ = _TO_WRITE.get(plan.outcome, Class.RECORD) if recipient is not None else Class.RECORD
@@ -203,6 +207,7 @@ class Deciding:
         facts_before, memory = (NO_FACTS, NOTHING) if met.entry is None else known_of(run, met.entry)
         rows = met.rows
         found = self._decoding.found(rows)
+        self.silence.note(met.key, facts_before, found)
         person, facts = merge(
             rows[0].email,
             found,
@@ -321,6 +326,7 @@ class Deciding:
         if not entry.due and not self._complete:
             return
         facts_before, memory = known_of(run, entry)
+        self.silence.note(met.key, facts_before, ())
         if not entry.due and not any(
             record.consent == ConsentState.YES and record.stream in self._complete for record in facts_before.records
         ):
@@ -346,6 +352,7 @@ class Deciding:
         """Somebody of whom this read brought nothing but that a record of theirs was erased."""
         run = self._run
         facts_before, memory = known_of(run, entry)
+        self.silence.note(met.key, facts_before, ())
         person, facts = self.absent_person("", facts_before)
         person = _after_erasure(person, facts)
         suppressed = Suppression(met.blacklisted, met.unsubscribed_at or None, mailed=met.mailed)

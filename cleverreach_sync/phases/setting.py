@@ -32,6 +32,7 @@ from cleverreach_sync.state.spool import Spool
 from cleverreach_sync.targets.cleverreach.target import CleverReach
 from cleverreach_sync.targets.interface import RecipientList
 
+_IN_STEP: Final = 60  # seconds; no two clocks show the same, and an answer takes its time
 _KEPT: Final = 2  # what is kept of a row; another number and everybody's is read once more
 
 
@@ -103,6 +104,16 @@ class Setting:
         return last is None or not 0 <= self.began - last < every
 
     @property
+    def skew(self) -> float | None:
+        """By how many seconds our clock is behind, as far as target and shop say so; None if none of them does."""
+        return least(self.target.clock_ahead, self.source.clock_ahead)
+
+    def true_time(self, moment: int) -> int:
+        """A moment of our clock by those of the servers, where these differ."""
+        skew = self.skew
+        return moment if skew is None or abs(skew) < _IN_STEP else moment + round(skew)
+
+    @property
     def forced(self) -> frozenset[str]:
         """The guards overridden, by this call or by that of the interrupted run it follows."""
         before = self.interrupted.forced if self.interrupted is not None else ()
@@ -115,6 +126,12 @@ def _seconds(time: str | None) -> float | None:
         return None if time is None else dt.datetime.fromisoformat(time).timestamp()
     except ValueError:
         return None
+
+
+def least(*ahead: float | None) -> float | None:
+    """By how many seconds servers are ahead of our clock, by the one that says least; None if none tells the time. Where
+    one of two says something else, its own clock is wrong."""
+    return min((seconds for seconds in ahead if seconds is not None), key=abs, default=None)
 
 
 def open_target(

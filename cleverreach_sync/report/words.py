@@ -61,6 +61,8 @@ GUARDS: Final = {
     "ledger": "the record of what was sent is missing or belongs to another run",
     "foreign_tags": "the list already carries this shop's special tags",
     "moved": "the address of the shop changed",
+    "consent_signal": "most of those who said something about the newsletter say nothing any more",
+    "clock": "the clock of this machine is wrong by more than a day",
 }
 STATES: Final = {
     "absent": "not in the list",

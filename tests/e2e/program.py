@@ -117,6 +117,7 @@ class Program:
         self.server = server
         self.state = server.state
         self.clock = FakeClock()
+        self.state.clock = self.clock.wall  # the account's clock goes with this machine's
         self.said = Said()
         for name in ("firstname", "lastname", "city"):
             self.state.create_attribute(name)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cleverreach_sync.config.schema import LimitsSettings
 from cleverreach_sync.guards import FORCEABLE, Guard, Limit, flag, refusing, within
-from cleverreach_sync.phases.admission import _HINTS, Numbers, guards, refusal
+from cleverreach_sync.phases.admission import _HINTS, Numbers, clock_words, guards, refusal
+from cleverreach_sync.phases.silence import Silent
 
 FINE = Numbers(
     people=100,
@@ -153,6 +154,10 @@ REFUSALS = [
     ("foreign_tags", FINE._replace(first_run=True, carriers=3), None),
     ("foreign_tags", FINE._replace(first_run=True, carriers=None), None),
     ("moved", FINE._replace(moved="the shop's address changed"), None),
+    ("consent_signal", FINE._replace(silent=Silent("WooCommerce customers", 5, 3)), None),
+    ("consent_signal", FINE._replace(silent=Silent("WooCommerce customers", 1000, 501)), None),
+    ("clock", FINE._replace(skew=90_000.0), None),
+    ("clock", FINE._replace(skew=-90_000.0), None),
 ]
 
 
@@ -191,6 +196,9 @@ def test_every_guard_is_refused_by_some_case_and_has_a_hint() -> None:
         FINE._replace(created=10_000),
         FINE._replace(first_run=True, carriers=0),
         FINE._replace(first_run=False, carriers=5),
+        FINE._replace(silent=Silent("WooCommerce customers", 6, 3)),
+        FINE._replace(skew=86_399.0),
+        FINE._replace(skew=None),
     ],
 )
 def test_what_may_run(numbers: Numbers) -> None:
@@ -212,6 +220,23 @@ def test_several_refusals_are_told_at_once() -> None:
     left = refusal(found, frozenset({"empty_source", "ledger"}))
     assert left is not None
     assert "empty_source" not in str(left)
+
+
+@pytest.mark.parametrize(
+    ("skew", "words"),
+    [
+        (0.0, None),
+        (600.0, None),
+        (-600.0, None),
+        (660.0, "11 minutes behind"),
+        (-5400.0, "90 minutes ahead of"),
+        (90_000.0, "25 hours behind"),
+        (None, "cannot be checked"),
+    ],
+)
+def test_what_is_said_of_the_clock(skew: float | None, words: str | None) -> None:
+    said = clock_words(skew)
+    assert said is None if words is None else words in (said or "")
 
 
 def test_a_number_of_carriers_that_is_missing_says_so() -> None:

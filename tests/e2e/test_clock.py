@@ -1,0 +1,112 @@
+"""The guard `clock`, and what is dated by which clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cleverreach_sync.errors import GuardError
+from tests.e2e.program import Program, person, program, sandbox, sandbox_of_process
+from tests.shops.woocommerce import WooShop
+
+__all__ = ["program", "sandbox", "sandbox_of_process"]
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+@pytest.fixture
+def woo(program: Program) -> Iterator[WooShop]:
+    """A shop whose clock is right, as is that of the account, and that this machine's may be wrong by itself."""
+    shop = WooShop()
+    shop.now = int(program.clock.wall())
+    shop.add_customer("anna@mail.example", consent=True)
+    program.settings["source"] = shop.settings()
+    program.configure()
+    yield shop
+    shop.close()
+
+
+@pytest.fixture(autouse=True)
+def account_is_right(program: Program) -> None:
+    right = program.clock.wall()
+    program.state.clock = lambda: right
+
+
+@pytest.mark.parametrize("wrong_by", [-25 * HOUR, 25 * HOUR, 26 * 365 * DAY])
+@pytest.mark.parametrize("command", ["sync", "resync"])
+def test_more_than_a_day_off_what_both_servers_say(program: Program, woo: WooShop, command: str, wrong_by: int) -> None:
+    program.clock.passed += wrong_by
+    told = {guard["name"]: guard for guard in program.run("diff").document["guards"]}
+    assert told["clock"]["refuses"]
+    error = program.failing(command)
+    assert isinstance(error, GuardError)
+    assert "refused by clock: this machine's clock is" in str(error)
+    assert program.state.traffic.writes == 0
+    assert program.counts(command, forced=frozenset({"clock"}))["created"] == 1
+
+
+@pytest.mark.parametrize("wrong", ["shop", "account"])
+def test_a_server_that_is_alone_with_its_time_is_wrong_itself(program: Program, woo: WooShop, wrong: str) -> None:
+    if wrong == "shop":
+        woo.now += 30 * DAY
+    else:
+        program.state.switches.clock_offset = 30 * DAY
+    assert program.counts()["created"] == 1
+    assert not [line for line in program.said.warnings if "clock" in line]
+
+
+@pytest.mark.parametrize(("wrong_by", "warned"), [(5 * MINUTE, False), (15 * MINUTE, True), (-15 * MINUTE, True)])
+def test_more_than_ten_minutes_is_a_warning(program: Program, woo: WooShop, wrong_by: int, *, warned: bool) -> None:
+    program.clock.passed += wrong_by
+    assert program.counts()["created"] == 1
+    assert bool([line for line in program.said.warnings if "this machine's clock" in line]) is warned
+
+
+def test_with_a_file_the_account_is_asked(program: Program) -> None:
+    program.export([person(1)])
+    program.clock.passed -= 25 * HOUR
+    assert "refused by clock" in str(program.failing())
+    program.clock.passed += 25 * HOUR
+    assert program.counts()["created"] == 1
+
+
+@pytest.mark.parametrize("offset", [7_000 * 365 * DAY, -40 * 365 * DAY])
+def test_a_time_that_is_none_is_not_heard(program: Program, woo: WooShop, offset: int) -> None:
+    """The years 9021 and 1986; of both servers."""
+    program.state.switches.clock_offset = offset
+    woo.now += offset
+    assert program.counts()["created"] == 1
+
+
+def test_where_nobody_tells_the_time_it_is_a_warning(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cleverreach_sync.http import client
+
+    monkeypatch.setattr(client, "parse_date", lambda _: None)
+    program.export([person(1)])
+    program.clock.passed += 30 * DAY
+    finished = program.run()
+    assert finished.error is None
+    assert [line for line in program.said.warnings if "cannot be checked" in line]
+    assert not any(guard["refuses"] for guard in finished.document["guards"])
+
+
+def test_an_undated_opt_out_is_dated_by_the_servers_clock(program: Program) -> None:
+    """A clock that is behind would date it before a yes that is older."""
+    right = int(program.clock.wall())
+    program.export([person(1)])
+    program.run()
+    program.clock.passed -= 20 * HOUR
+    program.export([person(1, subscribed="opted_out", subscribed_at="")])
+    program.run()
+    program.clock.passed += 20 * HOUR
+    stale = stamp(right - 10 * HOUR)
+    program.export([person(1, subscribed="yes", subscribed_at=stale)])
+    program.run()
+    assert program.active() == set()
+
+
+def stamp(seconds: int) -> str:
+    from cleverreach_sync.sources.values import utc_text
+
+    return utc_text(seconds)
