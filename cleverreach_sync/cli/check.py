@@ -230,14 +230,17 @@ class Checks:
 
     def _clocks(self) -> tuple[str, ...]:
         """A clock that is wrong dates consents wrongly."""
-        from cleverreach_sync.phases.admission import clock_words
+        from cleverreach_sync.phases.admission import DAY, clock_words
         from cleverreach_sync.phases.setting import least
 
         ahead = least(self._target.clock_ahead, self._source.clock_ahead)
         words = clock_words(ahead)
         if words is None:
             return ("in step with the servers",)
-        return (words, "a run goes on without that" if ahead is None else "set the clock (NTP)")
+        if ahead is None:
+            return (words, "a run goes on without that")
+        refused = "; the guard `clock` will refuse a run" if abs(ahead) > DAY else ""
+        return (words, f"set the clock (NTP){refused}")
 
 
 def _next_sight(sights: Iterator[Sight]) -> tuple[str, ...]:

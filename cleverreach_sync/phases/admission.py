@@ -28,8 +28,8 @@ _HINTS: Final = {
     "user of the API lose a right, or was a plug-in removed? Mend that, and the statements are there again; ",
     "clock": "set the clock of this machine (NTP): what has no date of its own is dated by it; ",
 }
-_DAY = 86400
-_NOTED = 600  # seconds that a clock may be wrong by without a word
+DAY = 86400  # seconds that a clock may be wrong by
+_WARNED = 600  # seconds that a clock may be wrong by without a word
 
 
 class Numbers(NamedTuple):
@@ -105,7 +105,7 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
         _consent_signal(numbers.silent),
         flag(
             "clock",
-            refuses=numbers.skew is not None and abs(numbers.skew) > _DAY,
+            refuses=numbers.skew is not None and abs(numbers.skew) > DAY,
             reason=clock_words(numbers.skew) or "",
         ),
     ]
@@ -126,7 +126,7 @@ def clock_words(skew: float | None) -> str | None:
     """What is to be said of the clock; None if it is right."""
     if skew is None:
         return "neither the target nor the shop says what time it is, so this machine's clock cannot be checked"
-    if abs(skew) <= _NOTED:
+    if abs(skew) <= _WARNED:
         return None
     wrong = abs(skew) / 60
     size = f"{wrong:.0f} minutes" if wrong < 120 else f"{wrong / 60:,.0f} hours"

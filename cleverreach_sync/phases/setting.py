@@ -129,8 +129,8 @@ def _seconds(time: str | None) -> float | None:
 
 
 def least(*ahead: float | None) -> float | None:
-    """By how many seconds servers are ahead of our clock, by the one that says least; None if none tells the time. Where
-    one of two says something else, its own clock is wrong."""
+    """By how many seconds servers are ahead of our clock, by the one that says least; None if none tells the time.
+    Where one of two says something else, its own clock is wrong."""
     return min((seconds for seconds in ahead if seconds is not None), key=abs, default=None)
 
 

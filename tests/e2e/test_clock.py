@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from cleverreach_sync.cli.check import Checks
+from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import GuardError
+from cleverreach_sync.phases.run import Stop
 from tests.e2e.program import Program, person, program, sandbox, sandbox_of_process
 from tests.shops.woocommerce import WooShop
 
@@ -61,6 +64,25 @@ def test_more_than_ten_minutes_is_a_warning(program: Program, woo: WooShop, wron
     program.clock.passed += wrong_by
     assert program.counts()["created"] == 1
     assert bool([line for line in program.said.warnings if "this machine's clock" in line]) is warned
+
+
+@pytest.mark.parametrize(
+    ("wrong_by", "level", "words"),
+    [
+        (0, "ok", "in step"),
+        (15 * MINUTE, "warning", "15 minutes ahead of"),
+        (-30 * HOUR, "warning", "30 hours behind"),
+    ],
+)
+def test_check_says_it_beforehand(program: Program, woo: WooShop, wrong_by: int, level: str, words: str) -> None:
+    program.clock.passed += wrong_by
+    config = load_config(program.config_path, {})
+    checks = Checks(config, "sync.yaml", program.said, program.clock, Stop())
+    checks.all()
+    line = next(line for line in checks.document()["checks"] if line["name"] == "clock")
+    assert line["level"] == level
+    assert words in line["message"]
+    assert ("will refuse" in (line["hint"] or "")) is (abs(wrong_by) > DAY)
 
 
 def test_with_a_file_the_account_is_asked(program: Program) -> None:
