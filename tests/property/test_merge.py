@@ -107,6 +107,30 @@ def test_an_account_speaks_with_one_voice(others: list[Remembered], at: int | No
     assert merge_consent([own, *others, ordered]) == merge_consent([own, *others])
 
 
+GONE = "gone"
+
+
+@given(st.lists(st.sampled_from([YES, NO, OUT, UNKNOWN, GONE]), min_size=1, max_size=6), st.booleans())
+def test_an_undated_yes_is_a_new_one_after_a_stated_no_only(states: list[ConsentState | str], full: bool) -> None:
+    facts = NO_FACTS
+    consent = Consent(UNKNOWN)
+    for day, state in enumerate(states, 1):
+        record = Record(ANNA, "1", consent=Consent(ConsentState(state))) if state != GONE else None
+        found = [] if record is None else [Found("customers", "c1", record)]
+        followed = {"customers": NOW + day - 1 if full and day > 1 else 0}
+        person, facts = merge(
+            ANNA, found, facts, complete=["customers"], implied=None, now=NOW + day, order_key=key_of, followed=followed
+        )
+        consent = person.consent
+    others = [day for day, state in enumerate(states) if state != YES]
+    since = others[-1] + 1 if others else 0
+    said_anew = 0 < since < len(states) and states[since - 1] == NO and OUT not in states
+    assert (consent.after is not None) is said_anew
+    if said_anew:
+        assert (consent.at, consent.after) == (NOW + since + 1, NOW + since)
+    assert consent.state is not YES or consent.at is None or said_anew
+
+
 # Several reads
 
 
