@@ -140,13 +140,21 @@ class _Pipeline:
         for reader in run.readers:
             for note in reader.source.warnings:
                 run.progress.warn(note)
-        run.now = self._setting.true_time(run.now)
+        self._go_by_the_servers_time()
         lacking = opening.missing_consent(self._call.config, self._setting.source)
         if lacking is not None:
             run.progress.warn(lacking)
         closing.spool_rejects(run, self._call.config.limits.rejects_days)
         run.spool.commit()
         return True
+
+    def _go_by_the_servers_time(self) -> None:
+        """What happens without a date of its own is dated by it. The beginning of an interrupted run was before."""
+        run, setting = self._run, self._setting
+        ahead = setting.ahead
+        run.now += ahead
+        if setting.interrupted is None:
+            run.began += ahead
 
     def _cursors(self) -> dict[str, str | None]:
         """Where each stream goes on; None: from its start."""

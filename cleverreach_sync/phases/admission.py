@@ -28,8 +28,8 @@ _HINTS: Final = {
     "user of the API lose a right, or was a plug-in removed? Mend that, and the statements are there again; ",
     "clock": "set the clock of this machine (NTP): what has no date of its own is dated by it; ",
 }
-DAY = 86400  # seconds that a clock may be wrong by
-_WARNED = 600  # seconds that a clock may be wrong by without a word
+DAY: Final = 86400  # seconds that a clock may be wrong by
+_WARNED: Final = 600  # without a word
 
 
 class Numbers(NamedTuple):

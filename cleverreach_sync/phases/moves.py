@@ -179,7 +179,7 @@ class _Moves:
         here, there = self._consent(move.entry.key), self._consent(new)
         if here.state is ConsentState.OPTED_OUT:
             ended_at = self._run.now if here.at is None else here.at
-            again = there.state is ConsentState.YES and there.at is not None and there.at > ended_at
+            again = there.state is ConsentState.YES and there.is_later_than(ended_at)
             return None if again else ended_at
         memory = move.memory
         if not memory.transferred or memory.ended is not None or memory.agreed is not ConsentState.YES:

@@ -108,10 +108,11 @@ class Setting:
         """By how many seconds our clock is behind, as far as target and shop say so; None if none of them does."""
         return least(self.target.clock_ahead, self.source.clock_ahead)
 
-    def true_time(self, moment: int) -> int:
-        """A moment of our clock by those of the servers, where these differ."""
+    @property
+    def ahead(self) -> int:
+        """By how many seconds the servers' time differs from ours, if that is more than clocks do."""
         skew = self.skew
-        return moment if skew is None or abs(skew) < _IN_STEP else moment + round(skew)
+        return 0 if skew is None or abs(skew) < _IN_STEP else round(skew)
 
     @property
     def forced(self) -> frozenset[str]:
