@@ -222,14 +222,14 @@ class TestMeanwhile:
         assert shop.list()[ANNA].deactivated == NOW
 
     def test_a_yes_dated_later(self, shop: Shop, old: str, gate: Gate) -> None:
-        shop.write(both(ANNA, subscribed_at="2026-09-22"))
+        shop.write(both(ANNA, subscribed_at="2026-09-23"))
 
         def leave() -> None:
             shop.server.unsubscribe(ANNA, old)
 
         shop.later(days=2)
         self.once(gate, UPSERT, lambda: shop.server.unsubscribe(ANNA, old))
-        shop.server.switches.clock_offset = -2 * DAY  # it was some minutes before they agreed
+        shop.server.switches.clock_offset = -20 * 3600  # it was some minutes before they agreed
         shop.sync()
         assert shop.list()[ANNA].active
 
