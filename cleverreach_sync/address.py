@@ -22,6 +22,9 @@ _MAILTO: Final = "mailto:"
 _PUNYCODE: Final = "xn--"
 _OTHER_AT: Final = str.maketrans({"\uff20": "@", "\ufe6b": "@"})  # fullwidth and small
 _LONGEST: Final = 254
+_ALIKE: Final = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}  # noqa: RUF001
+)
 _LONGEST_WRITTEN: Final = 2000  # with a name, or as a link
 PLACEHOLDERS: Final = ".invalid"  # RFC 2606: nobody can ever have an address there; shops put it where they erased one
 
@@ -107,6 +110,14 @@ def _ascii_domain(domain: str) -> str | None:
         except (idna.IDNAError, UnicodeError):
             return None
     return domain.removesuffix(".")
+
+
+def folded(address: str) -> str:
+    """What a list compares that takes accented letters for plain ones: `jörg@` and `jorg@` are alike there."""
+    if address.isascii():
+        return address.lower()
+    parted = unicodedata.normalize("NFKD", address.casefold()).translate(_ALIKE)
+    return "".join(char for char in parted if not unicodedata.combining(char))
 
 
 def mask(address: str) -> str:

@@ -20,7 +20,7 @@ from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import Seen, decided, recipients_of
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
-from cleverreach_sync.targets.interface import RowAnswer, Verdict
+from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
 
 OLDEST_READING: Final = 60.0
 _TIMEOUTS_WHOLE: Final = 2
@@ -184,7 +184,7 @@ class Delivery:
     def _seen(self, batch: Batch, row: PlanRow, recipient: Recipient | None) -> Seen:
         attempted = batch.attempted or row.key in self._run.attempted
         one = decided(self._run, row, recipient, bare=batch.bare, attempted=attempted)
-        if recipient is None or one.plan.change is None or not self._remade(batch, one, recipient):
+        if recipient is None or one.plan.change is None or one.by_id or not self._remade(batch, one, recipient):
             return one
         self._run.target.make_inactive(recipient.id)
         plan = Plan(Outcome.SKIPPED, "deleted_in_target", one.plan.kinds, one.plan.shop)
@@ -209,7 +209,11 @@ class Delivery:
         results = []
         for one in seen:
             change = one.plan.change
-            if change is None:
+            if one.by_id:
+                results.append(self._ended_by_id(one))
+            elif one.plan.outcome is Outcome.REJECTED:
+                results.append(self._rejected(one.who.row, batch, one.plan.reason, one)._replace(sent=False))
+            elif change is None:
                 results.append(self._at_rest(one))
             else:
                 results.append(self._answered(batch, one, change, answers[change.email]))
@@ -245,9 +249,23 @@ class Delivery:
         )
         return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=False)
 
+    def _ended_by_id(self, one: Seen) -> Result:
+        """The end of a consent that no row with an address can bring: the list would take it for another's."""
+        who, run, plan, own = one.who, self._run, one.plan, one.recipient
+        memory = who.memory
+        if own is not None:
+            run.target.make_inactive(own.id)
+            inactive = own._replace(state=RecipientState.INACTIVE, stamps=None)
+            memory = remember(plan, who.person, memory, inactive, run.rules, run.now)
+        state = who.person.consent.state
+        return Result(who.row, who.person.email, plan, state, entry(who.row, memory, OPEN, plan.kinds), sent=True)
+
     def _answered(self, batch: Batch, one: Seen, change: Change, answer: RowAnswer) -> Result:
         who, run, plan = one.who, self._run, one.plan
         confirmed = answer.recipient
+        if answer.reason == AMBIGUOUS and confirmed is not None and change.state is Wanted.ACTIVE:
+            # They came into the list between reading and writing; whether they want to be mailed nobody knows here.
+            run.target.make_inactive(confirmed.id)
         if answer.verdict is not Verdict.ACCEPTED or confirmed is None:
             return self._rejected(who.row, batch, answer.reason or "not_confirmed", one)
         state = who.person.consent.state
@@ -314,7 +332,7 @@ class Delivery:
 
 
 def _to_write(seen: Sequence[Seen]) -> list[Change]:
-    changes = (one.plan.change for one in seen)
+    changes = (one.plan.change for one in seen if not one.by_id)
     return [change for change in changes if change is not None and change.state is not Wanted.DELETED]
 
 

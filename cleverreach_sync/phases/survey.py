@@ -10,25 +10,28 @@ import orjson
 
 from cleverreach_sync.address import mask
 from cleverreach_sync.agreement import as_it_stands, settle
-from cleverreach_sync.decision import Outcome, Plan, Suppression
+from cleverreach_sync.decision import Outcome, Plan, Suppression, Wanted
 from cleverreach_sync.model import ENDED_MOVED, ENDED_OPTED_OUT, Kind, Recipient, RecipientState
 from cleverreach_sync.phases.differences import has_effect, shown_change
 from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.phases.run import Run
-from cleverreach_sync.plan import adopted, decide
+from cleverreach_sync.plan import adopted, decide, remembered_recipient
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
+from cleverreach_sync.targets.interface import AMBIGUOUS
 
 T = TypeVar("T")
 _BUFFER = 1000
 
 
 class Seen(NamedTuple):
-    """Somebody as they stand, and what is to happen to them."""
+    """Somebody as they stand, and what is to happen to them. `by_id`: their address is taken for another's, so that
+    only the ID tells who is meant."""
 
     who: Candidate
     recipient: Recipient | None
     plan: Plan
+    by_id: bool = False
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -59,6 +62,8 @@ def decided(
     if left_at is not None and (row.suppressed or 0) >= 0:
         row = row._replace(suppressed=max(row.suppressed or 0, left_at), created=None)
     who = candidate(row)
+    if row.email and recipient is not None and recipient.email != row.email:
+        return _taken_for_another(run, who)
     if not row.email and recipient is not None:
         suppressed = Suppression(blacklisted=True) if run.blocked.match(recipient.email) else who.suppressed
         who = who._replace(person=who.person._replace(email=recipient.email), suppressed=suppressed)
@@ -84,6 +89,18 @@ def _is_there(plan: Plan, recipient: Recipient, run: Run) -> bool:
     return known and not has_effect(change, recipient, run.rules.fields.types)
 
 
+def _taken_for_another(run: Run, who: Candidate) -> Seen:
+    """Somebody whose address the list takes for that of somebody else: nothing is written to either. The end of a
+    consent goes to the recipient that crsync itself had put there."""
+    own = remembered_recipient(who.person.email, who.memory, run.rules.own)
+    plan = decide(who.person, who.memory, own, who.suppressed, run.rules._replace(bare=True), run.now, who.values())
+    if plan.outcome is Outcome.DEACTIVATED:
+        return Seen(who, own, plan, by_id=plan.change is not None and plan.change.state is Wanted.INACTIVE)
+    if plan.change is not None:
+        plan = Plan(Outcome.REJECTED, AMBIGUOUS, plan.kinds, plan.shop)
+    return Seen(who, own, plan)
+
+
 def survey(run: Run, class_: Class) -> Iterator[Seen]:
     """Everybody of a class, as they stand."""
     for rows in batches(run.spool.planned(class_), run.batch_size):
@@ -96,7 +113,12 @@ def survey(run: Run, class_: Class) -> Iterator[Seen]:
 def sort_out_checks(run: Run) -> tuple[int, int]:
     """Reads those of whom only the list can tell what is to happen, and puts them where they belong. Returns the ends
     of consent and the activations among them."""
-    target = {Outcome.DEACTIVATED: Class.END, Outcome.UPDATED: Class.UPDATE, Outcome.CREATED: Class.NEW}
+    target = {
+        Outcome.DEACTIVATED: Class.END,
+        Outcome.UPDATED: Class.UPDATE,
+        Outcome.CREATED: Class.NEW,
+        Outcome.REJECTED: Class.NEW,  # as the reading before the write will find out, too
+    }
     ends = activates = 0
     rows: list[PlanRow] = []
     for seen in survey(run, Class.CHECK):

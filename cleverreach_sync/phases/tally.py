@@ -75,6 +75,8 @@ class Tally:
         elif plan.outcome is Outcome.INVALID:
             self.outcomes[Outcome.INVALID] += 1
             self.invalid[plan.reason] += 1
+        elif plan.outcome is Outcome.REJECTED:
+            self.reject(plan.reason)
         elif plan.outcome is Outcome.DEACTIVATED:
             self.deactivate()
         else:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Final
 
+from cleverreach_sync.address import folded
 from cleverreach_sync.decision import Outcome, Wanted
 from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
@@ -22,6 +24,7 @@ from cleverreach_sync.phases.planned import Class, entry, remembered, stored
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import batches
 from cleverreach_sync.state.entries import Entry
+from cleverreach_sync.state.plans import PlanRow
 
 _RECORDED_AT_ONCE: Final = 2000
 _REFUSED_BATCHES: Final = 3
@@ -97,9 +100,36 @@ class Writing:
             run.tally.deactivate()
 
     def _class(self, class_: Class, pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]) -> None:
+        rows = self._run.spool.planned(class_)
+        if class_ is not Class.NEW:
+            self._feed(class_, rows, pool, pending)
+            return
+        accented: list[PlanRow] = []
+        self._feed(class_, _plain(rows, accented), pool, pending)
+        self._accented(accented, pool, pending)
+
+    def _accented(
+        self, rows: list[PlanRow], pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]
+    ) -> None:
+        """New people whose address a list may take for another's come one after the other, when all others are there to
+        be found by the reading before the write."""
+        while rows and self.complete:
+            self._drain(pending, 0)
+            alike = {folded(row.email): row for row in reversed(rows)}
+            rows = [row for row in rows if alike[folded(row.email)] is not row]
+            self._feed(Class.NEW, iter(alike.values()), pool, pending, fresh=False)
+
+    def _feed(
+        self,
+        class_: Class,
+        rows: Iterator[PlanRow],
+        pool: ThreadPoolExecutor,
+        pending: dict[Future[list[Result]], Batch],
+        *,
+        fresh: bool = True,
+    ) -> None:
         run = self._run
         counted = class_ in (Class.UPDATE, Class.NEW)
-        rows = run.spool.planned(class_)
         while True:
             if run.stop.asked(run.clock.now()):
                 run.stop.check()
@@ -114,7 +144,7 @@ class Writing:
                 self.complete = False
                 return
             part = [first, *islice(rows, size - 1)]
-            self._submit(Batch(self._next_number(), class_, part), pool, pending)
+            self._submit(Batch(self._next_number(), class_, part, fresh), pool, pending)
             self._drain(pending, 2 * run.concurrency)
 
     def _room(self, pending: dict[Future[list[Result]], Batch]) -> int:
@@ -185,7 +215,7 @@ class Writing:
         for result in results:
             key = result.row.key
             if result.plan.outcome is Outcome.REJECTED:
-                verdicts[False] += 1
+                verdicts[False] += result.sent
                 run.tally.reject(result.plan.reason)
                 self.rejected[key] = (result.email, result.plan.reason)
             else:
@@ -213,6 +243,15 @@ class Writing:
                 "the first three batches were refused row for row; the rest is not sent",
                 hint="`crsync status` lists who was refused and why; check the data fields and the list",
             )
+
+
+def _plain(rows: Iterator[PlanRow], accented: list[PlanRow]) -> Iterator[PlanRow]:
+    """The rows whose address no list takes for another's; the rest is put aside."""
+    for row in rows:
+        if row.email.isascii():
+            yield row
+        else:
+            accented.append(row)
 
 
 def _is_woken(result: Result) -> bool:

@@ -26,6 +26,7 @@ INVALID: Final = {
 }
 REJECTED: Final = {
     "not_confirmed": "not confirmed by CleverReach",
+    "ambiguous_address": "CleverReach takes the address for that of another recipient",
     "duplicate_address": "taken for a duplicate by CleverReach",
     "invalid_address": "e-mail address refused by CleverReach",
     "still_active": "could not be made inactive yet",

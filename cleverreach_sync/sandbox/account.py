@@ -165,10 +165,18 @@ class Account:
 
     # People
 
+    def find(self, email: str) -> Person | None:
+        """By address, as the account compares them."""
+        exact = self.by_email.get(email)
+        if exact is not None or not self.switches.fold_accents:
+            return exact
+        wanted = receivers.without_accents(email)
+        return next((p for known, p in self.by_email.items() if receivers.without_accents(known) == wanted), None)
+
     def person(self, who: str) -> Person:
         """By ID or address."""
         if "@" in who:
-            person = self.by_email.get(who.strip().lower())
+            person = self.find(who.strip().lower())
         else:
             person = self.people.get(int(who)) if who.isdecimal() else None
         if person is None:
@@ -186,7 +194,7 @@ class Account:
 
     def join(self, group: Group, email: str) -> Member:
         """A new membership, and a new person when the address is in no list yet."""
-        person = self.by_email.get(email)
+        person = self.find(email)
         if person is None:
             if 0 < self.switches.contact_limit <= len(self.people):
                 raise Refused(403, "contact limit of the plan exceeded")

@@ -54,7 +54,7 @@ def listed(account: Account, group: Group, wanted: Mapping[str, Any]) -> Sequenc
     rows: Iterable[Member] = group.members.values()
     emails, ids = _values(wanted.get("email_list")), _values(wanted.get("id_list"))
     if emails is not None:
-        people = {p.id: None for e in emails if (p := account.by_email.get(e.lower())) is not None}
+        people = {p.id: None for e in emails if (p := account.find(e.lower())) is not None}
         rows = [group.members[i] for i in people if i in group.members]
     if ids is not None:
         chosen = {int(i): None for i in ids if i.isdecimal()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,11 @@ def address(raw: object, *, unicode_local: bool = True) -> str | None:
     if _ADDRESS.fullmatch(text) is None or ".." in text or text.startswith(".") or ".@" in text:
         return None
     return text if unicode_local or text.isascii() else None
+
+
+def without_accents(email: str) -> str:
+    """How a database compares an address whose collation knows no accents."""
+    return "".join(char for char in unicodedata.normalize("NFKD", email) if not unicodedata.combining(char))
 
 
 def seconds(value: object) -> int | None:

@@ -138,7 +138,7 @@ def _change_email(call: Call) -> Any:
     email = receivers.address(call.text("email"), unicode_local=state.switches.unicode_local)
     if email is None or state.blacklisted(email):
         raise Refused(400, "invalid address")
-    if state.by_email.get(email, person) is not person:
+    if (state.find(email) or person) is not person:
         raise Refused(409, "duplicate address")
     del state.by_email[person.email]
     person.email = email
@@ -183,7 +183,7 @@ def _is_valid(call: Call) -> Any:
     group = call.state.group(group_id) if group_id else None
 
     def known(email: str) -> bool:
-        person = call.state.by_email.get(email.strip().lower())
+        person = call.state.find(email.strip().lower())
         return person is not None and (group is None or person.id in group.members)
 
     return [email for email in map(str, emails) if known(email) != call.flag("invert", False)]

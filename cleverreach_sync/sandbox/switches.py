@@ -17,6 +17,7 @@ class Switches:
     tags_ascii: bool = False  # letters with umlauts in tags become `_`
     lenient_optout: bool = False  # `activated` also reactivates somebody who opted out in CleverReach
     reject_unknown_attributes: bool = False  # a row with an unknown data field is refused
+    fold_accents: bool = False  # `jörg@` finds, and writes to, `jorg@`
     unicode_local: bool = True  # a local part may have other than ASCII letters
     empty_204: bool = False  # an empty list is 204 without a body
     empty_arrays: bool = False  # an empty map is `[]`

@@ -71,7 +71,7 @@ def _find(account: Account, group: Group, row: Mapping[str, Any]) -> tuple[str |
         except Refused:
             return None, None
         return member.person.email, member
-    person = account.by_email.get(email) if email else None
+    person = account.find(email) if email else None
     return email, group.members.get(person.id) if person else None
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cleverreach_sync.decision import Change
 from cleverreach_sync.fields import DataField
 from cleverreach_sync.http.client import Traffic
 from cleverreach_sync.model import Recipient
+
+AMBIGUOUS: Final = "ambiguous_address"  # the list takes an address for that of another recipient
 
 
 class RecipientList(NamedTuple):
@@ -32,7 +34,8 @@ class Verdict(StrEnum):
 
 
 class RowAnswer(NamedTuple):
-    """The target's answer about one row. `recipient` as it stands after the write, None unless accepted."""
+    """The target's answer about one row. `recipient` as it stands after the write, None unless accepted; with the
+    reason AMBIGUOUS that of somebody else, whom the row went to."""
 
     verdict: Verdict
     recipient: Recipient | None = None
@@ -93,7 +96,8 @@ class Target(Protocol):
         ...
 
     def read(self, emails: Sequence[str]) -> dict[str, Recipient]:
-        """The recipients of the list among `emails`, by normalised address, with state, tags and attributes."""
+        """The recipients of the list among `emails`, by normalised address, with state, tags and attributes. One with
+        another `email` than the one asked for is somebody for whom the list takes that address."""
         ...
 
     def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:

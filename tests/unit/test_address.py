@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.address import Patterns, mask, normalise
+from cleverreach_sync.address import Patterns, folded, mask, normalise
 
 
 @pytest.mark.parametrize(
@@ -336,3 +336,8 @@ def test_hostile_patterns_take_no_time(pattern: str) -> None:
     began = time.process_time()
     assert not Patterns([pattern]).match("a" * 240 + "@c")
     assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize("address", ["jörg@x.de", "JORG@x.de", "jo\u0308rg@x.de", "jórg@x.de", "jørg@x.de"])
+def test_accents_folded(address: str) -> None:
+    assert folded(address) == "jorg@x.de"

@@ -258,6 +258,16 @@ def test_one_row_may_come_without_a_list() -> None:
     assert verdicts([UPDATE], row()) == {"anna@x.de": ACCEPTED}
 
 
+def test_a_row_that_went_to_somebody_else() -> None:
+    changes = people("jörg@x.de", "otto@x.de")
+    found = answers(changes, [row("jorg@x.de", id="5"), row("otto@x.de")], "global")
+    answer = found["jörg@x.de"]
+    assert (answer.verdict, answer.reason) == (Verdict.REFUSED, "ambiguous_address")
+    assert answer.recipient is not None
+    assert answer.recipient.id == "5"
+    assert found["otto@x.de"].verdict is Verdict.ACCEPTED
+
+
 def test_more_rows_than_were_sent() -> None:
     assert verdicts([UPDATE], [row("otto@x.de"), row(), row("eva@x.de")]) == {"anna@x.de": ACCEPTED}
 

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.address import folded, normalise
 from cleverreach_sync.decision import Change, Wanted
 from cleverreach_sync.model import Recipient, RecipientState, Stamps
-from cleverreach_sync.targets.interface import RowAnswer, Verdict
+from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
 
 _AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text
 _MAILED: Final = {
@@ -139,7 +139,13 @@ def answers(changes: Sequence[Change], body: object, scope: str) -> dict[str, Ro
         if found is not None:
             confirmed[found.email] = found
     refused = {known: row for row in rows if isinstance(row, str) for known in map(_address_in, row.split()) if known}
-    return {change.email: _answer(change, confirmed.get(change.email), refused) for change in changes}
+    found_out = {change.email: _answer(change, confirmed.get(change.email), refused) for change in changes}
+    if others := confirmed.keys() - found_out.keys():
+        taken = {folded(email): confirmed[email] for email in others}
+        for email, answer in found_out.items():
+            if answer.recipient is None and (other := taken.get(folded(email))) is not None:
+                found_out[email] = RowAnswer(Verdict.REFUSED, other, AMBIGUOUS)
+    return found_out
 
 
 def _address_in(word: str) -> str | None:

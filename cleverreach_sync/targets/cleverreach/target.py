@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.address import folded, normalise
 from cleverreach_sync.decision import Change
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.fields import DataField
@@ -161,11 +160,29 @@ class CleverReach:
     def read(self, emails: Sequence[str]) -> dict[str, Recipient]:
         wanted = set(emails)
         found: dict[str, Recipient] = {}
+        others: list[Recipient] = []
         for row in self._asked("email_list", emails):
             known = rows.recipient(row, self._scope)
-            if known is not None and known.email in wanted:
+            if known is None:
+                continue
+            if known.email in wanted:
                 found[known.email] = rows.who_left(found.get(known.email), known)
+            else:
+                others.append(known)
+        if others or not "".join(emails).isascii():
+            self._mark_ambiguous(emails, found, others)
         return found
+
+    def _mark_ambiguous(self, emails: Sequence[str], found: dict[str, Recipient], others: list[Recipient]) -> None:
+        """Puts another's recipient to every address that the list takes for theirs."""
+        stray = {folded(each.email): each for each in others}
+        exact = {folded(email): email for email in found}
+        for email in emails:
+            form = folded(email)
+            if form in stray:
+                found[email] = stray[form]
+            elif email not in found and form in exact:  # asked for by their own address, or taken for this one?
+                found |= self.read([email])
 
     def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:
         wanted = set(ids)
@@ -284,20 +301,10 @@ class CleverReach:
 def _answers(found: Sequence[dict[str, Any]], by: str, asked: Sequence[str]) -> bool:
     """Whether a server has understood whom it was asked for. One that has not answers with a page of anybody, and
     whoever is not on it would be taken for absent."""
-    if len(found) > len(asked):
-        return False
     if by == "id_list":
-        return {str(row.get("id")) for row in found} <= set(asked)
-    wanted = {_folded(email) for email in asked}
-    return all(_folded(normalise(text) or text) in wanted for text in (str(row.get("email", "")) for row in found))
-
-
-def _folded(email: str) -> str:
-    """An address as a database compares it that takes accented letters for plain ones."""
-    if email.isascii():
-        return email.lower()
-    parted = unicodedata.normalize("NFKD", email.casefold())
-    return "".join(char for char in parted if not unicodedata.combining(char))
+        return len(found) <= len(asked) and {str(row.get("id")) for row in found} <= set(asked)
+    wanted = {folded(email) for email in asked}
+    return all(folded(normalise(text) or text) in wanted for text in (str(row.get("email", "")) for row in found))
 
 
 def _list_of(row: object) -> RecipientList | None:
