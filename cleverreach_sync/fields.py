@@ -283,6 +283,11 @@ class Fingerprints:
         return b"".join(name + value for name, value in had.items())
 
 
+def unknown_values(fingerprint: bytes) -> bytes:
+    """A fingerprint of the same fields, with values that nothing has: they are sent again, or cleared."""
+    return b"".join(name + bytes(_VALUE) for name in split(fingerprint))
+
+
 def split(fingerprint: bytes) -> dict[bytes, bytes]:
     """A fingerprint's pieces: hash of the name -> hash of the value."""
     return {

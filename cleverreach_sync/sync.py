@@ -245,7 +245,7 @@ class _Pipeline:
         if complete:
             closing.end_complete(setting, run, begun, summary.people)
         else:
-            closing.end_early(setting, begun)
+            closing.end_early(setting, run, begun)
 
     def _too_many_rejected(self) -> RejectedError | None:
         tally = self._run.tally

@@ -87,12 +87,10 @@ def status_document(config: Config) -> dict[str, Any]:
 
 
 def _totals(path: Path) -> dict[str, int] | None:
-    """How many people are known, and how many of them CleverReach has confirmed; None where no ledger tells. To refuse
-    a damaged one is for a run."""
-    import sqlite3
+    """How many people are known, and how many of them CleverReach has confirmed; None where no ledger tells."""
     from contextlib import closing
 
-    from cleverreach_sync.errors import LockedError, StateError
+    from cleverreach_sync.errors import LockedError
     from cleverreach_sync.state.ledger import Ledger
 
     if not path.exists():
@@ -100,5 +98,5 @@ def _totals(path: Path) -> dict[str, int] | None:
     try:
         with closing(Ledger(path, read_only=True)) as ledger:
             return {"people_known": ledger.people(), "in_the_list": ledger.in_list()}
-    except (LockedError, StateError, sqlite3.Error):
+    except LockedError:
         return None

@@ -14,7 +14,7 @@ from cleverreach_sync.agreement import end_waits, remember, settle
 from cleverreach_sync.decision import Change, Outcome, Plan, Wanted
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.model import ConsentState, Recipient, RecipientState
+from cleverreach_sync.model import ConsentState, Memory, Recipient, RecipientState
 from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, absent, entry, outcome_to_keep
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import Seen, decided, recipients_of
@@ -276,9 +276,8 @@ class Delivery:
         memory = remember(plan, who.person, who.memory, confirmed, run.rules, run.now)
         if self._made_before(batch, one):
             plan = plan._replace(outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed))
-            made_inactive = confirmed.state is RecipientState.INACTIVE
             woken_at = run.now if confirmed.state is RecipientState.ACTIVE else None
-            memory = memory._replace(made_inactive=made_inactive, woken_at=woken_at)
+            memory = memory._replace(made_inactive=_made_inactive(one, confirmed, memory), woken_at=woken_at)
         elif plan.outcome is Outcome.CREATED and _is_active(change) is not _is_active(confirmed):
             plan = plan._replace(change=_as_created(change, confirmed))
         elif plan.activates and confirmed.state is not RecipientState.ACTIVE:
@@ -288,8 +287,10 @@ class Delivery:
 
     def _made_before(self, batch: Batch, one: Seen) -> bool:
         """Whether an earlier attempt of this run, whose answer was lost, created the recipient that was found now."""
-        if one.plan.outcome is not Outcome.UPDATED or one.who.memory.transferred or one.recipient is None:
+        if one.plan.outcome is not Outcome.UPDATED or one.recipient is None:
             return False
+        if one.who.memory.transferred:
+            return one.who.row.key in self._run.made
         tried = batch.attempted or one.who.row.key in self._run.attempted
         return tried and bool(self._run.rules.own.among(one.recipient.tags))
 
@@ -334,6 +335,17 @@ class Delivery:
 def _to_write(seen: Sequence[Seen]) -> list[Change]:
     changes = (one.plan.change for one in seen if not one.by_id)
     return [change for change in changes if change is not None and change.state is not Wanted.DELETED]
+
+
+def _made_inactive(one: Seen, confirmed: Recipient, memory: Memory) -> bool:
+    """Whether somebody whom a lost answer was about is inactive because crsync created them so. Who came in by a form,
+    and has not confirmed yet, has another date of registration."""
+    if confirmed.state is not RecipientState.INACTIVE:
+        return False
+    if one.who.memory.transferred or one.who.row.created is None:
+        return memory.made_inactive
+    _, _, active, _, registered, *_ = one.who.row.created
+    return not active and confirmed.registered == registered
 
 
 def _is_active(side: Change | Recipient) -> bool:

@@ -116,6 +116,7 @@ def begin_writing(setting: Setting, run: Run) -> Checkpoint:
         full_read_at=usable.full_read_at if usable is not None else None,
         read_at=usable.read_at if usable is not None else None,
         ledger_id=run.ledger.id,
+        generation=run.ledger.raise_generation(known.generation if known is not None else 0),
         anchor=setting.source.anchor if isinstance(setting.source, Anchored) else None,
         interrupted=InterruptedRun(
             run_id=setting.run_id,
@@ -136,12 +137,11 @@ def begin_writing(setting: Setting, run: Run) -> Checkpoint:
 def end_complete(setting: Setting, run: Run, begun: Checkpoint, people: int) -> None:
     """The checkpoint of a run that is through: cursors move, since everything before them is confirmed or accounted
     for."""
-    run.ledger.forget_all_attempts()
     if all(run.complete.get(reader.label) for reader in run.readers if reader.stream.owners is not None):
         run.ledger.learn_owners()
-    run.ledger.commit()
     config, clock = setting.call.config, setting.call.clock
     update: dict[str, Any] = {
+        "generation": run.ledger.raise_generation(begun.generation),  # with it all that was recorded is on the disk
         "digest": setting.digest,
         "selection": sorted(kind.value for kind in config.selected),
         "cursors": {**begun.cursors, **run.cursors},
@@ -154,10 +154,11 @@ def end_complete(setting: Setting, run: Run, begun: Checkpoint, people: int) -> 
     checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update=update))
 
 
-def end_early(setting: Setting, begun: Checkpoint) -> None:
+def end_early(setting: Setting, run: Run, begun: Checkpoint) -> None:
     """The checkpoint of a run that was cut short. One that a limit ended was not interrupted, but a resync stays
     one."""
     pending = begun.interrupted
     if setting.call.stop.reason != "max_duration" and pending is not None and not (pending.resend or pending.adopt):
         pending = None
-    checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update={"interrupted": pending}))
+    update = {"interrupted": pending, "generation": run.ledger.raise_generation(begun.generation)}
+    checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update=update))

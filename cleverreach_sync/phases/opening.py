@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import StateError, UsageError
@@ -20,13 +20,17 @@ from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.targets.interface import RecipientList, Target
 
+_BETWEEN: Final = 1  # a run that is killed between ledger and checkpoint leaves them so far apart
+
 
 class Memory(NamedTuple):
-    """The opened state. `lost`: why the ledger cannot be used, None if it can; it is then an empty one."""
+    """The opened state. `lost`: why the ledger cannot be used, None if it can; it is then an empty one. `behind`:
+    the checkpoint knows less than it, and comes from a backup."""
 
     ledger: Ledger
     keys: Keys
     lost: str | None
+    behind: bool = False
 
 
 def identity_of(config: Config, source: Source, found: RecipientList | None) -> Identity:
@@ -112,8 +116,10 @@ def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: boo
             lost = "the ledger is another's"
         elif not ledger.made_with(keys):
             lost = "the key is not that of the ledger"
+        elif known is not None and ledger.generation < known.generation:
+            lost = "the ledger is older than the checkpoint: it comes from a backup, or lost what was written last"
         if lost is None:
-            return Memory(ledger, keys, None)
+            return Memory(ledger, keys, None, known is not None and ledger.generation > known.generation + _BETWEEN)
         ledger.close()
     if read_only or lost is not None:
         return Memory(Ledger.in_memory(), Keys.fresh(), lost)

@@ -226,6 +226,11 @@ def stored(row: PlanRow) -> Entry:
     )
 
 
+def still_due(row: PlanRow) -> Entry:
+    """The entry of somebody whose end is about to be written."""
+    return entry(row, remembered(row), OPEN, kinds_in(row.kinds), due=True)
+
+
 def absent(found: Recipient | None, memory: Memory) -> Memory:
     """The memory after a reading that found somebody elsewhere than expected. Whoever had unsubscribed has so
     even if they were deleted since."""

@@ -13,6 +13,7 @@ from cleverreach_sync.address import PLACEHOLDERS, Patterns
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.phases.departures import note_time
 from cleverreach_sync.phases.erasures import find_erased
+from cleverreach_sync.phases.inflight import look_up
 from cleverreach_sync.phases.run import Reader, Run
 from cleverreach_sync.sources.interface import Chunk
 from cleverreach_sync.state.spool import BLACKLISTED, NOTED
@@ -122,6 +123,7 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     run.complete = {label: complete for label, (complete, _) in ended.items()}
     run.cursors = {label: cursor for label, (_, cursor) in ended.items() if cursor is not None}
     _give_to_owners(run)
+    look_up(run)
     if spooled.placeholders:
         find_erased(run)
     run.spool.commit()

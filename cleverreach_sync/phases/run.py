@@ -143,7 +143,9 @@ class Run:
     did that it goes on with (`goes_on`); `created_list`: the list is new, it holds nobody but whom this run puts there.
     `departed` are those who unsubscribed in the account since it was read, and when; `account_read_at`: later than what
     to ask for them, by the target's clock. `followed`: the streams whose consent is compared with that of earlier
-    reads, and when a run before this one read all of each, 0 if that is not known."""
+    reads, and when a run before this one read all of each, 0 if that is not known. `attempted`: who was under way when
+    the run before was cut off; `made`: whom its writes brought into the list without an answer, `remade`: the receiver
+    IDs of those whom they made again."""
 
     options: Options
     rules: Rules
@@ -164,6 +166,8 @@ class Run:
     erased: dict[bytes, frozenset[str]] = field(default_factory=dict)
     siblings: Siblings = field(default_factory=lambda: Siblings(()))
     attempted: frozenset[bytes] = frozenset()
+    made: set[bytes] = field(default_factory=set)
+    remade: list[str] = field(default_factory=list)
     complete: dict[str, bool] = field(default_factory=dict)
     followed: dict[str, int] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)

@@ -57,7 +57,7 @@ class Call:
 class Setting:
     """What was found when the run began. `lost`: why the ledger cannot be used. `carriers`: recipients that carry an
     own special tag, looked at on a first run only; None if the target does not say. `shared`: all of them come from
-    other transfers of the same config."""
+    other transfers of the same config. `behind`: the checkpoint knows less than the ledger."""
 
     call: Call
     began: float
@@ -68,6 +68,7 @@ class Setting:
     known: Checkpoint | None
     found: RecipientList | None
     lost: str | None
+    behind: bool
     interrupted: InterruptedRun | None
     first_run: bool
     carriers: int | None
@@ -91,6 +92,7 @@ class Setting:
             or self.call.options.command == "resync"
             or self.lost is not None
             or self._is_due(known)
+            or self.behind
             or (interrupted is not None and (interrupted.full or interrupted.digest != self.digest))
         )
 
@@ -207,7 +209,8 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     stack.callback(memory.ledger.close)
     others = siblings.Siblings(()) if alone else siblings.open_siblings(config, source, found, progress)
     stack.callback(others.close)
-    interrupted = None if lost is not None or known is None else known.interrupted
+    # An interrupted run that a checkpoint from a backup knows of was followed by another one.
+    interrupted = None if lost is not None or known is None or memory.behind else known.interrupted
     first_run = not alone and interrupted is None and lost is None and memory.ledger.in_list() == 0
     own = OwnTags(config.source.tag_source)
     carriers = target.carriers(list(own.by_kind.values())) if found and first_run else 0
@@ -221,6 +224,7 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         known=known,
         found=found,
         lost=lost,
+        behind=memory.behind,
         interrupted=interrupted,
         first_run=first_run,
         carriers=carriers,
@@ -268,7 +272,6 @@ def _run(
         began=int(setting.began) if setting.interrupted is None else _began(setting.interrupted, int(setting.began)),
         salt=blake2b(decides.encode(), digest_size=16).digest(),
         rejects=_rejects(setting, memory, rejected),
-        attempted=frozenset(key for keys in memory.ledger.attempts().values() for key in keys),
         list_exists=setting.found is not None,
         followed=_followed(setting, readers),
         own_tags_in_list=not (setting.first_run and setting.carriers == 0),

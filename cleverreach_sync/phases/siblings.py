@@ -102,9 +102,11 @@ def _ledger(path: Path, config: Config, source: Source, found: RecipientList) ->
     if (whose.base_url, whose.list_id) != (config.target.base_url, found.id):
         return None
     ledger = Ledger(folder.ledger, read_only=True)
-    if ledger.id == known.ledger_id:
+    if ledger.id == known.ledger_id and ledger.generation >= known.generation:
         return ledger
     ledger.close()
+    if ledger.id == known.ledger_id:
+        raise StateError(f"{folder.ledger} is older than its checkpoint", hint="restore it from a backup")
     return None
 
 

@@ -187,12 +187,21 @@ def rehearse(run: Run) -> None:
                     run.stop.reason = "limit"
                     continue
                 sent += 1
-            run.tally.done(plan, seen.who.person.consent.state)
+            run.tally.done(_as_counted(run, seen, plan), seen.who.person.consent.state)
             show(seen, plan)
         run.spool.show(lines)
         lines.clear()
     run.spool.commit()
     run.progress.end()
+
+
+def _as_counted(run: Run, seen: Seen, plan: Plan) -> Plan:
+    """Somebody whom a write without an answer brought into the list counts as created."""
+    if plan.change is None or plan.outcome is not Outcome.UPDATED or seen.who.row.key not in run.made:
+        return plan
+    active = seen.recipient is not None and seen.recipient.state is RecipientState.ACTIVE
+    change = plan.change._replace(state=Wanted.ACTIVE if active else Wanted.INACTIVE)
+    return plan._replace(outcome=Outcome.CREATED, activates=False, change=change)
 
 
 def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:

@@ -18,9 +18,10 @@ from cleverreach_sync.decision import Outcome, Wanted
 from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import ENDED_MOVED, ConsentState, RecipientState
+from cleverreach_sync.phases import inflight
 from cleverreach_sync.phases.batch import Batch, Delivery, Result
 from cleverreach_sync.phases.departures import catch_up, record_departed, undo
-from cleverreach_sync.phases.planned import Class, entry, remembered, stored
+from cleverreach_sync.phases.planned import Class, entry, remembered, still_due, stored
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import batches
 from cleverreach_sync.state.entries import Entry
@@ -39,7 +40,7 @@ class Writing:
         self.rejected: dict[bytes, tuple[str, str]] = {}
         self.accepted: set[bytes] = set()
         self._delivery = Delivery(run, retries, threading.BoundedSemaphore(run.concurrency))
-        self._number = max(run.ledger.attempts(), default=0)
+        self._number = 0
         self._sent = 0
         self._batches_answered = 0
         self._done = 0
@@ -52,8 +53,10 @@ class Writing:
         classes = [Class.GONE, Class.END, Class.UPDATE] + ([] if hold_back_new else [Class.NEW])
         total = sum(run.spool.count(class_) for class_ in (Class.MOVED, *classes))
         run.progress.begin("write", total)
+        inflight.record(run)
         record_departed(run)
         self._hand_over()
+        self._record_ends()
         self._moved()
         self._record_decided()
         with ThreadPoolExecutor(max_workers=2 * run.concurrency, thread_name_prefix="write") as pool:
@@ -89,15 +92,30 @@ class Writing:
             run.ledger.record([Entry._make(each) for each in entries])
         run.ledger.commit()
 
+    def _record_ends(self) -> None:
+        """Whose consent ended is known before anything is written: should this run be cut off, the shop may have lost
+        them by the next one. What it erased it shows again, to those of whom all is still remembered."""
+        run = self._run
+        for class_ in (Class.GONE, Class.END):
+            rows = (row for row in run.spool.planned(class_) if row.receiver_id is not None and not row.person[-1])
+            for part in batches(rows, _RECORDED_AT_ONCE):
+                run.ledger.record([still_due(row) for row in part])
+        run.ledger.commit()
+
     def _moved(self) -> None:
         run = self._run
-        for row in run.spool.planned(Class.MOVED):
-            run.stop.check()
-            run.target.make_inactive(row.receiver_id or "")
-            memory = remembered(row)._replace(state=RecipientState.INACTIVE, ended=ENDED_MOVED, ended_at=run.now)
-            run.ledger.record([entry(row, memory, "", frozenset())])
+        for rows in batches(run.spool.planned(Class.MOVED), run.batch_size):
+            number = self._next_number()
+            run.ledger.take_off(number, (inflight.flight(row, run.now) for row in rows))
+            for row in rows:
+                run.stop.check()
+                run.target.make_inactive(row.receiver_id or "")
+                memory = remembered(row)._replace(state=RecipientState.INACTIVE, ended=ENDED_MOVED, ended_at=run.now)
+                run.ledger.record([entry(row, memory, "", frozenset())])
+                run.ledger.commit()
+                run.tally.deactivate()
+            run.ledger.landed(number)
             run.ledger.commit()
-            run.tally.deactivate()
 
     def _class(self, class_: Class, pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]) -> None:
         rows = self._run.spool.planned(class_)
@@ -169,8 +187,7 @@ class Writing:
 
     def _submit(self, batch: Batch, pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]) -> None:
         run = self._run
-        run.ledger.attempt(batch.number, [row.key for row in batch.rows])
-        run.ledger.commit()
+        run.ledger.take_off(batch.number, (inflight.flight(row, run.now) for row in batch.rows))
         pending[pool.submit(self._delivery.deliver, batch)] = batch
 
     def _drain(self, pending: dict[Future[list[Result]], Batch], most: int) -> None:
@@ -206,7 +223,11 @@ class Writing:
         run = self._run
         run.ledger.record([result.entry for result in results if result.entry is not None])
         if whole:
-            run.ledger.forget_attempts([batch.number])
+            run.ledger.landed(batch.number)
+        elif results:
+            answered = {result.row.key for result in results}
+            left = [row for row in batch.rows if row.key not in answered]
+            run.ledger.still_under_way(batch.number, (inflight.flight(row, run.now) for row in left))
         run.ledger.commit()
         woken = [(result.row.key, _without_consent(result)) for result in results if _is_woken(result)]
         run.spool.wake(woken)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
@@ -48,8 +49,8 @@ class InterruptedRun(_Model):
 class Checkpoint(_Model):
     """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`:
     how many people the last completed full read found, `full_read_at`: when it began. `read_at`: when the last run that
-    completed began, in unix seconds. `anchor`: what the source settled in its first run, for good. Other times are RFC
-    3339, UTC."""
+    completed began, in unix seconds. `anchor`: what the source settled in its first run, for good. `generation`: that
+    of the ledger it relies on, 0 before there were any. Other times are RFC 3339, UTC."""
 
     identity: Identity
     shop_url: str | None = None
@@ -61,6 +62,7 @@ class Checkpoint(_Model):
     full_read_at: str | None = None
     read_at: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
     ledger_id: str
+    generation: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
     anchor: str | None = None
     interrupted: InterruptedRun | None = None
 
@@ -86,6 +88,9 @@ def load(path: Path) -> Checkpoint | None:
             f"{path} was written by another version of crsync ({schema})",
             hint="use that version, or a newer one that still reads it",
         )
+    told = document.pop("checksum", None)
+    if told != _checksum(document) and (told is not None or "generation" in document):
+        raise _unusable(path, "it is not as crsync wrote it")
     if isinstance(interrupted := document.get("interrupted"), dict):
         interrupted.pop("spool", None)  # older versions went on with what the run had read
     try:
@@ -97,10 +102,21 @@ def load(path: Path) -> Checkpoint | None:
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Raises StateError when the disk is full, say; the file before it then stays."""
-    document = {"schema": SCHEMA, **checkpoint.model_dump(mode="json")}
     import orjson  # noqa: PLC0415 - start-up
 
+    content = checkpoint.model_dump(mode="json")
+    document = {"schema": SCHEMA, **content, "checksum": _checksum(content)}
     write_atomically(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _checksum(content: dict[str, Any]) -> str | None:
+    """Of all but the schema; None for what no checkpoint can hold."""
+    import orjson  # noqa: PLC0415 - start-up
+
+    try:
+        return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+    except TypeError:
+        return None
 
 
 def _unusable(path: Path, why: str) -> StateError:

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Final
 
-from cleverreach_sync.errors import StateError
-
 TABLE: Final = """
 create table if not exists departed (
   key blob primary key,          -- keyed hash of the address
@@ -27,18 +25,17 @@ _ADD: Final = (
 
 
 def departed(database: sqlite3.Connection) -> Iterator[tuple[bytes, int]]:
-    """Everybody who has unsubscribed, and when (unix seconds). Raises StateError for a damaged entry."""
+    """Everybody who has unsubscribed, and when (unix seconds). Raises ValueError for a damaged entry."""
     if database.execute(_THERE).fetchone() is None:  # written by a version that did not keep it
         return
     for key, at, checksum in database.execute("select key, at, checksum from departed"):
         if not isinstance(key, bytes) or not isinstance(at, int) or checksum != _checksum(key, at):
-            raise StateError("the ledger holds an entry that was damaged", hint="restore it from a backup")
+            raise ValueError
         yield key, at
 
 
 def depart(database: sqlite3.Connection, rows: Iterable[tuple[bytes, int]]) -> None:
     """Counts from the next commit; an earlier date takes no later one back."""
-    database.execute(TABLE)
     database.executemany(_ADD, ((key, at, _checksum(key, at)) for key, at in rows))
 
 

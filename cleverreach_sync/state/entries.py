@@ -22,7 +22,7 @@ from cleverreach_sync.model import (
 
 
 class Entry(NamedTuple):
-    """One row. `body` is read by `read_body` when needed."""
+    """One row. `body` is read by `read_body` when needed; `check` is the checksum it was stored with."""
 
     key: bytes
     seen: bytes
@@ -33,6 +33,7 @@ class Entry(NamedTuple):
     fingerprint: bytes
     idents: bytes
     body: bytes
+    check: bytes = b""
 
 
 _KIND_BITS: Final = {Kind.SUBSCRIBER: 1, Kind.BUYER: 2, Kind.CONTACT: 4}

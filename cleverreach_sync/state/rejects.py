@@ -12,6 +12,7 @@ import orjson
 from cleverreach_sync.address import mask
 from cleverreach_sync.errors import StateError
 from cleverreach_sync.model import Consent, ConsentState, Order, Purchases, Record
+from cleverreach_sync.state.checksums import of_bytes
 from cleverreach_sync.state.files import content_of, write_atomically
 
 _KEY_BYTES: Final = 16
@@ -66,6 +67,8 @@ def load(path: Path) -> dict[str, Reject]:
 
 
 def _reject(item: dict[str, Any]) -> Reject:
+    if item.pop("check", None) not in (None, _check(item)):  # older versions wrote none
+        raise ValueError
     if len(bytes.fromhex(item["key"])) != _KEY_BYTES or not isinstance(item["email"], str):
         raise ValueError
     facts = tuple(
@@ -93,9 +96,13 @@ def save(path: Path, people: Iterable[Reject], *, keep: bool) -> None:
         }
         if keep and reject.facts:
             line["facts"] = [fact._asdict() for fact in reject.facts]
-        lines.append(line)
+        lines.append({**line, "check": _check(line)})
     if lines or path.exists():
         write_atomically(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
+
+
+def _check(line: dict[str, Any]) -> str:
+    return of_bytes(orjson.dumps(line, option=orjson.OPT_SORT_KEYS)).hex()
 
 
 def record_json(record: Record) -> list[Any]:

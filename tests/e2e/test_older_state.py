@@ -19,7 +19,7 @@ from tests.shops.woocommerce import WooShop
 
 __all__ = ["program", "sandbox", "sandbox_of_process"]
 
-OLD = Path(__file__).parent / "states" / "ledger-1.sql"
+STATES = Path(__file__).parent / "states"
 A, MIXED, GUEST, NEW = "a@mail.example", "mixed@mail.example", "guest@mail.example", "new@mail.example"
 HOUR = 3600
 
@@ -28,8 +28,9 @@ class Older:
     """A shop after the first `sync` of the older version. `a` and `mixed` are accounts, the latter of somebody who has
     ordered as a guest, too."""
 
-    def __init__(self, shop: WooShop, program: Program) -> None:
+    def __init__(self, shop: WooShop, program: Program, version: str) -> None:
         self.shop = shop
+        self.version = version
         self.program = program
         program.state.create_attribute("ordercount", "number")
         program.settings["source"] = shop.settings(subscribed_by="none")
@@ -54,7 +55,8 @@ class Older:
 
     def _put_back(self) -> None:
         """Ledger and key of the older version, about the same recipients."""
-        state, text = self.program.state_path, OLD.read_text(encoding="ascii")
+        state = self.program.state_path
+        text = (STATES / f"ledger-{self.version}.sql").read_text(encoding="ascii")
         known = state / "ledger.sqlite3"
         known.unlink()
         with contextlib.closing(sqlite3.connect(known)) as ledger:
@@ -67,12 +69,19 @@ class Older:
             ledger.commit()
         keys.save(state / "key")
         checkpoint = json.loads((state / "checkpoint.json").read_text())
+        for name in ("checksum", "generation"):
+            del checkpoint[name]
         (state / "checkpoint.json").write_text(json.dumps({**checkpoint, "ledger_id": ident}))
 
     def meta(self) -> dict[str, str]:
         path = self.program.state_path / "ledger.sqlite3"
         with contextlib.closing(sqlite3.connect(path)) as ledger:
             return dict(ledger.execute("select name, value from meta"))
+
+    def batches(self) -> int:
+        """How many are under way, by the ledger."""
+        with contextlib.closing(sqlite3.connect(self.program.state_path / "ledger.sqlite3")) as ledger:
+            return int(ledger.execute("select count(*) from attempt").fetchone()[0])
 
     def sync(self) -> dict[str, int]:
         """Somebody else's order is always the newest, so that those before it are not read again."""
@@ -92,20 +101,23 @@ class Older:
         }
 
 
-@pytest.fixture
-def older(program: Program) -> Iterator[Older]:
+@pytest.fixture(params=["1", "2"])
+def older(program: Program, request: pytest.FixtureRequest) -> Iterator[Older]:
     shop = WooShop()
-    yield Older(shop, program)
+    yield Older(shop, program, request.param)
     shop.close()
 
 
 def test_nobody_is_sent_again(older: Older) -> None:
     writes = older.program.state.traffic.writes
-    assert older.meta()["schema"] == "1"
+    assert older.meta()["schema"] == older.version
+    assert "generation" not in older.program.checkpoint
     assert older.sync() == {}
     assert older.program.state.traffic.writes == writes
-    assert older.meta()["schema"] == "2"
+    assert older.meta()["schema"] == "3"
     assert "owners" not in older.meta()
+    assert int(older.meta()["generation"]) == older.program.checkpoint["generation"] > 0
+    assert older.batches() == 0
     older.shop.log.clear()
     assert older.sync() == {}
     assert all("modified_after" in asked.query for asked in older.shop.pages("orders")), "only what was changed"
@@ -115,6 +127,15 @@ def test_a_diff_leaves_it_as_it_is(older: Older) -> None:
     before = older.program.files()
     assert counted(older.program.run("diff").document)["unchanged"] == 4
     assert older.program.files() == before
+
+
+def test_one_that_was_damaged_before_is_refused(older: Older) -> None:
+    path = older.program.state_path / "ledger.sqlite3"
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + bytes(4096) + content[8192:])
+    before = older.program.files()
+    assert older.program.failing().code == 9
+    assert older.program.files() == {**before, "lock": older.program.files()["lock"]}
 
 
 def test_an_account_moves_before_the_first_run(older: Older) -> None:
@@ -150,8 +171,8 @@ def test_killed_in_the_first_run(older: Older, place: str, when: str, number: in
     command += ["-c", str(older.program.config_path)]
     died = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
-    assert older.meta()["schema"] == "2"
-    assert older.meta()["owners"] == "unknown"
+    assert older.meta()["schema"] == "3"
+    assert older.meta().get("owners") == {"1": "unknown"}.get(older.version)
     older.sync()
     older.shop.change_profile(older.a, email=NEW)
     assert older.sync() == {"created": 1, "deactivated": 1}

@@ -108,6 +108,9 @@ class TestCheckpoint:
         path = known.state_path / "checkpoint.json"
         path.write_text(json.dumps({**known.checkpoint, "transfers": {}}))
         known.state.traffic.clear()
+        assert "not as crsync wrote it" in refused(known).message
+        document = {name: value for name, value in known.checkpoint.items() if name not in ("checksum", "generation")}
+        path.write_text(json.dumps(document))  # as an older version would have written it
         assert "transfers" in refused(known).message
 
     def test_that_is_a_folder(self, known: Program) -> None:
@@ -136,7 +139,7 @@ class TestLedger:
 
     def test_of_a_newer_version(self, known: Program) -> None:
         with sqlite3.connect(known.state_path / "ledger.sqlite3") as database:
-            database.execute("update meta set value = '3' where name = 'schema'")
+            database.execute("update meta set value = '4' where name = 'schema'")
         database.close()
         known.state.traffic.clear()
         assert "another version" in refused(known).message
@@ -308,7 +311,7 @@ class TestAccess:
 
 class TestPrivacy:
     def test_no_address_name_or_secret_but_in_rejects(self, interrupted: Program) -> None:
-        self.check(interrupted, {"rejects.jsonl"})
+        self.check(interrupted, {"rejects.jsonl"}, may_be_under_way=True)
         interrupted.run()
         self.check(interrupted, {"rejects.jsonl"})
         interrupted.run("resync")
@@ -317,13 +320,15 @@ class TestPrivacy:
         self.check(interrupted, {"rejects.jsonl"})
 
     @staticmethod
-    def check(program: Program, may: set[str]) -> None:
+    def check(program: Program, may: set[str], *, may_be_under_way: bool = False) -> None:
         files = program.files()
         assert SECRET.encode() not in b"".join(files.values())
-        told = [content for name, content in files.items() if not name.startswith(tuple(may))]
+        told = {name: content for name, content in files.items() if not name.startswith(tuple(may))}
         for row in people(60):
             for value in (row["email"], row["first_name"], row["last_name"], row["city"]):
-                for content in told:
+                for name, content in told.items():
+                    if may_be_under_way and name == "ledger.sqlite3" and value == row["email"]:
+                        continue
                     assert value.encode() not in content
                     assert value.encode("utf-16-le") not in content
 

@@ -28,6 +28,7 @@ from cleverreach_sync.model import (
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
 from cleverreach_sync.state.files import StateFolder, private
+from cleverreach_sync.state.flights import Flight
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.lock import held
@@ -153,6 +154,21 @@ def entry(number: int, facts: Facts = FACTS, memory: Memory = MEMORY) -> Entry:
     )
 
 
+def flight(number: int) -> Flight:
+    return Flight(
+        number.to_bytes(16, "big"),
+        6,
+        1_700_000_000,
+        f"person{number}@example.org",
+        active=True,
+        consent="yes",
+        receiver_id=None if number else "17",
+        fingerprint=b"fp",
+        idents=b"i" * 10,
+        body=body(facts_json(FACTS), memory_tuple(MEMORY)),
+    )
+
+
 class TestLedger:
     @pytest.fixture
     def keys(self) -> Keys:
@@ -192,31 +208,54 @@ class TestLedger:
         other.close()
         ledger.close()
 
-    def test_attempts(self, path: Path) -> None:
+    def test_batches_under_way(self, path: Path) -> None:
         ledger = Ledger(path)
-        keys = [number.to_bytes(16, "big") for number in range(3)]
-        ledger.attempt(4, keys)
-        ledger.attempt(5, keys[:1])
-        ledger.commit()
-        assert ledger.attempts() == {4: keys, 5: keys[:1]}
-        ledger.forget_attempts([4])
+        people = [flight(number) for number in range(3)]
+        ledger.take_off(4, people)
+        ledger.take_off(5, people[:1])
+        assert ledger.flights() == {4: people, 5: people[:1]}
+        ledger.landed(4)
+        ledger.still_under_way(5, people[1:])
         ledger.commit()
         ledger.close()
         ledger = Ledger(path)
-        assert ledger.attempts() == {5: keys[:1]}
-        ledger.forget_all_attempts()
-        assert ledger.attempts() == {}
+        assert ledger.flights() == {5: people[1:]}
+        ledger.settle([entry(1)])
+        assert [item.key for item in ledger.walk()] == [entry(1).key]
+        assert not ledger.is_empty()
+        ledger.record_settled()
+        assert ledger.flights() == {}
         ledger.close()
+        assert b"example.org" not in path.read_bytes()
+        assert [item.name for item in path.parent.iterdir()] == ["ledger.sqlite3"]
+
+    def test_what_was_settled_counts_before_it_is_written(self, path: Path) -> None:
+        ledger = Ledger(path)
+        ledger.record([entry(number) for number in (1, 2, 5)])
+        ledger.commit()
+        ledger.close()
+        ledger, before = Ledger(path, read_only=True), path.read_bytes()
+        late = entry(2)._replace(outcome="", due=1, idents=b"i" * 10)
+        ledger.settle([entry(3), late])
+        assert [(item.key[-1], item.outcome) for item in ledger.walk()] == [
+            (1, "unchanged"), (2, ""), (3, "unchanged"), (5, "unchanged"),
+        ]  # fmt: skip
+        assert ledger.entries([late.key, entry(3).key, b"x"]) == {late.key: late, entry(3).key: entry(3)}
+        assert list(ledger.idents()) == [(late.key, late.idents)]
+        assert ledger.any_due()
+        ledger.close()
+        assert path.read_bytes() == before
 
     def test_survives_a_kill(self, path: Path) -> None:
         code = (
             "import sys, os, pathlib; from cleverreach_sync.state.ledger import Ledger\n"
-            "ledger = Ledger(pathlib.Path(sys.argv[1])); ledger.attempt(1, [b'k' * 16]); ledger.commit()\n"
-            "ledger.attempt(2, [b'k' * 16]); os.kill(os.getpid(), 9)"
+            "from cleverreach_sync.state.flights import Flight\n"
+            "ledger = Ledger(pathlib.Path(sys.argv[1])); ledger.take_off(1, [Flight(b'k' * 16)])\n"
+            "ledger.still_under_way(2, [Flight(b'k' * 16)]); os.kill(os.getpid(), 9)"
         )
         subprocess.run([sys.executable, "-c", code, str(path)], check=False)
         ledger = Ledger(path, read_only=True)
-        assert ledger.attempts() == {1: [b"k" * 16]}
+        assert ledger.flights() == {1: [Flight(b"k" * 16)]}
         ledger.close()
 
     def test_knows_its_key(self, path: Path, keys: Keys) -> None:

@@ -1,0 +1,186 @@
+"""What became of the batches that were under way when the run before was cut off.
+
+They are looked up in the list before anybody is decided, and recorded as they stand: whoever got in is known, even if
+the shop has lost them since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from cleverreach_sync.agreement import remember
+from cleverreach_sync.consent import weigh
+from cleverreach_sync.decision import Change, Outcome, Plan, Wanted
+from cleverreach_sync.fields import unknown_values
+from cleverreach_sync.merge import Facts
+from cleverreach_sync.model import (
+    ENDED_ERASED,
+    ENDED_MOVED,
+    Consent,
+    ConsentState,
+    Kind,
+    Memory,
+    Person,
+    Recipient,
+    RecipientState,
+)
+from cleverreach_sync.phases.planned import OPEN, Class
+from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.survey import batches
+from cleverreach_sync.state.entries import (
+    CONSENTS,
+    Entry,
+    body,
+    facts_json,
+    kinds_in,
+    memory_tuple,
+    read_body,
+)
+from cleverreach_sync.state.flights import Flight
+from cleverreach_sync.state.plans import PlanRow
+
+_ENDS = frozenset({Class.GONE, Class.END, Class.MOVED})
+
+
+class Fate(NamedTuple):
+    """What became of somebody. `made`: the write whose answer was lost brought them into the list. `remade`: it made
+    them again under this ID after they were deleted."""
+
+    entry: Entry | None = None
+    made: bool = False
+    remade: str | None = None
+
+
+def flight(row: PlanRow, now: int) -> Flight:
+    """Somebody of the plan, who is about to be written."""
+    made = None if row.receiver_id is not None else row.created
+    state, at, _, _, _, withdrew, _, after, erased = row.person
+    return Flight(
+        row.key,
+        int(row.class_),
+        now,
+        row.email,
+        bool(row.active),
+        None if made is None else made[4],
+        row.kinds,
+        ConsentState.OPTED_OUT.value if withdrew else state,
+        None if withdrew else at,
+        None if withdrew else after,
+        erased,
+        row.receiver_id,
+        row.fingerprint if made is None else made[-1],
+        row.idents,
+        body(row.facts, row.memory),
+    )
+
+
+def look_up(run: Run) -> None:
+    """Reads how those stand who were under way, for this run to decide on."""
+    left = {each.key: each for people in run.ledger.flights().values() for each in people}
+    if not left:
+        return
+    run.attempted = frozenset(left)
+    settled: list[Entry] = []
+    for each, recipient in _found(run, left.values()):
+        fate = _fate(run, each, recipient)
+        if fate.entry is not None:
+            settled.append(fate.entry)
+        if fate.made:
+            run.made.add(each.key)
+        if fate.remade is not None:
+            run.remade.append(fate.remade)
+    run.ledger.settle(settled)
+
+
+def record(run: Run) -> None:
+    """Records what was looked up, and ends the mailing of those who were made again."""
+    for receiver_id in run.remade:
+        run.target.make_inactive(receiver_id)
+    run.ledger.record_settled()
+
+
+def _found(run: Run, left: Iterable[Flight]) -> Iterator[tuple[Flight, Recipient]]:
+    if not run.list_exists:
+        return
+    left = [each for each in left if each.body]
+    for part in batches((each for each in left if each.email), run.batch_size):
+        run.stop.check()
+        by_address = run.target.read([each.email for each in part])
+        yield from ((each, by_address[each.email]) for each in part if each.email in by_address)
+    for part in batches((each for each in left if not each.email and each.receiver_id), run.batch_size):
+        run.stop.check()
+        by_id = run.target.read_ids([each.receiver_id for each in part if each.receiver_id])
+        yield from ((each, by_id[each.receiver_id]) for each in part if each.receiver_id in by_id)
+
+
+def _fate(run: Run, left: Flight, recipient: Recipient) -> Fate:
+    facts, memory = read_body(Entry(left.key, b"", OPEN, 0, 0, left.receiver_id, left.fingerprint, b"", left.body))
+    own = run.rules.own.among(recipient.tags)
+    anew = memory.transferred and memory.receiver_id != recipient.id
+    if anew and not (run.rules.include_deleted and left.class_ == Class.UPDATE):
+        return Fate(remade=recipient.id) if own else Fate()
+    if left.class_ in _ENDS:
+        after = _after_end(run, left, memory, recipient, own)
+    elif not memory.transferred and not own:
+        return Fate()  # somebody else's: the write did not arrive
+    else:
+        after = _after_write(run, left, memory, recipient, own)
+    if after is None:
+        return Fate()
+    due = left.class_ in _ENDS and after.ended is None
+    made = anew or left.class_ == Class.NEW
+    return Fate(_entry(left, facts, after, due=due), made)
+
+
+def _after_end(run: Run, left: Flight, memory: Memory, recipient: Recipient, own: frozenset[Kind]) -> Memory | None:
+    """After an end that may have been written; None where nothing has to be remembered but what is known."""
+    arrived = recipient.state is RecipientState.INACTIVE and (left.class_ == Class.MOVED or Kind.SUBSCRIBER not in own)
+    if left.erased and run.rules.delete_erased:
+        return None  # still to be deleted
+    if left.class_ == Class.MOVED:
+        ended = memory._replace(state=recipient.state, ended=ENDED_MOVED, ended_at=left.at, stamps=None)
+        return ended if arrived else None
+    if arrived:
+        return _remembered(run, left, memory, recipient, Outcome.DEACTIVATED)._replace(tags=own)
+    if memory.transferred or not own or left.erased:
+        return None
+    return Memory(recipient.id, recipient.state, own)  # still to be ended, even if the shop loses them
+
+
+def _after_write(run: Run, left: Flight, memory: Memory, recipient: Recipient, own: frozenset[Kind]) -> Memory:
+    outcome = Outcome.CREATED if left.class_ == Class.NEW else Outcome.UPDATED
+    after = _remembered(run, left, memory, recipient, outcome)
+    # Who came in by a form, and has not confirmed yet, has another date of registration.
+    ours = memory.transferred or (left.registered is not None and recipient.registered == left.registered)
+    inactive = recipient.state is RecipientState.INACTIVE
+    return after._replace(tags=own, made_inactive=after.made_inactive and inactive and ours)
+
+
+def _remembered(run: Run, left: Flight, memory: Memory, recipient: Recipient, outcome: Outcome) -> Memory:
+    """What is remembered as if the answer had come, but for the data, of which nobody knows whether it arrived, and for
+    the stamps that the write left: somebody else may have had a hand in them since."""
+    consent = Consent(CONSENTS[left.consent], left.consent_at, left.consent_after)
+    shop = weigh(consent, memory)
+    creates = outcome is Outcome.CREATED
+    state = Wanted.ACTIVE if left.active else Wanted.INACTIVE if creates else None
+    change = Change(left.email, creates, recipient.id, state, None, None, (), (), {})
+    activates = left.active and recipient.state is RecipientState.ACTIVE
+    plan = Plan(outcome, ENDED_ERASED if left.erased else "", kinds_in(left.kinds), shop, change, activates)
+    person = Person(left.email, {}, consent, None, None)
+    after = remember(plan, person, memory, recipient, run.rules, left.at)
+    return after._replace(fingerprint=unknown_values(left.fingerprint), run="", stamps=None)
+
+
+def _entry(left: Flight, facts: Facts, memory: Memory, *, due: bool) -> Entry:
+    return Entry(
+        left.key,
+        b"",
+        OPEN,
+        left.kinds,
+        int(due),
+        memory.receiver_id,
+        memory.fingerprint,
+        left.idents,
+        body(facts_json(facts), memory_tuple(memory)),
+    )
