@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from cleverreach_sync.merge import NO_FACTS, Facts
+from cleverreach_sync.merge import NO_FACTS, STATED, Facts, left_behind
 from cleverreach_sync.model import RANK_GUEST, RANK_LEFT, ConsentState, Remembered
 
 _NO_ACCOUNT: Final = (RANK_GUEST, RANK_LEFT)
 _REFUSED: Final = (ConsentState.NO.value, ConsentState.OPTED_OUT.value)
-_STATED: Final = (ConsentState.YES.value, ConsentState.OPTED_OUT.value)
 
 
 def idents_of(facts: Facts) -> bytes:
@@ -75,31 +74,15 @@ def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:
     orders = {key: order for key, order in facts.orders.items() if order.by in idents}
     staying = {key: order for key, order in facts.orders.items() if key not in orders}
     records = [record for record in facts.records if record not in leaving]
-    records += [_left_behind(record) for record in leaving if record.consent in _STATED]
-    stays = Facts(tuple(records), staying, nobody=facts.nobody and bool(records or staying))
+    records += [left_behind(record) for record in leaving if record.consent in STATED]
+    lost = facts.lost or bool(orders) or any(record.number is not None for record in leaving)
+    stays = Facts(tuple(records), staying, lost)
     return stays, Facts(tuple(_on_the_way(record) for record in leaving if record.rank != RANK_LEFT), orders)
 
 
 def _on_the_way(record: Remembered) -> Remembered:
     """At another address a yes does not become a new one by a no that was said at this one."""
     return record._replace(turned=None) if record.consent == ConsentState.NO else record
-
-
-def _left_behind(record: Remembered) -> Remembered:
-    yes = record.consent == ConsentState.YES
-    return Remembered(
-        record.stream,
-        record.ident,
-        RANK_LEFT,
-        None,
-        ConsentState.NO.value if yes else record.consent,
-        None if yes else record.consent_at,
-        None,
-        None,
-        None,
-        0,
-        (),
-    )
 
 
 def joined(facts: Facts, coming: Facts) -> Facts:
@@ -110,4 +93,4 @@ def joined(facts: Facts, coming: Facts) -> Facts:
     new = tuple(record for record in coming.records if (record.stream, record.ident) not in there)
     again = {(record.stream, record.ident) for record in new}
     kept = tuple(record for record in facts.records if (record.stream, record.ident) not in again)
-    return Facts((*kept, *new), {**coming.orders, **facts.orders}, nobody=facts.nobody)
+    return Facts((*kept, *new), {**coming.orders, **facts.orders}, facts.lost)

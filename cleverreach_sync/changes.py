@@ -53,7 +53,8 @@ def end(
     """The end of somebody's consent. Whoever is to be transferred all the same gets with it what else has changed: it
     may not be read again. After an opt-out no data is sent."""
     kinds = _NOBODY
-    if shop is Shop.NO and not (rules.bare or person.excluded or rules.exclude.match(person.email)):
+    held_back = rules.bare or person.excluded or rules.exclude.match(person.email)
+    if shop is Shop.NO and person.is_person and not held_back:
         kinds = kinds_of(ConsentState.NO, person.purchases) & rules.selection
     added, removed = tags_of(kinds, ConsentState.NO, person, carried, after_opt_out=False)
     if person.invalid is not None:  # what was bought may be what could not be read

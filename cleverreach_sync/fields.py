@@ -118,7 +118,7 @@ def _day_of(days: int) -> str | None:
 
 # Person fields that are no plain values of the profile.
 _COMPUTED: Final[Mapping[str, Callable[[Person], str | None]]] = {
-    "email": lambda person: person.email,
+    "email": lambda person: person.email or None,
     "subscribed": lambda person: person.consent.state.value,
     "subscribed_at": lambda person: _day(person.consent.at),
     "orders": lambda person: None if person.purchases is None else str(person.purchases.number),

@@ -16,6 +16,7 @@ from cleverreach_sync.model import (
     PROFILE_FIELDS,
     RANK_CUSTOMER,
     RANK_EXCLUDED,
+    RANK_LEFT,
     Consent,
     ConsentState,
     Order,
@@ -28,18 +29,24 @@ from cleverreach_sync.statements import NONE, merge_consent, state_of
 
 BITS: Final = {name: 1 << n for n, name in enumerate(PROFILE_FIELDS)}
 NOT_FOLLOWED: Final[Mapping[str, int]] = {}
+STATED: Final = (ConsentState.YES.value, ConsentState.OPTED_OUT.value)  # what somebody did
 _YES = ConsentState.YES
 _NO = ConsentState.NO
 _OUT = ConsentState.OPTED_OUT
 
 
 class Facts(NamedTuple):
-    """What is remembered of one person: their records, and their orders by keyed hash of the ID. `nobody`: known only
-    by what makes nobody a person."""
+    """What is remembered of one person: their records, and their orders by keyed hash of the ID. `lost`: something they
+    had bought is gone, so that without any order they are known to have none."""
 
     records: tuple[Remembered, ...] = ()
     orders: dict[str, Order] = {}  # noqa: RUF012 - never changed
-    nobody: bool = False
+    lost: bool = False
+
+    @property
+    def is_person(self) -> bool:
+        """Whether they are known by more than what makes nobody a person."""
+        return any(record.makes_person and record.rank != RANK_LEFT for record in self.records)
 
 
 NO_FACTS: Final = Facts()
@@ -72,31 +79,30 @@ def merge(
     means for somebody who is not in it. `now` is the time an undated withdrawal counts from. `followed` are the streams
     whose records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
     """
-    kept = _still_valid(found, before.records, complete) if before.records else ()
+    kept, gone = _still_valid(found, before.records, complete) if before.records else ((), ())
     fresh = tuple([_remember(item, before.records, now, followed) for item in found])
-    orders = _orders(found, before.orders, order_key)
-    is_person = bool(before.records or before.orders) and not before.nobody
+    known = _without(before, gone) if gone else before
+    orders = _orders(found, known.orders, order_key)
     invalid: str | None = None
     created: int | None = None
     for _, _, record, _ in found:
-        is_person = is_person or record.makes_person
         invalid = invalid or record.invalid
         if record.created_at is not None and (created is None or record.created_at < created):
             created = record.created_at
-    facts = Facts((*kept, *fresh), orders, nobody=not is_person)
+    facts = Facts((*kept, *fresh), orders, known.lost)
 
     consent = merge_consent(facts.records)
     if implied is not None and consent.state is ConsentState.UNKNOWN:
         consent = implied
     person = Person(
         email,
-        _profile(found, kept),
+        _profile(found, kept, gone),
         consent,
-        _purchases(facts.records, orders),
+        _purchases(facts),
         created,
         invalid,
         invalid is not None and any(_says_out(item.record) for item in found),
-        is_person,
+        facts.is_person,
         _excluded(facts.records, orders),
     )
     return person, facts
@@ -121,19 +127,60 @@ def _says_out(record: Record) -> bool:
 
 def _still_valid(
     found: Sequence[Found], remembered: Sequence[Remembered], complete: Collection[str]
-) -> tuple[Remembered, ...]:
-    """The remembered records that this read neither replaced nor showed to be gone."""
+) -> tuple[tuple[Remembered, ...], tuple[Remembered, ...]]:
+    """The remembered records that this read neither replaced nor showed to be gone, with what is left of the latter;
+    and those that are gone.
+
+    Of an account some orders of which were not read again it stays known which fields it had: what these orders say
+    themselves counts from now on, but is not known yet.
+    """
     seen = {(item.stream, item.ident) for item in found}
     streams = {item.stream for item in found}
-    kept = []
+    kept: list[Remembered] = []
+    gone: list[Remembered] = []
     for old in remembered:
         if (old.stream, old.ident) in seen or (not old.ident and old.stream in streams):
             continue
-        if old.stream in complete and old.consent == _YES:
-            kept.append(old._replace(consent=_NO.value, consent_at=None, turned=None))
-        else:
-            kept.append(old)
-    return tuple(kept)
+        still = not (old.filled or old.extras) if old.rank == RANK_LEFT else old.stream not in complete
+        (kept if still else gone).append(old)
+    if not gone:
+        return tuple(kept), ()
+    owners = {record.owner for record in kept if record.owner}
+    for old in gone:
+        left = left_behind(old)
+        if old.ident in owners:
+            left = left._replace(filled=old.filled, extras=old.extras)
+        if left.consent is not None or left.filled or left.extras:
+            kept.append(left)
+    return tuple(kept), tuple(old for old in gone if old.ident not in owners)
+
+
+def left_behind(record: Remembered) -> Remembered:
+    """What stays of a record that is gone: a withdrawal or a no goes on to hold, a yes is a no from now on."""
+    yes = record.consent == _YES
+    stated = record.consent in STATED or record.consent == _NO
+    return Remembered(
+        record.stream,
+        record.ident,
+        RANK_LEFT,
+        None,
+        _NO.value if yes else record.consent if stated else None,
+        None if yes or not stated else record.consent_at,
+        None,
+        None,
+        None,
+        0,
+        (),
+        makes_person=False,
+    )
+
+
+def _without(facts: Facts, gone: Sequence[Remembered]) -> Facts:
+    """The facts without the orders that records brought that are gone."""
+    idents = {record.ident for record in gone if record.ident}
+    orders = {key: order for key, order in facts.orders.items() if order.by not in idents}
+    lost = len(orders) < len(facts.orders) or any(record.number is not None for record in gone)
+    return facts._replace(orders=orders, lost=facts.lost or lost)
 
 
 def _remember(item: Found, remembered: Sequence[Remembered], now: int, followed: Mapping[str, int]) -> Remembered:
@@ -159,10 +206,17 @@ def _remember(item: Found, remembered: Sequence[Remembered], now: int, followed:
         None if bought is None else bought.total,
         filled,
         extras,
-        item.owner,
+        item.owner or _former_owner(item, remembered),
         said.turned,
         said.left_at,
+        record.makes_person,
     )
+
+
+def _former_owner(item: Found, remembered: Sequence[Remembered]) -> str:
+    """The account that an order belonged to which is gone: what it said last still holds for its orders."""
+    owner = next((old.owner for old in remembered if old.ident == item.ident and old.stream == item.stream), "")
+    return owner if owner and any(old.ident == owner and old.rank == RANK_LEFT for old in remembered) else ""
 
 
 @lru_cache(maxsize=1024)
@@ -175,10 +229,10 @@ def _latest(dates: Sequence[int | None]) -> int | None:
     return max((date for date in dates if date is not None), default=None)
 
 
-def _profile(found: Sequence[Found], kept: Sequence[Remembered]) -> dict[str, str]:
+def _profile(found: Sequence[Found], kept: Sequence[Remembered], gone: Sequence[Remembered]) -> dict[str, str]:
     """Field by field the value of the record that counts most; not where a record that this read did not bring again
-    has one that counts more."""
-    if len(found) == 1 and not kept:
+    has one that counts more. What only a record had that is gone is empty."""
+    if len(found) == 1 and not kept and not gone:
         return found[0].record.profile
     order = sorted(
         enumerate(item.record for item in found),
@@ -197,7 +251,16 @@ def _profile(found: Sequence[Found], kept: Sequence[Remembered]) -> dict[str, st
     for name in list(merged):
         if any(_has(old, name) and _counts_more(old, winner.get(name)) for old in kept):
             del merged[name]
+    for old in gone:
+        for name in _names_of(old):
+            if name not in merged and not any(_has(other, name) for other in kept):
+                merged[name] = ""
     return merged
+
+
+def _names_of(old: Remembered) -> list[str]:
+    """The profile fields that had a value."""
+    return [*(name for name, bit in BITS.items() if old.filled & bit), *old.extras]
 
 
 def _has(old: Remembered, name: str) -> bool:
@@ -222,13 +285,14 @@ def _orders(found: Sequence[Found], before: dict[str, Order], order_key: Callabl
     return orders
 
 
-def _purchases(records: Sequence[Remembered], orders: dict[str, Order]) -> Purchases | None:
-    if len(records) == 1 and not orders:
+def _purchases(facts: Facts) -> Purchases | None:
+    records, orders, lost = facts
+    if len(records) == 1 and not orders and not lost:
         only = records[0]
         return None if only.number is None else Purchases(only.number, only.last_at, only.total)
     summaries = [record for record in records if record.number is not None]
     if not summaries and not orders:
-        return None
+        return Purchases(0) if lost else None
     counting = [order for order in orders.values() if order.counts]
     last = [record.last_at for record in summaries] + [order.at for order in counting]
     totals = [record.total for record in summaries if record.number] + [order.total for order in counting]

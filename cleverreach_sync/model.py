@@ -67,7 +67,7 @@ PERSON_FIELDS: Final = (
     *PROFILE_FIELDS,
 )
 
-RANK_LEFT: Final = -2  # what is left of a record that is at another address now: what it said about the newsletter
+RANK_LEFT: Final = -2  # of a record that is gone, or at another address now: what it said about the newsletter
 RANK_EXCLUDED: Final = -1  # a record from where nobody may be transferred (a marketplace, say)
 RANK_GUEST: Final = 0  # a guest order's address
 RANK_CUSTOMER: Final = 1  # a registered customer's record
@@ -187,6 +187,7 @@ class Remembered(NamedTuple):
     `turned`, of a `no`: when the record said so, None if nobody did and a statement is gone, at `consent_at`; of a
     `yes`: it has no date of its own and was said after that time, `consent_at` is when it was seen first. `left_at`: as
     of when the record said `opted_out`, if it says something else now that is not known to be later.
+    `makes_person` as in Record.
     """
 
     stream: str
@@ -203,6 +204,7 @@ class Remembered(NamedTuple):
     owner: str = ""
     turned: int | None = None
     left_at: int | None = None
+    makes_person: bool = True
 
 
 class Person(NamedTuple):

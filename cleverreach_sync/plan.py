@@ -107,7 +107,8 @@ def decide(
     """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds; `values` are
     the data fields where they were filled before."""
     known = memory is not NOTHING or suppressed != NOT_SUPPRESSED or person.invalid is not None
-    if recipient is None and not known and not person.excluded and not person.erased:
+    known = known or person.excluded or person.erased or not person.is_person
+    if recipient is None and not known:
         return _at_first_sight(person, rules, now, values)
     carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
     if recipient is not None and rules.adopt and carried and not memory.transferred:
@@ -187,7 +188,7 @@ def _decide(
     applying = kinds_of(stated, person.purchases)
     if person.excluded:
         applying &= _BY_CONSENT
-    kinds = applying & rules.selection
+    kinds = applying & rules.selection if person.is_person else _NOBODY
     if rules.exclude.match(person.email) or (person.excluded and not kinds):
         return Plan(Outcome.SKIPPED, "excluded", kinds, shop)
     if not kinds:

@@ -24,7 +24,7 @@ _NO: Final = ConsentState.NO
 _OUT: Final = ConsentState.OPTED_OUT
 _UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
 _STATES: Final[dict[str | None, ConsentState]] = {state.value: state for state in (_YES, _NO, _OUT)}
-_ACCOUNT: Final = (RANK_CUSTOMER, RANK_EXCLUDED)
+_ACCOUNT: Final = (RANK_CUSTOMER, RANK_EXCLUDED, RANK_LEFT)  # what an account said holds when it is gone, too
 
 
 class Statement(NamedTuple):

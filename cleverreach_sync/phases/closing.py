@@ -89,7 +89,7 @@ def _facts(run: Run, rejected: dict[bytes, tuple[str, str]]) -> dict[bytes, list
         if row.carried:
             fact = Fact(reader.label, row.ident or "", orjson.loads(row.body), row.owner or "")
         else:
-            raw = Row(row.email, row.ident, row.body, row.place)
+            raw = Row(row.email, row.ident, row.body, row.place, row.owner)
             record = record_json(reader.source.decode(reader.stream.name, raw, lambda _: None))
             fact = Fact(reader.label, run.ident_of(row), record, run.owner_of(row))
         found.setdefault(row.key, []).append(fact)

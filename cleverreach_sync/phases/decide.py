@@ -13,6 +13,7 @@ from cleverreach_sync.decision import Outcome, Plan, Suppression
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import (
     NOTHING,
+    RANK_LEFT,
     Consent,
     ConsentState,
     Kind,
@@ -44,6 +45,7 @@ from cleverreach_sync.state.spool import NOTED
 
 _BUFFER: Final = 1000
 _TICK: Final = 500
+NO_PERSON: Final = Plan(Outcome.SKIPPED, NOBODY, frozenset(), Shop.UNKNOWN)
 _NO: Final = Consent(ConsentState.NO)
 _MAY_BE_CREATED: Final = frozenset({Class.NEW, Class.CHECK})
 _TO_WRITE: Final = {Outcome.UPDATED: Class.UPDATE, Outcome.DEACTIVATED: Class.END}
@@ -173,7 +175,7 @@ class Deciding:
         person, facts = self.absent_person(email, facts_before)
         plan = decide(person, memory, recipient, suppressed, rules, run.now)
         class_ = _TO_WRITE.get(plan.outcome, Class.RECORD) if recipient is not None else Class.RECORD
-        if class_ is Class.RECORD or not person.is_person:
+        if class_ is Class.RECORD:
             class_, plan = Class.RECORD, plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
         self._activates += plan.activates and class_ is Class.UPDATE
         run.spool.drop_planned(entry.key)
@@ -226,12 +228,16 @@ class Deciding:
         suppressed = Suppression(blacklisted, None if mailed else unsubscribed_at, mailed=mailed)
         seq = rows[0].rowid
         self._notice_arrival(met.key, facts, met.entry)
-        if not person.is_person and person.invalid is None and not person.erased:
-            nobody = Plan(Outcome.SKIPPED, NOBODY, frozenset(), Shop.UNKNOWN)
-            self._add(plan_row(Class.RECORD, seq, met.key, person, nobody, memory, facts, seen, unsubscribed_at))
-            return
         recipient = remembered_recipient(person.email, memory, run.rules.own)
-        plan = decide(person, memory, recipient, suppressed, run.rules, run.now)
+        nobody = not person.is_person and person.invalid is None and not person.erased
+        plan = NO_PERSON
+        if not nobody or memory.transferred:
+            plan = decide(person, memory, recipient, suppressed, run.rules, run.now)
+        if nobody and plan.change is None:
+            memory = settle(plan, person, memory, run.now)
+            plan = NO_PERSON._replace(shop=plan.shop)
+            self._add(plan_row(Class.RECORD, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at))
+            return
         looked = met.entry is not None and met.entry.outcome == ELSEWHERE and met.entry.seen == seen
         class_ = self._class(plan, person, memory, blacklisted=blacklisted and not mailed, looked=looked)
         if class_ is Class.RECORD:
@@ -290,7 +296,7 @@ class Deciding:
         if torn and person.consent.state is ConsentState.UNKNOWN:
             return True
         kept = facts.records[: len(facts.records) - len(found)]
-        return any(record.consent == ConsentState.YES and record.stream in self._full_labels for record in kept)
+        return any(record.rank != RANK_LEFT and record.stream in self._full_labels for record in kept)
 
     def _class(self, plan: Plan, person: Person, memory: Memory, *, blacklisted: bool, looked: bool) -> Class:
         run = self._run
@@ -318,7 +324,8 @@ class Deciding:
         return Class.RECORD
 
     def _absent(self, met: Met, entry: Entry) -> None:
-        """Somebody of whom this read brought nothing. They are no person of this run unless their consent ends."""
+        """Somebody of whom this read brought nothing. They are no person of this run unless they have to be written
+        to."""
         run = self._run
         if met.key in run.erased:
             self._erased(met, entry)
@@ -328,25 +335,27 @@ class Deciding:
         facts_before, memory = known_of(run, entry)
         self.silence.note(met.key, facts_before, ())
         if not entry.due and not any(
-            record.consent == ConsentState.YES and record.stream in self._complete for record in facts_before.records
+            record.stream in self._complete and record.rank != RANK_LEFT for record in facts_before.records
         ):
             return
         person, facts = self.absent_person("", facts_before)
         if facts == facts_before and not entry.due:
             return
         recipient = remembered_recipient("", memory, run.rules.own)
-        rules = run.rules._replace(bare=True)
-        plan = decide(person, memory, recipient, Suppression(), rules, run.now)
-        if plan.outcome is Outcome.DEACTIVATED:
+        plan = decide(person, memory, recipient, Suppression(), run.rules._replace(resend=False), run.now)
+        class_ = Class.RECORD
+        if plan.change is not None and recipient is not None:
             if met.blacklisted and not met.mailed:
                 return  # nobody mails them, and no change is taken: it is to be seen again when they no longer are
-            # Whether a pattern of the blacklist fits is known by their address only, which the list knows.
-            look = bool(run.blocked) or memory.state is RecipientState.BOUNCED
-            class_ = Class.CHECK if look else Class.GONE
-            self._add(plan_row(class_, 0, met.key, person, plan, memory, facts, b"", None))
+            class_ = Class.UPDATE
+            self._activates += plan.activates
+            if plan.outcome is Outcome.DEACTIVATED:
+                # Whether a pattern of the blacklist fits is known by their address only, which the list knows.
+                look = bool(run.blocked) or memory.state is RecipientState.BOUNCED
+                class_ = Class.CHECK if look else Class.GONE
         else:
-            open_plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
-            self._add(plan_row(Class.RECORD, 0, met.key, person, open_plan, memory, facts, b"", None))
+            plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
+        self._add(plan_row(class_, 0, met.key, person, plan, memory, facts, b"", None))
 
     def _erased(self, met: Met, entry: Entry) -> None:
         """Somebody of whom this read brought nothing but that a record of theirs was erased."""

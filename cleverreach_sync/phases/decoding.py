@@ -63,7 +63,7 @@ class Decoding:
                 warnings.add(location, warned.place, warned.message)
 
         def read_row(row: RawRow) -> Found:
-            record = self._dated(read(stream, Row(row.email, row.ident, row.body, row.place), warn))
+            record = self._dated(read(stream, Row(row.email, row.ident, row.body, row.place, row.owner), warn))
             owner = ident_of(of_owner + row.owner) if row.owner else ""
             return Found(label, ident_of(prefix + row.ident) if row.ident else "", record, owner)
 

@@ -106,6 +106,7 @@ def plan_row(
             person.excluded,
             person.consent.after,
             person.erased,
+            person.is_person,
         ),
         pack(plan.values, plan.change) if class_ and plan.values is not None else None,
         memory_tuple(memory),
@@ -170,7 +171,7 @@ def outcome_to_keep(plan: Plan, memory: Memory) -> str:
 
 def candidate(row: PlanRow) -> Candidate:
     """The person of a row."""
-    state, at, purchases, created_at, invalid, withdrew, excluded, after, erased = row.person
+    state, at, purchases, created_at, invalid, withdrew, excluded, after, erased, is_person = row.person
     person = Person(
         row.email,
         {},
@@ -179,8 +180,9 @@ def candidate(row: PlanRow) -> Candidate:
         created_at,
         invalid,
         withdrew,
-        excluded=excluded,
-        erased=erased,
+        is_person,
+        excluded,
+        erased,
     )
     if row.suppressed == NOTED:
         suppressed = Suppression(blacklisted=True, mailed=True)

@@ -201,6 +201,7 @@ def _give_to_owners(run: Run) -> None:
     numbers = {reader.label: number for number, reader in enumerate(run.readers)}
     for number, reader in enumerate(run.readers):
         if reader.stream.owners is not None:
-            lost = run.spool.give_to_owners(number, numbers[reader.stream.owners])
+            orphans = reader.stream.orphans and run.complete[reader.stream.owners]
+            lost = run.spool.give_to_owners(number, numbers[reader.stream.owners], orphans=orphans)
             if lost:
                 run.tally.read(0, {"email": lost})

@@ -55,9 +55,8 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
 def decided(
     run: Run, row: PlanRow, recipient: Recipient | None, *, bare: bool = False, attempted: bool = False
 ) -> Seen:
-    """The decision about one row, against the recipient as read. `bare`: an end of consent brings nothing else along,
-    nor does it for those of whom this read brought nothing. `attempted`: a write may have been carried out without an
-    answer."""
+    """The decision about one row, against the recipient as read. `bare`: an end of consent brings nothing else along.
+    `attempted`: a write may have been carried out without an answer."""
     left_at = run.departed.get(row.key) if run.departed else None
     if left_at is not None and (row.suppressed or 0) >= 0:
         row = row._replace(suppressed=max(row.suppressed or 0, left_at), created=None)
@@ -72,7 +71,9 @@ def decided(
         return Seen(who, recipient, plan)
     if run.options.against_list and recipient is not None:
         return Seen(who, recipient, against_list(run, who, recipient))
-    rules = run.rules._replace(bare=True) if bare or not row.email else run.rules
+    rules = run.rules._replace(bare=True) if bare else run.rules
+    if not row.email:  # of whom this read brought nothing: nobody is made again, or sent anew
+        rules = rules._replace(resend=False, include_deleted=False)
     plan = decide(who.person, who.memory, recipient, who.suppressed, rules, run.now, who.values())
     if recipient is not None and not (attempted or rules.resend) and _is_there(plan, recipient, run):
         plan = as_it_stands(plan, who.person, who.memory, recipient, rules, run.now)

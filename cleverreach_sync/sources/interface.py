@@ -72,7 +72,8 @@ class Chunk(NamedTuple):
 
 class Stream(NamedTuple):
     """One stream of a source. `full_read`: it has no change filter, every run reads it from the start. `owners` names
-    the stream whose records its rows' `owner` refers to. `followed`: a record says at any time what holds then, so that
+    the stream whose records its rows' `owner` refers to; with `orphans` a row whose owner is not in it has none: it
+    lists every owner in every run. `followed`: a record says at any time what holds then, so that
     its consent can be compared with that of an earlier read; not so the rows of a file."""
 
     name: str
@@ -80,6 +81,7 @@ class Stream(NamedTuple):
     full_read: bool
     owners: str | None = None
     followed: bool = True
+    orphans: bool = False
 
 
 class Sight(NamedTuple):

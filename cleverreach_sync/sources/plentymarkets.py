@@ -78,6 +78,8 @@ class Plentymarkets:
         self._automatic = settings.transfer == AUTOMATIC
         self._lock = threading.Lock()
         self._begun: _Begun | None = None
+        self._listed: set[int] | None = None
+        self._named: set[int] | None = None
         self._api = PlentyApi(settings.url, settings.username, settings.password.get_secret_value(), means)
 
     @property
@@ -173,6 +175,7 @@ class Plentymarkets:
         began: float | None = None
         newest = done = total = 0
         seen: set[int] = set()
+        listed: set[int] = set()
         for query in self._windows(begun, known, by_contact=by_contact):
             for page in self._numbered(partial(self._contact_page, query), CONTACTS, stopped):
                 began = began or page.at
@@ -181,9 +184,13 @@ class Plentymarkets:
                 newest = max((newest, *map(changed, fresh)))
                 done += len(fresh)
                 total = max(done, page.total or 0)
+                listed.update(raw["id"] for raw in fresh if begun.floor is None or created(raw) >= begun.floor)
                 found = (self._contact(begun, raw, by_contact=by_contact) for raw in fresh if _since(raw, known))
                 yield _chunk(found, done, total)
         if not stopped():
+            if known is None and begun.type is None:
+                self._listed = listed
+                self._warn_of_unlisted()
             cursor = self._cursor(begun, known, newest, began) if self._automatic else None
             yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
 
@@ -252,6 +259,7 @@ class Plentymarkets:
         since = None if known is None else known.since
         floor = begun.floor if self._automatic else None
         newest = done = left = 0
+        named: set[int] = set()
         pages = keyset_pages(
             lambda after: self._api.orders(after, since),
             _ident,
@@ -264,12 +272,29 @@ class Plentymarkets:
             began = began or page.at
             newest = max((newest, *map(changed, page.rows)))
             left = max(page.total or 0, len(page.rows))
+            named.update(account for raw in page.rows if (account := begun.reading.buyer(raw, floor)) is not None)
             found = (begun.reading.order(raw, floor) for raw in page.rows)
             yield _chunk(found, done + len(page.rows), done + left)
             done += len(page.rows)
         if not stopped():
+            if known is None:
+                self._named = named
+                self._warn_of_unlisted()
             cursor = self._cursor(begun, known, newest, began)
             yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
+
+    def _warn_of_unlisted(self) -> None:
+        """Orders may name contacts of guests that the list of contacts does not show. IDs only grow, so that whoever
+        came in later than somebody who is listed should be listed, too."""
+        with self._lock:
+            if not self._listed or self._named is None:
+                return
+            first = min(self._listed)
+            unlisted = sum(ident > first and ident not in self._listed for ident in self._named)
+            self._named = None
+        if unlisted:
+            contacts = "1 contact" if unlisted == 1 else f"{unlisted} contacts"
+            self.warnings.append(f"orders name {contacts} that plentymarkets does not list; they are not transferred")
 
     def _numbered(self, fetch: _Fetch, what: str, stopped: Callable[[], bool]) -> Iterator[Page]:
         """All pages of a list. Nothing was given yet when the first page turns out to be smaller than it should be."""

@@ -103,6 +103,14 @@ class Reading:
             **({"country": self.countries[country]} if isinstance(country, int) and country in self.countries else {}),
         }
 
+    def buyer(self, raw: Mapping[str, Any], since: int | None) -> int | None:
+        """The contact that an order `since` a time (None: any) names, if it would bring in a guest."""
+        account, at = _account(raw), _time(raw.get("createdAt"))
+        recent = since is None or (at is not None and at >= since)
+        right = raw.get("typeId") in (_SALES_ORDER, None) and self.statuses.has(_float(raw.get("statusId")))
+        wanted = account is not None and recent and right and self.origins.permits(raw.get("referrerId"))
+        return int(account) if wanted and account is not None else None
+
     def order(self, raw: Mapping[str, Any], since: int | None) -> Row | Unreadable | None:
         """What is kept of a sales order; None for any other, and for what brings nobody in and names nobody either.
         Guests who ordered `since` a time are brought in, None: nobody is."""

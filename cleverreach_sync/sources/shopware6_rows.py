@@ -104,8 +104,8 @@ def recipient_row(raw: Mapping[str, Any]) -> Row | Unreadable:
 
 
 def customer_record(row: Row, warn: Callable[[Warned], None]) -> Record:
-    """A customer: profile. A guest, or an account that was never confirmed, counts less than an account; the latter is
-    nobody yet."""
+    """A customer: profile. A guest, or an account that was never confirmed, counts less than an account and is nobody
+    by that alone."""
     raw, what = orjson.loads(row.body), f"customer {row.ident}"
     profile = raw["profile"]
     created = _time(raw, "createdAt", what, warn)
@@ -124,7 +124,7 @@ def customer_record(row: Row, warn: Callable[[Warned], None]) -> Record:
         latest,
         created,
         profile,
-        makes_person=not raw["pending"],
+        makes_person=not (raw["guest"] or raw["pending"]),
     )
 
 

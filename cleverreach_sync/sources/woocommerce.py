@@ -80,7 +80,13 @@ class WooCommerce:
         consent = {Signal.CONSENT} if self._rule is not None else set()
         found = [
             Stream(CUSTOMERS, frozenset({Signal.PROFILE} | consent), full_read=True),
-            Stream(ORDERS, frozenset({Signal.PROFILE, Signal.PURCHASES} | consent), full_read=False, owners=CUSTOMERS),
+            Stream(
+                ORDERS,
+                frozenset({Signal.PROFILE, Signal.PURCHASES} | consent),
+                full_read=False,
+                owners=CUSTOMERS,
+                orphans=True,
+            ),
         ]
         if self._asks_mailpoet:
             found.append(Stream(MAILPOET, frozenset({Signal.CONSENT}), full_read=True))

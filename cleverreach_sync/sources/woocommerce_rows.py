@@ -122,7 +122,7 @@ def order_row(raw: Mapping[str, Any], rule: MetaRule | None, counting: frozenset
     if email is None and owner is None:
         return Unreadable("email", f"order {ident}: no usable e-mail address", 0) if status in counting else None
     kept = {name: raw.get(name) for name in _ORDER_KEPT}
-    if owner is None and status != TRASH:
+    if status != TRASH:
         kept["billing"] = _billing(raw)
     if rule is not None:
         kept["meta"] = rule.find(raw.get("meta_data"))
@@ -210,7 +210,7 @@ def order_record(row: Row, rule: MetaRule | None, counting: frozenset[str], warn
         RANK_GUEST,
         at,
         None,
-        _address(raw["billing"]) if "billing" in raw else {},
+        _address(raw["billing"]) if row.owner is None and "billing" in raw else {},
         consent,
         None,
         (order,),

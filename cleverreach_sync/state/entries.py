@@ -64,9 +64,10 @@ _OWNER: Final = Remembered._fields.index("owner")
 
 def facts_json(facts: Facts) -> bytes:
     """The facts for an entry's body. Owners, and the records that brought orders, are written as numbers."""
-    records: list[Any] = [_plain(record) for record in facts.records]  # a named tuple is nothing to orjson
-    if not facts.orders and not any(record[_OWNER] for record in facts.records):
-        return orjson.dumps((records, {}, True) if facts.nobody else (records,))
+    nobody = not facts.is_person
+    records: list[Any] = [_plain(record, nobody=nobody) for record in facts.records]
+    if not facts.orders and not facts.lost and not any(record[_OWNER] for record in facts.records):
+        return orjson.dumps((records, {}, True) if nobody else (records,))
     number = {record.ident: at for at, record in enumerate(facts.records) if record.ident}
     orders: dict[str, Any] = {}
     for key, order in facts.orders.items():
@@ -76,17 +77,18 @@ def facts_json(facts: Facts) -> bytes:
         else:
             orders[key] = order[1:5] if by is None else (*order[1:5], by)
     owners = list(dict.fromkeys([record.owner for record in facts.records if record.owner]))
-    if not owners:
-        return orjson.dumps((records, orders, True) if facts.nobody else (records, orders))
+    if not owners and not facts.lost:
+        return orjson.dumps((records, orders, True) if nobody else (records, orders))
     for at, record in enumerate(facts.records):
         if record.owner:
-            records[at] = _plain(record, owners.index(record.owner))
-    return orjson.dumps((records, orders, facts.nobody, owners))
+            records[at] = _plain(record, owners.index(record.owner), nobody=nobody)
+    return orjson.dumps((records, orders, nobody, owners, True) if facts.lost else (records, orders, nobody, owners))
 
 
-def _plain(record: Remembered, owner: int | None = None) -> tuple[Any, ...]:
-    """A record without what nearly all lack."""
-    if record.turned is None and record.left_at is None:
+def _plain(record: Remembered, owner: int | None = None, *, nobody: bool) -> tuple[Any, ...]:
+    """A record in built-in types (a named tuple is nothing to orjson), without what nearly all lack. `nobody`: it is
+    said once that none of them makes a person."""
+    if (nobody or record.makes_person) and record.turned is None and record.left_at is None:
         return record[:_OWNER] if owner is None else (*record[:_OWNER], owner)
     return (*record[:_OWNER], owner, *record[_OWNER + 1 :])
 
@@ -153,8 +155,10 @@ def _facts(document: list[Any]) -> Facts:
     )
     if len(document) == 1:
         return Facts(records) if records else NO_FACTS
+    if len(document) > 2 and document[2]:
+        records = tuple(record._replace(makes_person=False) for record in records)
     orders = {key: _order(key, order, records) for key, order in document[1].items()}
-    return Facts(records, orders, nobody=len(document) > 2 and document[2])
+    return Facts(records, orders, len(document) > 4)
 
 
 def _owner(record: list[Any], owners: Sequence[str]) -> str:

@@ -70,9 +70,10 @@ class Spool(Plans):
         """Rows of (key, stream, ident, place, email, digest, body, carried, owner)."""
         insert(self._db, "insert into raw", rows)
 
-    def give_to_owners(self, stream: int, owners: int) -> int:
-        """Gives the rows of `stream` that name an owner to the person of that record of the stream `owners`. Rows that
-        have no address even then are dropped; returns their number."""
+    def give_to_owners(self, stream: int, owners: int, *, orphans: bool = False) -> int:
+        """Gives the rows of `stream` that name an owner to the person of that record of the stream `owners`; with
+        `orphans` those have none whose owner is not there. Rows that have no address even then are dropped; returns
+        their number."""
         self._db.execute("create index if not exists owned on raw (stream, ident)")
         self._db.execute(
             "update raw set key = owner_row.key, email = owner_row.email "
@@ -80,6 +81,12 @@ class Spool(Plans):
             "where raw.stream = ? and raw.owner = owner_row.ident",
             (owners, stream),
         )
+        if orphans:
+            self._db.execute(
+                "update raw set owner = null where stream = ? and owner is not null and not exists "
+                "(select 1 from raw as owner_row where owner_row.stream = ? and owner_row.ident = raw.owner)",
+                (stream, owners),
+            )
         dropped = self._db.execute("delete from raw where stream = ? and email = ''", (stream,)).rowcount
         self._db.execute("drop index owned")
         return int(dropped)

@@ -57,6 +57,7 @@ PEOPLE = st.builds(
     DATES,
     st.sampled_from([None] * 9 + ["orders"]),
     st.booleans(),
+    is_person=st.just(True),
     erased=st.just(False),
 ).map(lambda who: who if who.invalid else who._replace(withdrew=False))
 RECIPIENTS = st.builds(

@@ -218,8 +218,26 @@ def test_a_yes_that_is_gone(complete: Sequence[str], expected: Consent) -> None:
 def test_only_a_yes_ends_by_absence(consent: ConsentState | None) -> None:
     person, facts = read(found("n1", stream="newsletter", consent=consent, consent_at=T if consent else None))
     again, kept = read(before=facts, complete=["newsletter"])
-    assert again.consent == person.consent
-    assert kept == facts
+    assert again.consent.state == person.consent.state
+    assert not kept.is_person
+    assert read(before=kept, complete=["newsletter"])[1] == kept
+
+
+def test_a_record_that_is_gone_counts_no_more() -> None:
+    account = found("c1", at=T, profile={"city": "Kiel", "phone": "1"}, purchases=Purchases(2, T, "9.00"))
+    guest = found("o1", stream="orders", rank=RANK_GUEST, at=T - 9, profile={"city": "Ulm"}, orders=[order("a")])
+    _, facts = read(account, guest)
+    person, _ = read(before=facts, complete=["newsletter"])
+    assert (person.is_person, person.purchases) == (True, Purchases(3, T, "19.00"))
+    person, left = read(before=facts, complete=["customers"])
+    assert (person.is_person, person.purchases) == (True, Purchases(1, T, "10.00"))
+    assert person.profile == {"phone": ""}, "what nobody has any more is empty"
+    later = found("o2", stream="orders", rank=RANK_GUEST, at=T - 1, profile={"city": "Bonn"}, orders=[order("b")])
+    person, _ = read(later, before=left)
+    assert person.profile == {"city": "Bonn"}
+    person, nothing = read(before=left, complete=["orders"])
+    assert (person.is_person, person.purchases) == (False, Purchases(0))
+    assert read(found("c2"), before=nothing)[0].purchases == Purchases(0), "none is left, which is known"
 
 
 def test_a_yes_of_another_stream_outlives_the_one_that_is_gone() -> None:
@@ -309,13 +327,13 @@ def test_an_order_that_does_not_count_makes_nobody_a_person() -> None:
     assert read(found("c1"), before=facts)[0].is_person
 
 
-def test_who_was_a_person_stays_one() -> None:
+def test_who_is_known_by_a_cancelled_order_only_is_nobody_any_more() -> None:
     counts = found("o1", stream="orders", orders=[order("a")])
     cancelled = found("o1", stream="orders", makes_person=False, orders=[order("a", counts=False)])
     _, facts = read(counts)
     person, facts = read(cancelled, before=facts)
-    assert person.is_person
-    assert read(cancelled, before=facts)[0].is_person
+    assert not person.is_person
+    assert read(counts, before=facts)[0].is_person
 
 
 def test_an_order_that_does_not_count_may_give_a_known_person_newer_values() -> None:
@@ -375,12 +393,12 @@ def test_facts_of_earlier_reads_count_as_soon_as_somebody_is_brought_in() -> Non
     newsletter = found("n1", stream="recipients", rank=RANK_GUEST, consent=YES, consent_at=T, makes_person=False)
     bought = found("o1", stream="orders", rank=RANK_GUEST, orders=[order("o1", at=T - 9)], makes_person=False)
     nobody, facts = read(newsletter, bought)
-    assert (nobody.is_person, facts.nobody) == (False, True)
+    assert (nobody.is_person, facts.is_person) == (False, False)
     account = found("c1", profile={"city": "Kiel"})
     later, then = read(account, before=facts, complete=["customers"])
     at_once, _ = read(newsletter, bought, account)
     assert later == at_once
-    assert (later.is_person, then.nobody) == (True, False)
+    assert (later.is_person, then.is_person) == (True, True)
     assert (later.consent, later.purchases) == (Consent(YES, T), Purchases(1, T - 9, "10.00"))
 
 

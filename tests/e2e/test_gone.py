@@ -1,0 +1,292 @@
+"""Orders that go over to somebody else, and records that are gone: the list says what a full read of the shop would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.program import Program, counted, program, sandbox, sandbox_of_process
+from tests.shops.plentymarkets import PlentySystem
+from tests.shops.shopware6 import FakeShopware
+from tests.shops.woocommerce import WooShop
+
+__all__ = ["program", "sandbox", "sandbox_of_process"]
+
+ANNA, BEN, GUEST, OTHER = (f"{name}@mail.example" for name in ("anna", "ben", "guest", "other"))
+DAY = 86_400
+
+
+@pytest.fixture
+def woo() -> Iterator[WooShop]:
+    found = WooShop()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def shopware() -> Iterator[FakeShopware]:
+    found = FakeShopware()
+    yield found
+    found.close()
+
+
+class Merchant:
+    """Runs every day; a diff says beforehand what a run does."""
+
+    def __init__(self, program: Program, shop: WooShop | FakeShopware | PlentySystem, **settings: Any) -> None:
+        self.program, self.shop = program, shop
+        for name, kind in (
+            ("phone", "text"),
+            ("ordercount", "number"),
+            ("totalspent", "number"),
+            ("lastorderdate", "date"),
+        ):
+            program.state.create_attribute(name, kind)
+        program.settings["source"] = shop.settings(**settings)
+        program.configure(
+            tags=["subscriber", "buyer", "contact"], attributes={"preset": "shop", "missing": "ignore", "map": {}}
+        )
+        self.day(0)
+
+    def day(self, days: float = 1) -> dict[str, int]:
+        self.shop.now += int(days * DAY)
+        self.program.clock.passed += days * DAY
+        told = counted(self.program.run("diff").document)
+        counts = self.program.counts()
+        assert counts == told
+        return counts
+
+    def kinds(self, email: str) -> set[str]:
+        return {tag.rpartition(".")[2] for tag in self.program.recipients()[email]["tags"]}
+
+    def values(self, email: str) -> dict[str, str]:
+        shown = self.program.recipients()[email]["global_attributes"]
+        return {name: value for name, value in shown.items() if value}
+
+    def active(self, email: str) -> bool:
+        return bool(self.program.recipients()[email]["active"])
+
+
+class TestAnOrderThatGoesOver:
+    """Who is left with no order is no buyer any more."""
+
+    def hand_over(self, woo: WooShop, order: int, customer: int, email: str) -> None:
+        woo.orders[order] |= {"customer_id": customer, "billing": {**woo.orders[order]["billing"], "email": email}}
+        woo.touch(order)
+
+    def test_to_another_account(self, program: Program, woo: WooShop) -> None:
+        anna, ben = woo.add_customer(ANNA), woo.add_customer(BEN)
+        order = woo.add_order(anna, "12.50")
+        merchant = Merchant(program, woo)
+        assert (merchant.kinds(ANNA), merchant.kinds(BEN)) == ({"Buyer"}, {"Contact"})
+        woo.now += DAY
+        self.hand_over(woo, order, ben, BEN)
+        merchant.day()
+        assert (merchant.kinds(ANNA), merchant.kinds(BEN)) == ({"Contact"}, {"Buyer"})
+        assert merchant.values(ANNA) == {"ordercount": "0"}
+        assert merchant.values(BEN)["totalspent"] == "12.50"
+        assert merchant.day()["unchanged"] == 2
+
+    def test_one_of_two(self, program: Program, woo: WooShop) -> None:
+        anna, ben = woo.add_customer(ANNA), woo.add_customer(BEN)
+        order = woo.add_order(anna, "12.50")
+        woo.add_order(anna, "2.50")
+        merchant = Merchant(program, woo)
+        self.hand_over(woo, order, ben, BEN)
+        merchant.day()
+        assert (merchant.kinds(ANNA), merchant.kinds(BEN)) == ({"Buyer"}, {"Buyer"})
+        assert (merchant.values(ANNA)["totalspent"], merchant.values(ANNA)["ordercount"]) == ("2.50", "1")
+
+    def test_of_a_guest_whose_address_is_corrected(self, program: Program, woo: WooShop) -> None:
+        woo.add_customer(OTHER)
+        order = woo.add_guest_order(GUEST)
+        merchant = Merchant(program, woo)
+        self.hand_over(woo, order, 0, BEN)
+        merchant.day()
+        assert (merchant.kinds(GUEST), merchant.kinds(BEN)) == (set(), {"Buyer"})
+        assert merchant.active(GUEST), "nobody unsubscribed"
+        assert merchant.values(GUEST) == {"ordercount": "0"}
+        before = program.state.traffic.writes
+        merchant.day()
+        assert program.state.traffic.writes == before
+
+    def test_of_a_guest_to_an_account(self, program: Program, woo: WooShop) -> None:
+        ben = woo.add_customer(BEN)
+        order = woo.add_guest_order(GUEST)
+        merchant = Merchant(program, woo)
+        self.hand_over(woo, order, ben, GUEST)
+        merchant.day()
+        assert (merchant.kinds(GUEST), merchant.kinds(BEN)) == (set(), {"Buyer"})
+
+    def test_with_buyers_and_subscribers_selected_only(self, program: Program, woo: WooShop) -> None:
+        anna, ben = woo.add_customer(ANNA, consent=False), woo.add_customer(BEN, consent=True)
+        order = woo.add_order(anna)
+        merchant = Merchant(program, woo)
+        program.configure(tags=["subscriber", "buyer"])
+        self.hand_over(woo, order, ben, BEN)
+        merchant.day()
+        assert (merchant.kinds(ANNA), merchant.kinds(BEN)) == (set(), {"Subscriber", "Buyer"})
+
+
+class TestWhatIsGone:
+    def test_orders_that_the_shop_purges(self, program: Program, woo: WooShop) -> None:
+        anna = woo.add_customer(ANNA, consent=True, first_name="Anna")
+        purged = [woo.add_order(anna), woo.add_guest_order(GUEST)]
+        woo.add_guest_order(BEN)
+        merchant = Merchant(program, woo, reconcile_every="30d")
+        for order in purged:
+            del woo.orders[order]
+        merchant.day(6)
+        assert (merchant.kinds(ANNA), merchant.kinds(GUEST)) == ({"Subscriber", "Buyer"}, {"Buyer"}), "nobody tells"
+        merchant.day(1)
+        assert (merchant.kinds(ANNA), merchant.kinds(GUEST)) == ({"Subscriber"}, set())
+        assert merchant.kinds(BEN) == {"Buyer"}
+        assert merchant.values(ANNA) == {"firstname": "Anna", "ordercount": "0"}
+        assert merchant.active(GUEST)
+
+    def test_a_resync_notices_it(self, program: Program, woo: WooShop) -> None:
+        woo.add_customer(ANNA)
+        order = woo.add_guest_order(GUEST)
+        merchant = Merchant(program, woo)
+        del woo.orders[order]
+        assert program.run("resync").error is None
+        assert merchant.kinds(GUEST) == set()
+
+    def test_a_deleted_account_freezes_no_name(self, program: Program, woo: WooShop) -> None:
+        woo.add_customer(OTHER)
+        anna = woo.add_customer(ANNA, first_name="Anna", city="Ulm", phone="123")
+        order = woo.add_order(anna)
+        merchant = Merchant(program, woo)
+        woo.delete_customer(anna)
+        woo.orders[order]["billing"]["phone"] = ""
+        merchant.day()
+        assert merchant.kinds(ANNA) == {"Buyer"}, "the order is still there"
+        assert merchant.values(ANNA)["firstname"] == "Anna"
+        woo.add_guest_order(ANNA, first_name="Änne", city="Bonn")
+        merchant.day()
+        values = merchant.values(ANNA)
+        assert (values["firstname"], values["city"], values["ordercount"]) == ("Änne", "Bonn", "2")
+        merchant.day(7)
+        assert merchant.values(ANNA) == {name: value for name, value in values.items() if name != "phone"}
+
+    def test_an_order_whose_account_is_not_listed(self, program: Program, woo: WooShop) -> None:
+        """It has a name and an address of its own."""
+        woo.add_customer(OTHER)
+        woo.add_guest_order(GUEST, first_name="Gustav", city="Bonn")
+        for row in woo.orders.values():
+            row["customer_id"] = 4711
+        merchant = Merchant(program, woo)
+        assert merchant.kinds(GUEST) == {"Buyer"}
+        assert (merchant.values(GUEST)["firstname"], merchant.values(GUEST)["city"]) == ("Gustav", "Bonn")
+
+    def test_an_account_of_whom_nothing_else_is_known(self, program: Program, woo: WooShop) -> None:
+        """They stay in the list as they are, but without a tag that is not true."""
+        woo.add_customer(OTHER)
+        anna, ben = woo.add_customer(ANNA, consent=True), woo.add_customer(BEN)
+        merchant = Merchant(program, woo)
+        woo.delete_customer(anna)
+        woo.delete_customer(ben)
+        assert merchant.day()["deactivated"] == 1
+        assert (merchant.kinds(ANNA), merchant.active(ANNA)) == (set(), False)
+        assert (merchant.kinds(BEN), merchant.active(BEN)) == ({"Contact"}, True)
+        before = program.state.traffic.writes
+        merchant.day()
+        assert program.state.traffic.writes == before
+
+    def test_many_ends_are_refused(self, program: Program, woo: WooShop) -> None:
+        woo.add_customer(OTHER)
+        people = [woo.add_customer(f"p{number}@mail.example", consent=True) for number in range(3)]
+        merchant = Merchant(program, woo)
+        program.configure(limits={"max_deactivated": 2})
+        for customer in people:
+            woo.delete_customer(customer)
+        error = program.failing()
+        assert "max_deactivated" in error.message
+        assert merchant.kinds("p0@mail.example") == {"Subscriber"}
+
+    def test_an_order_of_a_guest_that_is_cancelled(self, program: Program, shopware: FakeShopware) -> None:
+        """A guest without an order that counts is nobody."""
+        shopware.add_customer(OTHER)
+        order = shopware.add_guest_order(GUEST, "9.00")
+        merchant = Merchant(program, shopware)
+        assert merchant.kinds(GUEST) == {"Buyer"}
+        shopware.now += DAY
+        shopware.cancel_order(order)
+        merchant.day()
+        assert merchant.kinds(GUEST) == set()
+        assert merchant.values(GUEST)["ordercount"] == "0"
+        shopware.add_guest_order(BEN, state="cancelled")
+        merchant.day()
+        assert BEN not in program.recipients()
+
+    def test_an_opt_out_that_is_cleaned_up(self, program: Program, shopware: FakeShopware) -> None:
+        anna = shopware.add_customer(ANNA, consent=True)
+        shopware.add_customer(OTHER)
+        merchant = Merchant(program, shopware)
+        shopware.now += DAY
+        shopware.set_consent(anna, given=False)
+        merchant.day()
+        assert not merchant.active(ANNA)
+        shopware.recipients.clear()
+        merchant.day(8)
+        shopware.add_order(anna)
+        merchant.day()
+        assert not merchant.active(ANNA)
+        assert "Subscriber" not in merchant.kinds(ANNA)
+
+    def test_a_newsletter_row_that_is_deleted(self, program: Program, shopware: FakeShopware) -> None:
+        shopware.add_customer(ANNA, consent=True)
+        merchant = Merchant(program, shopware)
+        shopware.recipients.clear()
+        assert merchant.day(2)["deactivated"] == 1
+        assert (merchant.kinds(ANNA), merchant.active(ANNA)) == ({"Contact"}, False)
+
+
+@pytest.fixture
+def plenty() -> Iterator[PlentySystem]:
+    found = PlentySystem()
+    yield found
+    found.close()
+
+
+class TestPlentymarkets:
+    def test_a_newsletter_row_that_is_deleted(self, program: Program, plenty: PlentySystem) -> None:
+        """The contact is not read again by that."""
+        anna = plenty.add_customer(ANNA, consent=True, first_name="Anna")
+        plenty.add_customer(BEN, consent=True)
+        merchant = Merchant(program, plenty)
+        plenty.now += DAY
+        plenty.add_customer(OTHER)
+        merchant.day(2)
+        assert (merchant.kinds(ANNA), merchant.active(ANNA)) == ({"Subscriber"}, True)
+        plenty.set_consent(anna, given=False)
+        assert merchant.day()["deactivated"] == 1
+        assert (merchant.kinds(ANNA), merchant.active(ANNA)) == ({"Contact"}, False)
+        assert merchant.values(ANNA)["firstname"] == "Anna"
+
+    def test_a_contact_that_is_deleted(self, program: Program, plenty: PlentySystem) -> None:
+        """Who came before the transfer began is not brought in by what is left of them."""
+        anna = plenty.add_customer(ANNA, first_name="Anna")
+        plenty.add_order(anna)
+        plenty.add_customer(BEN)
+        merchant = Merchant(program, plenty)
+        merchant.day(3)
+        assert merchant.kinds(ANNA) == {"Buyer"}
+        plenty.orders.clear()
+        plenty.delete_customer(anna)
+        merchant.day(3)
+        assert merchant.kinds(ANNA) == {"Buyer"}, "nobody tells"
+        merchant.day(3)
+        assert (merchant.kinds(ANNA), merchant.active(ANNA)) == (set(), True)
+
+    def test_orders_of_contacts_that_are_not_listed(self, program: Program, plenty: PlentySystem) -> None:
+        plenty.add_customer(BEN)
+        gone = plenty.add_customer(ANNA)
+        plenty.add_order(gone)
+        del plenty.contacts[gone]
+        Merchant(program, plenty)
+        program.run("resync")
+        assert any("1 contact" in warning for warning in program.said.warnings)
+        assert ANNA not in program.recipients()
