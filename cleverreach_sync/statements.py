@@ -37,6 +37,7 @@ class Statement(NamedTuple):
 
 
 NONE: Final = Statement()
+_DAY: Final = 86_400
 
 
 def state_of(record: Record, before: Sequence[Remembered], now: int, last_read: int | None) -> Statement:
@@ -47,7 +48,9 @@ def state_of(record: Record, before: Sequence[Remembered], now: int, last_read: 
         return NONE
     state, at = record.consent.state, record.consent.at
     if state is _OUT and at is None:
-        at = min((old.consent_at for old in before if old.consent == _OUT and old.consent_at is not None), default=now)
+        # A date in the future was none, whoever took it for one.
+        known = [old.consent_at for old in before if old.consent == _OUT and old.consent_at is not None]
+        at = min((seen for seen in known if seen <= now + _DAY), default=now)
     turned = now if state is _NO else None
     if not before or last_read is None or state is _OUT:
         return Statement(state._value_, at, turned)

@@ -96,6 +96,9 @@ def read_time(text: str, order: DateOrder = "iso", zone: tzinfo = UTC, *, later:
             moment = datetime.fromisoformat(text if size != 19 or zone is not UTC else text + "Z")
         except ValueError:
             return _read_time(text, order, zone, later=later)
+        if size == 19 and zone is not UTC and EARLIEST <= moment.year <= LATEST:
+            moments = _moments(moment, zone)
+            return max(moments) if later else min(moments)
         if moment.tzinfo is not None and EARLIEST <= moment.year <= LATEST:
             return floor(moment.timestamp())
     return _read_time(text, order, zone, later=later)
@@ -112,15 +115,14 @@ def _read_time(text: str, order: DateOrder, zone: tzinfo, *, later: bool) -> int
     there = (day.toordinal() - _EPOCH_DAY) * 86400 + seconds
     if offset is not None or zone is UTC:
         return there - _offset(offset)
-    moments = _moments(there, zone)
+    moments = _moments((_EPOCH + timedelta(seconds=there)).replace(tzinfo=None), zone)
     if later:
         return max(moments)
     return moments[0] if hour is None else min(moments)
 
 
-def _moments(there: int, zone: tzinfo) -> tuple[int, int]:
+def _moments(naive: datetime, zone: tzinfo) -> tuple[int, int]:
     """What a time there may mean, if it is read before and after a change of the clock; mostly twice the same."""
-    naive = (_EPOCH + timedelta(seconds=there)).replace(tzinfo=None)
     before, after = (naive.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     return floor(before.timestamp()), floor(after.timestamp())
 

@@ -218,6 +218,16 @@ def test_what_a_status_says(
     assert (found.consent, found.invalid, found.created_at) == (expected, None, CREATED)
 
 
+@pytest.mark.parametrize(("date", "none"), [("0000-00-00 00:00:00", True), ("soon", False)])
+def test_a_withdrawal_is_not_dated_before_it_was(shop: FakeShopware, opened: Opening, date: str, *, none: bool) -> None:
+    dates: dict[str, Any] = {**DATES, "updatedAt": date}
+    shop.add_recipient("anna@mail.example", "optOut", **dates)
+    source, warned = opened(), list[Warned]()
+    (row,) = read(source, "recipients").rows
+    assert source.decode("recipients", row, warned.append).consent == Consent(ConsentState.OPTED_OUT)
+    assert [told.no_date for told in warned] == [none]
+
+
 def test_a_status_that_is_unknown_makes_nobody_a_subscriber(shop: FakeShopware, opened: Opening) -> None:
     shop.add_recipient("anna@mail.example", "sometimes")
     source, warned = opened(), list[Warned]()
