@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple
 
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, as_crsync_error
+from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, TemporaryError, as_crsync_error
 from cleverreach_sync.guards import Guard
 from cleverreach_sync.phases import closing, opening
 from cleverreach_sync.phases.admission import Numbers, People, clock_words, guards, people, refusal
@@ -16,7 +15,7 @@ from cleverreach_sync.phases.decide import Deciding, Summary
 from cleverreach_sync.phases.moves import follow_moves
 from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.read import read
-from cleverreach_sync.phases.result import Phase, document, refuses
+from cleverreach_sync.phases.result import Phase, document, failed, reading, refuses
 from cleverreach_sync.phases.run import Clock, Options, OutOfTime, Run, Stop
 from cleverreach_sync.phases.setting import Call, Setting, open_everything
 from cleverreach_sync.phases.survey import rehearse, sort_out_checks
@@ -46,11 +45,19 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
             call.folder.create(config.state_root)
             stack.enter_context(held(call.folder.lock, options.lock_timeout, clock.now, call.sleep))
             call.folder.sweep()
+        began = clock.wall()
         try:
             setting, started = open_everything(call, stack)
-        except sqlite3.Error as damage:
-            raise as_crsync_error(damage) from damage
-        return _Pipeline(setting, started).all()
+            return _Pipeline(setting, started).all()
+        except Exception as unknown:
+            failure = as_crsync_error(unknown)
+            # What failed before it read anything is in the history, too, unless the state is to be left as it is.
+            if not options.dry_run and not isinstance(failure, StateError):
+                with suppress(CrsyncError):
+                    history.append(call.folder.history, failed(call, began, failure))
+            if failure is unknown:
+                raise
+            raise failure from unknown
 
 
 class _Pipeline:
@@ -61,18 +68,21 @@ class _Pipeline:
         self._phases: list[Phase] = []
         self._guards: list[Guard] = []
         self._complete = False
+        self._wrote = False
 
     def all(self) -> Finished:
         run, error = self._run, None
         try:
             self._three_phases()
         except OutOfTime:
-            pass  # the document says that it is not complete, and why
+            error = self._too_short()
         except Exception as unknown:  # noqa: BLE001 - whatever it was, it ends with a document of what was done
             failure = as_crsync_error(unknown)
             if not run.tally.rows and len(self._phases) <= 1:
                 raise failure from failure.__cause__
             error = failure
+        else:
+            error = self._too_short()
         run.warnings.show()
         result = self._document(error)
         if not run.options.dry_run:
@@ -82,6 +92,19 @@ class _Pipeline:
                 error = error or failure
                 result = self._document(error)
         return Finished(result, error)
+
+    def _too_short(self) -> CrsyncError | None:
+        """The error of a run whose time was up before anything was written: the next one would get no further. Of one
+        that wrote something the document says that it is not complete, and why."""
+        run = self._run
+        if self._complete or self._wrote or self._call.stop.reason != "max_duration":
+            return None
+        what = "compared" if run.options.dry_run else "written"
+        took = reading(self._phases, run.tally.rows, self._call.folder)
+        return TemporaryError(
+            f"the time given for the run was up before anything was {what}; {took}",
+            hint="raise --max-duration: what was read is read again by the next run",
+        )
 
     def _document(self, error: CrsyncError | None) -> dict[str, Any]:
         return document(
@@ -239,6 +262,7 @@ class _Pipeline:
                 writing.all(hold_back_new=hold_back_new)
             complete = writing.complete
         finally:
+            self._wrote = writing.wrote
             left = closing.open_rejects(run, writing.rejected, writing.accepted, complete=complete, keep=keep)
             rejects.save(folder.rejects, left, keep=keep)
         self._complete = complete

@@ -43,8 +43,8 @@ def choose(given: Sequence[Path], named: Sequence[str], env: Mapping[str, str], 
     """Loads the configs in `given` (files, and patterns of files) and picks the transfers called `named`, or all.
 
     A config that cannot be used is an entry of its own if there are others. Raises UsageError for a pattern without a
-    file and for transfers that would get in each other's way (with `writes`, in a list, too), and the errors of the
-    config where it is the only one.
+    file and for transfers that would get in each other's way, and the errors of the config where it is the only one.
+    With `writes` they must not do so in a list either, and their secrets have to be there.
     """
     paths = _files(given)
     several = len(given) > 1 or any(_is_pattern(path) for path in given)
@@ -52,7 +52,7 @@ def choose(given: Sequence[Path], named: Sequence[str], env: Mapping[str, str], 
     loaded: list[Config] = []
     for path in paths:
         try:
-            configs = load_configs(path, env)
+            configs = load_configs(path, env, secrets=writes)
             loaded += configs
             found += [(str(path), config.transfer, config, None) for config in _named(path, configs, named)]
         except CrsyncError as error:

@@ -33,6 +33,7 @@ class Invocation:
         self.verbosity = QUIET if quiet else verbose
         self.log_format = log_format
         self.no_color = no_color
+        self.about: RunName | None = None  # the transfer of a call that is about one
 
     @property
     def out(self) -> Console:
@@ -49,24 +50,45 @@ class Invocation:
     def progress(self) -> Lines:
         from cleverreach_sync.report.bars import observer
 
-        return observer(self.err, self.verbosity, self.log_format)
+        lines = observer(self.err, self.verbosity, self.log_format)
+        lines.about = self.about
+        return lines
 
     def choice(self, paths: Sequence[Path], transfers: Sequence[str], *, writes: bool = True) -> Choice:
         """The transfers that the options of the call name; see `choose` for `writes`."""
         from cleverreach_sync.cli.choice import choose
 
-        return choose(paths, transfers, os.environ, writes=writes)
+        chosen = choose(paths, transfers, os.environ, writes=writes)
+        self.about = None if chosen.several else chosen.chosen[0].name
+        return chosen
 
     def show(self, document: dict[str, Any], text: Callable[[dict[str, Any], Console], None]) -> None:
-        """Prints a result in the form asked for; quiet prints none of a run that ended well."""
+        """Prints a result in the form asked for; quiet prints none of a run that ended well, and a line if it did not
+        come to its end."""
         if self.verbosity == QUIET and document.get("exit", {"code": 0})["code"] == 0:
+            self._show_unfinished(document)
             return
+        from cleverreach_sync.report.addressing import addressed_document
+
+        about = self.about
+        config, transfer = (None, None) if about is None else (about.config, about.transfer)
+        document = addressed_document(document, config, transfer)
         if self.form == "text":
-            text(document, self.out)
+            text(document if about is None else {"config": config, "transfer": transfer, **document}, self.out)
             return
         from cleverreach_sync.report.stream import write
 
         write(_rendered(self.form, document), sys.stdout)
+
+    def _show_unfinished(self, document: dict[str, Any]) -> None:
+        from cleverreach_sync.report.errors import put_json, put_labelled
+        from cleverreach_sync.report.summary import unfinished_runs
+
+        for message, name in unfinished_runs(document):
+            if self.log_format == "json":
+                put_json(self.err, "warning", message, name)
+            else:
+                put_labelled(self.err, "warning", "yellow", message, name)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -85,7 +107,7 @@ class Invocation:
         from cleverreach_sync.report.stream import write
 
         known = as_crsync_error(error)
-        self.tell(error, self.err)
+        self.tell(known, self.err)
         if self.form == "json" and not document_shown:
             with suppress(OSError):  # nobody can be told; the exit code still says it
                 write(dumps(error_document(known)), sys.stdout)
@@ -93,8 +115,13 @@ class Invocation:
 
     def tell(self, error: BaseException, console: Console, name: RunName | None = None) -> None:
         """Prints an error on stderr; `name` says which of several transfers it is about."""
+        from cleverreach_sync.errors import as_crsync_error
+        from cleverreach_sync.report.addressing import addressed
         from cleverreach_sync.report.errors import print_error
 
+        error = as_crsync_error(error)
+        error.hint = addressed(error.hint, name or self.about) if error.hint else None
+        error.message = addressed(error.message, name or self.about)
         print_error(error, console, log_format=self.log_format, verbosity=self.verbosity, name=name)
 
 

@@ -39,12 +39,24 @@ DEFAULT_CONFIGS: Final = [DEFAULT_CONFIG]
 ALL: Final[list[str]] = []
 _OUTPUT: Final = "Output"
 _RUN: Final = "Run"
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _seconds(value: float | None) -> float | None:
     if value is not None and not 0 <= value < float("inf"):
         raise typer.BadParameter("expected a number of seconds, 0 or more")
     return value
+
+
+def _duration(value: str) -> float:
+    """Seconds of `90`, `90s`, `15m`, `2h`, `1d`."""
+    text = str(value).strip().lower()
+    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
+    try:
+        seconds = float(number) * unit
+    except ValueError:
+        raise typer.BadParameter("expected a number of seconds, or a time such as 90s, 15m or 2h") from None
+    return float(_seconds(seconds) or 0)
 
 
 def _guard(values: list[str]) -> list[str]:
@@ -167,9 +179,20 @@ MaxDuration = Annotated[
     typer.Option(
         "--max-duration",
         envvar="CRSYNC_MAX_DURATION",
-        metavar="SECONDS",
-        callback=_seconds,
-        help="Stop cleanly after this time; the next run goes on.",
+        metavar="SECONDS|2h",
+        parser=_duration,
+        help="Stop cleanly after this time; the next run goes on. Exit code 5 if nothing was written by then.",
+        rich_help_panel=_RUN,
+    ),
+]
+MaxDurationOfDiff = Annotated[
+    float | None,
+    typer.Option(
+        "--max-duration",
+        envvar="CRSYNC_MAX_DURATION",
+        metavar="SECONDS|2h",
+        parser=_duration,
+        help="Give up after this time, with exit code 5.",
         rich_help_panel=_RUN,
     ),
 ]

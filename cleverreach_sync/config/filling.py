@@ -14,13 +14,16 @@ from cleverreach_sync.config.variables import fill
 from cleverreach_sync.settings_types import Plain
 
 HIDDEN: Final = "***"
+_STANDS_IN: Final = "not-read"
 _MAX_SECRET: Final = 65_536
 
 
 class Filling:
-    """Fills one tree. `hidden` are the values that no message may show, each with what to show instead."""
+    """Fills one tree. `hidden` are the values that no message may show, each with what to show instead. Without
+    `secrets` those that are missing are no problem: nobody is to be called with them."""
 
-    def __init__(self, base: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, base: Path, env: Mapping[str, str], *, secrets: bool = True) -> None:
+        self._secrets = secrets
         self._base = base
         self._env = env
         self.flaws: list[Flaw] = []
@@ -68,6 +71,7 @@ class Filling:
 
     def _hide(self, node: Node) -> None:
         for scalar in node.scalars():
+            self._do_without(scalar)
             self.hidden.append((str(scalar.value), HIDDEN))
             scalar.written = ""
 
@@ -80,6 +84,13 @@ class Filling:
         mapping[key] = node
         if not node.broken:
             node.value = self._content(node, file_key)
+        self._do_without(node)
+
+    def _do_without(self, node: Node) -> None:
+        """A secret that is missing, where none is needed."""
+        if node.broken and not self._secrets:
+            self.flaws = [flaw for flaw in self.flaws if flaw.place != node.place]
+            node.value, node.broken = _STANDS_IN, False
 
     def _content(self, node: Node, file_key: str) -> str | None:
         if not isinstance(node.value, str) or not node.value.strip():

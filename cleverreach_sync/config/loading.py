@@ -15,8 +15,9 @@ from cleverreach_sync.config.transfers import take_transfers
 from cleverreach_sync.errors import ConfigError, Problem, UsageError
 
 
-def load_configs(path: Path, env: Mapping[str, str]) -> list[Config]:
+def load_configs(path: Path, env: Mapping[str, str], *, secrets: bool = True) -> list[Config]:
     """What is in `path`, variables taken from `env`: one config, or one for each of its transfers, in their order.
+    Without `secrets` none of them has to be there.
 
     Raises ConfigError with all its problems, and UsageError if there is no such file.
     """
@@ -28,7 +29,7 @@ def load_configs(path: Path, env: Mapping[str, str]) -> list[Config]:
     configs: list[Config] = []
     found: dict[Flaw, list[str]] = {}
     for name, tree in transfers:
-        config, problems = _checked(tree, path, env, origins)
+        config, problems = _checked(tree, path, env, origins, secrets=secrets)
         if config is not None:
             configs.append(config.at(path, name))
         for flaw in dict.fromkeys(problems):
@@ -49,9 +50,9 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
 
 
 def _checked(
-    tree: Node, path: Path, env: Mapping[str, str], origins: Mapping[Place, str]
+    tree: Node, path: Path, env: Mapping[str, str], origins: Mapping[Place, str], *, secrets: bool
 ) -> tuple[Config | None, list[Flaw]]:
-    filling = Filling(path.parent, env)
+    filling = Filling(path.parent, env, secrets=secrets)
     filling.run(tree)
     try:
         return Config.model_validate(tree.plain()), filling.flaws

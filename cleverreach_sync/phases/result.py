@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +13,10 @@ from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted
 from cleverreach_sync.guards import Guard, refusing
 from cleverreach_sync.phases.closing import timestamp
 from cleverreach_sync.phases.run import Options, Run
-from cleverreach_sync.phases.setting import Setting
+from cleverreach_sync.phases.setting import Call, Setting
+from cleverreach_sync.phases.tally import Tally
+from cleverreach_sync.state import history
+from cleverreach_sync.state.files import StateFolder
 
 SCHEMA: Final = "crsync.run/1"
 
@@ -75,6 +79,47 @@ def document(
         result["changes_total"] = run.spool.number_shown()
     result |= _ending(run, error, refused=refuses(options, guards, setting.forced))
     return result
+
+
+def failed(call: Call, began: float, error: CrsyncError) -> dict[str, Any]:
+    """The document of a run that ended before it read anything, for the history. `began` in unix seconds."""
+    config = call.config
+    ending = {"code": error.code, "class": error.kind, "retryable": error.retryable}
+    return {
+        "schema": SCHEMA,
+        "command": call.options.command,
+        "run_id": secrets.token_hex(8),
+        "dry_run": False,
+        "complete": False,
+        "started_at": timestamp(began),
+        "finished_at": timestamp(call.clock.wall()),
+        "source": {"type": config.source.type, "name": config.source.tag_source},
+        "target": {"type": config.target.type, "list_id": None, "list_name": str(config.target.list)},
+        "config": call.shown_path,
+        "transfer": config.transfer,
+        "tags": sorted(kind.value for kind in config.selected),
+        **Tally().documents(),
+        "guards": [],
+        "requests": {"source": 0, "target": 0, "retries": 0},
+        "resumed": False,
+        "warnings": [],
+        "phases": [],
+        "error": {**ending, "message": error.message, "hint": error.hint},
+        "exit": ending,
+    }
+
+
+def reading(phases: Sequence[Phase], rows: int, folder: StateFolder) -> str:
+    """How long reading takes, as far as this run or an earlier one tells."""
+    spent = phases[0].seconds if phases else 0.0
+    if len(phases) > 1:
+        return f"reading took {spent:,.0f} seconds of it ({rows:,} rows)"
+    until_then = f"{rows:,} rows had been read after {spent:,.0f} seconds"
+    for run in reversed(history.load(folder.history)):
+        took = next((phase for phase in run.get("phases") or () if phase.get("name") == "read"), None)
+        if run.get("complete") and took is not None:
+            return f"{until_then}, the run of {run.get('started_at')} read for {took.get('seconds') or 0:,.0f} seconds"
+    return until_then
 
 
 def refuses(options: Options, guards: Sequence[Guard], forced: frozenset[str]) -> bool:

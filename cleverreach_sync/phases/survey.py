@@ -14,7 +14,7 @@ from cleverreach_sync.decision import Outcome, Plan, Suppression, Wanted
 from cleverreach_sync.model import ENDED_MOVED, ENDED_OPTED_OUT, Kind, Recipient, RecipientState
 from cleverreach_sync.phases.differences import has_effect, shown_change
 from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep, pack
-from cleverreach_sync.phases.run import Run
+from cleverreach_sync.phases.run import OutOfTime, Run
 from cleverreach_sync.plan import adopted, decide, remembered_recipient
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
@@ -103,9 +103,11 @@ def _taken_for_another(run: Run, who: Candidate) -> Seen:
 
 
 def survey(run: Run, class_: Class) -> Iterator[Seen]:
-    """Everybody of a class, as they stand."""
+    """Everybody of a class, as they stand. Raises OutOfTime when the run's time is up."""
     for rows in batches(run.spool.planned(class_), run.batch_size):
-        run.stop.check()
+        if run.stop.asked(run.clock.now()):
+            run.stop.check()
+            raise OutOfTime("the time given for the run is up")
         found = recipients_of(run, rows)
         for row in rows:
             yield decided(run, row, found.get(row.key))

@@ -33,7 +33,8 @@ _POLL_SECONDS: Final = 0.5
 
 
 class Writing:
-    """Carries out the plan of a run. `rejected` are the keys and reasons of those the target did not take."""
+    """Carries out the plan of a run. `rejected` are the keys and reasons of those the target did not take; `wrote`:
+    something was sent."""
 
     def __init__(self, run: Run, retries: Retries) -> None:
         self._run = run
@@ -46,6 +47,7 @@ class Writing:
         self._done = 0
         self._woken = False
         self.complete = True
+        self.wrote = False
 
     def all(self, *, hold_back_new: bool) -> None:
         """Writes everything. Raises what ends a run early; whatever was confirmed until then is recorded."""
@@ -110,6 +112,7 @@ class Writing:
             for row in rows:
                 run.stop.check()
                 run.target.make_inactive(row.receiver_id or "")
+                self.wrote = True
                 memory = remembered(row)._replace(state=RecipientState.INACTIVE, ended=ENDED_MOVED, ended_at=run.now)
                 run.ledger.record([entry(row, memory, "", frozenset())])
                 run.ledger.commit()
@@ -235,6 +238,7 @@ class Writing:
         verdicts: Counter[bool] = Counter()
         for result in results:
             key = result.row.key
+            self.wrote = self.wrote or result.sent
             if result.plan.outcome is Outcome.REJECTED:
                 verdicts[False] += result.sent
                 run.tally.reject(result.plan.reason)

@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from cleverreach_sync.report.addressing import addressed
 from cleverreach_sync.report.errors import put_json, put_labelled
 from cleverreach_sync.report.page import printable
 from cleverreach_sync.report.summary import duration
@@ -61,6 +62,7 @@ class Lines:
     ) -> None:
         self.console = console
         self._name = name
+        self.about = name  # the transfer that commands in warnings are about, also where it is the only one
         self._verbosity = verbosity
         self._json = log_format == "json"
         self._clock = clock
@@ -120,6 +122,7 @@ class Lines:
         """Only a bar has a place for this."""
 
     def _put(self, level: str, style: str, message: str) -> None:
+        message = addressed(message, self.about)
         if self._json:
             put_json(self.console, level, message, self._name)
         else:
@@ -215,7 +218,7 @@ class Drawing(Progress):
         yield from super().get_renderables()
         waiting = self._still_waiting()
         if waiting is not None:
-            yield Text(waiting, style="yellow", no_wrap=True, overflow="ellipsis")
+            yield Text(printable(waiting, self.console.encoding), style="yellow", no_wrap=True, overflow="ellipsis")
 
 
 def amount_of(number: float, unit: str) -> str:

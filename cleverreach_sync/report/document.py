@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -30,14 +31,25 @@ _INNER_KEYS: Final = {
 }  # fmt: skip
 
 
+# What JSON lets stand though it steers a terminal or is not seen: DEL, C1, format characters, line separators.
+_UNSEEN: Final = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+
+
 def dumps(doc: dict[str, Any]) -> str:
-    """One JSON document: indented, keys of a run always in the same order, a newline at the end."""
+    """One JSON document: indented, keys of a run always in the same order, a newline at the end. Nothing in it steers a
+    terminal that it is shown on."""
     ordered = _ordered(doc)
     try:
-        return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+        text = orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
     except orjson.JSONEncodeError:  # half a surrogate pair in a foreign value, or a number beyond 64 bits
         text = json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
-        return text.encode("utf-8", "backslashreplace").decode()
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return (
+        text if text.isascii() and "\x7f" not in text else _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    )
 
 
 def _ordered(doc: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ WIDTH: Final = 80
 LEAST_WIDTH: Final = 40
 _AT_ONCE: Final = 1000  # printing line by line takes rich ten times as long
 _JOINERS: Final = "\u200c\u200d"  # part of words in some scripts
+_FIRST_OF_THEM: Final = "\u0590"
+_SPACES: Final = "\t\n\v\f\r\x85\u2028\u2029"
 
 
 class PipedConsole(Console):
@@ -64,10 +66,11 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def printable(text: str, encoding: str = "utf-8") -> str:
-    """`text` without what steers a terminal, and with stand-ins for what `encoding` lacks (`Ü` -> `U`, `€` -> `?`)."""
+    """`text` on one line, with what steers a terminal or is not seen written out (`\\x1b`, `\\u202e`), and stand-ins
+    for what `encoding` lacks (`Ü` -> `U`, `€` -> `?`)."""
     if text.isascii() and text.isprintable():
         return text
-    shown = "".join(_visible(char) for char in text)
+    shown = visible(text, spaces=_SPACES)
     try:
         shown.encode(encoding)
     except UnicodeEncodeError:
@@ -77,15 +80,31 @@ def printable(text: str, encoding: str = "utf-8") -> str:
     return shown
 
 
-def _visible(char: str) -> str:
-    if " " <= char <= "~":
+def visible(text: str, *, spaces: str = "", kept: str = "") -> str:
+    """`text` with controls and format characters (bidirectional ones, those without width) written out; those in
+    `spaces` become one each, those in `kept` stay."""
+    if text.isprintable():
+        return text
+    return "".join(_visible(text, at, char, spaces, kept) for at, char in enumerate(text))
+
+
+def _visible(text: str, at: int, char: str, spaces: str, kept: str) -> str:
+    if char.isprintable() or char in kept:
         return char
-    kind = unicodedata.category(char)
-    if kind in ("Cc", "Zl", "Zp"):
+    if char in spaces:
         return " "
+    kind = unicodedata.category(char)
     if kind == "Cs":
         return "?"
-    return "" if kind == "Cf" and char not in _JOINERS else char
+    if kind not in ("Cc", "Cf", "Zl", "Zp") or (char in _JOINERS and _joins(text, at)):
+        return char
+    return char.encode("unicode_escape").decode()
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether a joiner stands between letters of a script that has use for it."""
+    around = text[max(at - 1, 0) : at] + text[at + 1 : at + 2]
+    return len(around) == 2 and all(each >= _FIRST_OF_THEM and unicodedata.category(each)[0] in "LM" for each in around)
 
 
 def _encodable(char: str, encoding: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.report import words
+from cleverreach_sync.report.addressing import options_of
+from cleverreach_sync.report.naming import RunName, names_in
 
-DEFAULT_CONFIG: Final = "sync.yaml"
 _FAILED: Final = {
     1: "failed: an unexpected error",
     2: "failed",
@@ -77,6 +77,8 @@ def verdict(doc: dict[str, Any]) -> str:
         return f"refused by a guard, nothing {'more ' if count else ''}was written"
     if code == 4 and not doc.get("complete", True):
         return "stopped: CleverReach rejects everybody"
+    if code == 5 and doc.get("stopped") == "max_duration":
+        return f"stopped{_why(doc)} before anything was {'compared' if would(doc) else 'written'}"
     if code not in (0, 3, 7):
         return _FAILED.get(code, "failed")
     if would(doc):
@@ -92,6 +94,21 @@ def _foreseen(doc: dict[str, Any], count: int) -> str:
     part = "" if doc.get("complete", True) else f"; only a part was looked at{_why(doc)}"
     refused = "; a guard would refuse it" if refusing(doc) else ""
     return f"dry run, nothing was written: {happens}{part}{refused}"
+
+
+def unfinished_runs(doc: dict[str, Any]) -> Iterator[tuple[str, RunName | None]]:
+    """What is to be said of runs that ended well, but not at their end, and whose they are among several."""
+    if doc.get("schema") == "crsync.run/1" and not doc.get("complete", True):
+        yield f"{title(doc)}: {verdict(doc)}", None
+    if doc.get("schema") != "crsync.runs/1":
+        return
+    left = doc.get("not_started") or []
+    names = names_in([*doc["runs"], *left])
+    for run, name in zip(doc["runs"], names, strict=False):
+        if not run.get("complete", True):
+            yield f"{title(run)}: {verdict(run)}", name
+    for entry, name in zip(left, names[len(doc["runs"]) :], strict=True):
+        yield f"not started ({words.spoken(words.STOPPED, entry['reason'])})", name
 
 
 def _why(doc: dict[str, Any]) -> str:
@@ -219,14 +236,8 @@ def command(doc: dict[str, Any], name: str | None = None, forcing: list[dict[str
     """The command line that carries out what the document foresees, or `name` on the same config."""
     done = doc.get("command") or "sync"
     parts = ["crsync", name or ("sync" if done == "diff" else done)]
-    config = doc.get("config")
-    if config and config != DEFAULT_CONFIG:
-        parts += ["-c", shlex.quote(config)]
-    if doc.get("transfer"):
-        parts += ["--transfer", shlex.quote(doc["transfer"])]
-    for guard in forcing or ():
-        parts += ["--force", guard["name"]]
-    return " ".join(parts)
+    force = "".join(f" --force {guard['name']}" for guard in forcing or ())
+    return f"{' '.join(parts)}{options_of(doc.get('config'), doc.get('transfer'))}{force}"
 
 
 def duration(seconds: float) -> str:

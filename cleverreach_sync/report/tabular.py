@@ -2,6 +2,7 @@
 
 Tags stand in two columns, added and removed, without their sign, several separated by a space: a leading `+` or `-`
 would make them formulas. Any other value that a spreadsheet could take for a formula gets a leading apostrophe.
+Controls and format characters are written out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cleverreach_sync.report.changes import signed, states
+from cleverreach_sync.report.page import visible
 
 COLUMNS: Final = (
     "action",
@@ -66,5 +68,5 @@ def _rows(doc: dict[str, Any]) -> Iterator[list[str]]:
 def _cell(value: str | None) -> str:
     if value is None:
         return ""
-    text = str(value)
+    text = visible(str(value), kept="\t\r\n")
     return f"'{text}" if text.startswith(_CONTROL) or text.lstrip().startswith(_FORMULA) else text

@@ -142,7 +142,7 @@ def status_text(doc: dict[str, Any], console: Console) -> None:
         runs = doc.get("runs") or []
         if not runs:
             page.line("no run yet")
-            page.line("next: crsync diff", "bold")
+            page.line(f"next: {summary.command(doc, 'diff')}", "bold", hanging=2)
         else:
             page.line("Last runs (times in UTC)", "bold")
             shown = runs[:_RUNS_SHOWN]
@@ -207,7 +207,7 @@ def attributes_text(doc: dict[str, Any], console: Console) -> None:
             page.line(f"{words.counted(created, 'data field')} {verb}")
         if missing:
             page.line(f"{words.counted(missing, 'data field')} missing")
-            page.line("next: crsync attrs create", "bold")
+            page.line(f"next: {summary.command(doc, 'attrs create')}", "bold", hanging=2)
         elif not created:
             page.line("nothing is missing")
 

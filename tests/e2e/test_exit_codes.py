@@ -323,7 +323,7 @@ class TestSurroundings:
         assert ended.code == 0
         assert ended.document["counts"]["created"] == 20
         ended = shop.cli("sync", env={**named, "CRSYNC_MAX_DURATION": "0"})
-        assert ended.code == 0
+        assert ended.code == 5
         assert (ended.document["complete"], ended.document["stopped"]) == (False, "max_duration")
         assert shop.cli("sync", "--format", "text", env=named).out[:1] != "{"
         # No other option can be set so.

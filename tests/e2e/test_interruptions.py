@@ -384,7 +384,8 @@ class TestMaxDuration:
         program.export(people(10))
         gate.always("GET /v3/blacklist", refusal(503))
         finished = program.run(max_duration=60)
-        assert finished.error is None
+        assert finished.error is not None
+        assert (finished.error.code, finished.document["exit"]["code"]) == (5, 5)
         assert not finished.document["complete"]
         gate.meddle = None
         assert program.counts()["created"] == 10

@@ -105,3 +105,15 @@ def test_the_gravest_ending_counts(codes: list[int], gravest: int) -> None:
     assert doc["exit"]["code"] == gravest
     assert list(doc) == ["schema", "runs", "exit"]
     assert json.loads(document.dumps(doc)) == doc
+
+
+UNSEEN = "\x7f\x85\x9b2J\u00ad\u061c\u200b\u200d\u200e\u2028\u202e\u2066\u2069\ufeff\U000e0041"
+
+
+@pytest.mark.parametrize("text", [UNSEEN, f"{UNSEEN}\ud800", f'"\\{UNSEEN}\x1b[2J\n'])
+def test_nothing_in_json_steers_a_terminal(text: str) -> None:
+    told = document.dumps({"schema": "x", "message": text})
+    assert all(char.isprintable() or char == "\n" for char in told)
+    if "\ud800" not in text:
+        assert json.loads(told)["message"] == text
+    assert "Käse" in document.dumps({"message": f"Käse {text}"})

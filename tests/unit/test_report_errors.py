@@ -71,4 +71,4 @@ def test_a_traceback_is_for_those_who_ask() -> None:
 
 
 def test_foreign_text_cannot_steer_the_terminal() -> None:
-    assert printed(errors.UsageError("a\x1b[2Jb\nc")) == "error: a [2Jb c\n"
+    assert printed(errors.UsageError("a\x1b[2Jb\nc")) == "error: a\\x1b[2Jb c\n"

@@ -54,3 +54,11 @@ def test_quotes_commas_and_line_ends_survive() -> None:
 def test_several_runs_say_which_list() -> None:
     found = rows(run_csv(document.several_document("runs", [docs.diff(), docs.nothing()])))
     assert {row["list"] for row in found} == {"123"}
+
+
+def test_nothing_steers_a_terminal() -> None:
+    value = "a\x1b[2J\x9b\u202eb\u200b\x00"
+    told = run_csv(docs.diff(changes=[change(email=value, tags=[f"+{value}"], attributes={value: [value, value]})]))
+    assert all(char.isprintable() or char in "\r\n" for char in told)
+    (row,) = rows(told)
+    assert row["after"] == "a\\x1b[2J\\x9b\\u202eb\\u200b\\x00"

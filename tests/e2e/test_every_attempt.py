@@ -1,0 +1,193 @@
+"""Every attempt leaves a trace: what failed before it read anything, what never comes to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cleverreach_sync.state.lock import held
+from tests.e2e.shop import Ran, Shop, both, opted_out, shop
+from tests.sandbox_server import sandbox, sandbox_of_process
+
+__all__ = ["sandbox", "sandbox_of_process", "shop"]
+
+ANNA = "anna@example.org"
+
+
+def runs(shop: Shop) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(shop.command("status", "--format", "json").out)["runs"]
+    return found
+
+
+def missing_export(shop: Shop) -> None:
+    (shop.folder / "customers.csv").unlink(missing_ok=True)
+
+
+def no_such_list(shop: Shop) -> None:
+    shop.config(target={"list": "Nowhere"})
+
+
+def no_such_field(shop: Shop) -> None:
+    shop.config(attributes={"preset": "none", "map": {"vip": "extra.vip"}})
+
+
+def refused_key(shop: Shop) -> None:
+    shop.server.faults.set("unauthorized", 1)
+
+
+def server_down(shop: Shop) -> None:
+    shop.config(limits={"retry_for": 0})
+    shop.server.faults.set("unavailable", 1)
+
+
+@pytest.mark.parametrize(
+    ("happens", "code", "name"),
+    [
+        (missing_export, 2, "usage"),
+        (no_such_list, 2, "usage"),
+        (no_such_field, 2, "usage"),
+        (server_down, 5, "temporary"),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_a_run_that_fails_before_reading(
+    shop: Shop, happens: Callable[[Shop], None], code: int, name: str, before: bool
+) -> None:
+    shop.write(both(ANNA))
+    if before and happens is not no_such_list:
+        shop.sync()
+    happens(shop)
+    for dry in (["diff"], ["sync", "--dry-run"]):
+        assert shop.command(*dry).code == code
+    ran = shop.command("sync", "--format", "json")
+    assert (ran.code, ran.doc["schema"]) == (code, "crsync.error/1")
+    shop.command("resync")
+    last, one_before, *rest = runs(shop)
+    assert [last["command"], one_before["command"]] == ["resync", "sync"]
+    assert len(rest) == (before and happens is not no_such_list), "no dry runs"
+    assert one_before["exit"] == {"code": code, "class": name, "retryable": code == 5}
+    assert one_before["error"]["message"] == ran.doc["error"]["message"]
+    assert one_before["counts"]["people"] == 0
+    assert (one_before["complete"], one_before["dry_run"]) == (False, False)
+    told = shop.command("status")
+    assert name in told.out
+    assert "last run: " in told.out
+
+
+def test_a_state_that_cannot_be_used_is_left_as_it_is(shop: Shop) -> None:
+    shop.write(both(ANNA))
+    shop.sync()
+    shop.config(source={"name": "Other"})
+    assert shop.command("sync").code == 9
+    shop.config(source={"name": None})
+    assert [run["exit"]["code"] for run in runs(shop)] == [0]
+
+
+def test_who_does_not_hold_the_lock_writes_nothing(shop: Shop) -> None:
+    shop.write(both(ANNA))
+    shop.sync()
+    before = shop.state_files()
+    with held(shop.remembered("lock"), 0, lambda: 0.0, lambda _: None):
+        assert shop.command("sync").code == 8
+    after = shop.state_files()
+    assert before is not None
+    assert after is not None
+    assert before["sync/history.jsonl"] == after["sync/history.jsonl"]
+
+
+def test_status_needs_no_secrets(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEVERREACH_SECRET", "not-to-be-shown")
+    shop.config(target={"client_secret": "${CLEVERREACH_SECRET}"})
+    shop.write(both(ANNA))
+    shop.sync()
+    monkeypatch.delenv("CLEVERREACH_SECRET")
+    assert shop.command("status").code == 0
+    ran = shop.command("sync")
+    assert (ran.code, "CLEVERREACH_SECRET is not set" in ran.err) == (2, True)
+    shop.config(target={"client_secret": None, "client_secret_file": "gone.txt"})
+    assert shop.command("status").code == 0
+    assert shop.command("sync").code == 2
+    shop.config(state_dir="${STATE}")
+    assert shop.command("status").code == 2, "where the state is has to be known"
+
+
+class TestTimeLimits:
+    @pytest.fixture(autouse=True)
+    def transferred(self, shop: Shop) -> None:
+        shop.config(target={"batch_size": 1})
+        shop.write(*(both(f"p{n}@example.org") for n in range(40)))
+
+    def _ends(self, ran: Ran, what: str) -> None:
+        assert (ran.code, ran.doc["complete"], ran.doc["stopped"]) == (5, False, "max_duration")
+        assert ran.doc["exit"] == {"code": 5, "class": "temporary", "retryable": True}
+        assert ran.doc["error"]["message"].startswith(f"the time given for the run was up before anything was {what}; ")
+        assert "rows" in ran.doc["error"]["message"]
+        assert "--max-duration" in ran.doc["error"]["hint"]
+
+    def test_below_the_time_of_reading(self, shop: Shop) -> None:
+        self._ends(shop.sync("--max-duration", "0", code=None), "written")
+        shop.sync()
+        ran = shop.sync("--max-duration", "0s", code=None)
+        self._ends(ran, "written")
+        assert "the run of 2026-09-21T14:13:20Z read for 0 seconds" in ran.err
+        assert [run["exit"]["code"] for run in runs(shop)] == [5, 0, 5]
+
+    def test_of_a_diff(self, shop: Shop) -> None:
+        self._ends(shop.diff("--max-duration", "0", code=None), "compared")
+        self._ends(shop.sync("--dry-run", "--max-duration", "0", code=None), "compared")
+        assert shop.diff("--max-duration", "2h").counts == {"created": 40}
+
+    def test_quiet_tells_that_it_came_to_no_end(self, shop: Shop) -> None:
+        quiet = shop.command("sync", "-q", "--limit", "3")
+        assert (quiet.code, quiet.out) == (0, "")
+        (line,) = quiet.err.splitlines()
+        assert line == (
+            f'warning: sync of Shop into list "Online shop" ({shop.list_id}): '
+            "stopped early (--limit reached), the next run goes on from here"
+        )
+        quiet = shop.command("sync", "-q", "--limit", "3", "--log-format", "json")
+        assert json.loads(quiet.err)["level"] == "warning"
+        quiet = shop.command("sync", "-q")
+        assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+
+    def test_quiet_of_several(self, shop: Shop) -> None:
+        (shop.folder / "other.yaml").write_text(
+            (shop.folder / "sync.yaml").read_text().replace('"version": 1', '"version": 1, "state_dir": "elsewhere"')
+        )
+        quiet = shop.command("sync", "-q", "--limit", "3", "-c", str(shop.folder / "other.yaml"))
+        assert len(quiet.err.splitlines()) in (1, 2)
+
+
+class TestHintsNameTheConfig:
+    """A command in a hint can be typed as it stands."""
+
+    @pytest.fixture
+    def given(self, shop: Shop) -> str:
+        return f"-c {os.fspath(shop.folder / 'sync.yaml')}"
+
+    def test_of_errors(self, shop: Shop, given: str) -> None:
+        no_such_field(shop)
+        shop.write(both(ANNA))
+        for command in ("sync", "diff"):
+            ran = shop.command(command, "--format", "json")
+            assert f"`crsync attrs create {given}` creates them" in ran.doc["error"]["hint"]
+            assert f"`crsync attrs create {given}` creates them" in ran.err
+        assert f"`crsync attrs create {given}`" in shop.command("check").out
+        assert f"`crsync attrs create {given}`" in shop.command("check", "--format", "json").out
+        assert f"next: crsync attrs create {given}" in " ".join(shop.command("attrs", "list").out.split())
+
+    def test_of_guards(self, shop: Shop, given: str) -> None:
+        shop.config(limits={"max_deactivated": 0})
+        shop.write(both(ANNA))
+        shop.sync()
+        shop.write(opted_out(ANNA))
+        ran = shop.sync(code=7)
+        for told in (ran.err, ran.doc["error"]["hint"], runs(shop)[0]["error"]["hint"]):
+            assert f"`crsync diff {given} --show-pii` shows who" in told
+
+    def test_of_what_comes_next(self, shop: Shop, given: str) -> None:
+        assert f"next: crsync diff {given}" in " ".join(shop.command("status").out.split())
