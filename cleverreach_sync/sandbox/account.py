@@ -17,7 +17,8 @@ from cleverreach_sync.sandbox.storage import Storage
 from cleverreach_sync.sandbox.switches import Switches
 
 ACCOUNT_BLACKLIST: Final = 0
-_FIRST_IDS: Final = {"group": 1001, "person": 1, "attribute": 501}
+_FIRST_IDS: Final = {"group": 1001, "person": 1, "attribute": 501, "object": 201}
+OBJECTS: Final = ("filter", "form", "mailing")
 
 
 class _Saved(Protocol):
@@ -50,6 +51,7 @@ class Account:
         self.blacklists: dict[int, Blacklist] = {ACCOUNT_BLACKLIST: Blacklist()}
         self.bounces: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
+        self.objects: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in OBJECTS}
         self._fields: dict[int, dict[str, Attribute]] = {}
 
     @property
@@ -121,6 +123,8 @@ class Account:
             self.blacklist(group_id).add(saved["email"], saved["comment"], saved["stamp"])
         self.bounces.update(storage.read("bounce"))
         self.tokens.update(storage.read("token"))
+        for kind in OBJECTS:
+            self.objects[kind].update(sorted(storage.read(kind), key=lambda item: int(item[0])))
 
     def next_id(self, kind: str) -> int:
         number = self._next_ids[kind]
@@ -154,6 +158,9 @@ class Account:
                 self.delete_attribute(attribute)
             for email in list(self.blacklist(group.id).entries):
                 self.unlist(group.id, email)
+            for kind in OBJECTS:
+                for ident in [each["id"] for each in self.objects[kind].values() if each["group"] == group.id]:
+                    self.drop_object(kind, ident)
             del self.groups[group.id]
             self.blacklists.pop(group.id, None)
             self.keep("group", group.id, None)
@@ -276,6 +283,20 @@ class Account:
             for person in self.people.values():
                 if person.attributes.pop(name, None) is not None:
                     self.keep("person", person.id, person)
+
+    # Segments, forms, mailings
+
+    def add_object(self, kind: str, **values: Any) -> dict[str, Any]:
+        with self.changing():
+            ident = str(self.next_id("object"))
+            made = self.objects[kind][ident] = {"id": ident, **values}
+            self.keep(kind, ident, made)
+            return made
+
+    def drop_object(self, kind: str, ident: str) -> None:
+        with self.changing():
+            del self.objects[kind][ident]
+            self.keep(kind, ident, None)
 
     # Blacklists
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import partial
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import orjson
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cleverreach_sync.sandbox import oauth, routes_account, routes_own, routes_receivers
+from cleverreach_sync.sandbox import oauth, routes_account, routes_content, routes_own, routes_receivers
 from cleverreach_sync.sandbox.endpoints import Call, Endpoint, rows_of
 from cleverreach_sync.sandbox.refusals import OAuthRefused, Refused
 from cleverreach_sync.sandbox.state import State
@@ -31,6 +32,7 @@ _METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _TOO_LARGE: Final = 100
 _BAD_GATEWAY: Final = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 _INTERNAL: Final = {"error": {"code": 500, "message": "Internal Server Error"}}
+_FOREIGN: Final = Refused(403, "the sandbox answers this machine alone")
 _MAPS: Final = ("attributes", "global_attributes")
 
 _log = logging.getLogger(__name__)
@@ -42,7 +44,10 @@ def create_app(state: State) -> ASGIApp:
     routes = [
         Route("/oauth/token.php", answers.token, methods=["POST"]),
         Route("/oauth/token", answers.token, methods=["POST"]),
-        *(answers.route(e, answers.api) for e in (*routes_account.ROUTES, *routes_receivers.ROUTES)),
+        *(
+            answers.route(e, answers.api)
+            for e in (*routes_account.ROUTES, *routes_receivers.ROUTES, *routes_content.ROUTES)
+        ),
         *(answers.route(e, answers.own) for e in routes_own.ROUTES),
         *(Route(f"/{old}/{{rest:path}}", answers.old_version, methods=_METHODS) for old in ("v1", "v2")),
     ]
@@ -52,15 +57,40 @@ def create_app(state: State) -> ASGIApp:
 
 
 async def _with_plain_path(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """`.json` is optional, and an encoded `/` within an address must not part segments."""
+    """`.json` is optional, and an encoded `/` within an address must not part segments. So is a slash at the end, but
+    for a DELETE, where it may be what is left of an ID."""
     if scope["type"] == "http":
+        if _is_foreign(scope):
+            answer = Response(orjson.dumps(_FOREIGN.body), _FOREIGN.code, media_type="application/json")
+            await answer(scope, receive, send)
+            return
         segments = scope["raw_path"].decode("ascii").split("/")
+        if len(segments) > 3 and not segments[-1] and scope["method"] != "DELETE":
+            del segments[-1]
         at_end = len(segments) - 1
         for index in {min(2, at_end), at_end}:
             if "@" not in unquote(segments[index]):
                 segments[index] = segments[index].removesuffix(".json")
         scope = {**scope, "path": "/".join(segments)}
     await app(scope, receive, send)
+
+
+def _is_foreign(scope: Scope) -> bool:
+    """Whether a page of another site asks, in the browser of whoever runs the sandbox: under a name of its own that
+    leads here, or as what the page comes from."""
+    given = dict(scope["headers"])
+    named = [given.get(b"host", b"").decode("latin-1")]
+    if b"origin" in given:
+        named.append(urlsplit(given[b"origin"].decode("latin-1")).netloc or "-")
+    return any(name and not _is_loopback(name) for name in named)
+
+
+def _is_loopback(netloc: str) -> bool:
+    try:
+        host = urlsplit(f"//{netloc}").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _Dropped(Response):

@@ -45,6 +45,11 @@ class Call:
             raise Refused(400, f"{key} is missing")
         return value
 
+    def string(self, key: str, default: str = "") -> str:
+        """A text that may be missing; null counts as that."""
+        value = self.fields.get(key)
+        return default if value is None else str(value)
+
     def flag(self, key: str, default: bool) -> bool:
         return truthy(self.fields.get(key, default))
 

@@ -53,8 +53,35 @@ def _revoke(call: Call) -> Any:
     return True
 
 
+def _login(call: Call) -> Any:
+    """The way in of older clients: the token alone, as a text. Any credentials will do, but they must be there."""
+    if not all(call.string(name).strip() for name in ("client_id", "login", "password")):
+        raise Refused(401, "client_id, login or password is missing")
+    return oauth.issue(call.state, refreshable=False)["access_token"]
+
+
+def _clients(_call: Call) -> Any:
+    return [dict(_WHOAMI)]
+
+
+def _client(call: Call) -> Any:
+    if call.params["client"] != _ACCOUNT:
+        raise Refused(404, "invalid client")
+    return dict(_WHOAMI)
+
+
 def _receiver_count(call: Call) -> Any:
     return len(call.state.people)
+
+
+def _active_receiver_count(call: Call) -> Any:
+    active = (m.person.id for group in call.state.groups.values() for m in group.members.values() if m.active)
+    return len(set(active))
+
+
+def _plan(call: Call) -> Any:
+    limit = call.state.switches.contact_limit
+    return {"type": "sandbox", "receiver_limit": limit, "receivers": len(call.state.people)}
 
 
 # Lists
@@ -77,7 +104,7 @@ def _create_group(call: Call) -> Any:
         call.text("name"),
         locked=call.flag("locked", False),
         backup=call.flag("backup", True),
-        info=str(call.fields.get("receiver_info", "")),
+        info=call.string("receiver_info"),
     ).shown()
 
 
@@ -85,7 +112,8 @@ def _change_group(call: Call) -> Any:
     group = call.group
     group.name = call.text("name") if "name" in call.fields else group.name
     group.locked, group.backup = call.flag("locked", group.locked), call.flag("backup", group.backup)
-    group.receiver_info = str(call.fields.get("receiver_info", group.receiver_info))
+    if "receiver_info" in call.fields:
+        group.receiver_info = call.string("receiver_info")
     group.last_changed = call.state.now
     call.state.keep("group", group.id, group)
     return group.shown()
@@ -135,10 +163,10 @@ def _create_attribute(call: Call) -> Any:
     default = call.fields.get("default_value")
     return call.state.create_attribute(
         call.text("name"),
-        str(call.fields.get("type", "text")),
+        call.string("type", "text"),
         _attribute_group(call),
-        description=str(call.fields.get("description", "")),
-        preview=str(call.fields.get("preview_value", "")),
+        description=call.string("description"),
+        preview=call.string("preview_value"),
         default=None if default is None else str(default),
     ).shown()
 
@@ -149,8 +177,8 @@ def _attribute(call: Call) -> Any:
 
 def _change_attribute(call: Call) -> Any:
     attribute = call.state.attribute(call.params["attribute"])
-    attribute.description = str(call.fields.get("description", attribute.description))
-    attribute.preview_value = str(call.fields.get("preview_value", attribute.preview_value))
+    attribute.description = call.string("description", attribute.description)
+    attribute.preview_value = call.string("preview_value", attribute.preview_value)
     call.state.keep("attribute", attribute.id, attribute)
     return attribute.shown()
 
@@ -229,7 +257,7 @@ def _list_addresses(call: Call) -> Any:
     rows: list[dict[str, Any]] = [i if isinstance(i, dict) else {"email": i} for i in items]
     if not all(isinstance(row.get("email"), str) for row in rows):
         raise Refused(400, "email is missing")
-    entries = [call.state.list_address(row["email"], str(row.get("comment", "")), group_id) for row in rows]
+    entries = [call.state.list_address(row["email"], str(row.get("comment") or ""), group_id) for row in rows]
     return entries if isinstance(call.body, list) else entries[0]
 
 
@@ -260,7 +288,13 @@ ROUTES: Final = [
     Endpoint("GET", "/v3/debug/ttl", _ttl),
     Endpoint("GET", "/v3/debug/exchange", _exchange),
     Endpoint("DELETE", "/v3/oauth/token", _revoke),
+    Endpoint("POST", "/v3/login", _login, open=True),
+    Endpoint("GET", "/v3/clients", _clients),
+    Endpoint("GET", "/v3/clients/{client}", _client),
     Endpoint("GET", "/v3/clients/{client}/receivercount", _receiver_count),
+    Endpoint("GET", "/v3/clients/{client}/activereceivercount", _active_receiver_count),
+    Endpoint("GET", "/v3/clients/{client}/plan", _plan),
+    Endpoint("GET", "/v3/clients/{client}/users", lambda _: []),
     Endpoint("GET", "/v3/groups", _groups),
     Endpoint("POST", "/v3/groups", _create_group, writes=True),
     Endpoint("GET", "/v3/groups/{id}", _group),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ class Storage:
     """One table of JSON objects by kind and key. Not safe for several threads: the account's lock guards it."""
 
     def __init__(self, path: Path) -> None:
+        _create_private(path)
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.5)
         except sqlite3.Error as error:
@@ -42,6 +44,7 @@ class Storage:
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and (application, version) != (_APPLICATION, _VERSION):
             raise UsageError(f"{path} is no sandbox database of this version", hint="give another --db")
+        path.chmod(0o600)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("BEGIN IMMEDIATE")
@@ -83,3 +86,17 @@ class Storage:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _create_private(path: Path) -> None:
+    """A new file is its owner's alone, whatever the umask, and so is what SQLite puts beside it. Raises UsageError."""
+    if path.is_symlink():
+        raise UsageError(f"{path} is a link", hint="name the file itself with --db")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise UsageError(f"cannot open {path}: {error.strerror}", hint="give another --db") from error
+    os.close(handle)
+    path.chmod(0o600)
