@@ -88,9 +88,7 @@ def _document(
 
     wanted = data_fields(config.attributes.preset, config.attributes.map)
     scope = config.attributes.scope
-    target, _ = open_target(
-        config, progress, clock, lambda seconds: stop.pause(clock, seconds), Redaction(config.secrets())
-    )
+    target, _ = open_target(config, progress, clock, stop, Redaction(config.secrets()))
     with closing(target):
         found = None
         if scope == "list":

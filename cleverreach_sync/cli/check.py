@@ -93,9 +93,7 @@ class Checks:
         self._consent_file()
         self._check("state", self._state)
         clock, stop = self._clock, self._stop
-        target, _ = open_target(
-            self._impatient(), self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact
-        )
+        target, _ = open_target(self._impatient(), self._progress, clock, stop, redact)
         with closing(target):
             self._target = target
             if not self._check("credentials", self._credentials):
@@ -146,9 +144,7 @@ class Checks:
         from cleverreach_sync.phases.setting import open_source
 
         clock, stop = self._clock, self._stop
-        source, _ = open_source(
-            self._impatient(), self._progress, clock, lambda seconds: stop.pause(clock, seconds), redact
-        )
+        source, _ = open_source(self._impatient(), self._progress, clock, stop, redact)
         self._source = source
         self._look("source", source)
         lacking = opening.missing_consent(self._config, source)

@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, NamedTuple
@@ -20,11 +20,12 @@ import orjson
 
 from cleverreach_sync import __version__
 from cleverreach_sync.errors import TemporaryError, UsageError
+from cleverreach_sync.http.body import ENCODINGS, PAGE, Limit, NotPacked, TooMuch, joined, parse, unpacked
 from cleverreach_sync.http.failures import Redirected, Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.headers import parse_date, parse_retry_after
+from cleverreach_sync.http.network import Network
 from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.settings_types import is_loopback
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -33,9 +34,9 @@ _TITLE: Final = re.compile(r"<title>([^<]*)", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"(?is)<(title|script|style)\b.*?(?:</\1>|$)|<(?=[a-z!/])[^>]*(?:>|$)")
 _BEGINNING: Final = 1 << 15  # bytes of an answer that are looked at for words
 _CONNECT_SECONDS: Final = 20.0
-_BLOCK_BYTES: Final = 1 << 18
-_MOST_BYTES: Final = 256 << 20
-_SLOWEST: Final = 3  # times the timeout, for the whole of an answer
+_LAST_SECONDS: Final = 3.0  # for a request that is made although the run ends
+_LONGEST_LINE: Final = 8 << 20
+_GETS_ON: Final = 1 << 16  # bytes in the time of the timeout, so that a download gets on
 Query = Mapping[str, str | int | Sequence[str]]
 """The query of a request; a name with several values stands there once for each."""
 
@@ -113,13 +114,17 @@ def _open(base_url: str, timeout: float, connections: int) -> httpx.Client:
     try:
         return httpx.Client(
             verify=trusted,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
+            timeout=httpx.Timeout(timeout, connect=_soon(timeout), pool=_soon(timeout)),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             follow_redirects=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # keeps none
             # A proxy is for the world outside: what is at its own loopback address is another machine's.
             trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
-            headers={"user-agent": f"crsync/{__version__}", "accept": "application/json"},
+            headers={
+                "user-agent": f"crsync/{__version__}",
+                "accept": "application/json",
+                "accept-encoding": ENCODINGS,
+            },
         )
     except (ImportError, ValueError, httpx.InvalidURL):
         raise UsageError(
@@ -128,8 +133,15 @@ def _open(base_url: str, timeout: float, connections: int) -> httpx.Client:
         ) from None
 
 
+def _soon(timeout: float) -> float:
+    return min(timeout, _CONNECT_SECONDS)
+
+
 class HttpClient:
     """A client of one server. TLS is always verified, redirects are never followed (credentials would go along).
+
+    `timeout` is for the whole of an exchange, from the name of the server to the last byte of its answer. `wanted` is
+    called while it is waited for, and raises where nobody wants the answer any more.
 
     `exchange` takes the JSON to send as bytes, too. It raises TryAgain for a timeout, a dropped connection or no
     connection, UsageError for a certificate that cannot be verified, and returns every answer that came, whatever its
@@ -148,6 +160,7 @@ class HttpClient:
         client: httpx.Client | None = None,
         log: Callable[[str], None] | None = None,
         wall: Callable[[], float] = time.time,
+        wanted: Callable[[], None] = lambda: None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.redact = redact
@@ -158,6 +171,8 @@ class HttpClient:
         self.clock_ahead: float | None = None
         self._timeout = timeout
         self._client = client or _open(base_url, timeout, connections)
+        self._network = Network(wanted)
+        self._network.serve(self._client)
 
     def exchange(
         self,
@@ -169,7 +184,11 @@ class HttpClient:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         basic: tuple[str, str] | None = None,
+        limit: Limit = PAGE,
+        last: bool = False,
     ) -> Answer:
+        """One exchange. `limit` is how large the answer may be. `last`: it is made although the run ends, and gets but
+        a few seconds."""
         url = path if path.startswith(("http://", "https://")) else f"{self.base_url}{path}"
         sent = dict(headers or {})
         content: bytes | None = None
@@ -179,9 +198,11 @@ class HttpClient:
         if basic is not None:
             pair = f"{basic[0]}:{basic[1]}".encode()
             self.redact.add(base64.b64encode(pair).decode())  # how it goes over the line, and may come back
+        _check_headers(sent)
         self.traffic.request()
         with (
             self._failures(url),
+            self._network.within(min(self._timeout, _LAST_SECONDS) if last else self._timeout, last=last),
             self._client.stream(
                 method,
                 url,
@@ -192,7 +213,7 @@ class HttpClient:
                 auth=httpx.BasicAuth(*basic) if basic else None,
             ) as response,
         ):
-            answer = self._answer(response, self._whole(response, url))
+            answer = self._answer(response, limit)
         response.stream = httpx.ByteStream(b"")  # lets go of both bodies now, not at the next search for cyclic garbage
         self._note_time(response.headers)
         if self._log is not None:
@@ -208,26 +229,54 @@ class HttpClient:
             # What lay in a cache says what time it was when it was put there.
             self.clock_ahead = told + (whole(headers.get("age")) or 0) - self._wall()
 
-    def stream_lines(self, url: str) -> Generator[LineBlock]:
-        """Downloads a text of lines from a full address, some lines at a time, without any credentials.
+    def stream_lines(self, url: str, most: int) -> Generator[LineBlock]:
+        """Downloads a text of lines from a full address, some lines at a time, without any credentials. It may take any
+        time as long as it gets on, and have `most` bytes.
 
         Raises TryAgain as `exchange` does, also for an answer cut short and for a server that is busy; Refused for one
-        that says no.
+        that says no; TemporaryError for a text that is too large, or has a line that is.
         """
         self.traffic.request()
-        with self._failures(url), self._client.stream("GET", url, headers={"accept": "*/*"}) as response:
+        with self._failures(url), ExitStack() as stack:
+            with self._network.within(self._timeout):
+                response = stack.enter_context(self._client.stream("GET", url, headers={"accept": "*/*"}))
             if self._log is not None:
                 self._log(f"GET {self._host(url)}{urlsplit(url).path} -> {response.status_code}")
             if not response.is_success:
                 raise self._no_download(response, url)
-            length = response.headers.get("content-length")
-            total = whole(length)
-            rest = b""
-            for content in response.iter_bytes(_BLOCK_BYTES):
-                *lines, rest = (rest + content).split(b"\n")
+            total = whole(response.headers.get("content-length"))
+            rest: list[bytes] = []
+            size = waiting = 0
+            for part in self._getting_on(response):
+                size += len(part)
+                *lines, begun = part.split(b"\n")
+                if lines:
+                    lines[0], rest, waiting = b"".join([*rest, lines[0]]), [], 0
+                rest.append(begun)
+                waiting += len(begun)
+                if max(size, response.num_bytes_downloaded) > most or waiting > _LONGEST_LINE:
+                    raise TemporaryError(
+                        f"{self._host(url)} sends a file that is too large, or has no lines",
+                        hint="run again; if this stays so, something else is at that address",
+                    )
                 yield LineBlock(lines, response.num_bytes_downloaded, total)
-            if rest:
-                yield LineBlock([rest], response.num_bytes_downloaded, total)
+            if waiting:
+                yield LineBlock([b"".join(rest)], response.num_bytes_downloaded, total)
+
+    def _getting_on(self, response: httpx.Response) -> Iterator[bytes]:
+        """The parts of a download. The time that is spent with them elsewhere does not count."""
+        parts = unpacked(response.iter_raw(), response.headers.get("content-encoding", ""))
+        left, before = self._timeout, 0
+        while True:
+            began = time.monotonic()
+            with self._network.within(left):
+                part = next(parts, None)
+            if part is None:
+                return
+            left -= time.monotonic() - began
+            if response.num_bytes_downloaded - before >= _GETS_ON:
+                left, before = self._timeout, response.num_bytes_downloaded
+            yield part
 
     def _no_download(self, response: httpx.Response, url: str) -> Exception:
         status = response.status_code
@@ -245,6 +294,11 @@ class HttpClient:
             yield
         except (httpx.ConnectTimeout, httpx.PoolTimeout):
             raise TryAgain(f"cannot connect to {self._host(url)} in time") from None
+        except httpx.LocalProtocolError:  # before anything was sent
+            raise UsageError(
+                f"what should be sent to {self._host(url)} cannot be sent",
+                hint="look for line ends and characters other than ASCII letters, digits and signs in the credentials",
+            ) from None
         except httpx.TimeoutException:
             raise TryAgain(f"{self._host(url)} did not answer in time", ambiguous=True, timed_out=True) from None
         except httpx.ConnectError as error:
@@ -257,35 +311,27 @@ class HttpClient:
             ) from None
         except httpx.UnsupportedProtocol:
             raise UsageError(f"cannot call {self._host(url)}", hint="check the URL") from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (httpx.TransportError, httpx.DecodingError, NotPacked) as error:
             raise TryAgain(
                 f"the connection to {self._host(url)} was dropped ({type(error).__name__})", ambiguous=True
             ) from None
-        except (httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
+        except (TooMuch, httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
+            if isinstance(error, TooMuch):
+                raise TemporaryError(
+                    f"{self._host(url)} answers with {error}",
+                    hint="what was asked for is a small part of that: is something else at this address, or a plug-in "
+                    "that adds to the answers of the API?",
+                ) from None
             raise UsageError(f"cannot call {self._host(url)}: {type(error).__name__}", hint="check the URL") from None
 
-    def _whole(self, response: httpx.Response, url: str) -> bytes:
-        """The body, unless it comes by drops, each of them in time, or has no end."""
-        until, parts, size = time.monotonic() + _SLOWEST * self._timeout, [], 0
-        for part in response.iter_bytes():
-            parts.append(part)
-            size += len(part)
-            if size > _MOST_BYTES:
-                raise TemporaryError(
-                    f"{self._host(url)} answers with more than {_MOST_BYTES >> 20} MB",
-                    hint="what was asked for is a hundredth of that: is something else at this address, or a plug-in "
-                    "that adds to the answers of the API?",
-                )
-            if time.monotonic() > until:
-                raise httpx.ReadTimeout("the body comes too slowly")
-        return b"".join(parts)
-
-    def _answer(self, response: httpx.Response, content: bytes) -> Answer:
+    def _answer(self, response: httpx.Response, limit: Limit) -> Answer:
+        content = joined(unpacked(response.iter_raw(), response.headers.get("content-encoding", "")), limit)
         if not content or response.status_code == 204:
             return Answer(response.status_code, response.headers, None, True, "")
         try:
-            return Answer(response.status_code, response.headers, read_json(content.removeprefix(_BOM)), True, "")
-        except orjson.JSONDecodeError:
+            body = parse(content.removeprefix(_BOM), limit)
+            return Answer(response.status_code, response.headers, body, True, "")
+        except ValueError:
             text = self._words(content[:_BEGINNING].removeprefix(_BOM).decode("utf-8", "replace"))
             return Answer(response.status_code, response.headers, None, False, text, content)
 
@@ -335,6 +381,16 @@ class HttpClient:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """One that cannot be sent is no matter of the network; whoever took it from the config has named the key."""
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise UsageError(
+                f"the header {name} cannot be sent: it has a line end, or characters other than ASCII",
+                hint="look for line ends and umlauts in the credentials, and in the files and variables they come from",
+            )
 
 
 def _origin(url: SplitResult) -> tuple[str, str, int | None]:

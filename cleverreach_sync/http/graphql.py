@@ -91,13 +91,13 @@ class GraphQL:
         `refused`."""
         return self._retries(lambda: self.once(document, variables, read))
 
-    def once(self, document: str, variables: Mapping[str, Any], read: Callable[[Reply], T]) -> T:
+    def once(self, document: str, variables: Mapping[str, Any], read: Callable[[Reply], T], *, last: bool = False) -> T:
         """One attempt; raises TryAgain for what may succeed later, and for a reply that `read` stumbles over: something
-        stands before the server that changes its answers."""
+        stands before the server that changes its answers. `last`: as with HttpClient."""
         sent = {"query": document, "variables": dict(variables)}
         token = self._tokens.current()
-        answer = self._post(sent, token)
-        if answer.status == 401:
+        answer = self._post(sent, token, last=last)
+        if answer.status == 401 and not last:
             new = self._tokens.renewed(token)
             if new is not None:
                 answer = self._post(sent, new)
@@ -107,8 +107,8 @@ class GraphQL:
         except _STUMBLES as error:
             raise TryAgain(f"{self._name} answered with something else than was asked for") from error
 
-    def _post(self, sent: Mapping[str, Any], token: str) -> Answer:
-        return self._http.exchange("POST", self._path, json=sent, headers={self._header: token})
+    def _post(self, sent: Mapping[str, Any], token: str, *, last: bool = False) -> Answer:
+        return self._http.exchange("POST", self._path, json=sent, headers={self._header: token}, last=last)
 
     def _reply(self, answer: Answer) -> Reply:
         body = answer.body

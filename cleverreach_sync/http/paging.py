@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.errors import TemporaryError
+from cleverreach_sync.http.threads import Workers
 
 PASSES: Final = 5
 RawRow = Mapping[str, Any]
@@ -151,11 +153,11 @@ def in_order(
     fetch: Callable[[int], Page], numbers: Iterable[int], *, readers: int, stopped: Callable[[], bool]
 ) -> Iterator[Page]:
     """Pages fetched by several threads, a few ahead at most, in the order of `numbers`."""
-    pool = ThreadPoolExecutor(readers, thread_name_prefix="page")
+    pool = Workers(readers, "page")
     ahead: deque[Future[Page]] = deque()
     try:
         for number in numbers:
-            ahead.append(pool.submit(fetch, number))
+            ahead.append(pool.submit(partial(fetch, number)))
             if len(ahead) > readers:
                 yield ahead.popleft().result()
             if stopped():
@@ -164,7 +166,9 @@ def in_order(
             yield ahead.popleft().result()
     finally:
         # After an error nobody waits for a page that is still being tried.
-        pool.shutdown(wait=False, cancel_futures=True)
+        for future in ahead:
+            future.cancel()
+        pool.close()
 
 
 def keyset_pages(

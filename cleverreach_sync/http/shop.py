@@ -9,17 +9,15 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
-from json import JSONDecodeError, JSONDecoder
+from json import JSONDecoder
 from typing import Any, Final, Protocol
 
-import orjson
-
 from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.body import PAGE, TooMuch, parse
 from cleverreach_sync.http.client import Answer, HttpClient, Query
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import Tokens
-from cleverreach_sync.json_reading import read_json
 
 TIMEOUT: Final = 90.0  # seconds; a page of 100 orders with everything in it takes half a second where nothing is wrong
 AT_ONCE: Final = 2  # requests; shops live on weak hosts
@@ -186,8 +184,8 @@ def without_notices(answer: Answer) -> Answer:
     for found, start in zip(range(_MOST_STARTS), _LINE_STARTS.finditer(raw), strict=False):
         del found
         try:
-            return answer._replace(body=read_json(raw[start.start() :]), readable=True)
-        except orjson.JSONDecodeError:
+            return answer._replace(body=parse(raw[start.start() :], PAGE), readable=True)
+        except (ValueError, TooMuch):
             continue
     return answer
 
@@ -196,10 +194,10 @@ def _leading(raw: bytes) -> Any:
     """The JSON at the beginning of something that goes on with a tag; None if there is none."""
     text = raw.decode("utf-8", "replace")
     try:
-        value, end = JSONDecoder().raw_decode(text)
-    except (JSONDecodeError, RecursionError):
+        _, end = JSONDecoder().raw_decode(text)
+        return parse(text[:end].encode(), PAGE) if text[end:].lstrip().startswith("<") else None
+    except (ValueError, RecursionError, TooMuch):
         return None
-    return value if text[end:].lstrip().startswith("<") else None
 
 
 def _with(answer: Answer, value: Any) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
@@ -20,6 +21,7 @@ from cleverreach_sync.state.spool import BLACKLISTED, NOTED
 
 DIGEST_BYTES: Final = 12
 _QUEUED: Final = 4
+_REST_SECONDS: Final = 5.0
 
 
 class _Pump:
@@ -78,8 +80,9 @@ class _Pump:
             self._stopped.set()
             if self._left:  # an error, or no more time: the others are not to wait for a server to get well
                 self._stop_waiting()
-            for thread in self._threads:
-                thread.join()
+            until = time.monotonic() + _REST_SECONDS
+            for thread in self._threads:  # daemons all: one that hangs keeps no run from its end
+                thread.join(max(0.0, until - time.monotonic()))
 
 
 def read(run: Run, cursors: dict[str, str | None]) -> bool:

@@ -49,6 +49,7 @@ class Stop:
         self.deadline: float | None = None
         self.reason: str | None = None
         self.abandoned = False
+        self._since: float | None = None
 
     def asked(self, now: float) -> bool:
         if self.signum is not None:
@@ -64,6 +65,18 @@ class Stop:
             raise Interrupted(self.signum)
         if self.abandoned:
             raise CrsyncError("the run ended meanwhile")
+
+    def check_wanted(self, clock: Clock, grace: float) -> None:
+        """Raises when there has been a reason to end for `grace` seconds: what is under way is not waited for any more.
+        Only the request of a run that has failed elsewhere gets more time, as it may bring what is to be recorded."""
+        now = clock.now()
+        if not self.abandoned and not self.asked(now):
+            return
+        if self._since is None:
+            self._since = now
+        if now - self._since >= (grace if self.asked(now) else 3 * grace):
+            self.check()
+            raise OutOfTime("the time given for the run was up while it waited for an answer")
 
     def pause(self, clock: Clock, seconds: float) -> None:
         """Waits, unless there is a reason to end. Raises OutOfTime when the run's time is up before."""

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Final
 
@@ -34,6 +35,9 @@ from cleverreach_sync.targets.interface import RecipientList
 
 _IN_STEP: Final = 60  # seconds; no two clocks show the same, and an answer takes its time
 _KEPT: Final = 2  # what is kept of a row; another number and everybody's is read once more
+
+
+_GRACE: Final = 3.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +142,12 @@ def least(*ahead: float | None) -> float | None:
 
 
 def open_target(
-    config: Config, progress: Progress, clock: Clock, sleep: Callable[[float], None], redact: Redaction
+    config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
 ) -> tuple[CleverReach, Retries]:
-    """The target of a config, and how its requests are repeated."""
+    """The target of a config, and how its requests are repeated. What is written when the run is to end gets a little
+    time to be answered."""
     traffic = Traffic()
-    retries = retries_of(config, traffic, progress, clock, sleep)
+    retries = retries_of(config, traffic, progress, clock, stop)
     http = HttpClient(
         config.target.base_url,
         timeout=config.target.timeout,
@@ -151,13 +156,12 @@ def open_target(
         connections=2 * config.target.concurrency + 4,
         log=progress.info,
         wall=clock.wall,
+        wanted=lambda: stop.check_wanted(clock, _GRACE),
     )
     return CleverReach(config.target, http, retries, clock.now, scope=config.attributes.scope), retries
 
 
-def retries_of(
-    config: Config, traffic: Traffic, progress: Progress, clock: Clock, sleep: Callable[[float], None]
-) -> Retries:
+def retries_of(config: Config, traffic: Traffic, progress: Progress, clock: Clock, stop: Stop) -> Retries:
     """Repetition as the config allows it; every one is counted."""
 
     def on_retry(failure: TryAgain, seconds: float) -> None:
@@ -165,22 +169,23 @@ def retries_of(
         progress.info(f"trying again: {failure.message}")
         progress.waiting(failure.message, seconds)
 
-    return Retries(config.limits.retry_for, clock.now, sleep, on_retry)
+    return Retries(config.limits.retry_for, clock.now, partial(stop.pause, clock), on_retry)
 
 
 def open_source(
-    config: Config, progress: Progress, clock: Clock, sleep: Callable[[float], None], redact: Redaction
+    config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
 ) -> tuple[Source, Traffic]:
     """The source of a config, and the count of its requests."""
     traffic = Traffic()
     means = Means(
         redact=redact,
         traffic=traffic,
-        retries=retries_of(config, traffic, progress, clock, sleep),
+        retries=retries_of(config, traffic, progress, clock, stop),
         wall=clock.wall,
         clock=clock.now,
-        sleep=sleep,
+        sleep=partial(stop.pause, clock),
         log=progress.info,
+        wanted=lambda: stop.check_wanted(clock, 0.0),
     )
     return config.source.open(config.base, means), traffic
 
@@ -190,14 +195,14 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     config, options, progress = call.config, call.options, call.progress
     began = call.clock.wall()
     redact = Redaction(config.secrets())
-    source, read_traffic = open_source(config, progress, call.clock, call.sleep, redact)
+    source, read_traffic = open_source(config, progress, call.clock, call.stop, redact)
     stack.callback(source.close)
     alone = options.against_list  # whatever is remembered of earlier runs
     known = None if alone else opening.load_checkpoint(call.folder, config, source)
     if known is not None and isinstance(source, Anchored):
         source.anchor = known.anchor
     rejected = {} if alone else rejects.load(call.folder.rejects)
-    target, retries = open_target(config, progress, call.clock, call.sleep, redact)
+    target, retries = open_target(config, progress, call.clock, call.stop, redact)
     stack.callback(target.close)
     found = opening.find_list(target, config, known, progress)
     fields = opening.mapped_fields(target, config, found, progress)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -17,6 +18,7 @@ from cleverreach_sync.address import folded
 from cleverreach_sync.decision import Outcome, Wanted
 from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.threads import Workers
 from cleverreach_sync.model import ENDED_MOVED, ConsentState, RecipientState
 from cleverreach_sync.phases import inflight
 from cleverreach_sync.phases.batch import Batch, Delivery, Result
@@ -30,6 +32,7 @@ from cleverreach_sync.state.plans import PlanRow
 _RECORDED_AT_ONCE: Final = 2000
 _REFUSED_BATCHES: Final = 3
 _POLL_SECONDS: Final = 0.5
+_REST_SECONDS: Final = 15.0  # whoever hangs longer than that is looked up by the next run
 
 
 class Writing:
@@ -61,18 +64,20 @@ class Writing:
         self._record_ends()
         self._moved()
         self._record_decided()
-        with ThreadPoolExecutor(max_workers=2 * run.concurrency, thread_name_prefix="write") as pool:
-            pending: dict[Future[list[Result]], Batch] = {}
-            try:
-                for class_ in classes:
-                    if class_ is Class.NEW and run.spool.count(class_):
-                        catch_up(run)
-                    self._class(class_, pool, pending)
-                    self._drain(pending, 0)  # ends are through before the first update is sent
-            except BaseException:
-                run.stop_waiting()
-                self._collect_rest(pending)
-                raise
+        pool = Workers(2 * run.concurrency, "write")
+        pending: dict[Future[list[Result]], Batch] = {}
+        try:
+            for class_ in classes:
+                if class_ is Class.NEW and run.spool.count(class_):
+                    catch_up(run)
+                self._class(class_, pool, pending)
+                self._drain(pending, 0)  # ends are through before the first update is sent
+        except BaseException:
+            run.stop_waiting()
+            self._collect_rest(pending)
+            raise
+        finally:
+            pool.close()
         if (self._woken or run.goes_on) and run.stop.reason != "max_duration":  # then the next run goes on with it
             undo(run)
         run.progress.end()
@@ -120,7 +125,7 @@ class Writing:
             run.ledger.landed(number)
             run.ledger.commit()
 
-    def _class(self, class_: Class, pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]) -> None:
+    def _class(self, class_: Class, pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
         rows = self._run.spool.planned(class_)
         if class_ is not Class.NEW:
             self._feed(class_, rows, pool, pending)
@@ -129,9 +134,7 @@ class Writing:
         self._feed(class_, _plain(rows, accented), pool, pending)
         self._accented(accented, pool, pending)
 
-    def _accented(
-        self, rows: list[PlanRow], pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]
-    ) -> None:
+    def _accented(self, rows: list[PlanRow], pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
         """New people whose address a list may take for another's come one after the other, when all others are there to
         be found by the reading before the write."""
         while rows and self.complete:
@@ -144,7 +147,7 @@ class Writing:
         self,
         class_: Class,
         rows: Iterator[PlanRow],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
         pending: dict[Future[list[Result]], Batch],
         *,
         fresh: bool = True,
@@ -188,10 +191,10 @@ class Writing:
         self._number += 1
         return self._number
 
-    def _submit(self, batch: Batch, pool: ThreadPoolExecutor, pending: dict[Future[list[Result]], Batch]) -> None:
+    def _submit(self, batch: Batch, pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
         run = self._run
         run.ledger.take_off(batch.number, (inflight.flight(row, run.now) for row in batch.rows))
-        pending[pool.submit(self._delivery.deliver, batch)] = batch
+        pending[pool.submit(partial(self._delivery.deliver, batch))] = batch
 
     def _drain(self, pending: dict[Future[list[Result]], Batch], most: int) -> None:
         """Records finished batches until no more than `most` are under way."""
@@ -210,8 +213,9 @@ class Writing:
         """After an error: whatever the others under way confirm is still recorded."""
         for future in pending:
             future.cancel()
+        ended, _ = wait(pending, timeout=_REST_SECONDS)
         for future, batch in pending.items():
-            if future.cancelled():
+            if future.cancelled() or future not in ended:
                 continue
             try:
                 results = future.result()

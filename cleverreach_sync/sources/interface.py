@@ -93,7 +93,8 @@ class Sight(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """By what means a source talks to its shop: the run's one clock, its repetition of requests, its counts."""
+    """By what means a source talks to its shop: the run's one clock, its repetition of requests, its counts. `wanted`
+    is called while a request is under way, and raises when nobody wants its answer any more."""
 
     redact: Redaction
     traffic: Traffic
@@ -102,6 +103,7 @@ class Means:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     log: Callable[[str], None]
+    wanted: Callable[[], None] = lambda: None
 
 
 class Source(Protocol):

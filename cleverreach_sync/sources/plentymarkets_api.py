@@ -51,7 +51,13 @@ class PlentyApi:
     def __init__(self, url: str, username: str, password: str, means: Means) -> None:
         self.url = url
         self._http = HttpClient(
-            url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log, wall=means.wall
+            url,
+            timeout=TIMEOUT,
+            redact=means.redact,
+            traffic=means.traffic,
+            log=means.log,
+            wall=means.wall,
+            wanted=means.wanted,
         )
         self._session = Session(self._http, username, password, retries=means.retries, clock=means.clock)
         self._api = ShopApi(

@@ -72,7 +72,7 @@ class Session:
             self._closed = True
         if token:
             with suppress(CrsyncError):
-                self._http.exchange("POST", LOGOUT, headers={"authorization": f"Bearer {token}"})
+                self._http.exchange("POST", LOGOUT, headers={"authorization": f"Bearer {token}"}, last=True)
 
     def _login(self) -> None:
         answer = self._retries(lambda: self._ask(LOGIN, self._user))

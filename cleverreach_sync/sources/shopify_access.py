@@ -49,6 +49,7 @@ class Access:
             traffic=means.traffic,
             log=means.log,
             wall=means.wall,
+            wanted=means.wanted,
         )
         self.download = self._http.stream_lines
         self.versions: set[str] = set()
@@ -91,10 +92,18 @@ class Access:
         except (Denied, NotUnderstood, Redirected) as error:
             raise self._in_words(error) from None
 
-    def once(self, document: str, read: Callable[[dict[str, Any]], T], variables: Mapping[str, Any] | None = None) -> T:
-        """Likewise, with one attempt; raises TryAgain for what may succeed later."""
+    def once(
+        self,
+        document: str,
+        read: Callable[[dict[str, Any]], T],
+        variables: Mapping[str, Any] | None = None,
+        *,
+        last: bool = False,
+    ) -> T:
+        """Likewise, with one attempt; raises TryAgain for what may succeed later. `last`: it is made although the run
+        ends."""
         try:
-            return self._graphql.once(document, variables or {}, lambda reply: read(self._noted(reply)))
+            return self._graphql.once(document, variables or {}, lambda reply: read(self._noted(reply)), last=last)
         except (Denied, NotUnderstood, Redirected) as error:
             raise self._in_words(error) from None
 

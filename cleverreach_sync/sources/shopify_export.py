@@ -26,6 +26,10 @@ from cleverreach_sync.sources.shopify_rows import Customer, NoCustomer, read_cus
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 10.0
 _STANDSTILL: Final = 3600.0
+_LONGEST: Final = 24 * 3600.0
+_BYTES_EACH: Final = 1 << 16  # a customer with 250 tags and two full addresses has a quarter of that
+_SPARE_BYTES: Final = 1 << 20
+_MOST_USELESS: Final = 10_000  # lines without a customer
 _UNDER_WAY: Final = frozenset({"CREATED", "RUNNING", "CANCELING"})
 _BUSY: Final = frozenset({"OPERATION_IN_PROGRESS", "LIMIT_REACHED"})
 _NEXT_RUN: Final = "the next run starts the export anew"
@@ -56,6 +60,7 @@ def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Genera
     """
     ident = _start(access, means)
     wait, seen, moved_at = _FIRST_WAIT, "", means.clock()
+    began = moved_at
     under_way = True
     try:
         while True:
@@ -65,7 +70,7 @@ def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Genera
                 return _ended(found, access)
             if (state := f"{found.status} {found.objects}") != seen:
                 seen, moved_at = state, means.clock()
-            elif means.clock() - moved_at > _STANDSTILL:
+            if means.clock() - moved_at > _STANDSTILL or means.clock() - began > _LONGEST:
                 raise TemporaryError("Shopify's export of the customers does not get on", hint=_NEXT_RUN)
             yield found.objects
             if stopped():
@@ -75,7 +80,7 @@ def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Genera
     finally:
         if under_way:
             with suppress(CrsyncError):
-                access.once(CANCEL, bool, {"id": ident})
+                access.once(CANCEL, bool, {"id": ident}, last=True)
 
 
 def _start(access: Access, means: Means) -> str:
@@ -132,7 +137,9 @@ def download(access: Access, means: Means, export: Export) -> Iterator[Sequence[
     the operation has counted is a TemporaryError at its end."""
     if export.url is None:
         return
-    file = _File(access.download, export.url, export.customers)
+    most = _SPARE_BYTES + export.customers * _BYTES_EACH
+    url = export.url
+    file = _File(lambda: access.download(url, most), export.customers)
     try:
         while True:
             customers = means.retries(file.more)
@@ -146,23 +153,26 @@ def download(access: Access, means: Means, export: Export) -> Iterator[Sequence[
 class _File:
     """The file while it is read. `done` lines were given away; `short`: it ended early once."""
 
-    def __init__(self, stream: Callable[[str], Generator[LineBlock]], url: str, customers: int) -> None:
+    def __init__(self, stream: Callable[[], Generator[LineBlock]], customers: int) -> None:
         self._stream = stream
-        self._url = url
         self._expected = customers
         self._lines: Generator[LineBlock] | None = None
         self._done = 0
         self._skip = 0
         self._customers = 0
         self._short = False
+        self._useless = 0
 
     def more(self) -> list[Customer] | None:
         """The next customers; None at the end. After TryAgain the download begins anew behind what was given away."""
         if self._lines is None:
-            self._lines, self._skip = self._stream(self._url), self._done
+            self._lines, self._skip = self._stream(), self._done
         try:
             for block in self._lines:
                 lines = [line for line in block.lines if line.strip()]
+                self._useless += len(block.lines) - len(lines)
+                if self._useless > _MOST_USELESS:
+                    raise TemporaryError("Shopify's export is of empty lines", hint=_NEXT_RUN)
                 skipped = min(self._skip, len(lines))
                 self._skip -= skipped
                 if skipped < len(lines):
@@ -183,6 +193,7 @@ class _File:
             except orjson.JSONDecodeError:
                 raise TryAgain("Shopify's export was cut short, or is something else") from None
             if isinstance(node, dict) and "__parentId" in node:
+                self._useless += 1
                 continue
             try:
                 found.append(read_customer(node))
@@ -190,6 +201,8 @@ class _File:
                 raise TemporaryError("Shopify's export holds something that is no customer", hint=_NEXT_RUN) from None
         self._done += len(lines)
         self._customers += len(found)
+        if self._customers > self._expected:
+            self._check_end()
         return found
 
     def _check_end(self) -> None:

@@ -69,7 +69,13 @@ class ShopwareApi:
         self.url = settings.url
         self.limit = LARGEST_PAGE
         http = HttpClient(
-            self.url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log, wall=means.wall
+            self.url,
+            timeout=TIMEOUT,
+            redact=means.redact,
+            traffic=means.traffic,
+            log=means.log,
+            wall=means.wall,
+            wanted=means.wanted,
         )
         tokens = ClientCredentials(
             http,

@@ -42,7 +42,13 @@ class WooApi:
         self._key = key
         self._login = login
         http = HttpClient(
-            url, timeout=TIMEOUT, redact=means.redact, traffic=means.traffic, log=means.log, wall=means.wall
+            url,
+            timeout=TIMEOUT,
+            redact=means.redact,
+            traffic=means.traffic,
+            log=means.log,
+            wall=means.wall,
+            wanted=means.wanted,
         )
         self._api = ShopApi(
             http,

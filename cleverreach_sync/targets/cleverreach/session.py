@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
+from cleverreach_sync.http.body import PAGE, WHOLE
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import seconds, whole
@@ -22,6 +23,7 @@ from cleverreach_sync.http.retries import Retries
 
 TOKEN_PATH: Final = "/oauth/token.php"  # noqa: S105 - a path
 API: Final = "/v3"
+_IN_ONE_ANSWER: Final = ("/blacklist", "/groups", "/receivers/filter")
 _SHARE_OF_LIFE: Final = 0.9
 _LONGEST_LIFE: Final = 24 * 3600.0
 _DEFAULT_LIFE: Final = 3600.0
@@ -95,7 +97,8 @@ class Session:
 
     def _call(self, method: str, path: str, params: Mapping[str, str | int] | None, json: Any, token: str) -> Answer:
         headers = {"authorization": f"Bearer {token}"}
-        return self._http.exchange(method, API + path, params=params, json=json, headers=headers)
+        limit = WHOLE if path in _IN_ONE_ANSWER else PAGE
+        return self._http.exchange(method, API + path, params=params, json=json, headers=headers, limit=limit)
 
     @staticmethod
     def _code(answer: Answer) -> int:
