@@ -116,7 +116,7 @@ class TestTransport:
         assert isinstance(account["id"], str)
         assert {"login_domain", "company", "email"} <= set(account)
 
-    @pytest.mark.parametrize("path", ["/v3/nothing", "/v3/groups/1/nothing", "/", "/v3/groups/"])
+    @pytest.mark.parametrize("path", ["/v3/nothing", "/v3/groups/1/nothing", "/", "/v3/nothing/"])
     def test_unknown_paths(self, api: Api, path: str) -> None:
         assert api.refusal("GET", path) == (404, "Not Found")
 
