@@ -55,7 +55,7 @@ class Fate(NamedTuple):
 def flight(row: PlanRow, now: int) -> Flight:
     """Somebody of the plan, who is about to be written."""
     made = None if row.receiver_id is not None else row.created
-    state, at, _, _, _, withdrew, _, after, erased = row.person
+    state, at, _, _, _, withdrew, _, after, _, erased = row.person
     return Flight(
         row.key,
         int(row.class_),

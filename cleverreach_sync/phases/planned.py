@@ -105,8 +105,8 @@ def plan_row(
             person.withdrew,
             person.excluded,
             person.consent.after,
-            person.erased,
             person.is_person,
+            person.erased,
         ),
         pack(plan.values, plan.change) if class_ and plan.values is not None else None,
         memory_tuple(memory),
@@ -171,7 +171,7 @@ def outcome_to_keep(plan: Plan, memory: Memory) -> str:
 
 def candidate(row: PlanRow) -> Candidate:
     """The person of a row."""
-    state, at, purchases, created_at, invalid, withdrew, excluded, after, erased, is_person = row.person
+    state, at, purchases, created_at, invalid, withdrew, excluded, after, is_person, erased = row.person
     person = Person(
         row.email,
         {},
