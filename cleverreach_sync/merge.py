@@ -80,7 +80,7 @@ def merge(
     whose records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
     """
     kept, gone = _still_valid(found, before.records, complete) if before.records else ((), ())
-    fresh = tuple([_remember(item, before.records, now, followed) for item in found])
+    fresh = tuple([_remember(item, before.records, now, followed, complete) for item in found])
     known = _without(before, gone) if gone else before
     orders = _orders(found, known.orders, order_key)
     invalid: str | None = None
@@ -171,6 +171,7 @@ def left_behind(record: Remembered) -> Remembered:
         None,
         0,
         (),
+        left_at=record.left_at,
         makes_person=False,
     )
 
@@ -183,7 +184,13 @@ def _without(facts: Facts, gone: Sequence[Remembered]) -> Facts:
     return facts._replace(orders=orders, lost=facts.lost or lost)
 
 
-def _remember(item: Found, remembered: Sequence[Remembered], now: int, followed: Mapping[str, int]) -> Remembered:
+def _remember(
+    item: Found,
+    remembered: Sequence[Remembered],
+    now: int,
+    followed: Mapping[str, int],
+    complete: Collection[str],
+) -> Remembered:
     record = item.record
     profile = record.profile
     bits, has_extras = _bits_of(tuple(profile))
@@ -192,7 +199,8 @@ def _remember(item: Found, remembered: Sequence[Remembered], now: int, followed:
     said = NONE
     if record.consent is not None:
         same = [old for old in remembered if old.ident == item.ident and old.stream == item.stream]
-        said = state_of(record, same, now, followed.get(item.stream) if item.ident else None)
+        last_read = followed.get(item.stream) if item.ident else None
+        said = state_of(record, same, now, last_read, complete=item.stream in complete)
     bought = record.purchases
     return Remembered(
         item.stream,

@@ -40,9 +40,12 @@ NONE: Final = Statement()
 _DAY: Final = 86_400
 
 
-def state_of(record: Record, before: Sequence[Remembered], now: int, last_read: int | None) -> Statement:
+def state_of(
+    record: Record, before: Sequence[Remembered], now: int, last_read: int | None, *, complete: bool
+) -> Statement:
     """What a record says now. `before` is what it said in an earlier read; of records without an ID there may be
     several. `last_read`: when everything of the stream was read last, 0 if that is not known; None: it is not followed.
+    `complete`: everything is read now. Only then a statement is gone: it may be missing everywhere, which shows then.
     """
     if record.consent is None:
         return NONE
@@ -60,6 +63,8 @@ def state_of(record: Record, before: Sequence[Remembered], now: int, last_read: 
         return Statement(_NO.value, at, turned, left_at)
     if state is _YES:
         return _yes(record, at, old, left_at, now, last_read)
+    if not complete and states_something(old):
+        return Statement(old.consent, old.consent_at, old.turned, old.left_at)
     return _nothing(old, left_at, now)
 
 

@@ -90,11 +90,21 @@ def test_a_yes_that_is_gone_from_its_record_is_a_no() -> None:
 def test_a_statement_that_is_gone_does_not_bring_back_what_an_old_order_says() -> None:
     for said in (YES, NO):
         _, facts = read(account(said), order(YES, T - DAY))
-        person, facts = read(account(UNKNOWN), before=facts, now=T + DAY)
+        person, facts = read(account(UNKNOWN), before=facts, now=T + DAY, complete=["customers"])
         assert person.consent.state is NO
         assert read(order(YES, T - DAY), before=facts, now=T + 2 * DAY)[0].consent.state is NO
         later = read(order(YES, T + 2 * DAY, "o2"), before=facts, now=T + 3 * DAY)[0]
         assert later.consent == Consent(YES, T + 2 * DAY)
+
+
+@pytest.mark.parametrize("said", [YES, NO, OUT])
+def test_a_statement_is_gone_only_where_everything_was_read(said: ConsentState) -> None:
+    """It may be hidden everywhere, which a few changed orders do not show."""
+    before, facts = read(order(said, T))
+    person, facts = read(order(UNKNOWN, T), before=facts, now=T + DAY)
+    assert person.consent == before.consent
+    person, _ = read(order(UNKNOWN, T), before=facts, now=T + 2 * DAY, complete=["orders"])
+    assert person.consent.state is (OUT if said is OUT else NO)
 
 
 def test_a_withdrawal_that_is_gone_goes_on_to_hold() -> None:
