@@ -41,7 +41,7 @@ _DAY: Final = 86_400
 
 
 def state_of(
-    record: Record, before: Sequence[Remembered], now: int, last_read: int | None, *, complete: bool
+    record: Record, before: Sequence[Remembered], now: int, last_read: int | None, *, complete: bool = True
 ) -> Statement:
     """What a record says now. `before` is what it said in an earlier read; of records without an ID there may be
     several. `last_read`: when everything of the stream was read last, 0 if that is not known; None: it is not followed.
