@@ -106,7 +106,8 @@ def _found(run: Run, left: Iterable[Flight]) -> Iterator[tuple[Flight, Recipient
     left = [each for each in left if each.body]
     for part in batches((each for each in left if each.email), run.batch_size):
         run.stop.check()
-        by_address = run.target.read([each.email for each in part])
+        read = run.target.read([each.email for each in part])
+        by_address = {email: found for email, found in read.items() if found.email == email}  # not another's
         yield from ((each, by_address[each.email]) for each in part if each.email in by_address)
     for part in batches((each for each in left if not each.email and each.receiver_id), run.batch_size):
         run.stop.check()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from starlette.responses import Response
 
-from tests.e2e.program import Gate, gate
+from tests.e2e.program import READ, Answered, Asked, Gate, gate, refusal
 from tests.e2e.shop import NOW, Shop, both, buyer, opted_out, shop
 from tests.sandbox_server import sandbox, sandbox_of_process
 
@@ -126,3 +127,24 @@ def test_asked_for_both_a_list_that_has_one(shop: Shop, gate: Gate) -> None:
     shop.sync()
     assert shop.list()[JORG].values == {"firstname": "Jorg"}
     assert shop.list()[JORG].active
+
+
+def test_a_run_that_dies_does_not_take_another_s_recipient_for_theirs(shop: Shop, gate: Gate) -> None:
+    """What was under way is looked up by the next run, which is told of the other one."""
+    shop.server.switches.get_receivers = True
+    shop.write(both(JORG), both(ACCENTED))
+
+    def meddle(asked: Asked, carry_out: Answered) -> Response:
+        if asked.name == READ and ACCENTED in asked.emails:
+            return refusal(403)(asked, carry_out)
+        return carry_out()
+
+    gate.meddle = meddle
+    shop.sync(code=6)
+    assert shop.list()[JORG].active
+    gate.meddle = None
+    shop.write(both(JORG), opted_out(ACCENTED))
+    for _ in range(2):
+        shop.sync()
+        assert shop.list().keys() == {JORG}
+        assert shop.list()[JORG].active
