@@ -22,6 +22,7 @@ from cleverreach_sync.phases.survey import rehearse, sort_out_checks
 from cleverreach_sync.phases.write import Writing
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.state import history, rejects
+from cleverreach_sync.state.copies import sweep_copies
 from cleverreach_sync.state.files import StateFolder
 from cleverreach_sync.state.lock import held
 
@@ -41,6 +42,7 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
         stop.deadline = clock.now() + options.max_duration
     with ExitStack() as stack:
         call.folder.refuse_links()
+        sweep_copies(clock.wall())
         if not options.dry_run:
             call.folder.create(config.state_root)
             stack.enter_context(held(call.folder.lock, options.lock_timeout, clock.now, call.sleep))

@@ -42,11 +42,13 @@ def _find(path: str, base: Path) -> Path:
                 f"no file matches '{path}'", hint=f"looked in {base.resolve()}; `path` in the config says where"
             )
         return matches[-1]
-    if not whole.exists():
+    try:
+        kind = whole.stat().st_mode  # of `exists` it depends on Python's version which errors it raises
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"no such file: {path}", hint=f"put your export there, or change `path` in the config{_looked(path, whole)}"
-        )
-    if whole.is_dir():
+        ) from None
+    if stat.S_ISDIR(kind):
         raise UsageError(f"{path} is a folder", hint="name a file in it, or a pattern such as exports/*.csv")
     return whole
 

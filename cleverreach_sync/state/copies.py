@@ -6,6 +6,7 @@ A run that was cut off leaves `-wal` or `-journal` beside the file, which SQLite
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -15,8 +16,25 @@ from typing import Final
 from cleverreach_sync.errors import LockedError, StateError
 from cleverreach_sync.state.database import connect
 
+_PREFIX: Final = "crsync-"
+_LEFT: Final = re.compile(r"(spool|ledger)\.sqlite3(-wal|-shm|-journal)?")
+_LEFT_SECONDS: Final = 3600
 _BESIDE: Final = ("", "-wal", "-journal")
 _NOTHING_TO_CREATE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+
+
+def sweep_copies(now: float) -> None:
+    """Removes what a process left in the temporary folder that was killed more than an hour ago, and nothing else: a
+    copy of here, or the spool that a `diff` of an earlier version kept there."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}????????"):
+        with contextlib.suppress(OSError):
+            files = list(left.iterdir())
+            if left.is_symlink() or now - left.stat().st_mtime < _LEFT_SECONDS:
+                continue
+            if all(_LEFT.fullmatch(file.name) for file in files):
+                for file in files:
+                    file.unlink()
+                left.rmdir()
 
 
 def needs_copy(error: sqlite3.Error) -> bool:
@@ -30,7 +48,7 @@ def open_copy(path: Path) -> sqlite3.Connection:
     is just being written, StateError if it cannot be read, and sqlite3.Error."""
     before = _signs(path)
     try:
-        with tempfile.TemporaryDirectory(prefix="crsync-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
             for beside in _BESIDE:
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(f"{path}{beside}", Path(folder, f"{path.name}{beside}"))

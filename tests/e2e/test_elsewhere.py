@@ -190,10 +190,30 @@ class TestWhatIsLeft:
         assert not list(temporary.rglob("*"))
         assert not program.state_path.exists()
 
+    def test_what_an_earlier_version_left_is_swept_and_nothing_else(
+        self, known: Program, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        temporary = tmp_path_factory.mktemp("temporary")
+        monkeypatch.setattr("tempfile.tempdir", str(temporary))
+        files = {
+            "crsync-abcd_123": "spool.sqlite3",
+            "crsync-abcd_124": "ledger.sqlite3-wal",
+            "crsync-customer": "customers.csv",
+            "crsync-demo": "spool.sqlite3",
+            "crsync-of_now_1": "spool.sqlite3",
+        }
+        for folder, file in files.items():
+            (temporary / folder).mkdir()
+            (temporary / folder / file).write_text("somebody@example.org")
+            if "now" not in folder:
+                os.utime(temporary / folder, (0, 0))
+        known.run("diff")
+        assert {path.name for path in temporary.iterdir()} == {"crsync-customer", "crsync-demo", "crsync-of_now_1"}
+
     def unreadable(self, program: Program) -> dict[str, bytes]:
         """The state of a run that was killed, where SQLite cannot create what it needs beside the ledger."""
         program.export([*people(31), person(40, subscribed="opted_out")])
-        kill(program, "state.ledger:Ledger.attempt", "resync")
+        kill(program, "state.ledger:Ledger.take_off", "resync")
         there = program.state_path / "ledger.sqlite3-shm"
         assert (program.state_path / "ledger.sqlite3-wal").stat().st_size
         there.unlink()
