@@ -86,6 +86,7 @@ class FakeShopify(ShopServer):
         self.bulk_loses = 0
         self.url_expired = False
         self._orders: dict[int, tuple[int, str, float]] = {}
+        self._last = 0  # no ID is given twice
 
     @property
     def now(self) -> int:
@@ -109,14 +110,14 @@ class FakeShopify(ShopServer):
         return (TOKEN, "signed-0815")
 
     def add_customer(self, email: str, *, consent: bool | None = None, **fields: str) -> int:
-        number = max(self.customers, default=10) + 1
+        number = self._last = max(self._last, *self.customers, 10) + 1
         state, at = ("SUBSCRIBED", self.clock()) if consent else ("NOT_SUBSCRIBED", None)
         self.add(number, email, at=self.clock(), state=state, state_at=at)
         self.change_profile(number, **fields)
         return number
 
     def add_order(self, customer: int, total: str = "10.00") -> int:
-        order = len(self._orders) + 1
+        order = max(self._orders, default=0) + 1
         self._orders[order] = (customer, total, self.clock())
         self._sum_up(customer)
         return order
