@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import os
 import re
 import ssl
@@ -391,6 +392,11 @@ def _check_headers(headers: Mapping[str, str]) -> None:
                 f"the header {name} cannot be sent: it has a line end, or characters other than ASCII",
                 hint="look for line ends and umlauts in the credentials, and in the files and variables they come from",
             )
+
+
+def without_markup(text: str) -> str:
+    """The words of a text that may be HTML, as WordPress' own are."""
+    return html.unescape(_MARKUP.sub(" ", text[:_BEGINNING])) if "<" in text or "&" in text else text
 
 
 def _origin(url: SplitResult) -> tuple[str, str, int | None]:

@@ -33,8 +33,8 @@ class Refused(CrsyncError):
     code = 2
     kind = "usage"
 
-    def __init__(self, message: str, *, status: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, status: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
         self.status = status
 
 

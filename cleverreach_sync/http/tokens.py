@@ -48,7 +48,8 @@ class ClientCredentials:
 
     `sent` is what the token endpoint gets beside `grant_type`, as a form, or as JSON where that is what a system
     reads. `refused` makes the error of an answer that brings no token, `pause` tells how many seconds a server that is
-    busy asks to wait. `expires_in` counts in seconds.
+    busy asks to wait, `final` whether an answer that looks like that of a busy server is its last word. `expires_in`
+    counts in seconds.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class ClientCredentials:
         refused: Callable[[Answer], CrsyncError],
         pause: Callable[[Answer], float | None] = lambda answer: answer.retry_after,
         as_json: bool = False,
+        final: Callable[[Answer], bool] = lambda _: False,
     ) -> None:
+        self._final = final
         self._http = http
         self._path = path
         self._sent = {"grant_type": "client_credentials", **sent}
@@ -102,6 +105,8 @@ class ClientCredentials:
         sent: dict[str, Any] = {"json": self._sent} if self._as_json else {"form": self._sent}
         answer = self._http.exchange("POST", self._path, **sent)
         page = answer.is_page(400, 401, 402, 404, 405, 423)
+        if self._final(answer):
+            return answer
         if answer.status in (408, 429) or answer.status >= 500 or page:
             raise TryAgain(f"no access token can be had now ({answer.status})", after=self._pause(answer))
         if answer.ok and not answer.readable:

@@ -152,10 +152,22 @@ def mapped_fields(target: Target, config: Config, found: RecipientList | None, p
     if config.attributes.missing == "refuse":
         raise UsageError(
             f"these data fields do not exist in CleverReach: {names}",
-            hint="`crsync attrs create` creates them; attributes.missing: ignore leaves them out",
+            hint=_how_to_go_on(target, len(there), len(missing)),
         )
     progress.warn(f"these data fields do not exist in CleverReach and are left out: {names}")
     return FieldMap(_without(wanted, missing))
+
+
+def _how_to_go_on(target: Target, there: int, missing: int) -> str:
+    """What to do about data fields that are missing. Those that an account has no room for nobody can create."""
+    ignore = "attributes.missing: ignore leaves them out"
+    limit = target.field_limit()
+    if there + missing <= limit:
+        return f"`crsync attrs create` creates them; {ignore}"
+    return (
+        f"there may be only {limit} data fields, and {there} exist: delete some that nobody needs in CleverReach, or "
+        f"leave some out with attributes.map: {{name: null}}; {ignore}"
+    )
 
 
 def _without(wanted: tuple[DataField, ...], missing: list[DataField]) -> tuple[DataField, ...]:

@@ -201,11 +201,11 @@ class FileSource:
         for stream in self.streams():
             chunks = self.read(stream.name, None, lambda: False)
             rows, more = 0, True
-            for chunk in chunks:
+            for chunk in chunks:  # whether there are more than enough, the chunk after them tells
+                if rows >= _ENOUGH and (chunk.rows or chunk.unreadable):
+                    break
                 rows += len(chunk.rows)
                 more = chunk.end is None
-                if rows >= _ENOUGH:
-                    break
             if isinstance(chunks, Generator):
                 chunks.close()
             known = len(self.fields)

@@ -48,7 +48,7 @@ class MissingPrivileges(AuthError):
     def __init__(self, names: Sequence[str]) -> None:
         listed = ", ".join(sorted(set(names)))
         super().__init__(
-            f"the integration may not read everything that is needed (403{f': missing {listed}' if listed else ''})",
+            "the integration may not read everything that is needed (403)",
             hint=f"{_ROLES}{f'; missing are {listed}' if listed else ''}",
         )
         self.names = tuple(names)
@@ -85,6 +85,7 @@ class ShopwareApi:
             clock=means.clock,
             refused=self._no_token,
             pause=_pause,
+            final=_says_key_is_none,
             as_json=True,
         )
         self._api = ShopApi(
@@ -168,7 +169,12 @@ class ShopwareApi:
             return AuthError(f"Shopware does not allow this (403{said})", hint=_ROLES)
         if answer.status == 404:
             return self._no_shop()
-        return Refused(f"Shopware refuses what is asked of it ({answer.status}{said})", status=answer.status)
+        return Refused(
+            f"Shopware refuses what is asked of it ({answer.status}{said})",
+            status=answer.status,
+            hint="check what the config says of the shop (sales_channels, buyer_states); if that is right, the shop is "
+            "older than Shopware 6.4, or an extension changes its API",
+        )
 
     def _no_token(self, answer: Answer) -> CrsyncError:
         if answer.status in (404, 405) or (answer.ok and answer.readable):
@@ -223,6 +229,12 @@ def _parameters(error: Mapping[str, Any]) -> Mapping[str, Any]:
     meta = error.get("meta")
     found = meta.get("parameters") if isinstance(meta, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def _says_key_is_none(answer: Answer) -> bool:
+    """Whether a key that does not look like one is refused, which Shopware does with 500."""
+    detail = _error(answer).get("detail")
+    return isinstance(detail, str) and "access key" in detail.lower()
 
 
 def _pause(answer: Answer) -> float | None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
-from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.failures import Redirected, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Page, RawRow
@@ -125,7 +125,12 @@ class WooApi:
                 raise TryAgain(f"the shop answered with an empty page where there are {total} rows")
             found[:] = [Page(rows, total, _date(answer))]
 
-        self._api.get(_API + path, {**query, "_fields": ",".join(fields)}, basic=self._key, check=check)
+        try:
+            self._api.get(_API + path, {**query, "_fields": ",".join(fields)}, basic=self._key, check=check)
+        except Redirected as error:
+            # So do plain permalinks behind nginx: what WordPress does not know it takes for a page that has moved.
+            error.hint = f"if the address is right, look at the permalinks: {_PERMALINKS}; {error.hint}"
+            raise
         return found[0]
 
     def _explain(self, answer: Answer) -> CrsyncError | None:
@@ -153,8 +158,9 @@ class WooApi:
         if code != "woocommerce_rest_authentication_error":
             return AuthError(
                 f"WooCommerce knows no such key, or did not get to see it (401{said})",
-                hint=f"check source.consumer_key: {_KEYS}. If it is right: {_PERMALINKS}; the web server has to pass "
-                "the header Authorization on to PHP; behind a proxy WordPress has to know that it is called by https",
+                hint=f"{self._insecure}check source.consumer_key: {_KEYS}. If it is right: {_PERMALINKS}; the web "
+                "server has to pass the header Authorization on to PHP; behind a proxy WordPress has to know that it "
+                "is called by https",
             )
         if "permission" in words or "berechtig" in words:
             return AuthError(
@@ -165,6 +171,12 @@ class WooApi:
             f"WooCommerce refuses the key (401{said})",
             hint=f"check source.consumer_secret (cs_...), it does not fit source.consumer_key (ck_...): {_KEYS}",
         )
+
+    @property
+    def _insecure(self) -> str:
+        if not self.url.startswith("http://"):
+            return ""
+        return "source.url begins with http://, and WooCommerce takes a key over https only: use the https:// address; "
 
     def _explain_newsletter(self, answer: Answer) -> CrsyncError | None:
         words = self._newsletter.words(answer)

@@ -770,6 +770,23 @@ def test_rights_that_are_missing_are_named(shop: FakeShopware, opened: Opening, 
     assert "Roles" in str(caught.value.hint)
 
 
+def test_rights_that_are_missing_are_named_once(shop: FakeShopware, opened: Opening) -> None:
+    shop.privileges = frozenset({"sales_channel:read", "salutation:read"})
+    with pytest.raises(AuthError) as caught:
+        list(opened().inspect())
+    assert f"{caught.value.message} {caught.value.hint}".count("newsletter_recipient:read") == 1
+
+
+def test_a_key_that_looks_like_none(shop: FakeShopware, opened: Opening) -> None:
+    """Shopware answers 500."""
+    detail = "Access key is invalid and could not be identified."
+    body = {"errors": [{"code": "FRAMEWORK__INVALID_ACCESS_KEY", "status": "500", "detail": detail}]}
+    shop.fail(lambda _asked, _answer: Reply.json(body, 500), 9, lambda asked: asked.path.endswith("/token"))
+    with pytest.raises(AuthError) as caught:
+        read(opened(), "customers")
+    assert "source.client_id (SWIA...)" in str(caught.value.hint)
+
+
 def test_check_names_all_rights_that_are_missing(shop: FakeShopware, opened: Opening) -> None:
     shop.add_order(shop.add_customer("anna@mail.example", consent=True))
     shop.privileges = frozenset({"sales_channel:read", "salutation:read"})

@@ -590,6 +590,43 @@ def test_plain_permalinks(shop: WooShop, opened: Opening) -> None:
     assert "Settings > Permalinks" in str(wrong_place(opened()).hint)
 
 
+def test_plain_permalinks_that_redirect(shop: WooShop, opened: Opening) -> None:
+    """As behind nginx: the page is taken for one that has moved."""
+    shop.fail(lambda _asked, _answer: Reply(301, b"", {"Location": f"{shop.url}/"}), 9)
+    assert "Settings > Permalinks" in str(wrong_place(opened()).hint)
+
+
+def test_a_key_that_does_not_arrive_without_encryption(shop: WooShop, opened: Opening) -> None:
+    body = {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot list resources."}
+    shop.fail(lambda _asked, _answer: Reply.json(body, 401))
+    assert "takes a key over https only" in str(refused(opened()).hint)
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (
+            Reply(500, b"<html><head><title>Database Error</title></head><body><h1>Error</h1></body></html>"),
+            "answered with an error page (500: Error)",
+        ),
+        (
+            Reply.json(
+                {"code": "internal_server_error", "message": "<p>A <b>critical</b> error &amp; no more.</p>"}, 500
+            ),
+            "is not available (500: A critical error & no more.)",
+        ),
+    ],
+)
+def test_a_shop_that_is_broken(shop: WooShop, opened: Opening, reply: Reply, says: str) -> None:
+    shop.fail(lambda _asked, _answer: reply, 1000)
+    with pytest.raises(TemporaryError) as caught:
+        read(opened(), "customers")
+    assert says in caught.value.message
+    assert "<" not in caught.value.message
+    assert "open it in a browser" in str(caught.value.hint)
+    assert "network and the server" not in str(caught.value.hint)
+
+
 def test_a_shop_in_a_sub_directory(shop: WooShop, opened: Opening) -> None:
     shop.root = "/shop"
     shop.add_customer("anna@mail.example")

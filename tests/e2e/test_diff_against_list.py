@@ -167,7 +167,7 @@ def test_the_advice_where_there_is_no_state(shop: Shop) -> None:
     assert "--force" not in told.out
     ran = shop.sync(code=7)
     assert "only if an official plug-in filled the list" in ran.doc["error"]["hint"]
-    assert "`crsync diff --against list" in ran.doc["error"]["hint"]
+    assert f"`crsync diff -c {shop.folder / 'sync.yaml'} --against list`" in ran.doc["error"]["hint"]
 
 
 def test_the_advice_of_a_guard_names_how_to_see_the_people(shop: Shop) -> None:

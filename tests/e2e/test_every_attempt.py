@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from cleverreach_sync.sandbox.refusals import Refused
 from cleverreach_sync.state.lock import held
 from tests.e2e.shop import Ran, Shop, both, opted_out, shop
 from tests.sandbox_server import sandbox, sandbox_of_process
@@ -191,3 +193,25 @@ class TestHintsNameTheConfig:
 
     def test_of_what_comes_next(self, shop: Shop, given: str) -> None:
         assert f"next: crsync diff {given}" in " ".join(shop.command("status").out.split())
+
+
+def test_fields_for_which_there_is_no_room(shop: Shop) -> None:
+    """No command sends the user to another that cannot do it either."""
+    with suppress(Refused):
+        shop.fields(*(f"other{n}" for n in range(100)))
+    shop.config(attributes={"preset": "none", "map": {"vip": "extra.vip"}})
+    shop.write(both(ANNA))
+    for command in ("check", "sync", "diff"):
+        told = " ".join((ran := shop.command(command)).out.split()) + ran.err
+        assert ran.code == 2
+        assert "there may be only" in told
+        assert "attrs create" not in told
+    ran = shop.command("attrs", "create")
+    assert ran.code == 2
+    assert "there may be only" in ran.err
+
+
+@pytest.mark.parametrize(("rows", "says"), [(120, "120 rows"), (1000, "1,000 rows"), (2300, "more than 1,000 rows")])
+def test_check_counts_rows(shop: Shop, rows: int, says: str) -> None:
+    shop.write(*(both(f"p{n}@example.org") for n in range(rows)))
+    assert f"customers.csv: {says}" in shop.command("check").out
