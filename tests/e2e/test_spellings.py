@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e.program import UPSERT, Gate, Program, answer, gate, person, program
@@ -103,7 +105,9 @@ def test_a_reject_kept_under_another_form_is_accepted_once(program: Program, gat
     gate.always(UPSERT, answer(200, []))
     assert program.counts()["rejected"] == 1
     path = program.state_path / "rejects.jsonl"
-    path.write_text(path.read_text("utf-8").replace("anna@example.org", "an\u200bna@example.org"), "utf-8")
+    kept = json.loads(path.read_text("utf-8").replace("anna@example.org", "an\u200bna@example.org"))
+    del kept["check"]  # an earlier version wrote none
+    path.write_text(json.dumps(kept, ensure_ascii=False) + "\n", "utf-8")
     gate.meddle = None
     assert program.counts()["created"] == 1
     assert set(program.recipients()) == {"anna@example.org"}
