@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,26 @@ class TestLedger:
         ledger.close()
         assert b"example.org" not in path.read_bytes()
         assert [item.name for item in path.parent.iterdir()] == ["ledger.sqlite3"]
+
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda ledger: ledger.take_off(1, [flight(1)]),
+            lambda ledger: ledger.record_settled(),
+            lambda ledger: ledger.raise_generation(3),
+        ],
+    )
+    def test_what_is_to_survive_a_power_cut_is_synced(self, path: Path, write: Callable[[Ledger], object]) -> None:
+        ledger = Ledger(path)
+        ledger.raise_generation(0)
+        ledger.record([entry(1)])
+        said: list[str] = []
+        ledger._db.set_trace_callback(said.append)
+        write(ledger)
+        ledger._db.set_trace_callback(None)
+        synced = [word for word in said if word.startswith(("pragma synchronous", "COMMIT"))]
+        assert synced[-3:] == ["pragma synchronous = full", "COMMIT", "pragma synchronous = normal"]
+        ledger.close()
 
     def test_what_was_settled_counts_before_it_is_written(self, path: Path) -> None:
         ledger = Ledger(path)
