@@ -31,6 +31,7 @@ from cleverreach_sync.progress import Silent
 from cleverreach_sync.sandbox import app
 from cleverreach_sync.sandbox.endpoints import Endpoint
 from cleverreach_sync.sandbox.server import RunningSandbox
+from cleverreach_sync.state import checkpoint
 from cleverreach_sync.sync import Finished
 from tests.sandbox_server import sandbox, sandbox_of_process
 
@@ -254,6 +255,13 @@ class Program:
     def check_ledger(self) -> None:
         """Recorded as sent is a subset of what the list has."""
         assert self.recorded() <= {shown["id"] for shown in self.recipients().values()}
+
+
+def change_checkpoint(path: Path, **changes: Any) -> None:
+    """Another checkpoint in the place of one, as crsync would have written it."""
+    known = checkpoint.load(path)
+    assert known is not None
+    checkpoint.save(path, known.model_copy(update=changes))
 
 
 def adds_up(document: Mapping[str, Any]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import pytest
 
 from cleverreach_sync.report.words import counted
+from tests.e2e.program import change_checkpoint
 from tests.e2e.shop import (
     BUYER,
     CONTACT,
@@ -314,9 +314,7 @@ class TestLedger:
         assert "key" in refused(shop, "ledger").err
 
     def test_anothers(self, shop: Shop) -> None:
-        document = json.loads(shop.remembered("checkpoint.json").read_bytes())
-        document["ledger_id"] = "0123456789abcdef"
-        shop.remembered("checkpoint.json").write_text(json.dumps(document))
+        change_checkpoint(shop.remembered("checkpoint.json"), ledger_id="0123456789abcdef")
         refused(shop, "ledger")
 
     def test_forced(self, shop: Shop) -> None:

@@ -19,6 +19,7 @@ from tests.e2e.program import (
     Gate,
     Program,
     RunningSandbox,
+    change_checkpoint,
     gate,
     interrupt_at,
     program,
@@ -469,9 +470,7 @@ def test_a_shop_that_lives(merchant: Merchant, seed: int) -> None:
     merchant.later(24)
     merchant.sync()
     before = merchant.program.recipients()
-    (merchant.program.state_path / "checkpoint.json").write_text(
-        json.dumps({**merchant.program.checkpoint, "cursors": {}}), encoding="utf-8"
-    )
+    change_checkpoint(merchant.program.state_path / "checkpoint.json", cursors={})
     assert merchant.nothing()
     assert merchant.program.recipients() == before
     opted_out = {row["email"].lower() for row in shop.recipients.values() if row["status"] == "optOut"}
