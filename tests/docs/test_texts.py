@@ -17,11 +17,10 @@ _ELSEWHERE = re.compile(r"/work/|/root/|/tmp/bash|(?<![\w/])(?:CONTRACT|BEHAVIOU
 
 
 def texts() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, check=False, text=True,
-    )  # fmt: skip
-    if listed.returncode:  # not a checkout
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):  # not a checkout, or no git
         return sorted(path.relative_to(ROOT) for path in ROOT.glob("*.md"))
     paths = sorted({Path(line) for line in listed.stdout.splitlines()})
     return [path for path in paths if path.suffix in _ENDINGS and path not in _SELF and (ROOT / path).is_file()]
