@@ -86,7 +86,7 @@ class Consent(NamedTuple):
     @property
     def earliest(self) -> int | None:
         """When it was made at the earliest, None if nobody knows."""
-        return self.at if self.after is None else self.after + 1
+        return self.at if self.after is None or self.at is None else self.after + 1
 
     def is_later_than(self, moment: int | None) -> bool:
         """Whether it was certainly made after `moment`, or after one that nobody knows, if it has a date."""
