@@ -287,6 +287,7 @@ class Both:
         else:
             shop.now = int(self.program.clock.wall())
         self.program.settings["source"] = shop.settings(**kind.settings)
+        self.tags = self.chance.choice([["subscriber", "buyer", "contact"]] * 2 + [["subscriber", "buyer"]])
         self.into("Increments")
         self.life = kind(shop, self.chance)
         self.ended: set[str] = set()
@@ -296,9 +297,7 @@ class Both:
         program = self.program
         program.config_path = program.folder / f"{name}.yaml"
         target = program.settings["target"] | {"list": name, "unsubscribed_in": "list"}
-        program.configure(
-            tags=["subscriber", "buyer", "contact"], attributes={"preset": "shop", "map": {}}, target=target
-        )
+        program.configure(tags=self.tags, attributes={"preset": "shop", "map": {}}, target=target)
 
     def pass_time(self, seconds: float) -> None:
         self.program.clock.passed += seconds
