@@ -30,6 +30,28 @@ class Page(NamedTuple):
     last: bool | None = None
 
 
+class Doubts:
+    """Lists whose total never fits what is in them, as what makes the total counts something else: nobody is gone from
+    those. `warnings` tell of them."""
+
+    def __init__(self) -> None:
+        self._lists: dict[str, None] = {}
+
+    def add(self, what: str) -> None:
+        self._lists[what] = None
+
+    def __contains__(self, what: object) -> bool:
+        return what in self._lists
+
+    @property
+    def warnings(self) -> list[str]:
+        return [
+            f"the shop's number of {what} never fits those that it shows, though they were the same both times; "
+            "nobody counts as gone from there"
+            for what in self._lists
+        ]
+
+
 class _Walk:
     """One walk over all pages. Before it, the list had `started` rows, the last of them `newest`; after it `ended`."""
 
@@ -38,6 +60,7 @@ class _Walk:
         self.started: int | None = None
         self.ended: int | None = None
         self.newest = 0
+        self.pages = 1
         self.unsteady = False
 
     def nothing_moved(self) -> bool:
@@ -65,19 +88,22 @@ def numbered_pages(
     what: str,
     readers: int = 2,
     stopped: Callable[[], bool] = lambda: False,
+    doubts: Doubts | None = None,
 ) -> Iterator[Page]:
     """All rows of a list sorted by an ID that never changes, ascending and growing; each once, as first seen. A list
     that is not sorted, or not counted, is read twice, until both times it had the same rows.
 
     `fetch` gives page 1, 2, ... of `size` rows and may be called by `readers` threads at a time. When rows may have
-    been missed, the list is read again, PASSES times at most. Ends early when `stopped()`. Raises TemporaryError for a
-    list (`what` in words) that never holds still, and whatever `fetch` raises.
+    been missed, the list is read again, PASSES times at most. Where two walks agree and only the total does not fit,
+    that is enough if there are `doubts` to be told (by `what`). Ends early when `stopped()`. Raises TemporaryError for
+    a list (`what` in words) that never holds still, and whatever `fetch` raises.
     """
     known: set[int] = set()
     before: set[int] | None = None
+    counted = True
     for _ in range(PASSES):
         walk = _Walk()
-        for page in _pages(fetch, ident, walk, size, readers, stopped):
+        for page in _pages(fetch if counted else _uncounted(fetch), ident, walk, size, readers, stopped):
             walk.ids.update(map(ident, page.rows))
             fresh = []
             for row in page.rows:
@@ -90,7 +116,14 @@ def numbered_pages(
         if stopped() or walk.nothing_moved():
             return
         if before is not None and walk.confirms(before):
+            if not counted and doubts is not None:
+                doubts.add(what)
             return
+        if doubts is not None and walk.ids and walk.ids == before and walk.started is not None and not walk.unsteady:
+            if not fetch(walk.pages + 1).rows:
+                doubts.add(what)
+                return
+            counted = False  # there is more than the total says
         before = walk.ids
     raise TemporaryError(
         f"the {what} changed while they were read, {PASSES} times in a row",
@@ -127,11 +160,20 @@ def _pages(
     for page in in_order(fetch, range(1, count + 1), readers=readers, stopped=stopped):
         walk.ended = page.total
         yield page
+        if not page.rows:  # a total may say anything
+            return
+    walk.pages = count
     while walk.ended is not None and walk.ended > count * size and not stopped():
-        count += 1
+        count = walk.pages = count + 1
         page = fetch(count)
         walk.ended = page.total
         yield page
+        if not page.rows:
+            return
+
+
+def _uncounted(fetch: Callable[[int], Page]) -> Callable[[int], Page]:
+    return lambda number: fetch(number)._replace(total=None)
 
 
 def _until_empty(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, TemporaryError
-from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import Doubts, Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.plentymarkets_api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
@@ -37,6 +37,7 @@ from cleverreach_sync.sources.plentymarkets_window import (
 )
 
 ORDERS: Final = "orders"
+NEWSLETTER: Final = "newsletter recipients"
 _Fetch = Callable[[int, int], Page]
 """A page of a number and a size."""
 
@@ -73,7 +74,8 @@ class Plentymarkets:
         self.name = settings.tag_source
         self.url: str | None = settings.url
         self.anchor: str | None = None
-        self.warnings: list[str] = []
+        self._noted: list[str] = []
+        self._doubts = Doubts()
         self._settings = settings
         self._automatic = settings.transfer == AUTOMATIC
         self._lock = threading.Lock()
@@ -85,6 +87,10 @@ class Plentymarkets:
     @property
     def clock_ahead(self) -> float | None:
         return self._api.clock_ahead
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return [*self._noted, *self._doubts.warnings]
 
     def streams(self) -> Sequence[Stream]:
         return (
@@ -134,7 +140,7 @@ class Plentymarkets:
             anchor = anchor.automatic(now, settings.first_run_days)
         origins = Origins(settings.order_referrers, self._referrers())
         if origins.unknown:
-            self.warnings.append(f"plentymarkets lists no order origin {', '.join(origins.unknown)} (order_referrers)")
+            self._noted.append(f"plentymarkets lists no order origin {', '.join(origins.unknown)} (order_referrers)")
         reading = Reading(origins, settings.order_status, iso_codes(self._api), settings.zone)
         first = before is None or before.floor is None
         return _Begun(anchor, reading, type_id(self._api, settings.customer_type), folder, first)
@@ -153,7 +159,7 @@ class Plentymarkets:
             if before is not None and before.consent == RECIPIENTS:
                 # Who unsubscribed since then would not be noticed.
                 raise AuthError(f"{denied.message}, but could before", hint=denied.hint) from None
-            self.warnings.append(f"{denied.message}; who subscribed is taken from the contacts (newsletterAllowanceAt)")
+            self._noted.append(f"{denied.message}; who subscribed is taken from the contacts (newsletterAllowanceAt)")
             return CONTACTS
         return RECIPIENTS
 
@@ -161,9 +167,7 @@ class Plentymarkets:
         try:
             return self._api.referrers()
         except NotAllowed as denied:
-            self.warnings.append(
-                f"{denied.message}; without order_referrers only the system's own origins (0, 1) count"
-            )
+            self._noted.append(f"{denied.message}; without order_referrers only the system's own origins (0, 1) count")
             return None
 
     # Contacts
@@ -192,7 +196,9 @@ class Plentymarkets:
                 self._listed = listed
                 self._warn_of_unlisted()
             cursor = self._cursor(begun, known, newest, began) if self._automatic else None
-            yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
+            yield Chunk(
+                (), (), done, done, StreamEnd(complete=known is None and CONTACTS not in self._doubts, cursor=cursor)
+            )
 
     def _contact_page(self, query: Mapping[str, str | int], number: int, size: int) -> Page:
         return self._api.contacts(number, query, size)
@@ -240,14 +246,14 @@ class Plentymarkets:
             yield Chunk((), (), 0, 0, StreamEnd(complete=False))
             return
         done = total = 0
-        for page in self._numbered(partial(self._recipient_page, begun), "newsletter recipients", stopped):
+        for page in self._numbered(partial(self._recipient_page, begun), NEWSLETTER, stopped):
             done += len(page.rows)
             total = max(done, page.total or 0)
             yield _chunk(
                 (recipient_row(raw, begun.reading.zone) for raw in page.rows if _is_in(raw, begun.folder)), done, total
             )
         if not stopped():
-            yield Chunk((), (), done, total, StreamEnd(complete=True))
+            yield Chunk((), (), done, total, StreamEnd(complete=NEWSLETTER not in self._doubts))
 
     def _recipient_page(self, begun: _Begun, number: int, size: int) -> Page:
         return self._api.recipients(number, begun.folder, size)
@@ -294,14 +300,20 @@ class Plentymarkets:
             self._named = None
         if unlisted:
             contacts = "1 contact" if unlisted == 1 else f"{unlisted} contacts"
-            self.warnings.append(f"orders name {contacts} that plentymarkets does not list; they are not transferred")
+            self._noted.append(f"orders name {contacts} that plentymarkets does not list; they are not transferred")
 
     def _numbered(self, fetch: _Fetch, what: str, stopped: Callable[[], bool]) -> Iterator[Page]:
         """All pages of a list. Nothing was given yet when the first page turns out to be smaller than it should be."""
 
         def pages(size: int) -> Iterator[Page]:
             return numbered_pages(
-                lambda number: fetch(number, size), _ident, size=size, what=what, readers=READERS, stopped=stopped
+                lambda number: fetch(number, size),
+                _ident,
+                size=size,
+                what=what,
+                readers=READERS,
+                stopped=stopped,
+                doubts=self._doubts,
             )
 
         try:

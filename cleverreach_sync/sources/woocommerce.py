@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.http.failures import Refused
-from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import Doubts, Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.model import ConsentState, Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.values import read_time, utc_text
@@ -58,7 +58,6 @@ class WooCommerce:
     """
 
     type = "woocommerce"
-    warnings: Sequence[str] = ()
 
     def __init__(self, settings: WooCommerceSettings, means: Means) -> None:
         self.name = settings.tag_source
@@ -70,11 +69,16 @@ class WooCommerce:
         key = (settings.consumer_key.get_secret_value(), settings.consumer_secret.get_secret_value())
         password = settings.application_password
         login = (settings.username or "", password.get_secret_value()) if password is not None else None
+        self._doubts = Doubts()
         self._api = WooApi(settings.url, key, login, means)
 
     @property
     def clock_ahead(self) -> float | None:
         return self._api.clock_ahead
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self._doubts.warnings
 
     def streams(self) -> Sequence[Stream]:
         consent = {Signal.CONSENT} if self._rule is not None else set()
@@ -117,12 +121,14 @@ class WooCommerce:
             else (customers, lambda raw: customer_row(raw, rule))
         )
         done = total = 0
-        for page in numbered_pages(fetch, ident, size=PER_PAGE, what=stream, readers=READERS, stopped=stopped):
+        for page in numbered_pages(
+            fetch, ident, size=PER_PAGE, what=stream, readers=READERS, stopped=stopped, doubts=self._doubts
+        ):
             done += len(page.rows)
             total = max(done, page.total or 0)
             yield _chunk(map(keep, page.rows), done, total)
         if not stopped():
-            yield Chunk((), (), done, total, StreamEnd(complete=True))
+            yield Chunk((), (), done, total, StreamEnd(complete=stream not in self._doubts))
 
     def _all_orders(self, stopped: Callable[[], bool]) -> Iterator[Chunk]:
         """By ID, which no change moves."""
@@ -138,7 +144,7 @@ class WooCommerce:
             yield self._order_chunk(page.rows, done, total)
         if not stopped():
             cursor = _moved_on(None, newest, now, whole=int(now) if now else None)
-            yield Chunk((), (), done, total, StreamEnd(complete=True, cursor=cursor))
+            yield Chunk((), (), done, total, StreamEnd(complete=ORDERS not in self._doubts, cursor=cursor))
 
     def _changed_orders(self, known: _Cursor, stopped: Callable[[], bool]) -> Iterator[Chunk]:
         try:
@@ -212,6 +218,7 @@ class WooCommerce:
             what=ORDERS,
             readers=READERS,
             stopped=stopped,
+            doubts=self._doubts,
         )
 
     def _orders(self, number: int, **query: str | int) -> Page:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from cleverreach_sync.errors import TemporaryError
-from cleverreach_sync.http.paging import Page, RawRow, in_order, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import Doubts, Page, RawRow, in_order, keyset_pages, numbered_pages
 
 
 def rows(*idents: int) -> list[RawRow]:
@@ -176,3 +176,42 @@ def test_a_server_that_gives_less_than_it_is_asked_for_says_where_the_end_is() -
         return Page(found[:2], last=len(found) <= 2)
 
     assert idents(keyset_pages(fetch, ident, ident, 0, size=500)) == list(range(1, 8))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("off", [-6, 1, 2, 3, 50, 10**14])
+def test_a_total_that_never_fits(count: int, off: int) -> None:
+    """Everybody is read, whether it says too much or too little, and nobody is taken for gone."""
+    asked: list[int] = []
+    told = max(0, count + off)
+
+    def fetch(number: int) -> Page:
+        asked.append(number)
+        found = rows(*range(1, count + 1))
+        return Page(found[(number - 1) * 2 : number * 2], told)
+
+    doubts = Doubts()
+    assert idents(numbered_pages(fetch, ident, size=2, what="orders", doubts=doubts)) == list(range(1, count + 1))
+    assert "orders" in doubts
+    assert "number of orders" in doubts.warnings[0]
+    assert len(asked) < 60
+
+
+def test_a_list_that_moves_once_leaves_no_doubt() -> None:
+    left, asked = list(range(1, 8)), 0
+
+    def fetch(number: int) -> Page:
+        nonlocal asked
+        asked += 1
+        if asked == 4:
+            left.pop(0)
+        return Page(rows(*left[(number - 1) * 2 : number * 2]), len(left))
+
+    doubts = Doubts()
+    assert set(idents(numbered_pages(fetch, ident, size=2, what="rows", readers=1, doubts=doubts))) == set(range(1, 8))
+    assert doubts.warnings == []
+
+
+def test_nothing_at_all_where_there_should_be_something_is_no_list() -> None:
+    with pytest.raises(TemporaryError):
+        idents(numbered_pages(lambda _: Page((), 5), ident, size=2, what="rows", doubts=Doubts()))
