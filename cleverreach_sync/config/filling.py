@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from cleverreach_sync.settings_types import Plain
 HIDDEN: Final = "***"
 _STANDS_IN: Final = "not-read"
 _MAX_SECRET: Final = 65_536
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Filling:
@@ -74,6 +76,17 @@ class Filling:
             self._do_without(scalar)
             self.hidden.append((str(scalar.value), HIDDEN))
             scalar.written = ""
+            self._trim(scalar)
+
+    def _trim(self, scalar: Node) -> None:
+        """A secret without the line end that a file or a variable may have."""
+        if isinstance(scalar.value, str) and not scalar.broken:
+            text = scalar.value.strip("\r\n")
+            self.hidden.append((text, HIDDEN))
+            scalar.value = Plain(text) if isinstance(scalar.value, Plain) else text
+            if _CONTROL.search(text):
+                words = "look at the file or the variable that it comes from"
+                self._break(scalar, "there is a line end or another control character in it", words)
 
     def _take_file(self, mapping: dict[str, Node], file_key: str, key: str) -> None:
         """Replaces `<key>_file` by `<key>` with the content of that file."""

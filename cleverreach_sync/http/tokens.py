@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Final, Protocol
 
-from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.errors import CrsyncError, TemporaryError
 from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.foreign import seconds
@@ -16,6 +16,7 @@ from cleverreach_sync.http.retries import Retries
 _SHARE_OF_LIFE: Final = 0.8
 _DEFAULT_LIFE: Final = 600.0
 _LONGEST_LIFE: Final = 24 * 3600.0
+_LONGEST_TOKEN: Final = 16_384
 
 
 class Tokens(Protocol):
@@ -30,11 +31,25 @@ class Tokens(Protocol):
         ...
 
 
+def usable_token(answer: Answer, value: object, whose: str) -> str | None:
+    """A token of an answer, as it goes into a header; None if there is none. Raises TemporaryError for what cannot be
+    sent: it would be refused, and renewed, again and again."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not answer.ok or not text:
+        return None
+    if len(text) > _LONGEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
+        raise TemporaryError(
+            f"{whose} gave an access token that cannot be sent: it has blanks, line ends, or is far too long",
+            hint="is something before the server that changes its answers?",
+        )
+    return text
+
+
 class FixedToken:
     """A token that lives until it is revoked."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self._token = token.strip()
 
     def current(self) -> str:
         return self._token
@@ -94,8 +109,8 @@ class ClientCredentials:
         self._token = ""
         answer = self._retries(self._ask)
         body = answer.body if isinstance(answer.body, dict) else {}
-        token = body.get("access_token")
-        if not answer.ok or not isinstance(token, str) or not token:
+        token = usable_token(answer, body.get("access_token"), "the shop")
+        if token is None:
             raise self._refused(answer)
         self._http.redact.add(token)
         self._token = token

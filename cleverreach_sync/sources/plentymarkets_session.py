@@ -18,6 +18,7 @@ from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.foreign import seconds
 from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.tokens import usable_token
 
 LOGIN: Final = "/rest/login"
 REFRESH: Final = "/rest/login/refresh"
@@ -88,8 +89,8 @@ class Session:
 
     def _take(self, answer: Answer) -> bool:
         body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
-        token = _either(body, "access_token", "accessToken")
-        if not isinstance(token, str) or not token:
+        token = usable_token(answer, _either(body, "access_token", "accessToken"), "plentymarkets")
+        if token is None:
             return False
         refresh = _either(body, "refresh_token", "refreshToken")
         self._refresh = refresh if isinstance(refresh, str) else ""

@@ -13,6 +13,7 @@ from cleverreach_sync.http.failures import Redirected, Refused
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
 from cleverreach_sync.http.tokens import ClientCredentials, FixedToken, Tokens
+from cleverreach_sync.settings_types import is_loopback
 from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.shopify_queries import COUNT
 
@@ -117,8 +118,18 @@ class Access:
         return self._http.redact.excerpt(text) if isinstance(text, str) else "without a word"
 
     def may_download(self, url: str) -> bool:
-        """Whether a file may be had from there: never without encryption, but from a shop that has none itself."""
-        return urlsplit(url).scheme == "https" or urlsplit(self._settings.base_url).scheme == "http"
+        """Whether a file may be had from there: never without encryption or from this machine, unless the shop is there
+        itself."""
+        try:
+            there, shop = urlsplit(url), urlsplit(self._settings.base_url)
+            host, _ = there.hostname, there.port
+        except ValueError:
+            return False
+        if not host or "@" in there.netloc or not (url.isascii() and url.isprintable()):
+            return False
+        if shop.scheme == "http":  # on this machine
+            return there.scheme in ("http", "https")
+        return there.scheme == "https" and not is_loopback(host)
 
     @property
     def other_version(self) -> str | None:

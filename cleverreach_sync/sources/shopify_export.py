@@ -119,7 +119,9 @@ def _ended(found: _Operation, access: Access) -> Export:
         if url is None and customers:
             raise TemporaryError(f"Shopify's export of {customers} customers has no file", hint=_NEXT_RUN)
         if url is not None and not access.may_download(url):
-            raise TemporaryError("Shopify's export lies at an address without encryption", hint=_NEXT_RUN)
+            raise TemporaryError(
+                "Shopify's export lies at an address without encryption, or at none that may be called", hint=_NEXT_RUN
+            )
         return Export(url, customers)
     if code == "ACCESS_DENIED":
         raise AuthError(

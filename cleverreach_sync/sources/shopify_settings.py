@@ -40,6 +40,9 @@ def _version(text: str) -> str:
 
 
 def _token(token: SecretStr) -> SecretStr:
+    text = token.get_secret_value().strip()
+    if not text or not (text.isascii() and text.isprintable()) or " " in text:
+        raise wrong("that is no access token: it has blanks, line ends or other characters that none has")
     if token.get_secret_value().startswith("shpss_"):
         raise wrong("that is the secret of an app; expected its access token, or client_id and client_secret")
     return token

@@ -348,6 +348,25 @@ def test_a_file_with_another_number_of_customers(shopify: FakeShopify, reader: R
         (None, "export of 3 customers has no file"),
         ("http://storage.example/x", "at an address without encryption"),
         ("-1", "at an address without encryption"),
+        *[
+            (odd, "or at none that may be called")
+            for odd in (
+                *(
+                    "https://127.0.0.1/x",
+                    "https://localhost:8443/x",
+                    "https://[::1]/x",
+                    "https://user:word@a.example/x",
+                ),
+                *(
+                    "https://[",
+                    "https://a.example:port/x",
+                    "https:///x",
+                    "file:///etc/passwd",
+                    "https://a.example/\n",
+                    "//x",
+                ),
+            )
+        ],
     ],
 )
 def test_an_export_whose_file_cannot_be_had(shopify: FakeShopify, reader: Reader, url: str | None, words: str) -> None:

@@ -123,12 +123,12 @@ FROM_FILE = HEAD + TARGET.replace("client_secret: ${CLEVERREACH_CLIENT_SECRET}",
         (b"s3cret", "s3cret"),
         (b"s3cret\n", "s3cret"),
         (b"s3cret\r\n", "s3cret"),
-        (b"s3cret\n\n", "s3cret\n"),
+        (b"s3cret\n\n", "s3cret"),
         (b" s3${cret ", " s3${cret "),
         ("\ufeffgehe\u00efm".encode(), "gehe\u00efm"),
     ],
 )
-def test_a_secret_from_a_file_loses_one_newline(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_a_secret_from_a_file_loses_the_line_end(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "secret.txt").write_bytes(content)
     config = load(tmp_path, FROM_FILE)
     assert config.target.client_secret.get_secret_value() == expected
@@ -181,3 +181,17 @@ def test_a_secret_is_given_once(tmp_path: Path) -> None:
 def test_what_is_no_secret_has_no_file(tmp_path: Path) -> None:
     (found,) = lines(tmp_path, VALID + "  list_file: list.txt\n")
     assert found == "9:3 target: unknown key 'list_file'"
+
+
+@pytest.mark.parametrize("behind", ["\n", "\r\n", "\n\n"])
+def test_a_line_end_behind_a_secret_is_no_part_of_it(tmp_path: Path, behind: str) -> None:
+    config = load(tmp_path, VALID, {**ENV, "CLEVERREACH_CLIENT_SECRET": f"se cret{behind}"})
+    assert config.target.client_secret.get_secret_value() == "se cret"
+
+
+@pytest.mark.parametrize("within", ["\n", "\r", "\x00", "\x1b", "\x7f"])
+def test_a_control_character_in_a_secret_is_told_without_the_secret(tmp_path: Path, within: str) -> None:
+    (found,) = problems(tmp_path, VALID, {**ENV, "CLEVERREACH_CLIENT_SECRET": f"secret{within}part"})
+    assert found.where == "7:18"
+    assert "line end or another control character" in found.message
+    assert "secret" not in f"{found.message} {found.hint}"

@@ -20,6 +20,7 @@ from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import seconds, whole
 from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.tokens import usable_token
 
 TOKEN_PATH: Final = "/oauth/token.php"  # noqa: S105 - a path
 API: Final = "/v3"
@@ -170,8 +171,8 @@ class Session:
     def _fetch_token(self) -> None:
         answer = self._token_answer()
         body = answer.body if isinstance(answer.body, dict) else {}
-        token = body.get("access_token")
-        if not answer.ok or not isinstance(token, str) or not token:
+        token = usable_token(answer, body.get("access_token"), "CleverReach")
+        if token is None:
             raise AuthError(
                 f"CleverReach refuses the credentials ({answer.status}{self._token_error(body, answer)})",
                 hint=_CREDENTIALS_HINT,

@@ -83,6 +83,8 @@ class CleverReach:
         return self._list
 
     def _list_by_id(self, ident: str) -> RecipientList | None:
+        if identifier(ident) != ident:
+            raise UsageError("the ID of the recipient list is no number", hint="restore the state folder from a backup")
         try:
             found = self._session.rows("GET", f"/groups/{ident}")
         except NotFound:
@@ -91,7 +93,13 @@ class CleverReach:
             if "404" in error.message:
                 return None
             raise
-        return _list_of(found[0]) if found else None
+        there = _list_of(found[0]) if found else None
+        if there is not None and there.id != ident:
+            raise TemporaryError(
+                f"CleverReach was asked for the recipient list {ident} and answers with {there.id}",
+                hint="is there a proxy or a cache before it? If this stays so, please report it",
+            )
+        return there
 
     def _list_by_name(self, name: str) -> RecipientList | None:
         lists, named = self._lists_called(name)
@@ -107,25 +115,21 @@ class CleverReach:
 
     def _lists_called(self, name: str) -> tuple[list[RecipientList], list[RecipientList]]:
         """All lists, and those of that name."""
-        found = [_list_of(row) for row in self._session.rows("GET", "/groups")]
-        lists = [row for row in found if row is not None]
+        lists = [_list_of(row) for row in self._session.rows("GET", "/groups")]
         return lists, [row for row in lists if row.name == name]
 
     def create_list(self) -> RecipientList:
         name = str(self._settings.list)
         tried = False
 
-        def attempt() -> RecipientList | None:
+        def attempt() -> RecipientList:
             nonlocal tried
             there = self._lists_called(name)[1] if tried else []  # made by an attempt whose answer was lost
             tried = True
             return there[0] if there else _list_of(self._session.once("POST", "/groups", json={"name": name}))
 
-        created = self._retries(attempt)
-        if created is None:
-            raise UsageError("CleverReach did not say which list it created", hint="run again")
-        self._list = created
-        return created
+        self._list = self._retries(attempt)
+        return self._list
 
     def size(self) -> int | None:
         body = self._session.get(f"{self._group}/stats")
@@ -197,7 +201,7 @@ class CleverReach:
         if not self._by_query:
             body = {by: list(values), "detail": _DETAIL_TAGS, "pagesize": max(len(values), 1), "page": 0, "type": "all"}
             try:
-                found = self._session.rows("POST", f"{self._group}/get_receivers", json=body)
+                found = _whole_rows(self._session.rows("POST", f"{self._group}/get_receivers", json=body))
             except Refused:
                 self._by_query = True
             else:
@@ -214,7 +218,7 @@ class CleverReach:
                 "page": 0,
                 "type": "all",
             }
-            page = self._session.rows("GET", f"{self._group}/receivers", params=params)
+            page = _whole_rows(self._session.rows("GET", f"{self._group}/receivers", params=params))
             if not _answers(page, by, part):
                 raise TemporaryError(
                     "CleverReach answers with recipients it was not asked for; nobody can be looked up before a write",
@@ -307,7 +311,17 @@ def _answers(found: Sequence[dict[str, Any]], by: str, asked: Sequence[str]) -> 
     return all(folded(normalise(text) or text) in wanted for text in (str(row.get("email", "")) for row in found))
 
 
-def _list_of(row: object) -> RecipientList | None:
-    if not isinstance(row, dict) or row.get("id") in (None, ""):
-        return None
-    return RecipientList(str(row["id"]), str(row.get("name", "")))
+def _list_of(row: object) -> RecipientList:
+    """A list of an answer. Raises TryAgain for one without an ID that may stand in an address: passed over, it would
+    be made a second time."""
+    ident = identifier(row.get("id")) if isinstance(row, dict) else None
+    if not isinstance(row, dict) or ident is None:
+        raise TryAgain("CleverReach names a recipient list without an ID that is a number")
+    return RecipientList(ident, str(row.get("name", "")))
+
+
+def _whole_rows(found: list[Any]) -> list[Any]:
+    """Recipients of an answer. Raises TryAgain where one cannot be told: they would be taken for absent."""
+    if all(isinstance(row.get("email"), str) and identifier(row.get("id")) is not None for row in found):
+        return found
+    raise TryAgain("CleverReach answered with recipients without an address, or without an ID that is a number")
