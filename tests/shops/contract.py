@@ -41,6 +41,10 @@ class FakeShop(Protocol):
         """The next requests that `concerns` fail in one of the ways of `server.FAULTS`."""
         ...
 
+    def well(self) -> None:
+        """No more failures."""
+        ...
+
     def refuse(self) -> None:
         """From now on the credentials are no good."""
         ...
