@@ -160,7 +160,8 @@ def _after_write(run: Run, left: Flight, memory: Memory, recipient: Recipient, o
 
 def _remembered(run: Run, left: Flight, memory: Memory, recipient: Recipient, outcome: Outcome) -> Memory:
     """What is remembered as if the answer had come, but for the data, of which nobody knows whether it arrived, and for
-    the stamps that the write left: somebody else may have had a hand in them since."""
+    the stamps that the write left: somebody else may have had a hand in them since. Whose stamps are those of the write
+    before was not reached by this one."""
     consent = Consent(CONSENTS[left.consent], left.consent_at, left.consent_after)
     shop = weigh(consent, memory)
     creates = outcome is Outcome.CREATED
@@ -170,7 +171,8 @@ def _remembered(run: Run, left: Flight, memory: Memory, recipient: Recipient, ou
     plan = Plan(outcome, ENDED_ERASED if left.erased else "", kinds_in(left.kinds), shop, change, activates)
     person = Person(left.email, {}, consent, None, None)
     after = remember(plan, person, memory, recipient, run.rules, left.at)
-    return after._replace(fingerprint=unknown_values(left.fingerprint), run="", stamps=None)
+    stamps = memory.stamps if recipient.stamps == memory.stamps else None
+    return after._replace(fingerprint=unknown_values(left.fingerprint), run="", stamps=stamps)
 
 
 def _entry(left: Flight, facts: Facts, memory: Memory, *, due: bool) -> Entry:
