@@ -12,6 +12,7 @@ from typing import Final
 
 from cleverreach_sync.address import normalise, tidy
 
+_LONGEST: Final = 1000  # characters; no address is that long
 _PUNYCODE: Final = "xn--"
 
 
@@ -24,7 +25,7 @@ def is_note(entry: str) -> bool:
 def blocked_forms(entry: str) -> list[str]:
     """The normalised addresses or patterns that an entry blocks."""
     text = tidy(entry)
-    if not text:
+    if not text or len(text) > _LONGEST:
         return []
     if "*" in text or "?" in text:
         return [text, *next(_without_suffix(text), [])]
