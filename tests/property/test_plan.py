@@ -268,7 +268,9 @@ def test_what_is_confirmed_is_not_written_again(case: Case) -> None:
     plain = case.by._replace(adopt=False, resend=False)
     for by in (plain, case.by, plain._replace(run="three")):
         again = decide(case.who, memory, then, NOT_SUPPRESSED, by, NOW)
-        if plan.outcome is not Outcome.DEACTIVATED:
+        if plan.reason == "disproved":  # no selected kind applies
+            assert again.change is None
+        elif plan.outcome is not Outcome.DEACTIVATED:
             assert again.outcome is Outcome.UNCHANGED
             assert settle(again, case.who, memory, NOW) == memory
         elif not case.suppressed.mailed:  # who was blacklisted got the end alone
@@ -294,7 +296,7 @@ def test_narrowing_the_config_alone_writes_nothing(case: Case) -> None:
 @given(CASES)
 def test_resend_sends_everybody_selected_without_touching_their_state(case: Case) -> None:
     plan, memory, then = carried_out(case._replace(by=case.by._replace(adopt=False)))
-    if plan.outcome not in (Outcome.CREATED, Outcome.UPDATED):
+    if plan.outcome not in (Outcome.CREATED, Outcome.UPDATED) or plan.reason == "disproved":
         return
     again = decide(case.who, memory, then, NOT_SUPPRESSED, case.by._replace(resend=True, run="three"), NOW)
     assert again.outcome is Outcome.UPDATED
