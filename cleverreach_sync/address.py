@@ -26,6 +26,8 @@ _ALIKE: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}  # noqa: RUF001
 )
 _LONGEST_WRITTEN: Final = 2000  # with a name, or as a link
+_WILD: Final = frozenset("*?@")
+_LONGEST_COMPOSED: Final = 4000  # characters
 PLACEHOLDERS: Final = ".invalid"  # RFC 2606: nobody can ever have an address there; shops put it where they erased one
 
 
@@ -36,10 +38,18 @@ def normalise(raw: str) -> str | None:
     (`müller@bücher.de` -> `müller@xn--bcher-kva.de`). It may be written as `Name <address>`, as a `mailto:` link, with
     a dot at its end, in quotation marks, or with the apostrophe that a spreadsheet puts before a cell.
     """
-    text = raw.strip().lower()
+    written = raw.strip()
+    if len(written) > _LONGEST_WRITTEN:
+        return None
+    text = written.lower()
     if _ASCII.fullmatch(text) is not None and text[0] not in ".'":
         return None if len(text) > _LONGEST or ".." in text or ".@" in text else text
-    return _normalise_written(raw.strip()) if len(text) <= _LONGEST_WRITTEN else None
+    return _normalise_written(written)
+
+
+def composed(text: str) -> str:
+    """Unicode NFC, but of what is endless: to put a hundred thousand accents in order takes half a minute."""
+    return unicodedata.normalize("NFC", text) if len(text) <= _LONGEST_COMPOSED else text
 
 
 def tidy(raw: str) -> str:
@@ -51,12 +61,12 @@ def _cleaned(raw: str) -> str:
     text = raw.strip()
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", "".join(c for c in text if unicodedata.category(c) != "Cf")).strip()
+    return composed("".join(c for c in text if unicodedata.category(c) != "Cf")).strip()
 
 
 def _lower(text: str) -> str:
     # NFC after lower-casing too: lower case may decompose (the dotted capital I).
-    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.lower()).strip()
+    return text.lower() if text.isascii() else composed(text.lower()).strip()
 
 
 def _normalise_written(written: str) -> str | None:
@@ -114,7 +124,7 @@ def _ascii_domain(domain: str) -> str | None:
 
 def folded(address: str) -> str:
     """What a list compares that takes accented letters for plain ones: `jörg@` and `jorg@` are alike there."""
-    if address.isascii():
+    if address.isascii() or len(address) > _LONGEST_COMPOSED:
         return address.lower()
     parted = unicodedata.normalize("NFKD", address.casefold()).translate(_ALIKE)
     return "".join(char for char in parted if not unicodedata.combining(char))
@@ -133,6 +143,7 @@ class Patterns:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._exact: set[str] = set()
+        self._domains: set[str] = set()  # of `*@domain`, of which a blacklist may have thousands
         wild: list[str] = []
         spelled: list[str] = []
         for pattern in patterns:
@@ -141,7 +152,11 @@ class Patterns:
                 continue
             if "*" in text or "?" in text:
                 text = text.removesuffix(".")
-                wild.extend(_translate(form) for form in _domain_forms(text))
+                for form in _domain_forms(text):
+                    if form.startswith("*@") and not _WILD.intersection(form[2:]):
+                        self._domains.add(form[2:])
+                    else:
+                        wild.append(_translate(form))
                 if not text.rpartition("@")[2].isascii():
                     spelled.append(_translate(text))  # `*@büch*.de`: the IDNA form has another beginning
             else:
@@ -150,11 +165,13 @@ class Patterns:
         self._spelled = re.compile("|".join(spelled), re.DOTALL) if spelled else None
 
     def __bool__(self) -> bool:
-        return bool(self._exact) or self._wild is not None
+        return bool(self._exact or self._domains) or self._wild is not None
 
     def match(self, address: str) -> bool:
         """Whether the normalised `address` matches one of the patterns as a whole."""
-        if address in self._exact or (self._wild is not None and self._wild.fullmatch(address) is not None):
+        if address in self._exact or address.rpartition("@")[2] in self._domains:
+            return True
+        if self._wild is not None and self._wild.fullmatch(address) is not None:
             return True
         if self._spelled is None or _PUNYCODE not in address:
             return False

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from cleverreach_sync.address import composed
 from cleverreach_sync.model import ConsentState, Kind, Purchases
 
 SUBSCRIBER, BUYER, CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
@@ -54,7 +55,7 @@ _CONTRADICTED: Final = {
 def tag_part(text: str) -> str:
     """One part of a tag: every run of characters other than letters of any script, digits 0-9 and `_` is one `_`."""
     kept = []
-    for char in unicodedata.normalize("NFC", text):
+    for char in composed(text):
         keep = char == "_" or char in "0123456789" or unicodedata.category(char).startswith("L")
         if keep:
             kept.append(char)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from cleverreach_sync.address import composed
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.model import PERSON_FIELDS
 
@@ -26,7 +26,7 @@ class Matched(NamedTuple):
 
 def fold(text: str) -> str:
     """Headings and words are compared trimmed, case-blind, in NFC."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).casefold())
+    return composed(composed(text.strip()).casefold())
 
 
 def match(header: Sequence[str], columns: Mapping[str, str], where: str) -> Matched:
@@ -62,7 +62,7 @@ def match(header: Sequence[str], columns: Mapping[str, str], where: str) -> Matc
 
 
 def _extra(heading: str, folded: str) -> str:
-    name = unicodedata.normalize("NFC", heading.strip())
+    name = composed(heading.strip())
     return f"extra.{name[6:]}" if folded.startswith("extra.") else f"extra.{name}"
 
 

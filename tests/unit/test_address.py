@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.address import Patterns, folded, mask, normalise
+from cleverreach_sync.address import Patterns, composed, folded, mask, normalise, tidy
 
 
 @pytest.mark.parametrize(
@@ -238,6 +239,21 @@ HOSTILE = [
 def test_hostile_lengths_take_no_time(raw: str) -> None:
     began = time.process_time()
     assert normalise(raw) is None
+    assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize("work", [normalise, tidy, folded, composed, lambda text: Patterns([text])])
+@pytest.mark.parametrize("accents", ["\u0301\u0323", "\u0301\u0327\u0323"])
+def test_endless_accents_take_no_time(work: Callable[[str], object], accents: str) -> None:
+    began = time.process_time()
+    work("a" + accents * 50_000 + "@example.org")
+    assert time.process_time() - began < 1
+
+
+def test_thousands_of_blocked_domains_take_no_time() -> None:
+    blocked = Patterns(f"*@shop{number}.example" for number in range(20_000))
+    began = time.process_time()
+    assert [blocked.match(f"anna@shop{number}.example") for number in range(0, 30_000, 10_000)] == [True, True, False]
     assert time.process_time() - began < 0.2
 
 
