@@ -1,43 +1,36 @@
-"""One exchange over HTTP. The only place that knows httpx."""
+"""One exchange over HTTP."""
 
 from __future__ import annotations
 
 import base64
 import html
-import os
 import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import lru_cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
 import orjson
 
-from cleverreach_sync import __version__
 from cleverreach_sync.errors import TemporaryError, UsageError
-from cleverreach_sync.http.body import ENCODINGS, PAGE, Limit, NotPacked, TooMuch, joined, parse, unpacked
-from cleverreach_sync.http.failures import Redirected, Refused, TryAgain
+from cleverreach_sync.http.body import PAGE, Limit, NotPacked, TooMuch, joined, parse, unpacked
+from cleverreach_sync.http.failures import Redirected, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.headers import parse_date, parse_retry_after
 from cleverreach_sync.http.network import Network
+from cleverreach_sync.http.opening import open_client
 from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.settings_types import is_loopback
 
 _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
 _TITLE: Final = re.compile(r"<title>([^<]*)", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"(?is)<(title|script|style)\b.*?(?:</\1>|$)|<(?=[a-z!/])[^>]*(?:>|$)")
 _BEGINNING: Final = 1 << 15  # bytes of an answer that are looked at for words
-_CONNECT_SECONDS: Final = 20.0
 _LAST_SECONDS: Final = 3.0  # for a request that is made although the run ends
-_LONGEST_LINE: Final = 8 << 20
-_GETS_ON: Final = 1 << 16  # bytes in the time of the timeout, so that a download gets on
 Query = Mapping[str, str | int | Sequence[str]]
 """The query of a request; a name with several values stands there once for each."""
 
@@ -70,15 +63,6 @@ class Answer(NamedTuple):
         return parse_retry_after(self.headers.get("retry-after"))
 
 
-class LineBlock(NamedTuple):
-    """Some lines of a download, without their ends. `done` and `total` are bytes as transmitted, total None if the
-    server does not say."""
-
-    lines: list[bytes]
-    done: int
-    total: int | None
-
-
 class Traffic:
     """Counts requests; shared by threads."""
 
@@ -94,48 +78,6 @@ class Traffic:
     def retry(self) -> None:
         with self._lock:
             self.retries += 1
-
-
-@lru_cache(maxsize=4)
-def _trusted(_file: str | None, _folder: str | None) -> ssl.SSLContext:
-    """The certificates to trust, as these two variables of the environment say. Reading them takes longer than many a
-    request, so a call about many shops does it once."""
-    return httpx.create_ssl_context()
-
-
-def _open(base_url: str, timeout: float, connections: int) -> httpx.Client:
-    """A client of one server. Raises UsageError where the environment names what cannot be used."""
-    try:
-        trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-    except OSError:
-        raise UsageError(
-            "the certificates that the variable SSL_CERT_FILE or SSL_CERT_DIR names cannot be read",
-            hint="let it name a file in PEM format, or unset it",
-        ) from None
-    try:
-        return httpx.Client(
-            verify=trusted,
-            timeout=httpx.Timeout(timeout, connect=_soon(timeout), pool=_soon(timeout)),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # keeps none
-            # A proxy is for the world outside: what is at its own loopback address is another machine's.
-            trust_env=not is_loopback(urlsplit(base_url).hostname or ""),
-            headers={
-                "user-agent": f"crsync/{__version__}",
-                "accept": "application/json",
-                "accept-encoding": ENCODINGS,
-            },
-        )
-    except (ImportError, ValueError, httpx.InvalidURL):
-        raise UsageError(
-            "the proxy that the environment names cannot be used",
-            hint="HTTPS_PROXY, HTTP_PROXY or ALL_PROXY should name one such as http://proxy.example.com:3128",
-        ) from None
-
-
-def _soon(timeout: float) -> float:
-    return min(timeout, _CONNECT_SECONDS)
 
 
 class HttpClient:
@@ -170,8 +112,8 @@ class HttpClient:
         self._wall = wall
         self.server_time: float | None = None
         self.clock_ahead: float | None = None
-        self._timeout = timeout
-        self._client = client or _open(base_url, timeout, connections)
+        self.timeout = timeout
+        self._client = client or open_client(base_url, timeout, connections)
         self._network = Network(wanted)
         self._network.serve(self._client)
 
@@ -203,7 +145,7 @@ class HttpClient:
         self.traffic.request()
         with (
             self._failures(url),
-            self._network.within(min(self._timeout, _LAST_SECONDS) if last else self._timeout, last=last),
+            self.within(min(self.timeout, _LAST_SECONDS) if last else self.timeout, last=last),
             self._client.stream(
                 method,
                 url,
@@ -230,63 +172,23 @@ class HttpClient:
             # What lay in a cache says what time it was when it was put there.
             self.clock_ahead = told + (whole(headers.get("age")) or 0) - self._wall()
 
-    def stream_lines(self, url: str, most: int) -> Generator[LineBlock]:
-        """Downloads a text of lines from a full address, some lines at a time, without any credentials. It may take any
-        time as long as it gets on, and have `most` bytes.
-
-        Raises TryAgain as `exchange` does, also for an answer cut short and for a server that is busy; Refused for one
-        that says no; TemporaryError for a text that is too large, or has a line that is.
-        """
+    @contextmanager
+    def opened(self, url: str) -> Iterator[httpx.Response]:
+        """The answer to a GET of a full address, without any credentials; it is read in parts, each `within` a time.
+        Raises TryAgain and others as `exchange` does, also while it is read."""
         self.traffic.request()
         with self._failures(url), ExitStack() as stack:
-            with self._network.within(self._timeout):
+            with self.within(self.timeout):
                 response = stack.enter_context(self._client.stream("GET", url, headers={"accept": "*/*"}))
             if self._log is not None:
-                self._log(f"GET {self._host(url)}{urlsplit(url).path} -> {response.status_code}")
-            if not response.is_success:
-                raise self._no_download(response, url)
-            total = whole(response.headers.get("content-length"))
-            rest: list[bytes] = []
-            size = waiting = 0
-            for part in self._getting_on(response):
-                size += len(part)
-                *lines, begun = part.split(b"\n")
-                if lines:
-                    lines[0], rest, waiting = b"".join([*rest, lines[0]]), [], 0
-                rest.append(begun)
-                waiting += len(begun)
-                if max(size, response.num_bytes_downloaded) > most or waiting > _LONGEST_LINE:
-                    raise TemporaryError(
-                        f"{self._host(url)} sends a file that is too large, or has no lines",
-                        hint="run again; if this stays so, something else is at that address",
-                    )
-                yield LineBlock(lines, response.num_bytes_downloaded, total)
-            if waiting:
-                yield LineBlock([b"".join(rest)], response.num_bytes_downloaded, total)
+                self._log(f"GET {host(url)}{urlsplit(url).path} -> {response.status_code}")
+            if 300 <= response.status_code < 400:
+                raise self._redirected(url, response.headers.get("location", ""))
+            yield response
 
-    def _getting_on(self, response: httpx.Response) -> Iterator[bytes]:
-        """The parts of a download. The time that is spent with them elsewhere does not count."""
-        parts = unpacked(response.iter_raw(), response.headers.get("content-encoding", ""))
-        left, before = self._timeout, 0
-        while True:
-            began = time.monotonic()
-            with self._network.within(left):
-                part = next(parts, None)
-            if part is None:
-                return
-            left -= time.monotonic() - began
-            if response.num_bytes_downloaded - before >= _GETS_ON:
-                left, before = self._timeout, response.num_bytes_downloaded
-            yield part
-
-    def _no_download(self, response: httpx.Response, url: str) -> Exception:
-        status = response.status_code
-        if 300 <= status < 400:
-            return self._redirected(url, response.headers.get("location", ""))
-        after = parse_retry_after(response.headers.get("retry-after"))
-        if status in (408, 429) or status >= 500:
-            return TryAgain(f"{self._host(url)} does not give the file now ({status})", after=after)
-        return Refused(f"{self._host(url)} refuses the download ({status})", status=status)
+    def within(self, seconds: float, *, last: bool = False) -> AbstractContextManager[None]:
+        """What is asked and read has so many seconds for all of it."""
+        return self._network.within(seconds, last=last)
 
     @contextmanager
     def _failures(self, url: str) -> Iterator[None]:
@@ -294,36 +196,36 @@ class HttpClient:
         try:
             yield
         except (httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise TryAgain(f"cannot connect to {self._host(url)} in time") from None
+            raise TryAgain(f"cannot connect to {host(url)} in time") from None
         except httpx.LocalProtocolError:  # before anything was sent
             raise UsageError(
-                f"what should be sent to {self._host(url)} cannot be sent",
+                f"what should be sent to {host(url)} cannot be sent",
                 hint="look for line ends and characters other than ASCII letters, digits and signs in the credentials",
             ) from None
         except httpx.TimeoutException:
-            raise TryAgain(f"{self._host(url)} did not answer in time", ambiguous=True, timed_out=True) from None
+            raise TryAgain(f"{host(url)} did not answer in time", ambiguous=True, timed_out=True) from None
         except httpx.ConnectError as error:
             raise self._no_connection(error, url) from None
         except httpx.ProxyError:
             raise TryAgain(
-                f"the proxy that the environment names does not connect to {self._host(url)}",
+                f"the proxy that the environment names does not connect to {host(url)}",
                 hint="check HTTPS_PROXY or ALL_PROXY, and whether the proxy asks for a user and a password or has to "
                 "let this address through; NO_PROXY names what is reached without it",
             ) from None
         except httpx.UnsupportedProtocol:
-            raise UsageError(f"cannot call {self._host(url)}", hint="check the URL") from None
+            raise UsageError(f"cannot call {host(url)}", hint="check the URL") from None
         except (httpx.TransportError, httpx.DecodingError, NotPacked) as error:
             raise TryAgain(
-                f"the connection to {self._host(url)} was dropped ({type(error).__name__})", ambiguous=True
+                f"the connection to {host(url)} was dropped ({type(error).__name__})", ambiguous=True
             ) from None
         except (TooMuch, httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
             if isinstance(error, TooMuch):
                 raise TemporaryError(
-                    f"{self._host(url)} answers with {error}",
+                    f"{host(url)} answers with {error}",
                     hint="what was asked for is a small part of that: is something else at this address, or a plug-in "
                     "that adds to the answers of the API?",
                 ) from None
-            raise UsageError(f"cannot call {self._host(url)}: {type(error).__name__}", hint="check the URL") from None
+            raise UsageError(f"cannot call {host(url)}: {type(error).__name__}", hint="check the URL") from None
 
     def _answer(self, response: httpx.Response, limit: Limit) -> Answer:
         content = joined(unpacked(response.iter_raw(), response.headers.get("content-encoding", "")), limit)
@@ -349,12 +251,12 @@ class HttpClient:
         while cause is not None:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return UsageError(
-                    f"the certificate of {self._host(url)} cannot be verified: {cause.verify_message}",
+                    f"the certificate of {host(url)} cannot be verified: {cause.verify_message}",
                     hint="the server needs a valid certificate; crsync never switches the check off "
                     "(a company's own authority can be added with the variable SSL_CERT_FILE)",
                 )
             cause = cause.__cause__ or cause.__context__
-        return TryAgain(f"cannot connect to {self._host(url)}")
+        return TryAgain(f"cannot connect to {host(url)}")
 
     def _redirected(self, url: str, location: str) -> Redirected:
         try:
@@ -371,17 +273,18 @@ class HttpClient:
                 "page before it, or a switch of languages? If the shop is in a sub directory, that belongs into the URL"
             )
         return Redirected(
-            f"{self._host(url)} redirects to {where}; redirects are not followed, credentials would go along",
+            f"{host(url)} redirects to {where}; redirects are not followed, credentials would go along",
             where=where,
             hint=hint,
         )
 
-    @staticmethod
-    def _host(url: str) -> str:
-        return urlsplit(url).netloc or "the server"
-
     def close(self) -> None:
         self._client.close()
+
+
+def host(url: str) -> str:
+    """The server of an address, as messages name it."""
+    return urlsplit(url).netloc or "the server"
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
@@ -408,4 +311,4 @@ def _origin(url: SplitResult) -> tuple[str, str, int | None]:
     return url.scheme, (url.hostname or "").lower(), port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-__all__ = ["Answer", "HttpClient", "LineBlock", "TemporaryError", "Traffic"]
+__all__ = ["Answer", "HttpClient", "TemporaryError", "Traffic", "host", "without_markup"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import Redirected, Refused
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
@@ -52,7 +54,7 @@ class Access:
             wall=means.wall,
             wanted=means.wanted,
         )
-        self.download = self._http.stream_lines
+        self.download = partial(stream_lines, self._http)
         self.versions: set[str] = set()
         self._graphql = GraphQL(
             self._http,

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError
-from cleverreach_sync.http.client import LineBlock
+from cleverreach_sync.http.download import LineBlock
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.json_reading import read_json

@@ -18,6 +18,7 @@ import pytest
 
 from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
 from cleverreach_sync.http.client import HttpClient, Traffic
+from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.phases.run import Stop
@@ -139,7 +140,7 @@ def lines_of(
     with odd_server(answering) as server:
         http = HttpClient(server.url, timeout=timeout, redact=Redaction(), traffic=Traffic(), wanted=wanted)
         try:
-            return [line for block in http.stream_lines(server.url, most) for line in block.lines]
+            return [line for block in stream_lines(http, server.url, most) for line in block.lines]
         finally:
             http.close()
 
@@ -161,7 +162,7 @@ class TestDownloads:
             lines_of(lambda _: chain((OK + b"\r\n",), repeat(piece)), 60, most=100_000)
 
     def test_a_line_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("cleverreach_sync.http.client._LONGEST_LINE", 50_000)
+        monkeypatch.setattr("cleverreach_sync.http.download._LONGEST_LINE", 50_000)
         with pytest.raises(TemporaryError, match="no lines"):
             lines_of(lambda _: chain((OK + b"\r\n",), repeat(b"x" * 10_000)), 60)
 
