@@ -33,6 +33,7 @@ STATED: Final = (ConsentState.YES.value, ConsentState.OPTED_OUT.value)  # what s
 _YES = ConsentState.YES
 _NO = ConsentState.NO
 _OUT = ConsentState.OPTED_OUT
+_NONE_LEFT: Final[frozenset[str]] = frozenset()
 
 
 class Facts(NamedTuple):
@@ -80,7 +81,8 @@ def merge(
     whose records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
     """
     kept, gone = _still_valid(found, before.records, complete) if before.records else ((), ())
-    fresh = tuple([_remember(item, before.records, now, followed, complete) for item in found])
+    left = {old.ident for old in kept if old.ident and old.rank == RANK_LEFT} if kept else _NONE_LEFT
+    fresh = tuple([_remember(item, before.records, now, followed, complete, left) for item in found])
     known = _without(before, gone) if gone else before
     orders = _orders(found, known.orders, order_key)
     invalid: str | None = None
@@ -190,6 +192,7 @@ def _remember(
     now: int,
     followed: Mapping[str, int],
     complete: Collection[str],
+    left: Collection[str],
 ) -> Remembered:
     record = item.record
     profile = record.profile
@@ -214,17 +217,17 @@ def _remember(
         None if bought is None else bought.total,
         filled,
         extras,
-        item.owner or _former_owner(item, remembered),
+        item.owner or _former_owner(item, remembered, left),
         said.turned,
         said.left_at,
         record.makes_person,
     )
 
 
-def _former_owner(item: Found, remembered: Sequence[Remembered]) -> str:
+def _former_owner(item: Found, remembered: Sequence[Remembered], left: Collection[str]) -> str:
     """The account that an order belonged to which is gone: what it said last still holds for its orders."""
     owner = next((old.owner for old in remembered if old.ident == item.ident and old.stream == item.stream), "")
-    return owner if owner and any(old.ident == owner and old.rank == RANK_LEFT for old in remembered) else ""
+    return owner if owner in left else ""
 
 
 @lru_cache(maxsize=1024)

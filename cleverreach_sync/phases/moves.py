@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from cleverreach_sync.belonging import accounts_of, idents_of, is_no_reason, joined, parted
 from cleverreach_sync.consent import Shop
 from cleverreach_sync.decision import Outcome, Plan
-from cleverreach_sync.merge import NO_FACTS, Facts
+from cleverreach_sync.merge import NO_FACTS, Facts, left_behind
 from cleverreach_sync.model import (
     ENDED_MOVED,
     ENDED_NO,
@@ -22,6 +22,7 @@ from cleverreach_sync.model import (
     Person,
     Recipient,
     RecipientState,
+    Remembered,
 )
 from cleverreach_sync.phases.arrivals import changed_addresses, leave_out_shared, met, rows_of, without_left
 from cleverreach_sync.phases.decide import Deciding
@@ -100,6 +101,7 @@ class _Moves:
             own = tuple(record for record in comes.records if record.owner == ident and record.ident not in to)
             brought = {record.ident for record in own}
             orders = {each: order for each, order in comes.orders.items() if order.by in brought}
+            own += self._of_who_is_gone(old, ident, facts, to)
             if own:
                 coming[key] = joined(coming.get(key, NO_FACTS), Facts(own, orders))
         if not run.ledger.knows_owners:  # every order was read again
@@ -114,6 +116,24 @@ class _Moves:
         self._facts[old] = stays
         new = {ident: to[ident] for ident in accounts}
         return Left(self._entries[old], self._memories[old], stays, new, certain, said_yes, took_yes & {*new.values()})
+
+    def _of_who_is_gone(self, old: bytes, ident: str, facts: Facts, to: dict[str, bytes]) -> tuple[Remembered, ...]:
+        """An order of an account that is gone, with what that account said last: it holds for the order wherever it is
+        a guest's now."""
+        orders = [each for each in facts.records if each.ident == ident and each.owner and each.owner not in to]
+        if not orders:
+            return ()
+        owners = {each.owner for each in orders}
+        brought = {self._run.ident_of(row) for row in self._rows.get(old, ())}
+        said = [
+            left_behind(each)
+            for each in facts.records
+            if each.ident in owners - brought
+            and each.consent is not None
+            and (each.rank == RANK_LEFT or self._run.complete.get(each.stream, False))
+        ]
+        there = {each.ident for each in said}
+        return (*said, *(each for each in orders if each.owner in there))
 
     def _is_empty(self, facts: Facts) -> bool:
         """Whether no record has the address any more: this read brought none of it, and would have. One that says

@@ -221,6 +221,34 @@ class TestWhatIsGone:
         merchant.day()
         assert BEN not in program.recipients()
 
+    @pytest.mark.parametrize("billing", [ANNA, GUEST])
+    @pytest.mark.parametrize("consent", [None, True])
+    def test_an_account_that_had_withdrawn(
+        self, program: Program, woo: WooShop, billing: str, *, consent: bool | None
+    ) -> None:
+        """What it said last holds for its orders, which are a guest's from then on, also at the address they name."""
+        woo.add_customer(OTHER, consent=True)
+        anna = woo.add_customer(ANNA, consent=consent)
+        order = woo.add_order(anna)
+        woo.orders[order]["billing"]["email"] = billing
+        woo.set_meta(woo.orders[order], "newsletter_optin", "yes")
+        program.settings["source"] = woo.settings()
+        program.configure(tags=["subscriber"])
+
+        def active_after(days: int, command: str = "sync") -> set[str]:
+            woo.now += days * DAY
+            program.clock.passed += days * DAY
+            program.counts(command)
+            return program.active()
+
+        if consent:
+            assert active_after(0) == {ANNA, OTHER}
+        woo.set_consent(anna, given=False)
+        assert active_after(1) == {OTHER}
+        woo.delete_customer(anna)
+        woo.touch(order)
+        assert active_after(1) == active_after(8) == active_after(1, "resync") == {OTHER}
+
     def test_an_opt_out_that_is_cleaned_up(self, program: Program, shopware: FakeShopware) -> None:
         anna = shopware.add_customer(ANNA, consent=True)
         shopware.add_customer(OTHER)
