@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -262,10 +262,17 @@ def against_list(run: Run, who: Candidate, recipient: Recipient) -> Plan:
     change = plan.change
     if change is None:
         return plan
-    if plan.outcome is Outcome.UPDATED and plan.values is not None:  # the empty ones, too
-        change = change._replace(attributes=plan.values)
+    if plan.outcome in (Outcome.UPDATED, Outcome.DEACTIVATED) and plan.values is not None:
+        change = change._replace(attributes=_besides(plan.values, recipient, run))
     if has_effect(change, recipient, types):
         return plan._replace(change=change)
     if plan.outcome is Outcome.DEACTIVATED:
         return plan._replace(outcome=Outcome.SKIPPED, reason=ENDED_OPTED_OUT, change=None)
     return plan._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False)
+
+
+def _besides(values: Mapping[str, str], recipient: Recipient, run: Run) -> dict[str, str]:
+    """The data fields to send to somebody of whom the list alone tells what they were sent: an empty value clears what
+    is there."""
+    there = recipient.attributes
+    return run.rules.fields.zeroed({name: value for name, value in values.items() if value or there.get(name)})

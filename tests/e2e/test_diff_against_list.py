@@ -104,6 +104,17 @@ class TestInAFilledList:
         shop.write(*rows, both(ANNA), neither(BEN))
         assert [change["email"] for change in agreed(shop)] == [*(f"p00{n}@example.org" for n in (1, 2, 3)), ANNA]
 
+    def test_no_buyer_any_more(self, shop: Shop) -> None:
+        rows = people(104)
+        rows[1]["orders"] = "0"
+        rows[2] |= {"orders": "0", "subscribed": "no"}
+        rows[3] |= {"subscribed": "no", "city": ""}
+        shop.write(*rows)
+        changes = agreed(shop)
+        lost = {"ordercount": ["2", "0"], "totalspent": ["10.50", ""]}
+        assert [change["attributes"] for change in changes] == [lost, lost, {"city": ["Ulm", ""]}]
+        assert agreed(shop) == []
+
     def test_who_left_the_list(self, shop: Shop) -> None:
         shop.server.unsubscribe("p000@example.org")
         assert without_state(shop).skipped == {"unsubscribed_in_target": 1}
