@@ -142,8 +142,12 @@ class Warnings:
         if self._count > len(lines):
             lines.append(f"... and {self._count - len(lines)} more")
         if self.no_dates:
-            what = "1 date is none and does not" if self.no_dates == 1 else f"{self.no_dates} dates are none and do not"
-            lines.append(f"{what} count: all zeros, NULL, before 1990, or later than tomorrow")
+            what = (
+                "1 date cannot be right and is"
+                if self.no_dates == 1
+                else f"{self.no_dates} dates cannot be right and are"
+            )
+            lines.append(f"{what} ignored: all zeros, NULL, before 1990, or more than a day ahead")
         for line in lines:
             self._progress.warn(line)
         self.shown += lines

@@ -186,7 +186,8 @@ def advice(doc: dict[str, Any], guard: dict[str, Any]) -> str:
     to be forced."""
     if knows_nothing(doc, guard):
         return "if earlier runs were made elsewhere, nothing is known of them here"
-    return f"if that is intended: --force {guard['name']}"
+    mended = words.MENDED.get(guard["name"], "if that is intended")
+    return f"{mended}: --force {guard['name']}"
 
 
 def knows_nothing(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
@@ -210,9 +211,11 @@ def next_parts(doc: dict[str, Any]) -> list[Part]:
     """The next step, its command lines apart."""
     code, counted = of(doc, "exit").get("code", 0), of(doc, "counts")
     open_guards = [guard for guard in refusing(doc) if not forced(doc, guard)]
-    if any(knows_nothing(doc, guard) for guard in open_guards):
+    if any(guard["name"] == "foreign_tags" for guard in open_guards):
         look = Part(f"{command(doc, 'diff')} --against list", is_command=True)
         return [look, Part(" (compares with the list alone), or bring a copy of the state folder here")]
+    if any(guard["name"] in words.MENDED for guard in open_guards):
+        return [Part(command(doc, "check"), is_command=True)]
     if open_guards:
         look = Part(f"{command(doc, 'diff')} --show-pii", is_command=True)
         go_on = Part(command(doc, forcing=open_guards), is_command=True)

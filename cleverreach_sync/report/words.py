@@ -65,6 +65,16 @@ GUARDS: Final = {
     "consent_signal": "most of those who said something about the newsletter say nothing any more",
     "clock": "the clock of this machine is wrong by more than a day",
 }
+# What to do about a guard before anybody forces it. Of the others the people have to be looked at.
+MENDED: Final = {
+    "empty_source": "check the export or the shop; only if it is right",
+    "ledger": "restore the state folder from a backup; only if there is none",
+    "foreign_tags": "if earlier runs were made elsewhere, bring their state folder here; only if an official plug-in "
+    "filled the list, and crsync is to take it over",
+    "moved": "check source.url; only if the shop has moved there",
+    "consent_signal": "mend what hides them; only if they are gone for good",
+    "clock": "set the clock (NTP); only if the servers are wrong",
+}
 STATES: Final = {
     "absent": "not in the list",
     "active": "active",

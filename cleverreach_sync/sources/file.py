@@ -204,12 +204,12 @@ class FileSource:
             for chunk in chunks:  # whether there are more than enough, the chunk after them tells
                 if rows >= _ENOUGH and (chunk.rows or chunk.unreadable):
                     break
-                rows += len(chunk.rows)
+                rows += len(chunk.rows) + len(chunk.unreadable)
                 more = chunk.end is None
             if isinstance(chunks, Generator):
                 chunks.close()
             known = len(self.fields)
-            columns = f", {known} column{' that counts' if known == 1 else 's that count'}" if known else ""
+            columns = f", {known} column{'' if known == 1 else 's'} in use" if known else ""
             lines = "1 row" if rows == 1 and not more else f"{'more than ' if more else ''}{rows:,} rows"
             yield Sight(f"{self.location(stream.name)}: {lines}{columns}")
             for note in self.warnings:

@@ -22,13 +22,18 @@ def look(program: Program, name: str) -> list[dict[str, Any]]:
 def test_a_file_that_does_not_say_who_subscribed(program: Program) -> None:
     program.export_path.write_text("email,orders\na@example.org,1\n")
     whole, lacking = look(program, "source")
-    assert whole["message"] == "customers.csv: 1 row, 2 columns that count"
+    assert whole["message"] == "customers.csv: 1 row, 2 columns in use"
     assert lacking["level"] == "warning"
     assert lacking["message"] == "customers.csv: no column 'subscribed', so nobody is known to have subscribed"
     assert "columns: {subscribed: ...}" in lacking["hint"]
     assert program.cli("check").code == 0
     program.configure(tags=["buyer"])
     assert len(look(program, "source")) == 1
+
+
+def test_every_row_of_a_file_is_counted(program: Program) -> None:
+    program.export_path.write_text("email,orders\na@example.org,1\n,2\nb@example.org\nc@example.org,0\n")
+    assert look(program, "source")[0]["message"] == "customers.csv: 4 rows, 2 columns in use"
 
 
 def test_a_state_folder_that_cannot_be_written(

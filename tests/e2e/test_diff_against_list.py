@@ -176,6 +176,9 @@ def test_the_advice_where_there_is_no_state(shop: Shop) -> None:
         assert "copy of the state folder" in " ".join(told.out.split())
     told = shop.command("sync", "--dry-run")
     assert "--force" not in told.out
+    told = shop.command("sync")
+    assert "look at the people" not in told.out
+    assert "only if an official plug-in filled the list" in " ".join(told.out.split())
     ran = shop.sync(code=7)
     assert "only if an official plug-in filled the list" in ran.doc["error"]["hint"]
     assert f"`crsync diff -c {shop.folder / 'sync.yaml'} --against list`" in ran.doc["error"]["hint"]

@@ -132,6 +132,18 @@ def test_a_run_that_never_got_going_is_shown() -> None:
     assert page.startswith("sync of the shop into the list: failed: the state cannot be used\n")
 
 
+@pytest.mark.parametrize("name", FORCEABLE)
+def test_who_is_refused_is_told_what_to_mend_before_anybody_forces_it(name: str) -> None:
+    """Only where a number of people is too large do the people tell whether it is right."""
+    guard = {"name": name, "limit": 20, "value": 30, "refuses": True, "reason": "something is wrong"}
+    page = " ".join(rendered(text.run_text, docs.failed(7, "guard", guards=[guard])).split())
+    counts_people = name in ("max_deactivated", "max_created", "max_activated")
+    assert ("look at the people first" in page) == counts_people
+    assert ("if that is intended" in page) == counts_people
+    assert counts_people or "next: crsync check" in page or "next: crsync diff --against list" in page
+    assert f"--force {name}" in page
+
+
 def test_a_reader_that_went_away_is_no_error() -> None:
     import os
 
