@@ -20,7 +20,7 @@ from cleverreach_sync.phases.run import Clock, Options, OutOfTime, Run, Stop
 from cleverreach_sync.phases.setting import Call, Setting, open_everything
 from cleverreach_sync.phases.survey import rehearse, sort_out_checks
 from cleverreach_sync.phases.write import Writing
-from cleverreach_sync.progress import Progress
+from cleverreach_sync.progress import Progress, Silent
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.copies import sweep_copies
 from cleverreach_sync.state.files import StateFolder
@@ -60,6 +60,17 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
             if failure is unknown:
                 raise
             raise failure from unknown
+
+
+def note(config: Config, options: Options, clock: Clock, error: CrsyncError, *, shown_path: str) -> None:
+    """Notes in the history that a run could not even begin, if no other one is under way and the state can be used."""
+    stop, folder = Stop(), StateFolder(config.state_path)
+    call = Call(config, options, Silent(), clock, stop, folder, shown_path)
+    with suppress(CrsyncError):
+        folder.refuse_links()
+        folder.create(config.state_root)
+        with held(folder.lock, 0, clock.now, call.sleep):
+            history.append(folder.history, failed(call, clock.wall(), error))
 
 
 class _Pipeline:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from cleverreach_sync.errors import CrsyncError, UsageError
 from cleverreach_sync.phases.collisions import check_apart, check_standard_input
 from cleverreach_sync.report.naming import RunName, run_names
 from cleverreach_sync.settings_types import did_you_mean
+
+Refused = Callable[[Config, str, CrsyncError], None]
 
 
 class Chosen(NamedTuple):
@@ -39,12 +42,20 @@ class Choice(NamedTuple):
         return one.config
 
 
-def choose(given: Sequence[Path], named: Sequence[str], env: Mapping[str, str], *, writes: bool = True) -> Choice:
+def choose(
+    given: Sequence[Path],
+    named: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    writes: bool = True,
+    refused: Refused | None = None,
+) -> Choice:
     """Loads the configs in `given` (files, and patterns of files) and picks the transfers called `named`, or all.
 
     A config that cannot be used is an entry of its own if there are others. Raises UsageError for a pattern without a
     file and for transfers that would get in each other's way, and the errors of the config where it is the only one.
-    With `writes` they must not do so in a list either, and their secrets have to be there.
+    With `writes` they must not do so in a list either, and their secrets have to be there. `refused` is told of every
+    transfer that lacks nothing but its secrets.
     """
     paths = _files(given)
     several = len(given) > 1 or any(_is_pattern(path) for path in given)
@@ -56,6 +67,10 @@ def choose(given: Sequence[Path], named: Sequence[str], env: Mapping[str, str], 
             loaded += configs
             found += [(str(path), config.transfer, config, None) for config in _named(path, configs, named)]
         except CrsyncError as error:
+            if refused is not None:
+                with suppress(CrsyncError):
+                    for config in _named(path, load_configs(path, env, secrets=False), named):
+                        refused(config, str(path), error)
             if not several:
                 raise
             found.append((str(path), named[0] if len(named) == 1 else None, None, error))

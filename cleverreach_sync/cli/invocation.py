@@ -16,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cleverreach_sync.cli.choice import Choice
+    from cleverreach_sync.cli.choice import Choice, Refused
     from cleverreach_sync.phases.run import Stop
     from cleverreach_sync.report.bars import Lines
     from cleverreach_sync.report.naming import RunName
@@ -54,11 +54,13 @@ class Invocation:
         lines.about = self.about
         return lines
 
-    def choice(self, paths: Sequence[Path], transfers: Sequence[str], *, writes: bool = True) -> Choice:
-        """The transfers that the options of the call name; see `choose` for `writes`."""
+    def choice(
+        self, paths: Sequence[Path], transfers: Sequence[str], *, writes: bool = True, refused: Refused | None = None
+    ) -> Choice:
+        """The transfers that the options of the call name; see `choose` for `writes` and `refused`."""
         from cleverreach_sync.cli.choice import choose
 
-        chosen = choose(paths, transfers, os.environ, writes=writes)
+        chosen = choose(paths, transfers, os.environ, writes=writes, refused=refused)
         self.about = None if chosen.several else chosen.chosen[0].name
         return chosen
 

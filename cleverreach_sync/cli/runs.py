@@ -11,7 +11,9 @@ from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation, signals
 
 if TYPE_CHECKING:
-    from cleverreach_sync.cli.choice import Choice
+    from cleverreach_sync.cli.choice import Choice, Refused
+    from cleverreach_sync.config.schema import Config
+    from cleverreach_sync.errors import CrsyncError
     from cleverreach_sync.phases.run import Options
 
 
@@ -21,8 +23,20 @@ def carry_out(call: Invocation, paths: list[Path], transfers: list[str], jobs: i
 
     set_up()
     with call.ending():
-        choice = call.choice(paths, transfers)
+        choice = call.choice(paths, transfers, refused=None if asked.dry_run else _noting(asked))
         raise typer.Exit(_several(call, choice, jobs, asked) if choice.several else _one(call, choice, asked))
+
+
+def _noting(asked: Options) -> Refused:
+    """Notes a run that lacks its secrets in the history, as every one that could not begin."""
+
+    def refused(config: Config, path: str, error: CrsyncError) -> None:
+        from cleverreach_sync.phases.run import Clock
+        from cleverreach_sync.sync import note
+
+        note(config, asked, Clock(), error, shown_path=path)
+
+    return refused
 
 
 def _one(call: Invocation, choice: Choice, asked: Options) -> int:

@@ -110,6 +110,11 @@ def test_status_needs_no_secrets(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
     assert shop.command("status").code == 0
     ran = shop.command("sync")
     assert (ran.code, "CLEVERREACH_SECRET is not set" in ran.err) == (2, True)
+    assert shop.command("diff").code == shop.command("sync", "--dry-run").code == 2
+    last, first = runs(shop)
+    assert (last["exit"]["code"], first["exit"]["code"]) == (2, 0), "what cron tried without its variables"
+    assert last["error"]["message"] == "the environment variable CLEVERREACH_SECRET is not set"
+    assert "CLEVERREACH_SECRET is not set" in shop.command("status").out
     shop.config(target={"client_secret": None, "client_secret_file": "gone.txt"})
     assert shop.command("status").code == 0
     assert shop.command("sync").code == 2
