@@ -87,7 +87,6 @@ def test_each_fault_alone(program: Program, name: str) -> None:
     counted = tally_of(documents)
     # Whose row was lost from the answer after an answer that was lost altogether is known as there, not as created.
     assert MANY - 5 <= counted["created"] <= MANY
-    assert counted["created"] + counted["updated"] >= MANY
     program.state.faults.clear()
     assert program.counts() == {"rows": MANY + 3, "people": MANY + 3, "unchanged": MANY, "skipped": 3}
 
@@ -104,7 +103,6 @@ def test_all_faults_together(program: Program, seed: int) -> None:
     counted = tally_of(documents)
     # Whose row was lost from the answer after an answer that was lost altogether is known as there, not as created.
     assert MANY - 5 <= counted["created"] <= MANY
-    assert counted["created"] + counted["updated"] >= MANY
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -618,6 +618,7 @@ def test_what_is_remembered_of_somebody_created() -> None:
         ),
         agreed=YES,
         run="one",
+        woken_at=NOW - 1000,
     )
 
 
