@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from math import isfinite
+from typing import Final
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
+
+LET_THROUGH: Final = "a firewall or security plug-in stands before the shop: let this machine's address through"
+IN_THE_SHOP: Final = (
+    "something is wrong in the shop, not in the network: open it in a browser, and look into the error logs of PHP and "
+    "of the web server; the next run resumes"
+)
 
 
 class TryAgain(TemporaryError):

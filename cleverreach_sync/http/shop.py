@@ -15,18 +15,14 @@ from typing import Any, Final, Protocol
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.body import PAGE, TooMuch, parse
 from cleverreach_sync.http.client import Answer, HttpClient, Query, without_markup
-from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import Tokens
 
 TIMEOUT: Final = 90.0  # seconds; a page of 100 orders with everything in it takes half a second where nothing is wrong
 AT_ONCE: Final = 2  # requests; shops live on weak hosts
 _BUSY: Final = frozenset({408, 425, 429})
-_LET_THROUGH: Final = "a firewall or security plug-in stands before the shop: let this machine's address through"
-_IN_THE_SHOP: Final = (
-    "something is wrong in the shop, not in the network: open it in a browser, and look into the error logs of PHP and "
-    "of the web server; the next run resumes"
-)
+_FATAL: Final = "fatal error"  # of PHP, which may come with status 200
 _LINE_STARTS: Final = re.compile(rb"^[\[{]", re.MULTILINE)
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_STARTS: Final = 20
@@ -143,19 +139,19 @@ class ShopApi:
             raise TryAgain(
                 f"the shop answered with something that is no JSON ({status}{self._said(answer)})",
                 after=answer.retry_after,
-                hint=self._no_json,
+                hint=IN_THE_SHOP if _FATAL in answer.text.lower() else self._no_json,
             )
         if status in _BUSY or status >= 500:
             what = "has too many requests" if status == 429 else "is not available"
             if status >= 500 and not answer.readable:
                 what = "answered with an error page"
-            hint = _IN_THE_SHOP if status >= 500 else None
+            hint = IN_THE_SHOP if status >= 500 else None
             raise TryAgain(f"the shop {what} ({status}{self._said(answer)})", after=answer.retry_after, hint=hint)
         if answer.is_page(401, 404):
             raise TryAgain(
                 f"the shop turned crsync away ({status}{self._said(answer)})",
                 after=answer.retry_after,
-                hint=_LET_THROUGH,
+                hint=LET_THROUGH,
             )
         raise self._explain(answer) or Refused(
             f"the shop refused the request ({status}{self._said(answer)})", status=status

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError
 from cleverreach_sync.http.client import Answer, HttpClient
-from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, TryAgain
 from cleverreach_sync.http.foreign import seconds
 from cleverreach_sync.http.retries import Retries
 
@@ -123,9 +123,14 @@ class ClientCredentials:
         if self._final(answer):
             return answer
         if answer.status in (408, 429) or answer.status >= 500 or page:
-            raise TryAgain(f"no access token can be had now ({answer.status})", after=self._pause(answer))
+            said = "" if answer.readable or not answer.text else f": {answer.text}"
+            raise TryAgain(
+                f"no access token can be had now ({answer.status}{said})",
+                after=self._pause(answer),
+                hint=IN_THE_SHOP if answer.status >= 500 else LET_THROUGH if page else None,
+            )
         if answer.ok and not answer.readable:
-            raise TryAgain(f"no access token came, but something that is no JSON: {answer.text}")
+            raise TryAgain(f"no access token came, but something that is no JSON: {answer.text}", hint=IN_THE_SHOP)
         return answer
 
 

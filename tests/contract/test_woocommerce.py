@@ -615,6 +615,10 @@ def test_a_key_that_does_not_arrive_without_encryption(shop: WooShop, opened: Op
             ),
             "is not available (500: A critical error & no more.)",
         ),
+        (
+            Reply(200, b"<br />\n<b>Fatal error</b>:  Uncaught Error: no such function in <b>/var/www/x.php</b>"),
+            "something that is no JSON (200: Fatal error",
+        ),
     ],
 )
 def test_a_shop_that_is_broken(shop: WooShop, opened: Opening, reply: Reply, says: str) -> None:

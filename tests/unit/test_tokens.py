@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from cleverreach_sync.errors import AuthError
+from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.http.client import Answer, HttpClient, Traffic
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
@@ -131,6 +131,27 @@ def test_a_token_that_is_cut_short_is_not_told(issuer: Issuer) -> None:
     assert issued.current() == "token-2"
     http.close()
     assert watched.said == ["no access token came, but something that is no JSON: JSON that is not whole"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "says", "hint"),
+    [
+        (Reply(500, b"<h1>Error establishing a database connection</h1>"), "(500: Error", "error logs"),
+        (Reply(503, b"{}"), "(503)", "error logs"),
+        (Reply(200, b"<b>Fatal error</b>: no such class"), "no JSON: Fatal error", "error logs"),
+        (Reply(403, b"<h1>Blocked</h1>", {}, "text/html"), "(403: Blocked)", "firewall"),
+    ],
+)
+def test_why_there_is_no_token_now(issuer: Issuer, http: HttpClient, reply: Reply, says: str, hint: str) -> None:
+    issuer.fail(lambda _asked, _answer: reply, 1000)
+    retries = Retries(0, lambda: 0.0, lambda _: None, lambda *_: None)
+    found = ClientCredentials(
+        http, "/token", {}, retries=retries, clock=lambda: 0.0, refused=lambda _: AuthError("refused")
+    )
+    with pytest.raises(TemporaryError) as caught:
+        found.current()
+    assert says in caught.value.message
+    assert hint in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("kind", ["403 html", "410 html", "451 empty"])
