@@ -7,7 +7,7 @@ the totals.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -17,6 +17,7 @@ from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.threads import Workers
 
 PASSES: Final = 5
+_OFTEN_ENOUGH: Final = 3
 RawRow = Mapping[str, Any]
 
 
@@ -50,6 +51,17 @@ class Doubts:
             "nobody counts as gone from there"
             for what in self._lists
         ]
+
+
+class Insisting:
+    """Whether a server says the same odd thing of a page every time that it is asked: then it is taken for true."""
+
+    def __init__(self) -> None:
+        self._said: Counter[tuple[int, ...]] = Counter()
+
+    def on(self, *said: int) -> bool:
+        self._said[said] += 1
+        return self._said[said] >= _OFTEN_ENOUGH
 
 
 class _Walk:
@@ -119,7 +131,7 @@ def numbered_pages(
             if not counted and doubts is not None:
                 doubts.add(what)
             return
-        if doubts is not None and walk.ids and walk.ids == before and walk.started is not None and not walk.unsteady:
+        if doubts is not None and walk.ids == before and walk.started is not None and not walk.unsteady:
             if not fetch(walk.pages + 1).rows:
                 doubts.add(what)
                 return

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, TemporaryError
-from cleverreach_sync.http.paging import Doubts, Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.plentymarkets_api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
@@ -75,7 +75,6 @@ class Plentymarkets:
         self.url: str | None = settings.url
         self.anchor: str | None = None
         self._noted: list[str] = []
-        self._doubts = Doubts()
         self._settings = settings
         self._automatic = settings.transfer == AUTOMATIC
         self._lock = threading.Lock()
@@ -83,6 +82,7 @@ class Plentymarkets:
         self._listed: set[int] | None = None
         self._named: set[int] | None = None
         self._api = PlentyApi(settings.url, settings.username, settings.password.get_secret_value(), means)
+        self._doubts = self._api.doubts
 
     @property
     def clock_ahead(self) -> float | None:
@@ -195,10 +195,10 @@ class Plentymarkets:
             if known is None and begun.type is None:
                 self._listed = listed
                 self._warn_of_unlisted()
-            cursor = self._cursor(begun, known, newest, began) if self._automatic else None
-            yield Chunk(
-                (), (), done, done, StreamEnd(complete=known is None and CONTACTS not in self._doubts, cursor=cursor)
-            )
+            whole = CONTACTS not in self._doubts
+            moves = self._automatic and (done > 0 or whole)
+            cursor = self._cursor(begun, known, newest, began) if moves else None
+            yield Chunk((), (), done, done, StreamEnd(complete=known is None and whole, cursor=cursor))
 
     def _contact_page(self, query: Mapping[str, str | int], number: int, size: int) -> Page:
         return self._api.contacts(number, query, size)
@@ -286,8 +286,9 @@ class Plentymarkets:
             if known is None:
                 self._named = named
                 self._warn_of_unlisted()
-            cursor = self._cursor(begun, known, newest, began)
-            yield Chunk((), (), done, done, StreamEnd(complete=known is None, cursor=cursor))
+            whole = ORDERS not in self._doubts  # else they are asked for again from the same time on
+            cursor = self._cursor(begun, known, newest, began) if whole else None
+            yield Chunk((), (), done, done, StreamEnd(complete=known is None and whole, cursor=cursor))
 
     def _warn_of_unlisted(self) -> None:
         """Orders may name contacts of guests that the list of contacts does not show. IDs only grow, so that whoever

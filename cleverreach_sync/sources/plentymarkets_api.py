@@ -16,7 +16,7 @@ from cleverreach_sync.http.client import Answer, HttpClient, Query
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
-from cleverreach_sync.http.paging import Page, RawRow
+from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.plentymarkets_session import CallsLeft, Session, said_by
@@ -50,6 +50,7 @@ class PlentyApi:
 
     def __init__(self, url: str, username: str, password: str, means: Means) -> None:
         self.url = url
+        self.doubts = Doubts()
         self._http = HttpClient(
             url,
             timeout=TIMEOUT,
@@ -129,6 +130,7 @@ class PlentyApi:
 
     def _page(self, what: str, path: str, query: Query) -> Page:
         found: list[Page] = []
+        empty = Insisting()
 
         def check(answer: Answer) -> None:
             body = answer.body
@@ -137,7 +139,9 @@ class PlentyApi:
                 raise TryAgain(f"plentymarkets answered with something that is no list of {what}")
             total = whole(body.get("totalsCount"))
             if total and not rows and query.get("page", 1) == 1:
-                raise TryAgain(f"plentymarkets answered with an empty page where there are {total} {what}")
+                if not empty.on(total):
+                    raise TryAgain(f"plentymarkets answered with an empty page where there are {total} {what}")
+                self.doubts.add(what)
             size = whole(body.get("itemsPerPage"))
             if query.get("page") == 1 and size and size < int(str(query["itemsPerPage"])):
                 raise SmallerPages(size)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.errors import TemporaryError
+from cleverreach_sync.http.paging import Doubts
 from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.shopify_access import Access, no_personal_data
 from cleverreach_sync.sources.shopify_changes import Pages, changed_since
-from cleverreach_sync.sources.shopify_export import download, prepare
+from cleverreach_sync.sources.shopify_export import Export, download, prepare
 from cleverreach_sync.sources.shopify_queries import INSTALLATION, updated_since
 from cleverreach_sync.sources.shopify_rows import Customer, consent_of, read_record
 from cleverreach_sync.sources.shopify_settings import ShopifySettings
@@ -60,7 +60,8 @@ class ShopifySource:
     def __init__(self, settings: ShopifySettings, means: Means) -> None:
         self.name = settings.tag_source
         self.url = f"https://{settings.shop}"
-        self.warnings: list[str] = []
+        self._noted: list[str] = []
+        self._doubts = Doubts()
         self._settings = settings
         self._means = means
         self._access = Access(settings, means)
@@ -68,6 +69,10 @@ class ShopifySource:
     @property
     def clock_ahead(self) -> float | None:
         return self._access.clock_ahead
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return [*self._noted, *self._doubts.warnings]
 
     def streams(self) -> Sequence[Stream]:
         return (Stream(STREAM, frozenset(Signal), full_read=False),)
@@ -88,7 +93,7 @@ class ShopifySource:
         Raises UsageError for a wrong shop or version, AuthError for access that is refused, also in part,
         TemporaryError for an export that failed or does not hold what it should.
         """
-        self.warnings = []
+        self._noted = []
         cursor = Cursor.parse(since)
         if cursor is None:
             yield from self._everybody(stopped)
@@ -100,7 +105,7 @@ class ShopifySource:
             else:
                 yield from self._everybody(stopped)
         if (other := self._access.other_version) is not None:
-            self.warnings.append(
+            self._noted.append(
                 f"Shopify answered with API version {other} in place of {self._settings.api_version}; "
                 "set source.api_version, or update crsync"
             )
@@ -131,36 +136,51 @@ class ShopifySource:
     def _everybody(self, stopped: Callable[[], bool]) -> Iterator[Chunk]:
         total, _ = self._access.count(None)
         began = self._access.time
-        preparing = prepare(self._access, self._means, stopped)
-        while True:
-            try:
-                written = next(preparing)
-            except StopIteration as end:
-                export = end.value
-                break
-            self._means.log(f"Shopify writes its export: {written} of {total} customers so far")
-            yield Chunk((), (), min(written, total) // 2, total)
+        export = yield from self._exported(total, stopped)
+        if export is not None and _lacks_all(export, total):
+            total, _ = self._access.count(None)
+            export = yield from self._exported(total, stopped)
+            if export is not None and _lacks_all(export, total):
+                self._doubts.add(STREAM)
         if export is None:
             return
-        if total and not export.customers:
-            raise TemporaryError(f"Shopify's export is empty, but the shop has {total} customers")
         total, done, latest, with_email = export.customers, 0, 0, 0
-        for customers in download(self._access, self._means, export):
+        parts = download(self._access, self._means, export)
+        while True:
+            try:
+                customers = next(parts)
+            except StopIteration as end:
+                if end.value:
+                    self._doubts.add(STREAM)
+                break
             if stopped():
                 return
             done += len(customers)
-            chunk = _chunk(customers, (total + done) // 2, total)
+            chunk = _chunk(customers, (total + done) // 2, max(total, done))
             with_email += len(chunk.rows)
             latest = max(latest, max((customer.updated_at for customer in customers), default=0))
             yield chunk
         if not with_email and done >= _TELLING:
             raise no_personal_data(done)
-        # Nobody is gone from where nothing is seen.
-        complete = bool(with_email) or not done
+        # Nobody is gone from where nothing is seen; and where not everybody is, the next run reads all again.
+        whole = STREAM not in self._doubts
+        complete = (bool(with_email) or not done) and whole
         cursor = None
-        if began is not None:
+        if began is not None and whole:
             cursor = str(Cursor(min(latest, began) if latest else began, began))
         yield Chunk((), (), total, total, StreamEnd(complete, cursor))
+
+    def _exported(self, total: int, stopped: Callable[[], bool]) -> Generator[Chunk, None, Export | None]:
+        """Lets the shop write a file of everybody; None when it was stopped."""
+        preparing = prepare(self._access, self._means, stopped)
+        while True:
+            try:
+                written = next(preparing)
+            except StopIteration as end:
+                found: Export | None = end.value
+                return found
+            self._means.log(f"Shopify writes its export: {written} of {total} customers so far")
+            yield Chunk((), (), min(written, total) // 2, total)
 
     def inspect(self) -> Iterator[Sight]:
         name, scopes = self._access.ask(INSTALLATION, _installation)
@@ -185,6 +205,11 @@ class ShopifySource:
         yield Sight(f"consent can be read{': ' if words else ''}{words}")
         old = "" if "read_all_orders" in scopes else "; a last order older than 60 days may be missing"
         yield Sight(f"number, sum and last date of the orders can be read{old}")
+
+
+def _lacks_all(export: Export, total: int) -> bool:
+    """Whether nobody is in it, though somebody should be."""
+    return export.url is None and bool(total or export.customers)
 
 
 def _installation(data: Mapping[str, Any]) -> tuple[str, set[str]]:

@@ -7,7 +7,7 @@ that must not see the token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -116,8 +116,6 @@ def _ended(found: _Operation, access: Access) -> Export:
     status, code = found.status, found.code
     if status == "COMPLETED":
         url, customers = found.url, found.customers
-        if url is None and customers:
-            raise TemporaryError(f"Shopify's export of {customers} customers has no file", hint=_NEXT_RUN)
         if url is not None and not access.may_download(url):
             raise TemporaryError(
                 "Shopify's export lies at an address without encryption, or at none that may be called", hint=_NEXT_RUN
@@ -134,11 +132,12 @@ def _ended(found: _Operation, access: Access) -> Export:
     raise TemporaryError(f"Shopify's export of the customers {words}{because}", hint=_NEXT_RUN)
 
 
-def download(access: Access, means: Means, export: Export) -> Iterator[Sequence[Customer]]:
-    """The customers of the file. A broken download goes on where it ended; a file with another number of customers than
-    the operation has counted is a TemporaryError at its end."""
+def download(access: Access, means: Means, export: Export) -> Generator[Sequence[Customer], None, bool]:
+    """The customers of the file. A broken download goes on where it ended. A file with another number of customers than
+    the operation has counted is read to its end twice; True is returned if it is the same both times, else it is a
+    TemporaryError."""
     if export.url is None:
-        return
+        return False
     most = _SPARE_BYTES + export.customers * _BYTES_EACH
     url = export.url
     file = _File(lambda: access.download(url, most), export.customers)
@@ -146,14 +145,14 @@ def download(access: Access, means: Means, export: Export) -> Iterator[Sequence[
         while True:
             customers = means.retries(file.more)
             if customers is None:
-                return
+                return file.miscounted
             yield customers
     finally:
         file.close()
 
 
 class _File:
-    """The file while it is read. `done` lines were given away; `short`: it ended early once."""
+    """The file while it is read. `miscounted`: it has another number of customers than were counted, twice."""
 
     def __init__(self, stream: Callable[[], Generator[LineBlock]], customers: int) -> None:
         self._stream = stream
@@ -162,8 +161,9 @@ class _File:
         self._done = 0
         self._skip = 0
         self._customers = 0
-        self._short = False
+        self._before: int | None = None  # lines at its end, the first time that it did not fit
         self._useless = 0
+        self.miscounted = False
 
     def more(self) -> list[Customer] | None:
         """The next customers; None at the end. After TryAgain the download begins anew behind what was given away."""
@@ -203,21 +203,20 @@ class _File:
                 raise TemporaryError("Shopify's export holds something that is no customer", hint=_NEXT_RUN) from None
         self._done += len(lines)
         self._customers += len(found)
-        if self._customers > self._expected:
-            self._check_end()
         return found
 
     def _check_end(self) -> None:
-        missing = self._expected - self._customers
-        if missing > 0 and not self._short:
-            self._short = True
-            self.close()
-            raise TryAgain(f"Shopify's export ended {missing} customers early")
-        if missing:
-            raise TemporaryError(
-                f"Shopify's export holds {self._customers} customers, but {self._expected} were counted",
-                hint=_NEXT_RUN,
-            )
+        if self._customers == self._expected:
+            return
+        self.miscounted = self._before == self._done and not self._skip
+        if self.miscounted:
+            return
+        words = f"Shopify's export holds {self._customers} customers, but {self._expected} were counted"
+        if self._before is not None:
+            raise TemporaryError(words, hint=_NEXT_RUN)
+        self._before = self._done
+        self.close()
+        raise TryAgain(words)
 
     def close(self) -> None:
         if self._lines is not None:

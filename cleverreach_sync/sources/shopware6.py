@@ -68,6 +68,25 @@ class _Cursor(NamedTuple):
         return " ".join(map(utc_text, self))
 
 
+class _Shown:
+    """How many rows a walk showed, and which: their order does not count."""
+
+    def __init__(self, until: int | None = None) -> None:
+        self._until = until
+        self.number = 0
+        self._sum = 0
+
+    def add(self, rows: Iterable[RawRow]) -> None:
+        """Those created until then, in milliseconds; None: all."""
+        for row in rows:
+            if self._until is None or (milliseconds_of(row.get("createdAt")) or 0) <= self._until:
+                self.number += 1
+                self._sum += hash(row["id"])
+
+    def agrees(self, other: _Shown) -> bool:
+        return (self.number, self._sum) == (other.number, other._sum)
+
+
 class _ReadAll(Exception):
     """Changes are not enough this time."""
 
@@ -81,7 +100,6 @@ class Shopware6:
     """
 
     type = "shopware6"
-    warnings: Sequence[str] = ()
 
     def __init__(self, settings: Shopware6Settings, means: Means) -> None:
         self.name = settings.tag_source
@@ -94,6 +112,10 @@ class Shopware6:
     @property
     def clock_ahead(self) -> float | None:
         return self._api.clock_ahead
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self._api.doubts.warnings
 
     def streams(self) -> Sequence[Stream]:
         return (
@@ -132,30 +154,43 @@ class Shopware6:
     def _everything(self, stream: str, stopped: Callable[[], bool]) -> Iterator[Chunk]:
         entity, limits = _ENTITIES[stream], self._channels.filters()
         began: int | None = None
-        latest = done = total = old = 0
-        for page in self._walk(entity, limits, stopped, counted=False):
+        latest = done = total = 0
+        old = _Shown()
+        for page in self._all(entity, limits, stopped):
             if not done:
                 began, total = None if page.at is None else int(page.at), page.total or 0
+                old = _Shown(None if began is None else (began - OVERLAP) * 1000)
+            old.add(page.rows)
             done += len(page.rows)
             latest = max(latest, max((newest(entity, row) for row in page.rows), default=0))
-            if began is not None:
-                until = (began - OVERLAP) * 1000
-                old += sum((milliseconds_of(row.get("createdAt")) or 0) <= until for row in page.rows)
             yield self._chunk(stream, page.rows, done, max(done, total))
         if stopped():
             return
         if began is not None:
-            self._check_whole(entity, [*limits, created_until(began - OVERLAP)], old)
-        cursor = None if began is None else str(_Cursor(min(latest or began, began) - OVERLAP, began))
-        yield Chunk((), (), done, done, StreamEnd(complete=True, cursor=cursor))
+            self._check_whole(entity, [*limits, created_until(began - OVERLAP)], old, stopped)
+        complete = entity.words not in self._api.doubts
+        cursor = None
+        if began is not None and complete:  # else everything is read by the next run, too
+            cursor = str(_Cursor(min(latest or began, began) - OVERLAP, began))
+        yield Chunk((), (), done, done, StreamEnd(complete=complete, cursor=cursor))
 
-    def _check_whole(self, entity: Entity, filters: Sequence[Filter], read: int) -> None:
+    def _check_whole(
+        self, entity: Entity, filters: Sequence[Filter], shown: _Shown, stopped: Callable[[], bool]
+    ) -> None:
         """An answer that was empty by mistake looks like the end of a list, and who comes after it like somebody who is
-        gone, or was not changed. What is older than the reading can only have become less."""
+        gone, or was not changed. What is older than the reading can only have become less. Where a second walk shows
+        the same, the shop counts others than it shows; nobody is gone then."""
         there = self._api.count(entity, filters)
-        if there > read:
+        if there <= shown.number:
+            return
+        again = _Shown()
+        for page in self._walk(entity, filters, stopped, counted=False, to_empty=True):
+            again.add(page.rows)
+        if shown.agrees(again) and not stopped():
+            self._api.doubts.add(entity.words)
+        elif not stopped():
             raise TemporaryError(
-                f"the shop has {there} {entity.words}, but showed only {read} of them",
+                f"the shop has {there} {entity.words}, but showed only {shown.number} of them",
                 hint="run again; if this stays so, look for a cache or a plug-in that changes the answers of the API",
             )
 
@@ -165,17 +200,19 @@ class Shopware6:
         began: int | None = None
         latest = done = total = 0
         seen: set[str] = set()
+        shown = _Shown()
         for page in self._walk(entity, limits, stopped, counted=True):
             if began is None:
                 if page.at is None or self._is_due(stream, known, page.at):
                     raise _ReadAll
                 began, total = int(page.at), page.total or 0
             done += len(page.rows)
+            shown.add(row for row in page.rows if row["id"] not in seen)
             seen.update(row["id"] for row in page.rows)
             latest = max(latest, max((newest(entity, row) for row in page.rows), default=0))
             yield self._chunk(stream, page.rows, done, max(done, total))
-        if len(seen) < total and not stopped():
-            self._check_whole(entity, limits, len(seen))
+        if shown.number < total and not stopped():
+            self._check_whole(entity, limits, shown, stopped)
         if stream == CUSTOMERS:
             for page in self._of_changed_facts(known, seen, stopped):
                 done += len(page.rows)
@@ -188,7 +225,8 @@ class Shopware6:
         if not stopped() and began is not None:
             since = min(latest, began) - OVERLAP if latest else known.since
             cursor = known._replace(since=max(known.since, since))
-            yield Chunk((), (), done, done, StreamEnd(complete=False, cursor=str(cursor)))
+            whole = entity.words not in self._api.doubts
+            yield Chunk((), (), done, done, StreamEnd(complete=False, cursor=str(cursor) if whole else None))
 
     def _of_changed_facts(self, known: _Cursor, seen: Collection[str], stopped: Callable[[], bool]) -> Iterator[Page]:
         """Customers, but for those `seen`, with an order or a newsletter entry that was changed: it may make somebody a
@@ -229,17 +267,42 @@ class Shopware6:
             return True
         return stream == RECIPIENTS and not 0 <= now - known.whole < self._reconcile_every
 
+    def _all(self, entity: Entity, filters: Sequence[Filter], stopped: Callable[[], bool]) -> Iterator[Page]:
+        """All of a list. A page that is not full is its end, unless there were to be more rows than that."""
+        done = total = 0
+        last = Page(())
+        for page in self._walk(entity, filters, stopped, counted=False):
+            done += len(page.rows)
+            total = max(total, page.total or 0)
+            last = page if page.rows else last
+            yield page
+        if not last.rows or total <= done or stopped():
+            return
+        known = {row["id"] for row in last.rows}
+        after = max(map(_key(entity), last.rows)) - 1
+        for page in self._walk(entity, filters, stopped, counted=False, to_empty=True, after=after):
+            yield page._replace(rows=[row for row in page.rows if row["id"] not in known])
+
     def _walk(
-        self, entity: Entity, filters: Sequence[Filter], stopped: Callable[[], bool], *, counted: bool
+        self,
+        entity: Entity,
+        filters: Sequence[Filter],
+        stopped: Callable[[], bool],
+        *,
+        counted: bool,
+        to_empty: bool = False,
+        after: int = _FROM_THE_START,
     ) -> Iterator[Page]:
-        """A list along its key. `counted`: every page tells how many are left, else the first one alone."""
+        """A list along its key. `counted`: every page tells how many are left, else the first one alone. `to_empty`: an
+        empty page is the end, no other."""
         by_number = entity.key == "autoIncrement"
 
         def fetch(after: int) -> Page:
             first = after == _FROM_THE_START
             asked = filters if first else [*filters, beyond(entity, after)]
             sort = (entity.key,) if by_number else (entity.key, "id")
-            return self._api.first(entity, asked, sort, counted=counted or first)
+            page = self._api.first(entity, asked, sort, counted=counted or first)
+            return page._replace(last=not page.rows) if to_empty else page
 
         def one_moment(moment: int) -> Iterator[Page]:
             """Rows of one moment have no order of their own; their IDs do."""
@@ -251,13 +314,14 @@ class Shopware6:
                 what=entity.words,
                 readers=1,
                 stopped=stopped,
+                doubts=self._api.doubts,
             )
 
         return keyset_pages(
             fetch,
-            (lambda row: int(row["autoIncrement"])) if by_number else _created,
+            _key(entity),
             (lambda row: row["id"]) if by_number else (lambda row: (row["id"], str(row.get("updatedAt")))),
-            _FROM_THE_START,
+            after,
             size=self._api.limit,
             tied=None if by_number else one_moment,
             stopped=stopped,
@@ -284,6 +348,10 @@ class Shopware6:
     def inspect(self) -> Iterator[Sight]:
         """The first rows of every list. What the integration may not read is told all at once."""
         return look(self._api, self._channels, self._states)
+
+
+def _key(entity: Entity) -> Callable[[RawRow], int]:
+    return (lambda row: int(row["autoIncrement"])) if entity.key == "autoIncrement" else _created
 
 
 def _owner(row: RawRow) -> str:

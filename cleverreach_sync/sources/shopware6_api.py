@@ -19,7 +19,7 @@ from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import seconds, whole
 from cleverreach_sync.http.headers import LONGEST_PAUSE, parse_date
-from cleverreach_sync.http.paging import Page
+from cleverreach_sync.http.paging import Doubts, Insisting, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import ClientCredentials
 from cleverreach_sync.sources.interface import Means
@@ -63,11 +63,15 @@ class _LimitExceeded(Refused):
 
 
 class ShopwareApi:
-    """One shop. Thread-safe; `limit` is the size of a page, which gets smaller when the hosting allows less."""
+    """One shop. Thread-safe; `limit` is the size of a page, which gets smaller when the hosting allows less.
+
+    A page with fewer rows than its total says is taken when it comes again and again; `doubts` tells of its list.
+    """
 
     def __init__(self, settings: Shopware6Settings, means: Means) -> None:
         self.url = settings.url
         self.limit = LARGEST_PAGE
+        self.doubts = Doubts()
         http = HttpClient(
             self.url,
             timeout=TIMEOUT,
@@ -118,14 +122,19 @@ class ShopwareApi:
 
     def _page(self, entity: Entity, part: Slice) -> Page:
         found: list[Page] = []
+        short = Insisting()
 
         def check(answer: Answer) -> None:
             rows = _data(answer)
             if rows is None or not all(_is_row(row, entity) for row in rows):
                 raise TryAgain(f"the shop answered with something that is no list of {entity.words}")
             total = _total(answer) if part.counted else None
-            if part.counted and (total is None or (part.page is None and len(rows) < min(part.limit, total))):
-                raise TryAgain(f"the shop answered with {len(rows)} {entity.words} of {total}")
+            if part.counted and total is None:
+                raise TryAgain(f"the shop did not say how many {entity.words} there are")
+            if total is not None and part.page is None and len(rows) < min(part.limit, total):
+                if not short.on(total, *(hash(row["id"]) for row in rows)):
+                    raise TryAgain(f"the shop answered with {len(rows)} {entity.words} of {total}")
+                self.doubts.add(entity.words)
             before = 0 if part.page is None else (part.page - 1) * part.limit
             last = len(rows) < part.limit if total is None else not rows or before + len(rows) >= total
             found[:] = [Page(rows, total, parse_date(answer.headers.get("date")), last)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.http.failures import Refused
-from cleverreach_sync.http.paging import Doubts, Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.model import ConsentState, Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.values import read_time, utc_text
@@ -69,8 +69,8 @@ class WooCommerce:
         key = (settings.consumer_key.get_secret_value(), settings.consumer_secret.get_secret_value())
         password = settings.application_password
         login = (settings.username or "", password.get_secret_value()) if password is not None else None
-        self._doubts = Doubts()
         self._api = WooApi(settings.url, key, login, means)
+        self._doubts = self._api.doubts
 
     @property
     def clock_ahead(self) -> float | None:
@@ -143,8 +143,9 @@ class WooCommerce:
         for page in self._trashed(stopped):
             yield self._order_chunk(page.rows, done, total)
         if not stopped():
-            cursor = _moved_on(None, newest, now, whole=int(now) if now else None)
-            yield Chunk((), (), done, total, StreamEnd(complete=ORDERS not in self._doubts, cursor=cursor))
+            whole = ORDERS not in self._doubts
+            cursor = _moved_on(None, newest, now, whole=int(now) if now else None) if done or whole else None
+            yield Chunk((), (), done, total, StreamEnd(complete=whole, cursor=cursor))
 
     def _changed_orders(self, known: _Cursor, stopped: Callable[[], bool]) -> Iterator[Chunk]:
         try:

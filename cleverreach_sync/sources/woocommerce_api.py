@@ -18,7 +18,7 @@ from cleverreach_sync.http.client import Answer, HttpClient
 from cleverreach_sync.http.failures import Redirected, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
-from cleverreach_sync.http.paging import Page, RawRow
+from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.values import utc_text
@@ -39,6 +39,7 @@ class WooApi:
 
     def __init__(self, url: str, key: tuple[str, str], login: tuple[str, str] | None, means: Means) -> None:
         self.url = url
+        self.doubts = Doubts()
         self._key = key
         self._login = login
         http = HttpClient(
@@ -113,6 +114,7 @@ class WooApi:
 
     def _page(self, path: str, query: Mapping[str, str | int], fields: Sequence[str]) -> Page:
         found: list[Page] = []
+        empty = Insisting()
 
         def check(answer: Answer) -> None:
             rows = answer.body
@@ -122,7 +124,9 @@ class WooApi:
                 raise TryAgain("the shop answered with something that is no list of rows")
             total = whole(answer.headers.get("x-wp-total"))
             if total and not rows and query["page"] == 1:
-                raise TryAgain(f"the shop answered with an empty page where there are {total} rows")
+                if not empty.on(total):
+                    raise TryAgain(f"the shop answered with an empty page where there are {total} rows")
+                self.doubts.add(path.removeprefix("/"))
             found[:] = [Page(rows, total, _date(answer))]
 
         try:

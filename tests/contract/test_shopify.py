@@ -327,25 +327,40 @@ def test_an_export_that_was_denied_access(shopify: FakeShopify, reader: Reader) 
     assert "read_customers and read_orders" in (error.hint or "")
 
 
+def doubled(lines: list[bytes]) -> None:
+    lines[30:] = lines[:1]
+
+
 @pytest.mark.parametrize("loses", [1, -1])
 def test_a_file_with_another_number_of_customers(shopify: FakeShopify, reader: Reader, loses: int) -> None:
     people(shopify, range(30))
     if loses > 0:
         shopify.bulk_loses = loses
     else:
-        shopify.before = lambda name: (
-            shopify.operations["1"]["lines"].append(shopify.operations["1"]["lines"][0]) if name == FILE else None
-        )
-    error = reader.fails()
-    assert isinstance(error, TemporaryError)
-    assert f"holds {30 - loses} customers, but 30 were counted" in error.message
-    assert shopify.seen.count(FILE) == (2 if loses > 0 else 1), "a file that ends early is tried once more"
+        shopify.before = lambda name: doubled(shopify.operations["1"]["lines"]) if name == FILE else None
+    took = reader.read()
+    assert set(took.idents) >= set(range(29))
+    assert len(took.rows) == 30 - loses
+    assert took.end is not None
+    assert not took.end.complete, "nobody may be taken for gone"
+    assert "never fits" in reader.source.warnings[0]
+    assert shopify.seen.count(FILE) == 2, "a file that does not fit is looked at once more"
+
+
+def test_a_file_that_ends_elsewhere_every_time(shopify: FakeShopify, reader: Reader) -> None:
+    people(shopify, range(30))
+
+    def before(name: str) -> None:
+        if name == FILE:
+            shopify.bulk_loses = 9 - 4 * shopify.seen.count(FILE)
+
+    shopify.before = before
+    assert "customers, but 30 were counted" in reader.fails().message
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        (None, "export of 3 customers has no file"),
         ("http://storage.example/x", "at an address without encryption"),
         ("-1", "at an address without encryption"),
         *[
@@ -369,10 +384,9 @@ def test_a_file_with_another_number_of_customers(shopify: FakeShopify, reader: R
         ],
     ],
 )
-def test_an_export_whose_file_cannot_be_had(shopify: FakeShopify, reader: Reader, url: str | None, words: str) -> None:
+def test_an_export_whose_file_cannot_be_had(shopify: FakeShopify, reader: Reader, url: str, words: str) -> None:
     people(shopify, (1, 2, 3))
-    if url is not None:
-        reader.source._access._settings = reader.source._access._settings.model_copy(update={"url": None})
+    reader.source._access._settings = reader.source._access._settings.model_copy(update={"url": None})
     node = {"id": "1", "status": "COMPLETED", "errorCode": None, "objectCount": "3", "rootObjectCount": "3", "url": url}
     shopify.script[POLL] = planned(Reply.json({"data": {"node": node}}))
     error = reader.fails()
@@ -427,10 +441,38 @@ def test_answers_that_were_changed_on_their_way_are_asked_for_again(
     assert rarely.traffic.retries == 2
 
 
-def test_an_export_that_lost_everybody(shopify: FakeShopify, reader: Reader) -> None:
+NOBODY = {"id": "1", "status": "COMPLETED", "errorCode": None, "objectCount": "0", "rootObjectCount": "0", "url": None}
+
+
+@pytest.mark.parametrize("counted", ["0", "2"])
+def test_an_export_that_lost_everybody_is_made_anew(shopify: FakeShopify, reader: Reader, counted: str) -> None:
+    people(shopify, (1, 2))
+    shopify.script[POLL] = planned(Reply.json({"data": {"node": {**NOBODY, "rootObjectCount": counted}}}))
+    took = reader.read()
+    assert took.idents == [1, 2]
+    assert took.end is not None
+    assert took.end.complete
+    assert not reader.source.warnings
+
+
+@pytest.mark.parametrize("counted", ["0", "2"])
+def test_a_shop_that_counts_somebody_and_exports_nobody(shopify: FakeShopify, reader: Reader, counted: str) -> None:
+    people(shopify, (1, 2))
+    node = Reply.json({"data": {"node": {**NOBODY, "rootObjectCount": counted}}})
+    shopify.script[POLL] = planned(node, node)
+    took = reader.read()
+    assert took.end is not None
+    assert (took.end.complete, took.end.cursor) == (False, None), "nobody is gone, and the next run reads everybody"
+    assert "never fits" in reader.source.warnings[0]
+
+
+def test_a_shop_that_is_emptied_meanwhile(shopify: FakeShopify, reader: Reader) -> None:
     people(shopify, (1, 2))
     shopify.before = lambda name: shopify.customers.clear() if name == RUN else None
-    assert "empty, but the shop has 2 customers" in reader.fails().message
+    took = reader.read()
+    assert (took.rows, reader.source.warnings) == ([], [])
+    assert took.end is not None
+    assert took.end.complete
 
 
 def test_a_download_goes_on_where_it_broke_off(shopify: FakeShopify, reader: Reader) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import orjson
 import pytest
 
 from cleverreach_sync.sources.interface import Source
@@ -12,10 +14,11 @@ from tests.shops.contract import FakeShop
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.reading import Watched, close, open_source, read
 from tests.shops.server import Answering, Asked, Reply
+from tests.shops.shopware6 import FakeShopware
 from tests.shops.woocommerce import WooShop
 
 
-@pytest.fixture(params=[WooShop, PlentySystem], ids=["woocommerce", "plentymarkets"])
+@pytest.fixture(params=[WooShop, PlentySystem, FakeShopware], ids=["woocommerce", "plentymarkets", "shopware6"])
 def shop(request: pytest.FixtureRequest) -> Iterator[FakeShop]:
     found: FakeShop = request.param()
     yield found
@@ -37,7 +40,9 @@ def off_by(number: int, asked: Asked, answer: Answering) -> Reply:
         for name, value in reply.headers.items()
     }
     body = re.sub(
-        rb'("totalsCount": ?)([1-9]\d*)', lambda found: found[1] + str(int(found[2]) + number).encode(), reply.body
+        rb'("(?:totalsCount|total)": ?)([1-9]\d*)',
+        lambda found: found[1] + str(int(found[2]) + number).encode(),
+        reply.body,
     )
     return reply._replace(headers=headers, body=body)
 
@@ -55,3 +60,50 @@ def test_everybody_is_read_and_nobody_is_gone(shop: FakeShop, source: Source, nu
         assert reading.end is not None
         assert not (reading.end.complete and reading.rows), "nobody may be taken for gone"
     assert any("never fits" in warning for warning in source.warnings)
+    for name, reading in found.items():
+        if reading.end is not None and reading.end.cursor is not None:
+            assert read(source, name, reading.end.cursor).end is not None, "an increment ends, too"
+
+
+def hiding(asked: Asked, answer: Answering) -> Reply:
+    """Every seventh row is hidden, as by a plug-in, but counted."""
+    return kept(answer(asked), lambda row: int(str(row["id"]).replace(".", ""), 16) % 7 > 0)
+
+
+def nothing(asked: Asked, answer: Answering) -> Reply:
+    return kept(answer(asked), lambda _: False)
+
+
+def kept(reply: Reply, shown: Callable[[dict[str, Any]], bool]) -> Reply:
+    """The answer with some of its rows."""
+    body = orjson.loads(reply.body or b"null")
+    rows = body if isinstance(body, list) else body.get("data", body.get("entries")) if isinstance(body, dict) else None
+    if not isinstance(rows, list):
+        return reply
+    rows[:] = [row for row in rows if shown(row)]
+    return reply._replace(body=orjson.dumps(body))
+
+
+def test_who_is_hidden_hides_nobody_else(shop: FakeShop, source: Source) -> None:
+    for customer in range(250):
+        shop.add_customer(f"p{customer}@mail.example", consent=True)
+    shop.fail(hiding, 100_000)
+    for stream in source.streams():
+        first = read(source, stream.name)
+        assert first.end is not None
+        if first.rows:
+            assert len({row.ident for row in first.rows}) == len(first.rows) > 190
+            assert not first.end.complete
+    assert any("never fits" in warning for warning in source.warnings)
+
+
+def test_a_shop_that_counts_but_shows_nobody(shop: FakeShop, source: Source) -> None:
+    """The run ends, nobody is gone, and the next one reads from where this one did."""
+    shop.add_order(shop.add_customer("anna@mail.example", consent=True))
+    shop.fail(nothing, 100_000)
+    for stream in source.streams():
+        found = read(source, stream.name)
+        assert found.end is not None
+        assert found.rows == []
+        assert not (found.end.complete and found.end.cursor), stream.name
+    assert source.warnings
