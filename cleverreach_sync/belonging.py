@@ -74,7 +74,7 @@ def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:
     orders = {key: order for key, order in facts.orders.items() if order.by in idents}
     staying = {key: order for key, order in facts.orders.items() if key not in orders}
     records = [record for record in facts.records if record not in leaving]
-    records += [left_behind(record) for record in leaving if record.consent in STATED]
+    records += [left_behind(record) for record in leaving if record.consent in STATED or record.left_at is not None]
     lost = facts.lost or bool(orders) or any(record.number is not None for record in leaving)
     stays = Facts(tuple(records), staying, lost)
     return stays, Facts(tuple(_on_the_way(record) for record in leaving if record.rank != RANK_LEFT), orders)

@@ -55,10 +55,12 @@ def state_of(
         known = [old.consent_at for old in before if old.consent == _OUT and old.consent_at is not None]
         at = min((seen for seen in known if seen <= now + _DAY), default=now)
     turned = now if state is _NO else None
-    if not before or last_read is None or state is _OUT:
+    if not before:
         return Statement(state._value_, at, turned)
+    left_at = _latest([_left_at(old) for old in before])
+    if last_read is None or state is _OUT:
+        return Statement(state._value_, at, turned, _still(left_at, state, at))
     old = before[0]
-    left_at = _latest((old.left_at, old.consent_at if old.consent == _OUT else None))
     if state is _NO:
         return Statement(_NO.value, at, turned, left_at)
     if state is _YES:
@@ -68,10 +70,21 @@ def state_of(
     return _nothing(old, left_at, now)
 
 
+def _left_at(record: Remembered) -> int | None:
+    return _latest((record.left_at, record.consent_at if record.consent == _OUT else None))
+
+
+def _still(left_at: int | None, state: ConsentState, at: int | None) -> int | None:
+    """As of when somebody had left, unless the statement itself tells more than that."""
+    if left_at is None or at is None or state not in (_YES, _OUT):
+        return left_at
+    return left_at if left_at > at or (left_at == at and state is _YES) else None
+
+
 def _nothing(old: Remembered, left_at: int | None, now: int) -> Statement:
     """A statement that is gone was taken back, unless it was a withdrawal: that goes on to hold."""
     if old.consent == _OUT:
-        return Statement(_OUT.value, old.consent_at)
+        return Statement(_OUT.value, old.consent_at, None, old.left_at)
     if old.consent == _YES or was_stated(old):
         return Statement(_NO.value, now, None, left_at)
     return Statement(old.consent if old.consent == _NO else _UNKNOWN.state.value, old.consent_at, None, left_at)
@@ -82,7 +95,7 @@ def _yes(record: Record, at: int | None, old: Remembered, left_at: int | None, n
     later than what happened since the no was read; after a withdrawal only if the record was changed since."""
     created = record.created_at
     if at is not None and (created is None or at > created):
-        return Statement(_YES.value, at, None, left_at if left_at is not None and left_at >= at else None)
+        return Statement(_YES.value, at, None, _still(left_at, _YES, at))
     if old.consent == _YES and old.turned is not None:
         return Statement(_YES.value, old.consent_at, old.turned)
     if old.rank != RANK_LEFT and (old.consent == _OUT or was_stated(old)):
@@ -126,6 +139,16 @@ def merge_consent(records: Sequence[Remembered]) -> Consent:
     if out:
         return Consent(_OUT, _latest(out))
     return Consent(_NO, _latest(no)) if no else _UNKNOWN
+
+
+def still_left(consent: Consent, records: Sequence[Remembered]) -> Consent:
+    """What somebody says of whom no end is recorded: a withdrawal that was read once holds until a yes that is later,
+    also if the record says something else by now."""
+    left_at = _latest([record.left_at for record in records])
+    if left_at is None or (consent.state is _YES and consent.is_later_than(left_at)):
+        return consent
+    at = consent.at if consent.state is _OUT else None
+    return Consent(_OUT, left_at if at is None else max(at, left_at))
 
 
 def _consent(record: Remembered) -> Consent:

@@ -42,6 +42,7 @@ from cleverreach_sync.plan import decide, remembered_recipient
 from cleverreach_sync.selection import kinds_of
 from cleverreach_sync.state.entries import Entry, kinds_in, split_idents
 from cleverreach_sync.state.spool import NOTED
+from cleverreach_sync.statements import still_left
 
 _BUFFER: Final = 1000
 _TICK: Final = 500
@@ -173,6 +174,7 @@ class Deciding:
         rules = run.rules._replace(resend=False)
         self.silence.note(entry.key, facts_before, ())
         person, facts = self.absent_person(email, facts_before)
+        person = _known_to_have_left(person, facts, memory)
         plan = decide(person, memory, recipient, suppressed, rules, run.now)
         class_ = _TO_WRITE.get(plan.outcome, Class.RECORD) if recipient is not None else Class.RECORD
         if class_ is Class.RECORD:
@@ -220,6 +222,7 @@ class Deciding:
             order_key=run.keys.ident,
             followed=run.followed,
         )
+        person = _known_to_have_left(person, facts, memory)
         if met.key in run.erased:
             person = _after_erasure(person, facts)
         seen = b"" if self._waits(person, facts, found) else self._decoding.to_remember(rows)
@@ -341,6 +344,7 @@ class Deciding:
         person, facts = self.absent_person("", facts_before)
         if facts == facts_before and not entry.due:
             return
+        person = _known_to_have_left(person, facts, memory)
         recipient = remembered_recipient("", memory, run.rules.own)
         plan = decide(person, memory, recipient, Suppression(), run.rules._replace(resend=False), run.now)
         class_ = Class.RECORD
@@ -401,6 +405,14 @@ class Deciding:
         self._run.spool.plan(self._buffer)
         self._run.spool.arrive(self._arrivals)
         self._buffer, self._arrivals = [], []
+
+
+def _known_to_have_left(person: Person, facts: Facts, memory: Memory) -> Person:
+    """Somebody who withdrew without any end to be recorded, as they were not in the list, say, has left all the same."""
+    if memory.ended is not None:
+        return person
+    consent = still_left(person.consent, facts.records)
+    return person if consent is person.consent else person._replace(consent=consent)
 
 
 def _after_erasure(person: Person, facts: Facts) -> Person:

@@ -264,6 +264,21 @@ class TestWhatIsGone:
         assert not merchant.active(ANNA)
         assert "Subscriber" not in merchant.kinds(ANNA)
 
+    def test_an_opt_out_that_becomes_a_mere_no(self, program: Program, shopware: FakeShopware) -> None:
+        """They have subscribed again without confirming it."""
+        shopware.add_customer(OTHER)
+        shopware.add_order(shopware.add_customer(ANNA))
+        row = shopware.add_recipient(ANNA, "optOut")
+        merchant = Merchant(program, shopware)
+        assert ANNA not in program.recipients()
+        shopware.set_status(row, "notSet")
+        merchant.day()
+        merchant.day(8)
+        assert ANNA not in program.recipients()
+        shopware.set_status(row, "optIn")
+        merchant.day()
+        assert (merchant.kinds(ANNA), merchant.active(ANNA)) == ({"Subscriber", "Buyer"}, True)
+
     def test_a_newsletter_row_that_is_deleted(self, program: Program, shopware: FakeShopware) -> None:
         shopware.add_customer(ANNA, consent=True)
         merchant = Merchant(program, shopware)

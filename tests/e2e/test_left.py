@@ -25,6 +25,36 @@ __all__ = ["sandbox", "sandbox_of_process", "shop"]
 ANNA, BEN = "anna@example.org", "ben@example.org"
 
 
+class TestWhoHadWithdrawnBefore:
+    """Whoever opted out without ever being in the list stays out until a later yes, whatever the shop says by then."""
+
+    @pytest.fixture(autouse=True)
+    def withdrawn(self, shop: Shop) -> None:
+        shop.write(both(BEN), opted_out(ANNA, subscribed_at="2026-09-10"))
+        assert shop.sync().skipped == {"opted_out": 1}
+        shop.later()
+
+    @pytest.mark.parametrize("says", ["no", "", "yes"])
+    @pytest.mark.parametrize("source_id", ["", "1"])
+    def test_stays_out(self, shop: Shop, says: str, source_id: str) -> None:
+        shop.write(both(BEN), opted_out(ANNA, subscribed_at="2026-09-10", source_id=source_id))
+        shop.sync()
+        for date in ("", "2026-09-09") if says == "yes" else ("",):
+            shop.write(both(BEN), both(ANNA, subscribed=says, subscribed_at=date, source_id=source_id))
+            for ran in (shop.agreed_sync(), shop.sync(), shop.resync()):
+                assert ran.skipped == {"opted_out": 1}
+        assert ANNA not in shop.list()
+
+    def test_comes_by_a_later_yes(self, shop: Shop) -> None:
+        shop.write(both(BEN), both(ANNA, subscribed="no"))
+        shop.sync()
+        shop.write(both(BEN), both(ANNA, subscribed_at="2026-09-11"))
+        shop.sync()
+        assert shop.list()[ANNA].active
+        shop.write(both(BEN), buyer(ANNA))
+        assert shop.sync().counts["deactivated"] == 1
+
+
 class TestWhoLeft:
     """Everybody here was transferred before, and changes in the shop afterwards."""
 
