@@ -33,6 +33,7 @@ STATED: Final = (ConsentState.YES.value, ConsentState.OPTED_OUT.value)  # what s
 _YES = ConsentState.YES
 _NO = ConsentState.NO
 _OUT = ConsentState.OPTED_OUT
+_GIVEN: Final = (ConsentState.YES.value, ConsentState.NO.value)
 _NONE_LEFT: Final[frozenset[str]] = frozenset()
 
 
@@ -73,13 +74,17 @@ def merge(
     now: int,
     order_key: Callable[[str], str],
     followed: Mapping[str, int] = NOT_FOLLOWED,
+    read: Collection[str] | None = None,
 ) -> tuple[Person, Facts]:
     """One person of the records of this read and of what is remembered, and what is to be remembered from now on.
 
     `complete` names the streams that were read completely. `implied` is what absence from a complete consent file
     means for somebody who is not in it. `now` is the time an undated withdrawal counts from. `followed` are the streams
     whose records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
+    `read` are the streams that are read at all; None: all that are known.
     """
+    if read is not None and before.records:
+        before = _without_unread(before, read)
     kept, gone = _still_valid(found, before.records, complete) if before.records else ((), ())
     left = {old.ident for old in kept if old.ident and old.rank == RANK_LEFT} if kept else _NONE_LEFT
     fresh = tuple([_remember(item, before.records, now, followed, complete, left) for item in found])
@@ -157,6 +162,21 @@ def _still_valid(
     return tuple(kept), tuple(old for old in gone if old.ident not in owners)
 
 
+def _without_unread(facts: Facts, read: Collection[str]) -> Facts:
+    """The facts without what streams said about the newsletter that are not read any more (the config names another
+    way to tell): nobody could take it back there. A withdrawal goes on to hold."""
+    if all(record.stream in read or record.consent not in _GIVEN for record in facts.records):
+        return facts
+    return facts._replace(
+        records=tuple(
+            record
+            if record.stream in read or record.consent not in _GIVEN
+            else record._replace(consent=None, turned=None)
+            for record in facts.records
+        )
+    )
+
+
 def left_behind(record: Remembered) -> Remembered:
     """What stays of a record that is gone: a withdrawal or a no goes on to hold, a yes is a no from now on."""
     yes = record.consent == _YES
@@ -200,7 +220,7 @@ def _remember(
     filled = sum(compress(bits, profile.values()))
     extras = tuple([name for name, value in profile.items() if value and name not in BITS]) if has_extras else ()
     said = NONE
-    if record.consent is not None:
+    if record.consent is not None or remembered:
         same = [old for old in remembered if old.ident == item.ident and old.stream == item.stream]
         last_read = followed.get(item.stream) if item.ident else None
         said = state_of(record, same, now, last_read, complete=item.stream in complete)

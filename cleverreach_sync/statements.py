@@ -48,7 +48,8 @@ def state_of(
     `complete`: everything is read now. Only then a statement is gone: it may be missing everywhere, which shows then.
     """
     if record.consent is None:
-        return NONE
+        left_at = _latest([_left_at(old) for old in before]) if before else None
+        return NONE if left_at is None else Statement(left_at=left_at)
     state, at = record.consent.state, record.consent.at
     if state is _OUT and at is None:
         # A date in the future was none, whoever took it for one.

@@ -69,6 +69,7 @@ class Deciding:
         self._run = run
         self._implied_by = implied_by
         self._complete = frozenset(label for label, complete in run.complete.items() if complete)
+        self._read = frozenset(reader.label for reader in run.readers)
         self._classes: Counter[int] = Counter()
         self._activates = 0
         self._people = 0
@@ -196,6 +197,7 @@ class Deciding:
             now=self._run.now,
             order_key=self._run.keys.ident,
             followed=self._run.followed,
+            read=self._read,
         )
 
     def _count_fast(self) -> None:
@@ -221,6 +223,7 @@ class Deciding:
             now=run.now,
             order_key=run.keys.ident,
             followed=run.followed,
+            read=self._read,
         )
         person = _known_to_have_left(person, facts, memory)
         if met.key in run.erased:

@@ -163,3 +163,34 @@ def test_the_same_export_in_another_order_or_under_another_path(shop: Shop) -> N
     (shop.folder / "customers.csv").unlink()
     ran = shop.sync()
     assert (ran.counts, ran.writes) == ({"unchanged": 3}, 0)
+
+
+class TestWhereConsentComesFrom:
+    """What nobody is asked any more does not beat what is asked now."""
+
+    def test_a_consent_file_is_taken_out(self, shop: Shop) -> None:
+        (shop.folder / "newsletter.csv").write_text(f"email,subscribed\n{BEN},yes\n", encoding="utf-8")
+        shop.config(consent={"path": "newsletter.csv", "absent": "unknown"})
+        shop.sync()
+        assert shop.list()[BEN].tags == {SUBSCRIBER, BUYER}
+        shop.config(consent=None)
+        assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 2}
+        assert (shop.list()[BEN].tags, shop.list()[BEN].active) == ({BUYER}, False)
+
+    def test_a_consent_file_is_taken_out_and_nobody_else_tells(self, shop: Shop) -> None:
+        (shop.folder / "newsletter.csv").write_text(f"email,subscribed\n{BEN},yes\n", encoding="utf-8")
+        shop.write(both(ANNA), buyer(BEN, subscribed=""), subscriber(CARL))
+        shop.config(consent={"path": "newsletter.csv", "absent": "unknown"})
+        shop.sync()
+        shop.config(consent=None)
+        shop.sync()
+        assert (shop.list()[BEN].tags, shop.list()[BEN].active) == ({SUBSCRIBER, BUYER}, True)
+
+    def test_an_opt_out_in_a_file_that_is_taken_out_goes_on_to_hold(self, shop: Shop) -> None:
+        (shop.folder / "newsletter.csv").write_text("email,subscribed\ndan@example.org,opted_out\n", encoding="utf-8")
+        shop.write(both(ANNA), buyer(BEN), subscriber(CARL), buyer("dan@example.org"))
+        shop.config(consent={"path": "newsletter.csv", "absent": "unknown"})
+        shop.sync()
+        shop.config(consent=None)
+        for ran in (shop.sync(), shop.resync()):
+            assert ran.skipped == {"opted_out": 1}

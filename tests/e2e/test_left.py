@@ -45,6 +45,14 @@ class TestWhoHadWithdrawnBefore:
                 assert ran.skipped == {"opted_out": 1}
         assert ANNA not in shop.list()
 
+    def test_stays_out_when_the_export_does_not_tell_any_more(self, shop: Shop) -> None:
+        shop.write_json(both(BEN), opted_out(ANNA, subscribed_at="2026-09-10"))
+        shop.sync()
+        shop.write_json(both(BEN), {"email": ANNA, "orders": "1"})
+        for ran in (shop.sync(), shop.resync()):
+            assert ran.skipped == {"opted_out": 1}
+        assert ANNA not in shop.list()
+
     def test_comes_by_a_later_yes(self, shop: Shop) -> None:
         shop.write(both(BEN), both(ANNA, subscribed="no"))
         shop.sync()

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.program import Program, program, sandbox, sandbox_of_process
 from tests.e2e.test_shopify import at
 from tests.shops.shopify import CLIENT, SHOP, FakeShopify, shopify
-from tests.shops.woocommerce import WooShop
+from tests.shops.woocommerce import PASSWORD, USER, WooShop
 
 __all__ = ["program", "sandbox", "sandbox_of_process", "shopify"]
 
@@ -80,6 +80,23 @@ def test_it_goes_on_to_hold_in_later_runs(program: Program, woo: WooShop) -> Non
         woo.change_profile(customer, city=f"Ort {command}")
         program.run(command)
         assert program.active() == {ANNA}
+
+
+def test_another_plug_in_has_the_newsletter_now(program: Program, woo: WooShop) -> None:
+    program.settings["source"] = woo.settings(subscribed_by="mailpoet", username=USER, application_password=PASSWORD)
+    program.configure()
+    ben = "ben@mail.example"
+    anna, other = woo.add_customer(ANNA), woo.add_customer(ben)
+    for email in (ANNA, ben):
+        woo.add_subscriber(email)
+    program.run()
+    assert program.active() == {ANNA, ben}
+    woo.set_consent(anna, given=False)
+    woo.set_consent(other, given=True)
+    program.settings["source"] = woo.settings()
+    program.configure()
+    assert program.counts()["deactivated"] == 1
+    assert program.active() == {ben}
 
 
 # Shopify, where only a state that never changed has no date
