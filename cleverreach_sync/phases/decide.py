@@ -411,7 +411,7 @@ class Deciding:
 
 
 def _known_to_have_left(person: Person, facts: Facts, memory: Memory) -> Person:
-    """Somebody who withdrew without any end to be recorded, as they were not in the list, say, has left all the same."""
+    """Who withdrew without any end to be recorded, as they were not in the list, say, has left all the same."""
     if memory.ended is not None:
         return person
     consent = still_left(person.consent, facts.records)
