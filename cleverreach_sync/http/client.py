@@ -29,6 +29,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
 _TITLE: Final = re.compile(r"<title>([^<]*)", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"(?is)<(title|script|style)\b.*?(?:</\1>|$)|<(?=[a-z!/])[^>]*(?:>|$)")
+_ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});", re.ASCII)
 _BEGINNING: Final = 1 << 15  # bytes of an answer that are looked at for words
 _LAST_SECONDS: Final = 3.0  # for a request that is made although the run ends
 Query = Mapping[str, str | int | Sequence[str]]
@@ -299,7 +300,13 @@ def _check_headers(headers: Mapping[str, str]) -> None:
 
 def without_markup(text: str) -> str:
     """The words of a text that may be HTML, as WordPress' own are."""
-    return html.unescape(_MARKUP.sub(" ", text[:_BEGINNING])) if "<" in text or "&" in text else text
+    return unescaped(_MARKUP.sub(" ", text[:_BEGINNING])) if "<" in text or "&" in text else text
+
+
+def unescaped(text: str) -> str:
+    """A text without the entities of HTML, each undone once. What only looks like one stays: `html.unescape` fails at a
+    number that is endless."""
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), text) if "&" in text else text
 
 
 def _origin(url: SplitResult) -> tuple[str, str, int | None]:
@@ -311,4 +318,4 @@ def _origin(url: SplitResult) -> tuple[str, str, int | None]:
     return url.scheme, (url.hostname or "").lower(), port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-__all__ = ["Answer", "HttpClient", "TemporaryError", "Traffic", "host", "without_markup"]
+__all__ = ["Answer", "HttpClient", "TemporaryError", "Traffic", "host", "unescaped", "without_markup"]

@@ -7,15 +7,14 @@ MailPoet writes such an address, too, where it erases a subscriber.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from html import unescape
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from cleverreach_sync.address import normalise
-from cleverreach_sync.http.foreign import identifier
+from cleverreach_sync.http.client import unescaped
+from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.dates import shop_time
@@ -42,7 +41,6 @@ _BILLING: Final = {
     "phone": "phone",
 }
 _BILLING_KEPT: Final = ("first_name", "last_name", "address_1", "address_2", *_BILLING)
-_ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});", re.ASCII)
 _YES, _NO, _UNKNOWN = (Consent(state) for state in (ConsentState.YES, ConsentState.NO, ConsentState.UNKNOWN))
 # MailPoet: an inactive subscriber has not opened anything for a long time, but has not withdrawn either.
 _MAILPOET: Final = {
@@ -242,7 +240,7 @@ def _number(value: object) -> int:
     text = json_text(value) if value is not None else None
     if text == "true":
         return 1
-    return int(text) if text is not None and text.isdecimal() else 0
+    return whole(text) or 0
 
 
 def _billing(raw: Mapping[str, Any]) -> dict[str, str]:
@@ -264,7 +262,7 @@ def _address(billing: Mapping[str, str]) -> dict[str, str]:
 
 def _unescaped(text: str) -> str:
     """WordPress keeps what people type as HTML: `Anna &amp; Tom`, `D&#039;Arc`. Undone once, and only what is one."""
-    return _ENTITY.sub(lambda found: unescape(found[0]), text).strip() if "&" in text else text
+    return unescaped(text).strip() if "&" in text else text
 
 
 def _time(raw: Mapping[str, Any], name: str, what: str, warn: Callable[[Warned], None]) -> int | None:

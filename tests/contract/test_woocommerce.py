@@ -487,6 +487,7 @@ def test_mailpoet_says_who_subscribed(shop: WooShop, opened: Opening) -> None:
         # Not by an order, or with something that tells of a subscription
         ({"is_woocommerce_user": 0}, ConsentState.OPTED_OUT),
         ({"is_woocommerce_user": "0"}, ConsentState.OPTED_OUT),
+        ({"is_woocommerce_user": "9" * 5000}, ConsentState.OPTED_OUT),
         ({"subscriptions": [{"status": "unsubscribed"}]}, ConsentState.OPTED_OUT),
         ({"count_confirmations": 1}, ConsentState.OPTED_OUT),
         ({"last_subscribed_at": "2026-02-03 04:05:06"}, ConsentState.OPTED_OUT),
@@ -614,6 +615,10 @@ def test_a_key_that_does_not_arrive_without_encryption(shop: WooShop, opened: Op
                 {"code": "internal_server_error", "message": "<p>A <b>critical</b> error &amp; no more.</p>"}, 500
             ),
             "is not available (500: A critical error & no more.)",
+        ),
+        (
+            Reply.json({"code": "internal_server_error", "message": f"Order &#{'9' * 5000}; is lost"}, 500),
+            "is not available (500: Order &#9999",
         ),
         (
             Reply(200, b"<br />\n<b>Fatal error</b>:  Uncaught Error: no such function in <b>/var/www/x.php</b>"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.errors import CrsyncError, TemporaryError
+from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.targets.cleverreach import departures
 from cleverreach_sync.targets.cleverreach.departures import unsubscribed
 
@@ -127,7 +127,7 @@ def test_one_that_hides_people_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(departures, "PAGE", 3)
     server = Server([row(number, 10) for number in range(20)])
     server.pages = False
-    with pytest.raises(CrsyncError, match="again and again"):
+    with pytest.raises(TemporaryError, match="again and again"):
         server.read()
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from cleverreach_sync.address import normalise
-from cleverreach_sync.errors import CrsyncError, TemporaryError
+from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.targets.cleverreach.rows import stamp
 
 PAGE: Final = 5000
 _PAGES_AT_MOST: Final = 100_000
 _WALKS_AT_MOST: Final = 6
+_HINT: Final = "is there a proxy or a cache before it? If this stays so, please report it"
 _TELLING: Final = ("id", "group_id", "email", "deactivated")  # one row from another
 
 Rows = list[dict[str, Any]]
@@ -72,13 +73,13 @@ def _asked(since: int, number: int) -> dict[str, Any]:
 
 
 def _same(body: Rows, before: Rows) -> bool:
-    """Whether a server takes no notice of the number of the page. Raises CrsyncError if that hides people."""
+    """Whether a server takes no notice of the number of the page. Raises TemporaryError if that hides people."""
     if body != before:
         return False
     if len(body) >= PAGE:
-        raise CrsyncError(
+        raise TemporaryError(
             "CleverReach gives the same page of unsubscribed recipients again and again; the others cannot be read",
-            hint="please report this",
+            hint=_HINT,
         )
     return True
 
@@ -94,5 +95,5 @@ def _left(body: Rows) -> Page:
     return page
 
 
-def _endless() -> CrsyncError:
-    return CrsyncError("CleverReach gives pages of unsubscribed recipients without end", hint="please report this")
+def _endless() -> TemporaryError:
+    return TemporaryError("CleverReach gives pages of unsubscribed recipients without end", hint=_HINT)
