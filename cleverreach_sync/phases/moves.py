@@ -32,6 +32,7 @@ from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.walk import Met
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body, split_idents
 from cleverreach_sync.state.plans import PlanRow
+from cleverreach_sync.statements import still_left
 
 _MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
 _MAILED: Final = frozenset({UNCHANGED, Outcome.UPDATED.value})
@@ -213,7 +214,8 @@ class _Moves:
         row = self._run.spool.planned_for(key)
         if row is not None:
             return candidate(row).person.consent
-        return self._deciding.absent_person("", self._facts.get(key, NO_FACTS))[0].consent
+        person, facts = self._deciding.absent_person("", self._facts.get(key, NO_FACTS))
+        return still_left(person.consent, facts.records)
 
     def _end_if_refused(self, move: Left, recipient: Recipient | None) -> None:
         """Ends the mailing also if all that this read has brought of the address is no to the newsletter."""

@@ -131,6 +131,21 @@ def test_shopify_after_a_no(program: Program, merchant: FakeShopify) -> None:
         assert program.active() == active
 
 
+@pytest.mark.parametrize("then", ["NOT_SUBSCRIBED", "SUBSCRIBED"])
+def test_shopify_at_another_address_after_an_opt_out(program: Program, merchant: FakeShopify, then: str) -> None:
+    """Of somebody who was never in the list."""
+    anna = merchant.add_customer(ANNA)
+    merchant.add_order(anna)
+    for state in ("UNSUBSCRIBED", then):
+        state_of(merchant, anna, state)
+        assert read_everybody(program, merchant)["skipped"] == {"opted_out": 1}
+    for _ in range(2):
+        program.clock.passed += HOUR
+        merchant.change_profile(anna, email="new@mail.example")
+        assert program.run().document["skipped"] == {"opted_out": 1}
+    assert program.active() == {at(1), at(2)}
+
+
 @pytest.mark.parametrize("changed", [True, False])
 def test_shopify_after_an_opt_out(program: Program, merchant: FakeShopify, *, changed: bool) -> None:
     state_of(merchant, 1, "UNSUBSCRIBED")
