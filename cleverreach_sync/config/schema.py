@@ -25,7 +25,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from cleverreach_sync.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
 from cleverreach_sync.model import Kind
 from cleverreach_sync.settings_types import Duration, LimitOption, PathOption, PersonField, wrong
-from cleverreach_sync.sources.file import STDIN, FileOptions
+from cleverreach_sync.sources.file import STDIN
+from cleverreach_sync.sources.file_options import FileOptions
 from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, settings_class
 from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
 

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, tzinfo
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.model import PERSON_FIELDS, ConsentState, Record, Signal
-from cleverreach_sync.settings_types import PersonField, wrong
 from cleverreach_sync.sources.columns import EMAIL_HEADINGS, Matched, match, missing
 from cleverreach_sync.sources.encodings import mended
+from cleverreach_sync.sources.file_options import FileOptions
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Warned
+from cleverreach_sync.sources.json_lines import JsonRows, Keys, json_cells
 from cleverreach_sync.sources.registry import SourceSettings
 from cleverreach_sync.sources.rows import Formats, Plan
-from cleverreach_sync.sources.tabular import (
-    LOST,
-    CsvRows,
-    Header,
-    JsonRows,
-    Keys,
-    csv_cells,
-    json_cells,
-    read_header,
-)
+from cleverreach_sync.sources.tabular import LOST, CsvRows, Header, csv_cells, read_header
 from cleverreach_sync.sources.textfile import TextFile, find
-from cleverreach_sync.sources.values import CONSENT_WORDS, DateOrder, DecimalMark
 
 STDIN: Final = "-"
 _JSON_NAMES: Final = (".jsonl", ".ndjson")
@@ -39,87 +29,6 @@ _CSV_NAMES: Final = (".csv", ".tsv", ".txt")
 _HEADER_LINES: Final = 50
 _MOST_PLANS: Final = 1024
 _ENOUGH: Final = 100  # rows that show a file can be read
-
-
-def _path(text: str) -> str:
-    if not text.strip() or "\0" in text:
-        raise wrong("expected the path of a file")
-    return text
-
-
-def _encoding(name: str) -> str:
-    try:
-        known = codecs.lookup(name)
-    except LookupError:
-        raise wrong("no such encoding; usual are utf-8 and cp1252") from None
-    if not known._is_text_encoding:  # noqa: SLF001 - base64 and the like are codecs too, and nothing else tells
-        raise wrong("that is no encoding of text")
-    return name
-
-
-def _delimiter(text: str) -> str:
-    text = "\t" if text.lower() in ("tab", "\\t") else text
-    if len(text) != 1 or text in '"\r\n\0':
-        raise wrong("a delimiter is one character, or `tab`")
-    return text
-
-
-def _words(values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    if "email" in values:
-        raise wrong("an e-mail has no words to translate")
-    for meaning in values.get("subscribed", {}).values():
-        if meaning.strip().lower() not in (*CONSENT_WORDS, "unknown", ""):
-            raise wrong("a word for subscribed means yes, no, opted_out or unknown")
-    return values
-
-
-def _section(value: Any) -> Any:
-    """Nothing below a heading is an empty mapping."""
-    return {} if value is None else value
-
-
-def _field_names(schema: dict[str, Any]) -> None:
-    schema["propertyNames"] = {"anyOf": [{"enum": list(PERSON_FIELDS)}, {"type": "string", "pattern": r"^extra\..+"}]}
-
-
-class FileOptions(BaseModel):
-    """Where an export is and how it is written; shared by the file source and the consent file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    path: Annotated[str, AfterValidator(_path)] = Field(
-        min_length=1,
-        description="CSV or JSON Lines (.jsonl, .ndjson), plain or .gz, relative to the config file. A pattern such as "
-        "exports/*.csv takes the last file by name; - is standard input.",
-    )
-    columns: Annotated[dict[PersonField, str], BeforeValidator(_section)] = Field(
-        default_factory=dict,
-        description="Person field: heading in the file. Headings are compared trimmed and case-blind. Without it the "
-        "headings are the person fields.",
-        json_schema_extra=_field_names,
-    )
-    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
-        default=None,
-        description="What separates the columns of a CSV file: one character, or tab. Detected if left out.",
-    )
-    encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(
-        default=None,
-        description="Encoding of the file, such as utf-8 or cp1252. Detected between these two if left out.",
-    )
-    dates: DateOrder = Field(
-        default="iso",
-        description="How dates are written: iso (2025-12-31), dmy (31.12.2025) or mdy (12/31/2025). ISO dates are "
-        "always read.",
-    )
-    decimal: DecimalMark = Field(
-        default=".", description="The decimal mark of amounts; the other one may group the thousands."
-    )
-    values: Annotated[dict[PersonField, dict[str, str]], AfterValidator(_words), BeforeValidator(_section)] = Field(
-        default_factory=dict,
-        description="Words of the file and what they mean, by person field: {subscribed: {Ja: yes}}. Case does not "
-        "count.",
-        json_schema_extra=_field_names,
-    )
 
 
 class FileSettings(FileOptions, SourceSettings):

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cleverreach_sync.model import Record
-from cleverreach_sync.sources.file import FileOptions, FileSettings, FileSource, open_consent
+from cleverreach_sync.sources.file import FileSettings, FileSource, open_consent
+from cleverreach_sync.sources.file_options import FileOptions
 from cleverreach_sync.sources.interface import Chunk, Row, StreamEnd, Unreadable, Warned
 
 
