@@ -146,7 +146,11 @@ def _still_valid(
     kept: list[Remembered] = []
     gone: list[Remembered] = []
     for old in remembered:
-        if (old.stream, old.ident) in seen or (not old.ident and old.stream in streams):
+        if (old.stream, old.ident) in seen:
+            continue
+        if not old.ident and old.stream in streams:  # the source has IDs by now
+            if old.consent == _OUT or old.left_at is not None:
+                kept.append(left_behind(old))
             continue
         still = not (old.filled or old.extras) if old.rank == RANK_LEFT else old.stream not in complete
         (kept if still else gone).append(old)

@@ -10,7 +10,7 @@ from cleverreach_sync.agreement import as_last_seen, settle
 from cleverreach_sync.belonging import idents_of, owners_of, without_reason
 from cleverreach_sync.consent import Shop, withdrawn_again
 from cleverreach_sync.decision import Outcome, Plan, Suppression
-from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.merge import NO_FACTS, Facts, Found, left_behind, merge
 from cleverreach_sync.model import (
     NOTHING,
     RANK_LEFT,
@@ -253,6 +253,8 @@ class Deciding:
                 self._keep_readable(met, person, plan, memory, facts, facts_before, found)
                 return
             memory = settle(plan, person, memory, run.now)
+        elif plan.outcome is Outcome.INVALID:
+            facts, seen = _readable(person, facts, facts_before, found) or facts_before, b""
         elif class_ is Class.CHECK and plan.values is None:
             plan = plan._replace(values=self._values(person))
         self._activates += plan.activates and class_ is Class.UPDATE
@@ -273,14 +275,10 @@ class Deciding:
         found: Sequence[Found],
     ) -> None:
         """Of somebody invalid what could be read is remembered: an order that the shop does not give again, say. The
-        record that could not be read stays as it was."""
-        torn = {(item.stream, item.ident) for item in found if item.record.invalid is not None}
-        if len(torn) == len(found):
-            return
-        records = [record for record in facts.records if (record.stream, record.ident) not in torn]
-        records += [record for record in before.records if (record.stream, record.ident) in torn]
-        kept = facts._replace(records=tuple(records))
-        self._add(plan_row(Class.RECORD, met.rows[0].rowid, met.key, person, plan, memory, kept, b"", None))
+        record that could not be read stays as it was, but for a withdrawal, which can be read all the same."""
+        kept = _readable(person, facts, before, found)
+        if kept is not None:
+            self._add(plan_row(Class.RECORD, met.rows[0].rowid, met.key, person, plan, memory, kept, b"", None))
 
     def _values(self, person: Person) -> dict[str, str]:
         """The data fields of somebody of whom only the list can tell whether they are sent."""
@@ -408,6 +406,25 @@ class Deciding:
         self._run.spool.plan(self._buffer)
         self._run.spool.arrive(self._arrivals)
         self._buffer, self._arrivals = [], []
+
+
+def _readable(person: Person, facts: Facts, before: Facts, found: Sequence[Found]) -> Facts | None:
+    """What could be read of somebody invalid; None for nothing. What could not be stays as it was, but for a
+    withdrawal."""
+    torn = {(item.stream, item.ident) for item in found if item.record.invalid is not None}
+    if len(torn) == len(found) and not person.withdrew:
+        return None
+    records = [record for record in facts.records if (record.stream, record.ident) not in torn]
+    known = [record for record in before.records if (record.stream, record.ident) in torn]
+    for record in facts.records:
+        if (record.stream, record.ident) in torn and record.consent == ConsentState.OPTED_OUT:
+            same = [old for old in known if (old.stream, old.ident) == (record.stream, record.ident)]
+            out = left_behind(record)
+            known = [old for old in known if old not in same]
+            known += [old._replace(consent=out.consent, consent_at=out.consent_at, turned=None) for old in same] or [
+                out
+            ]
+    return facts._replace(records=(*records, *known))
 
 
 def _known_to_have_left(person: Person, facts: Facts, memory: Memory) -> Person:

@@ -13,7 +13,7 @@ from cleverreach_sync.agreement import as_it_stands, settle
 from cleverreach_sync.decision import Outcome, Plan, Suppression, Wanted
 from cleverreach_sync.model import ENDED_MOVED, ENDED_OPTED_OUT, Kind, Recipient, RecipientState
 from cleverreach_sync.phases.differences import has_effect, shown_change
-from cleverreach_sync.phases.planned import Candidate, Class, candidate, created, outcome_to_keep, pack
+from cleverreach_sync.phases.planned import OPEN, Candidate, Class, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.phases.run import OutOfTime, Run
 from cleverreach_sync.plan import adopted, decide, remembered_recipient
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
@@ -136,8 +136,11 @@ def sort_out_checks(run: Run) -> tuple[int, int]:
             if row.email:  # the others are nobody of this read
                 run.tally.done(plan, who.person.consent.state)
             ends_later = who.suppressed.blacklisted and not row.email and not who.person.erased
-            if plan.outcome is Outcome.INVALID or ends_later:
+            if ends_later or (plan.outcome is Outcome.INVALID and not who.person.withdrew):
                 continue  # decided once more by the next run, of what was known before
+            if plan.outcome is Outcome.INVALID:  # likewise, but that they withdrew is known
+                rows.append(row._replace(outcome=OPEN, fields=None, created=None))
+                continue
             memory = settle(plan, who.person, who.memory, run.now)
             row = row._replace(
                 outcome=outcome_to_keep(plan, memory), memory=memory_tuple(memory), receiver_id=memory.receiver_id

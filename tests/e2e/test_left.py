@@ -45,6 +45,22 @@ class TestWhoHadWithdrawnBefore:
                 assert ran.skipped == {"opted_out": 1}
         assert ANNA not in shop.list()
 
+    def test_stays_out_when_the_export_has_ids_by_now(self, shop: Shop) -> None:
+        shop.write(both(BEN), buyer(ANNA, source_id="7"))
+        for ran in (shop.sync(), shop.sync(), shop.resync()):
+            assert ran.skipped == {"opted_out": 1}
+        assert ANNA not in shop.list()
+
+    def test_a_date_that_cannot_be_read_makes_it_no_less_of_a_withdrawal(self, shop: Shop) -> None:
+        carl = "carl@example.org"
+        for source_id in ("", "8"):
+            shop.write(both(BEN), opted_out(carl, subscribed_at="soon", source_id=source_id))
+            assert shop.sync().counts["invalid"] == 1
+            shop.write(both(BEN), buyer(carl, source_id=source_id))
+            for ran in (shop.sync(), shop.resync()):
+                assert ran.skipped == {"opted_out": 1}
+        assert carl not in shop.list()
+
     def test_stays_out_when_the_export_does_not_tell_any_more(self, shop: Shop) -> None:
         shop.write_json(both(BEN), opted_out(ANNA, subscribed_at="2026-09-10"))
         shop.sync()
