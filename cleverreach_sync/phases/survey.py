@@ -49,7 +49,17 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     known = run.target.read_ids(ids) if ids else {}
     found = run.target.read(emails) if emails else {}
     seen = {row.key: found[row.email] for row in rows if row.email in found}
+    seen |= _by_id(run, [row for row in rows if row.class_ == Class.END and row.email and row.key not in seen])
     return seen | {row.key: known[row.receiver_id] for row in rows if not row.email and row.receiver_id in known}
+
+
+def _by_id(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
+    """Whose consent ended and who is not found by their address, looked up by their ID: one answer that lacks them must
+    not be the end of the matter."""
+    ids = [row.receiver_id for row in rows if row.receiver_id]
+    known = run.target.read_ids(ids) if ids else {}
+    found = ((row, known.get(row.receiver_id or "")) for row in rows)
+    return {row.key: each for row, each in found if each is not None and each.email == row.email}
 
 
 def decided(

@@ -465,3 +465,13 @@ def test_secrets_in_an_echo_are_hidden(program: Program, gate: Gate) -> None:
     for hidden in (SECRET, basic, person(0)["email"], person(0)["last_name"], person(0)["city"]):
         assert hidden not in told
     assert "bad request" in told
+
+
+def test_one_answer_that_lacks_them_does_not_spare_anybody_their_end(program: Program, gate: Gate) -> None:
+    rows = people(3)
+    program.export(rows)
+    program.counts()
+    program.export([{**rows[0], "subscribed": "opted_out", "subscribed_at": ""}, *rows[1:]])
+    gate.on(READ, answer(200, []))
+    assert program.counts() == {"rows": 3, "people": 3, "deactivated": 1, "unchanged": 2}
+    assert program.active() == {row["email"] for row in rows[1:]}
