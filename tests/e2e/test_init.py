@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.model import Kind
 from tests.config_text import ENV
 from tests.e2e.program import environment
+
+_LONGEST_SILENCE = 200  # pieces of half a second, or of what is shown
 
 
 def answering(folder: Path, *answers: str, breaks_off: str = "") -> tuple[int, str]:
@@ -31,15 +34,24 @@ def answering(folder: Path, *answers: str, breaks_off: str = "") -> tuple[int, s
     ) as process:
         os.close(end)
         shown = b""
-        while part := _read(terminal):
-            shown += part
-            if breaks_off and b"recipient list" in shown:
-                if breaks_off == "Ctrl-C":
-                    process.send_signal(signal.SIGINT)
-                else:
-                    os.write(terminal, b"\x04")
-                breaks_off = ""
-        code = process.wait(timeout=20)
+        pressed = False
+        try:
+            for _ in range(_LONGEST_SILENCE):
+                if select.select([terminal], [], [], 0.5)[0]:
+                    if not (part := _read(terminal)):
+                        break
+                    shown += part
+                elif breaks_off == "Ctrl-D":  # a key that came before the terminal was ready for it is lost
+                    pressed = False
+                if breaks_off and not pressed and b"recipient list" in shown:
+                    pressed = True
+                    if breaks_off == "Ctrl-C":
+                        process.send_signal(signal.SIGINT)
+                    else:
+                        os.write(terminal, b"\x04")
+            code = process.wait(timeout=20)
+        finally:
+            process.kill()
     os.close(terminal)
     return code, shown.decode()
 
