@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# A state folder is synced to the disk again and again, which says nothing where it is thrown away.
+_IN_MEMORY = Path("/dev/shm")
+if _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > 2 * 1024**3:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=100)
 settings.register_profile("search", deadline=None, max_examples=5000)  # pytest --hypothesis-profile=search

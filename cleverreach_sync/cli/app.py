@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 import typer
@@ -86,10 +87,16 @@ def root(
     del version
 
 
+@cache
+def _commands() -> Any:
+    """All commands, put together once a process."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line; its exit code."""
     try:
-        code = app(list(arguments), standalone_mode=False, prog_name="crsync")
+        code = _commands()(list(arguments), standalone_mode=False, prog_name="crsync")
     except KeyboardInterrupt:
         return 130
     except typer.Abort:
