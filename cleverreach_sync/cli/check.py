@@ -153,7 +153,7 @@ class Checks:
             self._put("source", lacking, "warning", hint)
 
     def _consent_file(self) -> None:
-        from cleverreach_sync.sources.file import open_consent
+        from cleverreach_sync.sources.file.source import open_consent
 
         options = self._config.consent
         if options is not None:

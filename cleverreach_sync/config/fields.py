@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 
 from cleverreach_sync.config.nodes import Node
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, settings_class
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
 
 FILE_SUFFIX: Final = "_file"
 

@@ -12,7 +12,7 @@ from cleverreach_sync.config.fields import below, file_keys, is_secret, keys, mo
 from cleverreach_sync.config.nodes import Flaw, Node, Place
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.config.variables import fill
-from cleverreach_sync.settings_types import Plain
+from cleverreach_sync.settings.types import Plain
 
 HIDDEN: Final = "***"
 _STANDS_IN: Final = "not-read"

@@ -9,7 +9,7 @@ from cleverreach_sync.config.fields import choices_at, file_keys, keys, model_at
 from cleverreach_sync.config.nodes import Flaw, Node, Place
 from cleverreach_sync.config.transfers import KEY, OF_THE_WHOLE
 from cleverreach_sync.config.words import CHOICES, explain, hider, unknown_key
-from cleverreach_sync.settings_types import did_you_mean
+from cleverreach_sync.settings.types import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from cleverreach_sync.settings_types import Plain
+from cleverreach_sync.settings.types import Plain
 
 MAX_CHARACTERS: Final = 4_000_000
 MAX_NODES: Final = 100_000

@@ -24,10 +24,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cleverreach_sync.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
 from cleverreach_sync.model import Kind
-from cleverreach_sync.settings_types import Duration, LimitOption, PathOption, PersonField, wrong
-from cleverreach_sync.sources.file import STDIN
-from cleverreach_sync.sources.file_options import FileOptions
-from cleverreach_sync.sources.registry import SOURCE_TYPES, SourceSettings, settings_class
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.settings.types import Duration, LimitOption, PathOption, PersonField, wrong
+from cleverreach_sync.sources.file.settings import STDIN, FileOptions
+from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
 from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
 
 DEFAULT_PATH: Final = Path("sync.yaml")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cleverreach_sync.model import Kind
-from cleverreach_sync.settings_types import Question
+from cleverreach_sync.settings.types import Question
 from cleverreach_sync.sources.registry import settings_class
 
 # For the systems that have none of their own yet.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from cleverreach_sync.settings_types import did_you_mean
+from cleverreach_sync.settings.types import did_you_mean
 
 _MAX_SHOWN: Final = 40
 _TYPES: Final = {

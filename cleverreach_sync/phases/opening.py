@@ -11,7 +11,7 @@ from cleverreach_sync.errors import StateError, UsageError
 from cleverreach_sync.fields import DataField, FieldMap, data_fields
 from cleverreach_sync.model import Kind
 from cleverreach_sync.progress import Progress
-from cleverreach_sync.sources.file import FileSource
+from cleverreach_sync.sources.file.source import FileSource
 from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, Identity

@@ -24,7 +24,8 @@ from cleverreach_sync.phases import opening, siblings
 from cleverreach_sync.phases.run import Clock, Options, Reader, Run, Stop
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.selection import OwnTags
-from cleverreach_sync.sources.file import open_consent
+from cleverreach_sync.sources import registry
+from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Anchored, Means, Source
 from cleverreach_sync.state import rejects
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
@@ -187,7 +188,7 @@ def open_source(
         log=progress.info,
         wanted=lambda: stop.check_wanted(clock, 0.0),
     )
-    return config.source.open(config.base, means), traffic
+    return registry.open_source(config.source, config.base, means), traffic
 
 
 def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:

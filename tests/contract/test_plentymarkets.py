@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError, UsageError
 from cleverreach_sync.model import RANK_EXCLUDED, Consent, ConsentState, Record
 from cleverreach_sync.sources.interface import Anchored, Source, Warned
-from cleverreach_sync.sources.plentymarkets_origins import Origins
-from cleverreach_sync.sources.plentymarkets_settings import PlentymarketsSettings
+from cleverreach_sync.sources.plentymarkets.origins import Origins
+from cleverreach_sync.sources.plentymarkets.settings import PlentymarketsSettings
 from tests.shops.plentymarkets import LIFE, REFERRERS, PlentySystem, always_shuffled
 from tests.shops.reading import Known, Watched, open_source, read
 from tests.shops.server import Asked, Reply

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,8 +17,8 @@ from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.model import Consent, ConsentState, Purchases, Record
 from cleverreach_sync.sources.interface import Chunk, Means, Row, StreamEnd, Unreadable
-from cleverreach_sync.sources.shopify import ShopifySource
-from cleverreach_sync.sources.shopify_settings import ShopifySettings
+from cleverreach_sync.sources.shopify.settings import ShopifySettings
+from cleverreach_sync.sources.shopify.source import ShopifySource
 from tests.shops.reading import Known, Watched, open_source
 from tests.shops.server import Reply
 from tests.shops.shopify import CLIENT, NOW, RESET, SHOP, TOKEN, FakeShopify, errors, html, shopify, time_text
@@ -66,7 +65,7 @@ class Reader:
         if "client_id" not in settings:
             settings = {"access_token": TOKEN, **settings}
         given = ShopifySettings.model_validate({"type": "shopify", "shop": SHOP, "url": shop.url, **settings})
-        self.source: ShopifySource = given.open(Path(), means)
+        self.source: ShopifySource = ShopifySource(given, means)
 
     def _clock(self) -> float:
         return self.passed

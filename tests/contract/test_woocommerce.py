@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
 from cleverreach_sync.model import Consent, ConsentState, Record
 from cleverreach_sync.sources.interface import Source, Warned
-from cleverreach_sync.sources.woocommerce_settings import WooCommerceSettings
+from cleverreach_sync.sources.woocommerce.settings import WooCommerceSettings
 from tests.shops.reading import Known, Watched, opening, read
 from tests.shops.server import Asked, Reply, altered
 from tests.shops.woocommerce import KEY, META, PASSWORD, SECRET, USER, Key, WooShop

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleverreach_sync.errors import CrsyncError
-from cleverreach_sync.sources import textfile
+from cleverreach_sync.sources.file import text as text_files
 from tests.unit.file_exports import Export, export
 
 PIECES = st.sampled_from(
@@ -29,7 +29,7 @@ CELLS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
 
 def read(content: bytes, name: str, block: int) -> Export:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(textfile, "_BLOCK", block)
+        patch.setattr(text_files, "_BLOCK", block)
         return export(Path(folder), content, name=name)
 
 

@@ -15,6 +15,7 @@ from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.model import Person
+from cleverreach_sync.sources import registry
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Source, StreamEnd, Unreadable
 from cleverreach_sync.sources.registry import settings_class
 from tests.shops.contract import FakeShop
@@ -50,7 +51,7 @@ class Watched:
 def open_source(settings: dict[str, Any], watched: Watched, secrets: tuple[str, ...] = ()) -> Source:
     for secret in secrets:
         watched.redact.add(secret)
-    return settings_class(settings["type"]).model_validate(settings).open(Path(), watched.means)
+    return registry.open_source(settings_class(settings["type"]).model_validate(settings), Path(), watched.means)
 
 
 def close(source: Source) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cleverreach_sync.model import Record
-from cleverreach_sync.sources.file import FileSettings, FileSource, open_consent
-from cleverreach_sync.sources.file_options import FileOptions
+from cleverreach_sync.sources.file.settings import FileOptions, FileSettings
+from cleverreach_sync.sources.file.source import FileSource, open_consent, open_source
 from cleverreach_sync.sources.interface import Chunk, Row, StreamEnd, Unreadable, Warned
 
 
@@ -33,7 +33,7 @@ def never() -> bool:
 
 
 def opened(folder: Path, path: str, **options: Any) -> FileSource:
-    return FileSettings(type="file", path=path, **options).open(folder)
+    return open_source(FileSettings(type="file", path=path, **options), folder)
 
 
 def read(source: FileSource) -> Export:

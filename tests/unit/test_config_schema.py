@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.guards import Limit
 from cleverreach_sync.model import Kind
-from cleverreach_sync.settings_types import Duration, HttpUrl
+from cleverreach_sync.settings.types import Duration, HttpUrl
 from tests.config_text import VALID, lines, load, problems
 
 

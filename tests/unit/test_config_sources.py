@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from cleverreach_sync.config import fields, json_schema, schema
 from cleverreach_sync.config.digest import decision_digest
-from cleverreach_sync.settings_types import Duration, ShopUrl
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.settings.types import Duration, ShopUrl
 from cleverreach_sync.sources import registry
-from cleverreach_sync.sources.registry import SourceSettings
 from tests.config_text import ENV, HEAD, SOURCE, TARGET, lines, load, problems
 from tests.editor import as_editor
 
@@ -61,9 +61,9 @@ class ToySettings(SourceSettings):
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("toy_source")
+    module = ModuleType("toy_source.settings")
     module.ToySettings = ToySettings  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "toy_source", module)
+    monkeypatch.setitem(sys.modules, "toy_source.settings", module)
     monkeypatch.setitem(registry._SYSTEMS, "toy", ("toy_source", "ToySettings"))
     for user in (schema, fields, json_schema):
         monkeypatch.setattr(user, "SOURCE_TYPES", ("file", "toy"))

@@ -11,8 +11,8 @@ import pytest
 
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Signal
-from cleverreach_sync.sources.file import open_consent
-from cleverreach_sync.sources.file_options import FileOptions
+from cleverreach_sync.sources.file.settings import FileOptions
+from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Row, Source, Stream, StreamEnd, Unreadable, Warned
 from tests.unit.file_exports import consent_file, export, never, opened, read
 

@@ -14,7 +14,8 @@ import pytest
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
 from cleverreach_sync.model import Consent, ConsentState
-from cleverreach_sync.sources import encodings, textfile
+from cleverreach_sync.sources.file import encodings
+from cleverreach_sync.sources.file import text as text_files
 from cleverreach_sync.sources.interface import Chunk, StreamEnd, Unreadable
 from tests.unit.file_exports import export, never, opened, read
 
@@ -126,7 +127,7 @@ def test_gzip(tmp_path: Path) -> None:
 
 
 def test_gzip_that_packs_extremely_well_stays_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(textfile, "_BLOCK", 1000)
+    monkeypatch.setattr(text_files, "_BLOCK", 1000)
     text = "email\n" + "a@example.org\n" * 30_000
     assert len(export(tmp_path, gzip.compress(text.encode()), name="customers.csv.gz").rows) == 30_000
 
@@ -219,7 +220,7 @@ def test_encodings(tmp_path: Path, content: bytes, options: dict[str, Any]) -> N
 def test_the_first_umlaut_comes_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, block: int
 ) -> None:
-    monkeypatch.setattr(textfile, "_BLOCK", block)
+    monkeypatch.setattr(text_files, "_BLOCK", block)
     plain = "".join(f"p{number}@example.org,Bonn\n" for number in range(10 if block < 10 else 60_000))
     text = f"email,city\n{plain}x@example.org,Köln €\ny@example.org,Zürich"
     found = export(tmp_path, text.encode(encoding))
@@ -291,7 +292,7 @@ def test_one_bad_row_of_a_few_is_no_wrong_encoding(tmp_path: Path) -> None:
 
 def test_bad_bytes_far_behind_the_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encodings, "_SAMPLE", 1000)
-    monkeypatch.setattr(textfile, "_BLOCK", 100)
+    monkeypatch.setattr(text_files, "_BLOCK", 100)
     rows = all_rows("utf-8")
     found = export(tmp_path, table(*rows, b"x@example.org,\xff,yes", *rows))
     assert (len(found.rows), len(found.unreadable)) == (600, 1)
@@ -512,7 +513,7 @@ def test_an_endless_line_is_one_problem(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("block", [1, 2, 5, 64])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_blocks_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, end: str) -> None:
-    monkeypatch.setattr(textfile, "_BLOCK", block)
+    monkeypatch.setattr(text_files, "_BLOCK", block)
     text = end.join(["email,city", 'a@example.org,"Kö', 'ln"', "", "b@example.org,€", "c@example.org,x"])
     found = export(tmp_path, text)
     assert [row.place for row in found.rows] == [2, 5, 6]

@@ -7,9 +7,9 @@ from pathlib import Path
 import graphql
 import pytest
 
-from cleverreach_sync.sources import shopify_queries
-from cleverreach_sync.sources.shopify_queries import DOCUMENTS, EVERYBODY, PAGE, updated_since
-from cleverreach_sync.sources.shopify_settings import TESTED_VERSION
+from cleverreach_sync.sources.shopify import queries
+from cleverreach_sync.sources.shopify.queries import DOCUMENTS, EVERYBODY, PAGE, updated_since
+from cleverreach_sync.sources.shopify.settings import TESTED_VERSION
 
 FOLDER = Path(__file__).parents[1] / "schemas" / "shopify"
 SCHEMA = graphql.build_schema((FOLDER / f"admin_{TESTED_VERSION}.pruned.graphql").read_text(), assume_valid=True)
@@ -23,7 +23,7 @@ def test_a_document_fits_the_schema(name: str) -> None:
 
 
 def test_no_document_is_left_out() -> None:
-    texts = {value for name, value in vars(shopify_queries).items() if name.isupper() and isinstance(value, str)}
+    texts = {value for name, value in vars(queries).items() if name.isupper() and isinstance(value, str)}
     assert {text for text in texts if "{" in text and not text.startswith("\n      id")} == set(DOCUMENTS.values())
 
 

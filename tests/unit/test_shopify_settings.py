@@ -9,7 +9,7 @@ import pytest
 from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.config.starter import questions, starter_config
-from cleverreach_sync.sources.shopify_settings import ShopifySettings
+from cleverreach_sync.sources.shopify.settings import ShopifySettings
 from tests.config_text import ENV, HEAD, SOURCE, TARGET, lines, load
 
 ACCESS = {"SHOPIFY_CLIENT_ID": "app-4711", "SHOPIFY_CLIENT_SECRET": "shpss_0815"}

@@ -11,7 +11,7 @@ from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.json_schema import json_schema
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.config.starter import questions, starter_config
-from cleverreach_sync.sources.shopware6_settings import Shopware6Settings
+from cleverreach_sync.sources.shopware6.settings import Shopware6Settings
 from tests.config_text import ENV, HEAD, SOURCE, TARGET, lines, load
 from tests.editor import as_editor
 

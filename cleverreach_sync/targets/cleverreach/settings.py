@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
-from cleverreach_sync.settings_types import Duration, HttpUrl, Plain, wrong
+from cleverreach_sync.settings.types import Duration, HttpUrl, Plain, wrong
 
 DEFAULT_BASE_URL: Final = "https://rest.cleverreach.com"
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")

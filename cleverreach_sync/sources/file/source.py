@@ -9,21 +9,18 @@ from pathlib import Path
 from typing import Final, Literal
 
 import orjson
-from pydantic import Field
 
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.model import PERSON_FIELDS, ConsentState, Record, Signal
-from cleverreach_sync.sources.columns import EMAIL_HEADINGS, Matched, match, missing
-from cleverreach_sync.sources.encodings import mended
-from cleverreach_sync.sources.file_options import FileOptions
+from cleverreach_sync.sources.file.columns import EMAIL_HEADINGS, Matched, match, missing
+from cleverreach_sync.sources.file.encodings import mended
+from cleverreach_sync.sources.file.json_lines import JsonRows, Keys, json_cells
+from cleverreach_sync.sources.file.rows import Formats, Plan
+from cleverreach_sync.sources.file.settings import STDIN, FileOptions, FileSettings
+from cleverreach_sync.sources.file.tables import LOST, CsvRows, Header, csv_cells, read_header
+from cleverreach_sync.sources.file.text import TextFile, find
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Warned
-from cleverreach_sync.sources.json_lines import JsonRows, Keys, json_cells
-from cleverreach_sync.sources.registry import SourceSettings
-from cleverreach_sync.sources.rows import Formats, Plan
-from cleverreach_sync.sources.tabular import LOST, CsvRows, Header, csv_cells, read_header
-from cleverreach_sync.sources.textfile import TextFile, find
 
-STDIN: Final = "-"
 _JSON_NAMES: Final = (".jsonl", ".ndjson")
 _CSV_NAMES: Final = (".csv", ".tsv", ".txt")
 _HEADER_LINES: Final = 50
@@ -31,20 +28,9 @@ _MOST_PLANS: Final = 1024
 _ENOUGH: Final = 100  # rows that show a file can be read
 
 
-class FileSettings(FileOptions, SourceSettings):
-    """A shop export in a file."""
-
-    type: Literal["file"] = Field(description="The shop system.")
-    name: str = Field(default="", description="The prefix of the special tags; Shop if left out.")
-    complete: bool = Field(
-        default=False,
-        description="The file always holds everybody: a subscriber who is no longer in it counts as unsubscribed.",
-    )
-
-    def open(self, base: Path, means: Means | None = None) -> FileSource:
-        """The source; its file is opened when it is read."""
-        del means
-        return FileSource(self, base, name=self.tag_source, complete=self.complete, zone=self.zone)
+def open_source(settings: FileSettings, base: Path, means: Means | None = None) -> FileSource:  # noqa: ARG001 - no HTTP
+    """The source; its file is opened when it is read."""
+    return FileSource(settings, base, name=settings.tag_source, complete=settings.complete, zone=settings.zone)
 
 
 def open_consent(options: FileOptions, base: Path, absent: Literal["no", "unknown"], zone: tzinfo = UTC) -> FileSource:

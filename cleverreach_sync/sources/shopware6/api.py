@@ -23,10 +23,10 @@ from cleverreach_sync.http.paging import Doubts, Insisting, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import ClientCredentials
 from cleverreach_sync.sources.interface import Means
-from cleverreach_sync.sources.shopware6_criteria import Entity, Filter, Slice, criteria, number_of
+from cleverreach_sync.sources.shopware6.criteria import Entity, Filter, Slice, criteria, number_of
 
 if TYPE_CHECKING:
-    from cleverreach_sync.sources.shopware6_settings import Shopware6Settings
+    from cleverreach_sync.sources.shopware6.settings import Shopware6Settings
 
 LARGEST_PAGE: Final = 500
 _SMALLEST_PAGE: Final = 10

@@ -6,17 +6,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
-from cleverreach_sync.sources.plentymarkets_api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
-from cleverreach_sync.sources.plentymarkets_look import look
-from cleverreach_sync.sources.plentymarkets_names import folder_id, iso_codes, type_id
-from cleverreach_sync.sources.plentymarkets_origins import Origins
-from cleverreach_sync.sources.plentymarkets_rows import (
+from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
+from cleverreach_sync.sources.plentymarkets.inspect import look
+from cleverreach_sync.sources.plentymarkets.names import folder_id, iso_codes, type_id
+from cleverreach_sync.sources.plentymarkets.origins import Origins
+from cleverreach_sync.sources.plentymarkets.rows import (
     Reading,
     changed,
     contact_record,
@@ -26,8 +27,8 @@ from cleverreach_sync.sources.plentymarkets_rows import (
     recipient_row,
     touched,
 )
-from cleverreach_sync.sources.plentymarkets_settings import AUTOMATIC, PlentymarketsSettings
-from cleverreach_sync.sources.plentymarkets_window import (
+from cleverreach_sync.sources.plentymarkets.settings import AUTOMATIC, PlentymarketsSettings
+from cleverreach_sync.sources.plentymarkets.window import (
     CONTACTS,
     RECIPIENTS,
     Anchor,
@@ -57,6 +58,11 @@ class _Begun:
     def floor(self) -> int | None:
         """Since when who comes in is brought in; None in a manual transfer."""
         return self.anchor.floor
+
+
+def open_source(settings: PlentymarketsSettings, base: Path, means: Means) -> Plentymarkets:  # noqa: ARG001 - no files
+    """The source; nothing is asked of the shop yet."""
+    return Plentymarkets(settings, means)
 
 
 class Plentymarkets:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 from pydantic import model_validator as validated
 
-from cleverreach_sync.settings_types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
-from cleverreach_sync.sources.plentymarkets_origins import origin_id
-from cleverreach_sync.sources.registry import SourceSettings
-
-if TYPE_CHECKING:
-    from cleverreach_sync.sources.interface import Means
-    from cleverreach_sync.sources.plentymarkets import Plentymarkets
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
+from cleverreach_sync.sources.plentymarkets.origins import origin_id
 
 AUTOMATIC: Final = "automatic"
 MANUAL: Final = "manual"
@@ -158,10 +153,3 @@ attributes:
         if self.transfer == AUTOMATIC and self.customer_type is not None:
             raise wrong("customer_type goes with transfer: manual; an automatic transfer takes every type")
         return self
-
-    def open(self, base: Path, means: Means) -> Plentymarkets:
-        """The source; nothing is asked of the system yet."""
-        from cleverreach_sync.sources.plentymarkets import Plentymarkets  # noqa: PLC0415 - a config alone needs no HTTP
-
-        del base
-        return Plentymarkets(self, means)

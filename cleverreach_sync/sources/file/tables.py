@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.address import normalise
 from cleverreach_sync.errors import UsageError
-from cleverreach_sync.sources.columns import Matched, fold
-from cleverreach_sync.sources.encodings import Texts, is_damaged, mended
+from cleverreach_sync.sources.file.columns import Matched, fold
+from cleverreach_sync.sources.file.encodings import Texts, is_damaged, mended
 from cleverreach_sync.sources.interface import Row, Unreadable
 
 ROWS: Final = 1000  # in one chunk

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from cleverreach_sync.model import PERSON_FIELDS
-from cleverreach_sync.settings_types import PersonField, wrong
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.settings.types import PersonField, wrong
 from cleverreach_sync.sources.values import CONSENT_WORDS, DateOrder, DecimalMark
+
+STDIN: Final = "-"
 
 
 def _path(text: str) -> str:
@@ -90,4 +93,15 @@ class FileOptions(BaseModel):
         description="Words of the file and what they mean, by person field: {subscribed: {Ja: yes}}. Case does not "
         "count.",
         json_schema_extra=_field_names,
+    )
+
+
+class FileSettings(FileOptions, SourceSettings):
+    """A shop export in a file."""
+
+    type: Literal["file"] = Field(description="The shop system.")
+    name: str = Field(default="", description="The prefix of the special tags; Shop if left out.")
+    complete: bool = Field(
+        default=False,
+        description="The file always holds everybody: a subscriber who is no longer in it counts as unsubscribed.",
     )

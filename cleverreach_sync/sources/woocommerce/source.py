@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.http.failures import Refused
@@ -10,8 +11,8 @@ from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pa
 from cleverreach_sync.model import ConsentState, Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.values import read_time, utc_text
-from cleverreach_sync.sources.woocommerce_api import PER_PAGE, READERS, WooApi, ident, since
-from cleverreach_sync.sources.woocommerce_rows import (
+from cleverreach_sync.sources.woocommerce.api import PER_PAGE, READERS, WooApi, ident, since
+from cleverreach_sync.sources.woocommerce.rows import (
     TRASH,
     customer_record,
     customer_row,
@@ -22,7 +23,7 @@ from cleverreach_sync.sources.woocommerce_rows import (
     subscriber_record,
     subscriber_row,
 )
-from cleverreach_sync.sources.woocommerce_settings import MAILPOET, WooCommerceSettings
+from cleverreach_sync.sources.woocommerce.settings import MAILPOET, WooCommerceSettings
 
 OVERLAP: Final = 300  # seconds that are read again: what was being saved while the last run read
 CUSTOMERS: Final = "customers"
@@ -48,6 +49,11 @@ class _Cursor(NamedTuple):
 
 class _ReadAll(Exception):
     """Changes are not enough this time."""
+
+
+def open_source(settings: WooCommerceSettings, base: Path, means: Means) -> WooCommerce:  # noqa: ARG001 - no files
+    """The source; nothing is asked of the shop yet."""
+    return WooCommerce(settings, means)
 
 
 class WooCommerce:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from cleverreach_sync.settings_types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words
-from cleverreach_sync.sources.registry import SourceSettings
-
-if TYPE_CHECKING:
-    from cleverreach_sync.sources.interface import Means
-    from cleverreach_sync.sources.shopware6 import Shopware6
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words
 
 _SUFFIXES: Final = ("/api/oauth/token", "/api", "/admin", "/store-api")
 
@@ -86,10 +81,3 @@ name: Shopware_6
     def credentials(self) -> dict[str, str]:
         """What a token is exchanged for."""
         return {"client_id": self.client_id.get_secret_value(), "client_secret": self.client_secret.get_secret_value()}
-
-    def open(self, base: Path, means: Means) -> Shopware6:
-        """The source; nothing is asked of the shop yet."""
-        from cleverreach_sync.sources.shopware6 import Shopware6  # noqa: PLC0415 - a config alone needs no HTTP
-
-        del base
-        return Shopware6(self, means)

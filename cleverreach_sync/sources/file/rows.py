@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
-from cleverreach_sync.sources.columns import Matched, fold
+from cleverreach_sync.sources.file.columns import Matched, fold
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.sources.values import (
     EARLIEST,

@@ -7,12 +7,12 @@ from typing import Final
 
 from cleverreach_sync.http.paging import Page
 from cleverreach_sync.sources.interface import Sight
-from cleverreach_sync.sources.plentymarkets_api import PER_PAGE, NotAllowed, PlentyApi, SmallerPages
-from cleverreach_sync.sources.plentymarkets_names import folder_id, listed, type_id
-from cleverreach_sync.sources.plentymarkets_origins import Origin, Origins
-from cleverreach_sync.sources.plentymarkets_rows import created, is_confirmed
-from cleverreach_sync.sources.plentymarkets_settings import AUTOMATIC, PlentymarketsSettings
-from cleverreach_sync.sources.plentymarkets_window import DAY, day_before
+from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, NotAllowed, PlentyApi, SmallerPages
+from cleverreach_sync.sources.plentymarkets.names import folder_id, listed, type_id
+from cleverreach_sync.sources.plentymarkets.origins import Origin, Origins
+from cleverreach_sync.sources.plentymarkets.rows import created, is_confirmed
+from cleverreach_sync.sources.plentymarkets.settings import AUTOMATIC, PlentymarketsSettings
+from cleverreach_sync.sources.plentymarkets.window import DAY, day_before
 from cleverreach_sync.sources.values import utc_text
 
 _OFF_BY_CONFIG: Final = "source.order_referrers names those that are on"

@@ -22,7 +22,7 @@ from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.values import utc_text
-from cleverreach_sync.sources.woocommerce_rows import CUSTOMER_FIELDS, ORDER_FIELDS
+from cleverreach_sync.sources.woocommerce.rows import CUSTOMER_FIELDS, ORDER_FIELDS
 
 PER_PAGE: Final = 100  # the most WooCommerce gives
 READERS: Final = 2

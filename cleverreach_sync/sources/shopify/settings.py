@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
-from cleverreach_sync.settings_types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, wrong
-from cleverreach_sync.sources.registry import SourceSettings
-
-if TYPE_CHECKING:
-    from cleverreach_sync.sources.interface import Means
-    from cleverreach_sync.sources.shopify import ShopifySource
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, wrong
 
 TESTED_VERSION: Final = "2026-07"
 _SHOP: Final = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
@@ -127,8 +122,3 @@ name: Shopify
         if self.client_id is None or self.client_secret is None:
             return {}
         return {"client_id": self.client_id.get_secret_value(), "client_secret": self.client_secret.get_secret_value()}
-
-    def open(self, base: Path, means: Means) -> ShopifySource:  # noqa: ARG002 - no files
-        from cleverreach_sync.sources.shopify import ShopifySource  # noqa: PLC0415 - only a run needs it
-
-        return ShopifySource(self, means)

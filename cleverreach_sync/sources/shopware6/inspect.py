@@ -8,10 +8,10 @@ from typing import Final
 
 from cleverreach_sync.http.paging import Page, RawRow
 from cleverreach_sync.sources.interface import Sight
-from cleverreach_sync.sources.shopware6_api import MissingPrivileges, ShopwareApi
-from cleverreach_sync.sources.shopware6_channels import SalesChannels
-from cleverreach_sync.sources.shopware6_criteria import CUSTOMER, ORDER, RECIPIENT, Filter
-from cleverreach_sync.sources.shopware6_rows import States
+from cleverreach_sync.sources.shopware6.api import MissingPrivileges, ShopwareApi
+from cleverreach_sync.sources.shopware6.channels import SalesChannels
+from cleverreach_sync.sources.shopware6.criteria import CUSTOMER, ORDER, RECIPIENT, Filter
+from cleverreach_sync.sources.shopware6.rows import States
 
 _LOOKED_AT: Final = 50
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.http.paging import RawRow
-from cleverreach_sync.sources.shopware6_api import ShopwareApi
-from cleverreach_sync.sources.shopware6_criteria import SALES_CHANNEL, Filter, of_channels
-from cleverreach_sync.sources.shopware6_rows import name_of
+from cleverreach_sync.sources.shopware6.api import ShopwareApi
+from cleverreach_sync.sources.shopware6.criteria import SALES_CHANNEL, Filter, of_channels
+from cleverreach_sync.sources.shopware6.rows import name_of
 
 
 class SalesChannels:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cleverreach_sync.errors import UsageError
-from cleverreach_sync.settings_types import did_you_mean
-from cleverreach_sync.sources.plentymarkets_api import NotAllowed, PlentyApi
+from cleverreach_sync.settings.types import did_you_mean
+from cleverreach_sync.sources.plentymarkets.api import NotAllowed, PlentyApi
 
 
 def type_id(api: PlentyApi, wanted: str | None) -> int | None:

@@ -11,11 +11,11 @@ import orjson
 from cleverreach_sync.address import normalise
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.json_reading import read_json
-from cleverreach_sync.sources.columns import Matched, match, missing
-from cleverreach_sync.sources.encodings import Texts, is_damaged, mended
+from cleverreach_sync.sources.file.columns import Matched, match, missing
+from cleverreach_sync.sources.file.encodings import Texts, is_damaged, mended
+from cleverreach_sync.sources.file.tables import LOST, NO_TEXT, ROWS, Some, no_address
+from cleverreach_sync.sources.file.text import OVERLONG
 from cleverreach_sync.sources.interface import Row, Unreadable
-from cleverreach_sync.sources.tabular import LOST, NO_TEXT, ROWS, Some, no_address
-from cleverreach_sync.sources.textfile import OVERLONG
 from cleverreach_sync.sources.values import json_text
 
 

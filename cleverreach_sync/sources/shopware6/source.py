@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
-from cleverreach_sync.sources.shopware6_api import ShopwareApi
-from cleverreach_sync.sources.shopware6_channels import SalesChannels
-from cleverreach_sync.sources.shopware6_criteria import (
+from cleverreach_sync.sources.shopware6.api import ShopwareApi
+from cleverreach_sync.sources.shopware6.channels import SalesChannels
+from cleverreach_sync.sources.shopware6.criteria import (
     ACCOUNT,
     CUSTOMER,
     ORDER,
@@ -30,8 +31,8 @@ from cleverreach_sync.sources.shopware6_criteria import (
     of_addresses,
     of_ids,
 )
-from cleverreach_sync.sources.shopware6_look import look
-from cleverreach_sync.sources.shopware6_rows import (
+from cleverreach_sync.sources.shopware6.inspect import look
+from cleverreach_sync.sources.shopware6.rows import (
     States,
     customer_record,
     customer_row,
@@ -40,7 +41,7 @@ from cleverreach_sync.sources.shopware6_rows import (
     recipient_record,
     recipient_row,
 )
-from cleverreach_sync.sources.shopware6_settings import Shopware6Settings
+from cleverreach_sync.sources.shopware6.settings import Shopware6Settings
 from cleverreach_sync.sources.values import read_time, utc_text
 
 OVERLAP: Final = 300  # seconds that are read again: what was being saved while the last run read
@@ -89,6 +90,11 @@ class _Shown:
 
 class _ReadAll(Exception):
     """Changes are not enough this time."""
+
+
+def open_source(settings: Shopware6Settings, base: Path, means: Means) -> Shopware6:  # noqa: ARG001 - no files
+    """The source; nothing is asked of the shop yet."""
+    return Shopware6(settings, means)
 
 
 class Shopware6:

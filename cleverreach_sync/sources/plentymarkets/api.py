@@ -19,7 +19,7 @@ from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.interface import Means
-from cleverreach_sync.sources.plentymarkets_session import CallsLeft, Session, said_by
+from cleverreach_sync.sources.plentymarkets.session import CallsLeft, Session, said_by
 from cleverreach_sync.sources.values import utc_text
 
 PER_PAGE: Final = 250  # the most plentymarkets gives

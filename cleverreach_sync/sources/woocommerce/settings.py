@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
-from cleverreach_sync.settings_types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
-from cleverreach_sync.sources.registry import SourceSettings
-from cleverreach_sync.sources.woocommerce_rows import MetaRule
-
-if TYPE_CHECKING:
-    from cleverreach_sync.sources.interface import Means
-    from cleverreach_sync.sources.woocommerce import WooCommerce
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
+from cleverreach_sync.sources.woocommerce.rows import MetaRule
 
 MAILPOET: Final = "mailpoet"
 _META: Final = "meta:"
@@ -123,10 +118,3 @@ name: WooCommerce
             return None
         values = frozenset(value.lower() for value in self.subscribed_values)
         return MetaRule.parse(self.subscribed_by.removeprefix(_META), values)
-
-    def open(self, base: Path, means: Means) -> WooCommerce:
-        """The source; nothing is asked of the shop yet."""
-        from cleverreach_sync.sources.woocommerce import WooCommerce  # noqa: PLC0415 - a config alone needs no HTTP
-
-        del base
-        return WooCommerce(self, means)

@@ -19,9 +19,9 @@ from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.sources.interface import Means
-from cleverreach_sync.sources.shopify_access import Access
-from cleverreach_sync.sources.shopify_queries import CANCEL, EVERYBODY, POLL, RUN
-from cleverreach_sync.sources.shopify_rows import Customer, NoCustomer, read_customer
+from cleverreach_sync.sources.shopify.access import Access
+from cleverreach_sync.sources.shopify.queries import CANCEL, EVERYBODY, POLL, RUN
+from cleverreach_sync.sources.shopify.rows import Customer, NoCustomer, read_customer
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 10.0

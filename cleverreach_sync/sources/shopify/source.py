@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -11,12 +12,12 @@ import orjson
 from cleverreach_sync.http.paging import Doubts
 from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
-from cleverreach_sync.sources.shopify_access import Access, no_personal_data
-from cleverreach_sync.sources.shopify_changes import Pages, changed_since
-from cleverreach_sync.sources.shopify_export import Export, download, prepare
-from cleverreach_sync.sources.shopify_queries import INSTALLATION, updated_since
-from cleverreach_sync.sources.shopify_rows import Customer, consent_of, read_record
-from cleverreach_sync.sources.shopify_settings import ShopifySettings
+from cleverreach_sync.sources.shopify.access import Access, no_personal_data
+from cleverreach_sync.sources.shopify.changes import Pages, changed_since
+from cleverreach_sync.sources.shopify.export import Export, download, prepare
+from cleverreach_sync.sources.shopify.queries import INSTALLATION, updated_since
+from cleverreach_sync.sources.shopify.rows import Customer, consent_of, read_record
+from cleverreach_sync.sources.shopify.settings import ShopifySettings
 from cleverreach_sync.sources.values import read_time, utc_text
 
 STREAM: Final = "customers"
@@ -46,6 +47,11 @@ class Cursor(NamedTuple):
 
     def __str__(self) -> str:
         return orjson.dumps({"changed": utc_text(self.changed), "everybody": utc_text(self.everybody)}).decode()
+
+
+def open_source(settings: ShopifySettings, base: Path, means: Means) -> ShopifySource:  # noqa: ARG001 - no files
+    """The source; nothing is asked of the shop yet."""
+    return ShopifySource(settings, means)
 
 
 class ShopifySource:

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.graphql import TooExpensive
-from cleverreach_sync.sources.shopify_access import Access
-from cleverreach_sync.sources.shopify_queries import PAGE, updated_since
-from cleverreach_sync.sources.shopify_rows import Customer, NoCustomer, read_customer
+from cleverreach_sync.sources.shopify.access import Access
+from cleverreach_sync.sources.shopify.queries import PAGE, updated_since
+from cleverreach_sync.sources.shopify.rows import Customer, NoCustomer, read_customer
 from cleverreach_sync.sources.values import utc_text
 
 LARGEST_PAGE: Final = 250

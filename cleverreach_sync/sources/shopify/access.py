@@ -15,12 +15,12 @@ from cleverreach_sync.http.failures import Redirected, Refused
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
 from cleverreach_sync.http.tokens import ClientCredentials, FixedToken, Tokens
-from cleverreach_sync.settings_types import is_loopback
+from cleverreach_sync.settings.types import is_loopback
 from cleverreach_sync.sources.interface import Means
-from cleverreach_sync.sources.shopify_queries import COUNT
+from cleverreach_sync.sources.shopify.queries import COUNT
 
 if TYPE_CHECKING:
-    from cleverreach_sync.sources.shopify_settings import ShopifySettings
+    from cleverreach_sync.sources.shopify.settings import ShopifySettings
 
 T = TypeVar("T")
 _TOKEN_PATH: Final = "/admin/oauth/access_token"  # noqa: S105 - a path

@@ -18,8 +18,8 @@ from cleverreach_sync.address import normalise
 from cleverreach_sync.http.foreign import identifier
 from cleverreach_sync.model import RANK_CUSTOMER, RANK_EXCLUDED, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
-from cleverreach_sync.sources.plentymarkets_origins import Origins, is_relay
-from cleverreach_sync.sources.plentymarkets_settings import OrderStatus
+from cleverreach_sync.sources.plentymarkets.origins import Origins, is_relay
+from cleverreach_sync.sources.plentymarkets.settings import OrderStatus
 from cleverreach_sync.sources.values import json_text, read_amount, read_day, read_time, utc_text
 
 _EMAIL: Final = 5  # type of an address option

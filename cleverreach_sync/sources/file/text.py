@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from cleverreach_sync.errors import TemporaryError, UsageError
-from cleverreach_sync.sources.encodings import Texts
+from cleverreach_sync.sources.file.encodings import Texts
 
 _BLOCK: Final = 1 << 18
 _LONGEST_LINE: Final = 1 << 20
