@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple
 
 from cleverreach_sync.config.schema import Config
+from cleverreach_sync.domain.guards import Guard
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, TemporaryError, as_crsync_error
-from cleverreach_sync.guards import Guard
 from cleverreach_sync.phases import closing, opening
 from cleverreach_sync.phases.admission import Numbers, People, clock_words, guards, people, refusal
 from cleverreach_sync.phases.decide import Deciding, Summary

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cleverreach_sync.address import Patterns
-from cleverreach_sync.decision import Change, Plan, Rules, Wanted
-from cleverreach_sync.fields import FieldMap, Fingerprints, data_fields
-from cleverreach_sync.model import Consent, ConsentState, Kind, Person, Purchases, Recipient, RecipientState
-from cleverreach_sync.selection import OwnTags
+from cleverreach_sync.domain.address import Patterns
+from cleverreach_sync.domain.decision import Change, Plan, Rules, Wanted
+from cleverreach_sync.domain.fields import FieldMap, data_fields
+from cleverreach_sync.domain.fingerprints import Fingerprints
+from cleverreach_sync.domain.model import Consent, ConsentState, Kind, Person, Purchases, Recipient, RecipientState
+from cleverreach_sync.domain.tags import OwnTags
 
 ANNA = "anna@example.org"
 NOW = 1_700_000_000

@@ -78,8 +78,8 @@ def _document(
 ) -> dict[str, Any]:
     from contextlib import closing
 
+    from cleverreach_sync.domain.fields import data_fields
     from cleverreach_sync.errors import UsageError
-    from cleverreach_sync.fields import data_fields
     from cleverreach_sync.http.redaction import Redaction
     from cleverreach_sync.phases import opening
     from cleverreach_sync.phases.setting import open_target

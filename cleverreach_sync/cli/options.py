@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cleverreach_sync.guards import FORCEABLE
+from cleverreach_sync.domain.guards import FORCEABLE
 
 
 class ResultFormat(StrEnum):

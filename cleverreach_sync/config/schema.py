@@ -22,8 +22,8 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from cleverreach_sync.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
-from cleverreach_sync.model import Kind
+from cleverreach_sync.domain.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
+from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.settings.types import Duration, LimitOption, PathOption, PersonField, wrong
 from cleverreach_sync.sources.file.settings import STDIN, FileOptions

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from cleverreach_sync.model import Kind
+from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.settings.types import Question
 from cleverreach_sync.sources.registry import settings_class
 

@@ -14,7 +14,7 @@ import httpx
 from cleverreach_sync import __version__
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.http.body import ENCODINGS
-from cleverreach_sync.settings.types import is_loopback
+from cleverreach_sync.http.loopback import is_loopback
 
 _CONNECT_SECONDS: Final = 20.0
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cleverreach_sync.config.schema import LimitsSettings
+from cleverreach_sync.domain.guards import Guard, Limit, flag, refusing, within
 from cleverreach_sync.errors import GuardError
-from cleverreach_sync.guards import Guard, Limit, flag, refusing, within
 from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.silence import Silent

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cleverreach_sync.agreement import end_waits, remember, settle
-from cleverreach_sync.decision import Change, Outcome, Plan, Wanted
+from cleverreach_sync.domain.decision import Change, Outcome, Plan, Wanted
+from cleverreach_sync.domain.memory import end_waits, remember, settle
+from cleverreach_sync.domain.model import ConsentState, Memory, Recipient, RecipientState
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.model import ConsentState, Memory, Recipient, RecipientState
 from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, absent, entry, outcome_to_keep
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import Seen, decided, recipients_of

@@ -12,8 +12,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from cleverreach_sync.config.schema import Config
+from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.errors import StateError, UsageError
-from cleverreach_sync.selection import OwnTags
 from cleverreach_sync.state import checkpoint
 from cleverreach_sync.state.files import StateFolder
 

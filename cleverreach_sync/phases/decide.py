@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.agreement import as_last_seen, settle
-from cleverreach_sync.belonging import idents_of, owners_of, without_reason
-from cleverreach_sync.consent import Shop, withdrawn_again
-from cleverreach_sync.decision import Outcome, Plan, Suppression
-from cleverreach_sync.merge import NO_FACTS, Facts, Found, left_behind, merge
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.consent import Shop, withdrawn_again
+from cleverreach_sync.domain.decide import decide, remembered_recipient
+from cleverreach_sync.domain.decision import Outcome, Plan, Suppression
+from cleverreach_sync.domain.identity import idents_of, owners_of, without_reason
+from cleverreach_sync.domain.memory import as_last_seen, settle
+from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, left_behind, merge
+from cleverreach_sync.domain.model import (
     NOTHING,
     RANK_LEFT,
     Consent,
@@ -23,6 +24,8 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
+from cleverreach_sync.domain.statements import still_left
+from cleverreach_sync.domain.tags import kinds_of
 from cleverreach_sync.phases.decoding import Decoding, seen_of
 from cleverreach_sync.phases.erasures import known_of
 from cleverreach_sync.phases.planned import (
@@ -38,11 +41,8 @@ from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.silence import Silence, Silent
 from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.phases.walk import Met, meet
-from cleverreach_sync.plan import decide, remembered_recipient
-from cleverreach_sync.selection import kinds_of
 from cleverreach_sync.state.entries import Entry, kinds_in, split_idents
 from cleverreach_sync.state.spool import NOTED
-from cleverreach_sync.statements import still_left
 
 _BUFFER: Final = 1000
 _TICK: Final = 500

@@ -7,8 +7,8 @@ from hashlib import blake2b
 
 import orjson
 
-from cleverreach_sync.merge import Found
-from cleverreach_sync.model import Record
+from cleverreach_sync.domain.merge import Found
+from cleverreach_sync.domain.model import Record
 from cleverreach_sync.phases.read import DIGEST_BYTES
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.sources.dates import Plausible

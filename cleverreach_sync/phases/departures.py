@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from cleverreach_sync.merge import Facts
-from cleverreach_sync.model import ENDED_NO, Consent, ConsentState, Memory, RecipientState, Remembered
+from cleverreach_sync.domain.merge import Facts
+from cleverreach_sync.domain.model import ENDED_NO, Consent, ConsentState, Memory, RecipientState, Remembered
 from cleverreach_sync.phases.planned import OPEN
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import batches

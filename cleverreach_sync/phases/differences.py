@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from cleverreach_sync.address import mask
-from cleverreach_sync.decision import Change, Outcome, Plan, Wanted
-from cleverreach_sync.fields import FieldType
-from cleverreach_sync.model import Kind, Recipient
-from cleverreach_sync.selection import fold
+from cleverreach_sync.domain.address import mask
+from cleverreach_sync.domain.decision import Change, Outcome, Plan, Wanted
+from cleverreach_sync.domain.fields import FieldType
+from cleverreach_sync.domain.model import Kind, Recipient
+from cleverreach_sync.domain.tags import fold
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 

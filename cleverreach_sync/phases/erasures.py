@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cleverreach_sync.address import PLACEHOLDERS
-from cleverreach_sync.belonging import parted
-from cleverreach_sync.merge import Facts
-from cleverreach_sync.model import ENDED_ERASED, Memory
+from cleverreach_sync.domain.address import PLACEHOLDERS
+from cleverreach_sync.domain.identity import parted
+from cleverreach_sync.domain.merge import Facts
+from cleverreach_sync.domain.model import ENDED_ERASED, Memory
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.state.entries import Entry, read_body, split_idents
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from cleverreach_sync.agreement import remember
-from cleverreach_sync.consent import weigh
-from cleverreach_sync.decision import Change, Outcome, Plan, Wanted
-from cleverreach_sync.fields import unknown_values
-from cleverreach_sync.merge import Facts
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.consent import weigh
+from cleverreach_sync.domain.decision import Change, Outcome, Plan, Wanted
+from cleverreach_sync.domain.fingerprints import unknown_values
+from cleverreach_sync.domain.memory import remember
+from cleverreach_sync.domain.merge import Facts
+from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_MOVED,
     Consent,

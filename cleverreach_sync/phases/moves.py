@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.belonging import accounts_of, idents_of, is_no_reason, joined, parted
-from cleverreach_sync.consent import Shop
-from cleverreach_sync.decision import Outcome, Plan
-from cleverreach_sync.merge import NO_FACTS, Facts, left_behind
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.consent import Shop
+from cleverreach_sync.domain.decision import Outcome, Plan
+from cleverreach_sync.domain.identity import accounts_of, idents_of, is_no_reason, joined, parted
+from cleverreach_sync.domain.merge import NO_FACTS, Facts, left_behind
+from cleverreach_sync.domain.model import (
     ENDED_MOVED,
     ENDED_NO,
     ENDED_OPTED_OUT,
@@ -24,6 +24,7 @@ from cleverreach_sync.model import (
     RecipientState,
     Remembered,
 )
+from cleverreach_sync.domain.statements import still_left
 from cleverreach_sync.phases.arrivals import changed_addresses, leave_out_shared, met, rows_of, without_left
 from cleverreach_sync.phases.decide import Deciding
 from cleverreach_sync.phases.erasures import known_of
@@ -32,7 +33,6 @@ from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.walk import Met
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body, split_idents
 from cleverreach_sync.state.plans import PlanRow
-from cleverreach_sync.statements import still_left
 
 _MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
 _MAILED: Final = frozenset({UNCHANGED, Outcome.UPDATED.value})

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from cleverreach_sync.config.schema import Config
+from cleverreach_sync.domain.fields import DataField, FieldMap, data_fields
+from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.errors import StateError, UsageError
-from cleverreach_sync.fields import DataField, FieldMap, data_fields
-from cleverreach_sync.model import Kind
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources.file.source import FileSource
 from cleverreach_sync.sources.interface import Source

@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.agreement import end_is_open, end_waits
-from cleverreach_sync.belonging import idents_of
-from cleverreach_sync.consent import Shop
-from cleverreach_sync.decision import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted
-from cleverreach_sync.fields import Fingerprints, Packed
-from cleverreach_sync.merge import Facts
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.consent import Shop
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted
+from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
+from cleverreach_sync.domain.identity import idents_of
+from cleverreach_sync.domain.memory import end_is_open, end_waits
+from cleverreach_sync.domain.merge import Facts
+from cleverreach_sync.domain.model import (
     Consent,
     Kind,
     Memory,

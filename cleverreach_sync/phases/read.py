@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, Final
 
-from cleverreach_sync.address import PLACEHOLDERS, Patterns
+from cleverreach_sync.domain.address import PLACEHOLDERS, Patterns
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.phases.departures import note_time
 from cleverreach_sync.phases.erasures import find_erased

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cleverreach_sync.address import Patterns
-from cleverreach_sync.decision import Rules
+from cleverreach_sync.domain.address import Patterns
+from cleverreach_sync.domain.decision import Rules
 from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
 from cleverreach_sync.phases.siblings import Siblings
 from cleverreach_sync.phases.tally import Tally

@@ -11,11 +11,13 @@ from functools import partial
 from hashlib import blake2b
 from typing import Final
 
-from cleverreach_sync.address import Patterns, normalise
 from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.decision import Rules
-from cleverreach_sync.fields import FieldMap, Fingerprints
+from cleverreach_sync.domain.address import Patterns, normalise
+from cleverreach_sync.domain.decision import Rules
+from cleverreach_sync.domain.fields import FieldMap
+from cleverreach_sync.domain.fingerprints import Fingerprints
+from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.http.client import HttpClient, Traffic
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
@@ -23,7 +25,6 @@ from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.phases import opening, siblings
 from cleverreach_sync.phases.run import Clock, Options, Reader, Run, Stop
 from cleverreach_sync.progress import Progress
-from cleverreach_sync.selection import OwnTags
 from cleverreach_sync.sources import registry
 from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Anchored, Means, Source

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.merge import Facts, Found
-from cleverreach_sync.model import RANK_LEFT, ConsentState, Remembered, Signal
+from cleverreach_sync.domain.merge import Facts, Found
+from cleverreach_sync.domain.model import RANK_LEFT, ConsentState, Remembered, Signal
+from cleverreach_sync.domain.statements import states_something
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.state.entries import read_body
-from cleverreach_sync.statements import states_something
 
 FEWEST: Final = 3  # people; fewer may well have been deleted one by one
 

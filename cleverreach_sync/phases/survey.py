@@ -8,14 +8,14 @@ from typing import NamedTuple, TypeVar
 
 import orjson
 
-from cleverreach_sync.address import mask
-from cleverreach_sync.agreement import as_it_stands, settle
-from cleverreach_sync.decision import Outcome, Plan, Suppression, Wanted
-from cleverreach_sync.model import ENDED_MOVED, ENDED_OPTED_OUT, Kind, Recipient, RecipientState
+from cleverreach_sync.domain.address import mask
+from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
+from cleverreach_sync.domain.decision import Outcome, Plan, Suppression, Wanted
+from cleverreach_sync.domain.memory import as_it_stands, settle
+from cleverreach_sync.domain.model import ENDED_MOVED, ENDED_OPTED_OUT, Kind, Recipient, RecipientState
 from cleverreach_sync.phases.differences import has_effect, shown_change
 from cleverreach_sync.phases.planned import OPEN, Candidate, Class, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.phases.run import OutOfTime, Run
-from cleverreach_sync.plan import adopted, decide, remembered_recipient
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from cleverreach_sync.decision import Outcome, Plan, Wanted
-from cleverreach_sync.model import ConsentState, Kind
+from cleverreach_sync.domain.decision import Outcome, Plan, Wanted
+from cleverreach_sync.domain.model import ConsentState, Kind
 
 
 class Tally:

@@ -14,12 +14,12 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from cleverreach_sync.address import folded
-from cleverreach_sync.decision import Outcome, Wanted
+from cleverreach_sync.domain.address import folded
+from cleverreach_sync.domain.decision import Outcome, Wanted
+from cleverreach_sync.domain.model import ENDED_MOVED, ConsentState, RecipientState
 from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.threads import Workers
-from cleverreach_sync.model import ENDED_MOVED, ConsentState, RecipientState
 from cleverreach_sync.phases import inflight
 from cleverreach_sync.phases.batch import Batch, Delivery, Result
 from cleverreach_sync.phases.departures import catch_up, record_departed, undo

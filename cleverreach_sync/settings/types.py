@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import math
 import os
 import re
@@ -17,8 +16,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from cleverreach_sync.guards import Limit
-from cleverreach_sync.model import PERSON_FIELDS
+from cleverreach_sync.domain.guards import Limit
+from cleverreach_sync.domain.model import PERSON_FIELDS
+from cleverreach_sync.http.loopback import is_loopback
 
 EXTRA: Final = "extra."
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -70,16 +70,6 @@ def _url(text: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise wrong("http:// would send customers' data unencrypted; use https://")
     return parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/")).geturl()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this very machine: `localhost`, 127.0.0.0/8 or ::1."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _duration(value: object) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, tzinfo
 from typing import Final
 
-from cleverreach_sync.model import Record
+from cleverreach_sync.domain.model import Record
 from cleverreach_sync.sources.interface import Warned
 from cleverreach_sync.sources.values import is_no_date, read_time, utc_text
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.http.client import Traffic
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.model import Record, Signal
 
 
 class Row(NamedTuple):

@@ -13,7 +13,7 @@ from decimal import Decimal
 from math import floor
 from typing import Any, Final, Literal, TypeVar
 
-from cleverreach_sync.model import ConsentState
+from cleverreach_sync.domain.model import ConsentState
 
 DateOrder = Literal["iso", "dmy", "mdy"]
 DecimalMark = Literal[".", ","]

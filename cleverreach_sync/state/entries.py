@@ -7,9 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.errors import StateError
-from cleverreach_sync.merge import NO_FACTS, Facts
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.merge import NO_FACTS, Facts
+from cleverreach_sync.domain.model import (
     NOTHING,
     ConsentState,
     Kind,
@@ -19,6 +18,7 @@ from cleverreach_sync.model import (
     Remembered,
     Stamps,
 )
+from cleverreach_sync.errors import StateError
 
 
 class Entry(NamedTuple):

@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.address import mask
+from cleverreach_sync.domain.address import mask
+from cleverreach_sync.domain.model import Consent, ConsentState, Order, Purchases, Record
 from cleverreach_sync.errors import StateError
-from cleverreach_sync.model import Consent, ConsentState, Order, Purchases, Record
 from cleverreach_sync.state.checksums import of_bytes
 from cleverreach_sync.state.files import content_of, write_atomically
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
-from cleverreach_sync.decision import Change
-from cleverreach_sync.fields import DataField
+from cleverreach_sync.domain.decision import Change
+from cleverreach_sync.domain.fields import DataField
+from cleverreach_sync.domain.model import Recipient
 from cleverreach_sync.http.client import Traffic
-from cleverreach_sync.model import Recipient
 
 AMBIGUOUS: Final = "ambiguous_address"  # the list takes an address for that of another recipient
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.sandbox.sample import LAST_NAMES, MEN, PLACES, STREETS, WOMEN
 
 HEADER: Final = (

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.fields import PRESETS, data_fields
+from cleverreach_sync.domain.fields import PRESETS, data_fields
 
 LIST_ID: Final = "1"
 LIST_NAME: Final = "Benchmark"

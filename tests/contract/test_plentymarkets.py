@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from cleverreach_sync.domain.model import RANK_EXCLUDED, Consent, ConsentState, Record
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError, UsageError
-from cleverreach_sync.model import RANK_EXCLUDED, Consent, ConsentState, Record
 from cleverreach_sync.sources.interface import Anchored, Source, Warned
 from cleverreach_sync.sources.plentymarkets.origins import Origins
 from cleverreach_sync.sources.plentymarkets.settings import PlentymarketsSettings

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
+from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Person, Record
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
-from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Person, Record
 from cleverreach_sync.sources.interface import Source, Warned
 from tests.shops.reading import Known, Watched, opening, read
 from tests.shops.server import Asked, Reply, altered

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from cleverreach_sync.domain.model import ConsentState, Person
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError, UsageError
-from cleverreach_sync.model import ConsentState, Person
 from cleverreach_sync.sources.interface import Source
 from tests.shops.contract import FAKES, FakeShop
 from tests.shops.reading import Known, Reading, Watched, close, open_source, read

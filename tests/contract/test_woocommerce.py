@@ -13,8 +13,8 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
+from cleverreach_sync.domain.model import Consent, ConsentState, Record
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
-from cleverreach_sync.model import Consent, ConsentState, Record
 from cleverreach_sync.sources.interface import Source, Warned
 from cleverreach_sync.sources.woocommerce.settings import WooCommerceSettings
 from tests.shops.reading import Known, Watched, opening, read

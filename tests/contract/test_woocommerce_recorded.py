@@ -17,8 +17,8 @@ import pytest
 import vcr
 import yaml
 
+from cleverreach_sync.domain.model import ConsentState, Record
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
-from cleverreach_sync.model import ConsentState, Record
 from cleverreach_sync.sources.interface import Source
 from tests.shops.reading import Watched, open_source, read
 

@@ -21,9 +21,9 @@ from cleverreach_sync.cli.app import app
 from cleverreach_sync.config.fields import file_keys, keys
 from cleverreach_sync.config.schema import AttributesSettings, Config, ConsentSettings, LimitsSettings
 from cleverreach_sync.config.transfers import DESCRIPTION, KEY
-from cleverreach_sync.decision import SKIP_REASONS
-from cleverreach_sync.guards import FORCEABLE
-from cleverreach_sync.model import PERSON_FIELDS
+from cleverreach_sync.domain.decision import SKIP_REASONS
+from cleverreach_sync.domain.guards import FORCEABLE
+from cleverreach_sync.domain.model import PERSON_FIELDS
 from cleverreach_sync.report import words
 from cleverreach_sync.sandbox.faults import FAULTS
 from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from cleverreach_sync.config.loading import load_config, load_configs
-from cleverreach_sync.decision import SKIP_REASONS
-from cleverreach_sync.guards import FORCEABLE
-from cleverreach_sync.model import PERSON_FIELDS
+from cleverreach_sync.domain.decision import SKIP_REASONS
+from cleverreach_sync.domain.guards import FORCEABLE
+from cleverreach_sync.domain.model import PERSON_FIELDS
 from cleverreach_sync.phases.run import Stop
 from cleverreach_sync.report import words
 from cleverreach_sync.report.document import _RUN_KEYS
@@ -99,7 +99,7 @@ def test_reasons_have_words() -> None:
 
 
 def test_data_fields_of_the_preset() -> None:
-    from cleverreach_sync.fields import data_fields
+    from cleverreach_sync.domain.fields import data_fields
 
     part = WRITTEN.partition("The data fields of `preset: shop` are")[2].partition("the last three")[0]
     assert tuple(re.findall(r"`(\w+)`", part)) == tuple(field.name for field in data_fields("shop", {}))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cleverreach_sync.config.loading import load_config
-from cleverreach_sync.model import Kind
+from cleverreach_sync.domain.model import Kind
 from tests.config_text import ENV
 from tests.e2e.program import environment
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.decision import Outcome
+from cleverreach_sync.domain.decision import Outcome
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
 from tests.e2e.program import (
     UPSERT,

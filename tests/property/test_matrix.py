@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.decision import NOT_SUPPRESSED, Outcome
-from cleverreach_sync.model import NOTHING, ConsentState, Kind, Purchases, RecipientState
-from cleverreach_sync.plan import decide
-from cleverreach_sync.selection import contradicted, kinds_of
+from cleverreach_sync.domain.decide import decide
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Outcome
+from cleverreach_sync.domain.model import NOTHING, ConsentState, Kind, Purchases, RecipientState
+from cleverreach_sync.domain.tags import contradicted, kinds_of
 from tests.people import BUYER, CONTACT, NO, NOW, OUT, OWN, SELECTIONS, SUBSCRIBER, TAGS, YES, person, recipient, rules
 
 CONSENTS = st.sampled_from(list(ConsentState))

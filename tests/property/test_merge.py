@@ -6,8 +6,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.domain.model import (
     RANK_CUSTOMER,
     RANK_GUEST,
     Consent,
@@ -18,7 +18,7 @@ from cleverreach_sync.model import (
     Record,
     Remembered,
 )
-from cleverreach_sync.statements import merge_consent
+from cleverreach_sync.domain.statements import merge_consent
 from tests.people import ANNA, NO, OUT, UNKNOWN, YES
 
 NOW = 1000

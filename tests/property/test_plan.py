@@ -7,9 +7,10 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.agreement import remember, settle
-from cleverreach_sync.decision import NOT_SUPPRESSED, SKIP_REASONS, Outcome, Plan, Rules, Suppression, Wanted
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.decide import decide
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, SKIP_REASONS, Outcome, Plan, Rules, Suppression, Wanted
+from cleverreach_sync.domain.memory import remember, settle
+from cleverreach_sync.domain.model import (
     ENDED_MOVED,
     ENDED_NO,
     ENDED_OPTED_OUT,
@@ -25,7 +26,6 @@ from cleverreach_sync.model import (
     Stamps,
 )
 from cleverreach_sync.phases.planned import absent
-from cleverreach_sync.plan import decide
 from tests.people import (
     ANNA,
     FINGERPRINTS,

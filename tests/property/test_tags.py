@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.selection import ORIGIN_LENGTH, OwnTags, fold, special_tags, tag, tag_part
+from cleverreach_sync.domain.tags import ORIGIN_LENGTH, OwnTags, fold, special_tags, tag, tag_part
 from tests.people import B, C, S
 
 TEXT = st.text(max_size=70)

@@ -21,7 +21,7 @@ import graphql
 import pytest
 from graphql import GraphQLError
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.domain.address import normalise
 from tests.shops.server import HTML, Asked, Reply, ShopServer
 
 SCHEMA = graphql.build_schema(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.domain.address import normalise
 from tests.shops.server import HTML, Asked, Reply, ShopServer
 from tests.shops.shopware6_search import Refusal, search
 

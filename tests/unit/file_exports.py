@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cleverreach_sync.model import Record
+from cleverreach_sync.domain.model import Record
 from cleverreach_sync.sources.file.settings import FileOptions, FileSettings
 from cleverreach_sync.sources.file.source import FileSource, open_consent, open_source
 from cleverreach_sync.sources.interface import Chunk, Row, StreamEnd, Unreadable, Warned

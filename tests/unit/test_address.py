@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.address import Patterns, composed, folded, mask, normalise, tidy
+from cleverreach_sync.domain.address import Patterns, composed, folded, mask, normalise, tidy
 
 
 @pytest.mark.parametrize(

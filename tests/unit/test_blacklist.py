@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.address import Patterns, normalise, tidy
+from cleverreach_sync.domain.address import Patterns, normalise, tidy
 from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.decision import Change, Wanted
-from cleverreach_sync.model import Recipient, RecipientState, Stamps
+from cleverreach_sync.domain.decision import Change, Wanted
+from cleverreach_sync.domain.model import Recipient, RecipientState, Stamps
 from cleverreach_sync.targets.cleverreach.rows import answers, item, recipient, stamp, state_of
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.guards import Limit
-from cleverreach_sync.model import Kind
+from cleverreach_sync.domain.guards import Limit
+from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.settings.types import Duration, HttpUrl
 from tests.config_text import VALID, lines, load, problems
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.config.starter import questions, starter_config, variables
-from cleverreach_sync.model import Kind
+from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.sources.registry import SOURCE_TYPES
 from tests.config_text import ENV
 

@@ -11,7 +11,7 @@ from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.json_schema import json_schema
 from cleverreach_sync.config.loading import load_configs
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.model import Kind
+from cleverreach_sync.domain.model import Kind
 from tests.config_text import ENV, HEAD, TARGET, VALID, lines, load, problems
 from tests.editor import as_editor
 

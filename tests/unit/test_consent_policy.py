@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from cleverreach_sync.consent import (
+from cleverreach_sync.domain.consent import (
     POLICY,
     Agreed,
     Becomes,
@@ -18,7 +18,7 @@ from cleverreach_sync.consent import (
     weigh,
     withdrawn_again,
 )
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.model import (
     ENDED_MOVED,
     ENDED_NO,
     ENDED_OPTED_OUT,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cleverreach_sync.model import Consent, ConsentState, Order, Purchases, Record, Remembered
+from cleverreach_sync.domain.model import Consent, ConsentState, Order, Purchases, Record, Remembered
+from cleverreach_sync.domain.statements import state_of
 from cleverreach_sync.sources.dates import EARLIEST_TIME, Plausible
-from cleverreach_sync.statements import state_of
 
 NOW = 1_790_000_000
 DAY = 86_400

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from cleverreach_sync.decision import NOT_SUPPRESSED, Change, Plan, Wanted
-from cleverreach_sync.fields import FieldType
-from cleverreach_sync.model import NOTHING, Kind, Memory, Person, Recipient, RecipientState
+from cleverreach_sync.domain.decide import decide
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Plan, Wanted
+from cleverreach_sync.domain.fields import FieldType
+from cleverreach_sync.domain.model import NOTHING, Kind, Memory, Person, Recipient, RecipientState
+from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.phases.differences import HIDDEN, has_effect, same, shown_change
-from cleverreach_sync.plan import decide
-from cleverreach_sync.selection import OwnTags
 from tests.people import (
     ANNA,
     BOUGHT,

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.fields import DataField, FieldMap, FieldType, Fingerprints, data_fields, split, technical_name
-from cleverreach_sync.model import PERSON_FIELDS, Consent, Person, Purchases
+from cleverreach_sync.domain.fields import DataField, FieldMap, FieldType, data_fields, technical_name
+from cleverreach_sync.domain.fingerprints import Fingerprints, split
+from cleverreach_sync.domain.model import PERSON_FIELDS, Consent, Person, Purchases
 from tests.people import ANNA, FINGERPRINTS, NO, OUT, UNKNOWN, YES
 
 TEXT, NUMBER, DATE, GENDER = FieldType.TEXT, FieldType.NUMBER, FieldType.DATE, FieldType.GENDER

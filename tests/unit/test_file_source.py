@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
+from cleverreach_sync.domain.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Signal
 from cleverreach_sync.errors import UsageError
-from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Signal
 from cleverreach_sync.sources.file.settings import FileOptions
 from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Row, Source, Stream, StreamEnd, Unreadable, Warned

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
+from cleverreach_sync.domain.model import Consent, ConsentState
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
-from cleverreach_sync.model import Consent, ConsentState
 from cleverreach_sync.sources.file import encodings
 from cleverreach_sync.sources.file import text as text_files
 from cleverreach_sync.sources.interface import Chunk, StreamEnd, Unreadable

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleverreach_sync.config.schema import LimitsSettings
-from cleverreach_sync.guards import FORCEABLE, Guard, Limit, flag, refusing, within
+from cleverreach_sync.domain.guards import FORCEABLE, Guard, Limit, flag, refusing, within
 from cleverreach_sync.phases.admission import _HINTS, Numbers, clock_words, guards, refusal
 from cleverreach_sync.phases.silence import Silent
 

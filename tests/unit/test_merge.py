@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.domain.model import (
     PROFILE_FIELDS,
     RANK_CUSTOMER,
     RANK_EXCLUDED,
@@ -18,7 +18,7 @@ from cleverreach_sync.model import (
     Record,
     Remembered,
 )
-from cleverreach_sync.statements import merge_consent
+from cleverreach_sync.domain.statements import merge_consent
 from tests.people import ANNA, NO, OUT, UNKNOWN, YES
 
 T = 1_600_000_000

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from cleverreach_sync.agreement import remember, settle
-from cleverreach_sync.consent import Shop
-from cleverreach_sync.decision import NOT_SUPPRESSED, Outcome, Plan, Rules, Suppression, Wanted
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.consent import Shop
+from cleverreach_sync.domain.decide import decide, remembered_recipient
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Outcome, Plan, Rules, Suppression, Wanted
+from cleverreach_sync.domain.memory import remember, settle
+from cleverreach_sync.domain.model import (
     ENDED_MOVED,
     ENDED_NO,
     ENDED_OPTED_OUT,
@@ -18,7 +19,6 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.plan import decide, remembered_recipient
 from tests.people import (
     ANNA,
     BOUGHT,

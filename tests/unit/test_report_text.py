@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.guards import FORCEABLE
+from cleverreach_sync.domain.guards import FORCEABLE
 from cleverreach_sync.report import document, overview, text, words
 from cleverreach_sync.report.page import PipedConsole, open_console, printable
 from tests.unit import report_documents as docs

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cleverreach_sync.model import ConsentState
+from cleverreach_sync.domain.model import ConsentState
 from cleverreach_sync.sandbox import sample
 from cleverreach_sync.sources.interface import Unreadable, Warned
 from tests.benchmarks import exports

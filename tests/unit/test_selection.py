@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cleverreach_sync.model import ConsentState, Kind, Purchases
-from cleverreach_sync.selection import OwnTags, contradicted, fold, kinds_of, special_tags, tag
+from cleverreach_sync.domain.model import ConsentState, Kind, Purchases
+from cleverreach_sync.domain.tags import OwnTags, contradicted, fold, kinds_of, special_tags, tag
 from tests.people import BUYER, CONTACT, NO, OUT, SUBSCRIBER, UNKNOWN, YES, B, C, S
 
 NOBODY: frozenset[Kind] = frozenset()

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.errors import LockedError, StateError
-from cleverreach_sync.merge import NO_FACTS, Facts
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.merge import NO_FACTS, Facts
+from cleverreach_sync.domain.model import (
     NOTHING,
     Consent,
     ConsentState,
@@ -26,6 +25,7 @@ from cleverreach_sync.model import (
     Record,
     Remembered,
 )
+from cleverreach_sync.errors import LockedError, StateError
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
 from cleverreach_sync.state.files import StateFolder, private

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from cleverreach_sync.belonging import joined, parted
-from cleverreach_sync.merge import NO_FACTS, Facts, Found, merge
-from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Person, Record
+from cleverreach_sync.domain.identity import joined, parted
+from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Person, Record
 from tests.people import ANNA, NO, OUT, UNKNOWN, YES
 
 T = 1_600_000_000

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cleverreach_sync.model import ConsentState
+from cleverreach_sync.domain.model import ConsentState
 from cleverreach_sync.sources.values import (
     CONSENT_WORDS,
     DateOrder,

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.address import composed
+from cleverreach_sync.domain.address import composed
+from cleverreach_sync.domain.model import PERSON_FIELDS
 from cleverreach_sync.errors import UsageError
-from cleverreach_sync.model import PERSON_FIELDS
 
 _FIELDS: Final = frozenset(PERSON_FIELDS)
 EMAIL_HEADINGS: Final = ("email", "e-mail", "mail", "e-mail-adresse", "email address", "emailaddress")

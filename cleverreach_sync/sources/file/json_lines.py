@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.json_reading import read_json
 from cleverreach_sync.sources.file.columns import Matched, match, missing

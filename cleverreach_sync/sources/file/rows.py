@@ -8,7 +8,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
-from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
+from cleverreach_sync.domain.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
 from cleverreach_sync.sources.file.columns import Matched, fold
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.sources.values import (

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from cleverreach_sync.model import PERSON_FIELDS
+from cleverreach_sync.domain.model import PERSON_FIELDS
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.settings.types import PersonField, wrong
 from cleverreach_sync.sources.values import CONSENT_WORDS, DateOrder, DecimalMark

@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 import orjson
 
+from cleverreach_sync.domain.model import PERSON_FIELDS, ConsentState, Record, Signal
 from cleverreach_sync.errors import UsageError
-from cleverreach_sync.model import PERSON_FIELDS, ConsentState, Record, Signal
 from cleverreach_sync.sources.file.columns import EMAIL_HEADINGS, Matched, match, missing
 from cleverreach_sync.sources.file.encodings import mended
 from cleverreach_sync.sources.file.json_lines import JsonRows, Keys, json_cells

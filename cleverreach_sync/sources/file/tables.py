@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.sources.file.columns import Matched, fold
 from cleverreach_sync.sources.file.encodings import Texts, is_damaged, mended

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.domain.address import normalise
+from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_EXCLUDED, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.http.foreign import identifier
-from cleverreach_sync.model import RANK_CUSTOMER, RANK_EXCLUDED, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.plentymarkets.origins import Origins, is_relay
 from cleverreach_sync.sources.plentymarkets.settings import OrderStatus

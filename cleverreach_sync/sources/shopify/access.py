@@ -14,8 +14,8 @@ from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import Redirected, Refused
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
+from cleverreach_sync.http.loopback import is_loopback
 from cleverreach_sync.http.tokens import ClientCredentials, FixedToken, Tokens
-from cleverreach_sync.settings.types import is_loopback
 from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.shopify.queries import COUNT
 

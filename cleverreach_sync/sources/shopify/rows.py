@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.address import normalise
-from cleverreach_sync.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
+from cleverreach_sync.domain.address import normalise
+from cleverreach_sync.domain.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.values import read_amount, read_count, read_time, utc_text
 

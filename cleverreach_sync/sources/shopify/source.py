@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.http.paging import Doubts
-from cleverreach_sync.model import Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.shopify.access import Access, no_personal_data
 from cleverreach_sync.sources.shopify.changes import Pages, changed_since

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.address import normalise
-from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
+from cleverreach_sync.domain.address import normalise
+from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.values import is_no_date, json_text, read_amount, read_day, utc_text

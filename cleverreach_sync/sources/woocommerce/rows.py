@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.domain.address import normalise
+from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.http.client import unescaped
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.json_reading import read_json
-from cleverreach_sync.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.values import json_text, read_amount, read_time, utc_text

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from cleverreach_sync.domain.model import ConsentState, Record, Signal
 from cleverreach_sync.http.failures import Refused
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.model import ConsentState, Record, Signal
 from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.values import read_time, utc_text
 from cleverreach_sync.sources.woocommerce.api import PER_PAGE, READERS, WooApi, ident, since

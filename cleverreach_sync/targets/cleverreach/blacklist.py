@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cleverreach_sync.address import normalise, tidy
+from cleverreach_sync.domain.address import normalise, tidy
 
 _LONGEST: Final = 1000  # characters; no address is that long
 _PUNYCODE: Final = "xn--"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from cleverreach_sync.address import normalise
+from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.targets.cleverreach.rows import stamp
 

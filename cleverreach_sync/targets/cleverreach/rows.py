@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.address import folded, normalise
-from cleverreach_sync.decision import Change, Wanted
-from cleverreach_sync.model import Recipient, RecipientState, Stamps
+from cleverreach_sync.domain.address import folded, normalise
+from cleverreach_sync.domain.decision import Change, Wanted
+from cleverreach_sync.domain.model import Recipient, RecipientState, Stamps
 from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
 
 _AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import compress
 from typing import Final, NamedTuple
 
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.model import (
     PROFILE_FIELDS,
     RANK_CUSTOMER,
     RANK_EXCLUDED,
@@ -25,7 +25,7 @@ from cleverreach_sync.model import (
     Record,
     Remembered,
 )
-from cleverreach_sync.statements import NONE, merge_consent, state_of
+from cleverreach_sync.domain.statements import NONE, merge_consent, state_of
 
 BITS: Final = {name: 1 << n for n, name in enumerate(PROFILE_FIELDS)}
 NOT_FOLLOWED: Final[Mapping[str, int]] = {}

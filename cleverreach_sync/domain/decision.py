@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cleverreach_sync.address import Patterns
-from cleverreach_sync.consent import Shop
-from cleverreach_sync.fields import FieldMap, Fingerprints, Packed
-from cleverreach_sync.model import Kind, Memory
-from cleverreach_sync.selection import OwnTags
+from cleverreach_sync.domain.address import Patterns
+from cleverreach_sync.domain.consent import Shop
+from cleverreach_sync.domain.fields import FieldMap
+from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
+from cleverreach_sync.domain.model import Kind, Memory
+from cleverreach_sync.domain.tags import OwnTags
 
 
 class Outcome(StrEnum):

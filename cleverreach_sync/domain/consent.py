@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cleverreach_sync.model import ENDED_OPTED_OUT, Consent, ConsentState, Memory
+from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Consent, ConsentState, Memory
 
 
 class Shop(StrEnum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from cleverreach_sync.consent import Becomes, Shop
-from cleverreach_sync.decision import Change, Outcome, Plan, Rules, Wanted
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.consent import Becomes, Shop
+from cleverreach_sync.domain.decision import Change, Outcome, Plan, Rules, Wanted
+from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_OPTED_OUT,
     ConsentState,
@@ -16,7 +16,7 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.selection import OwnTags, contradicted, kinds_of
+from cleverreach_sync.domain.tags import OwnTags, contradicted, kinds_of
 
 _SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
 _NOBODY: Final[frozenset[Kind]] = frozenset()

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from cleverreach_sync.address import Patterns
-from cleverreach_sync.changes import (
+from cleverreach_sync.domain.address import Patterns
+from cleverreach_sync.domain.changes import (
     create,
     creation,
     disproved,
@@ -22,10 +22,29 @@ from cleverreach_sync.changes import (
     sent_anew,
     tags_of,
 )
-from cleverreach_sync.consent import Agreed, Becomes, Shop, Standing, agreed_with, verdict, weigh, withdrawn_again
-from cleverreach_sync.decision import NOT_SUPPRESSED, SKIP_REASONS, Change, Outcome, Plan, Rules, Suppression, Wanted
-from cleverreach_sync.fields import FieldMap, Fingerprints
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.consent import (
+    Agreed,
+    Becomes,
+    Shop,
+    Standing,
+    agreed_with,
+    verdict,
+    weigh,
+    withdrawn_again,
+)
+from cleverreach_sync.domain.decision import (
+    NOT_SUPPRESSED,
+    SKIP_REASONS,
+    Change,
+    Outcome,
+    Plan,
+    Rules,
+    Suppression,
+    Wanted,
+)
+from cleverreach_sync.domain.fields import FieldMap
+from cleverreach_sync.domain.fingerprints import Fingerprints
+from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_NO,
     ENDED_OPTED_OUT,
@@ -39,7 +58,7 @@ from cleverreach_sync.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.selection import OwnTags, kinds_of
+from cleverreach_sync.domain.tags import OwnTags, kinds_of
 
 _SUBSCRIBER, _BUYER = Kind.SUBSCRIBER, Kind.BUYER
 _NOBODY: Final[frozenset[Kind]] = frozenset()

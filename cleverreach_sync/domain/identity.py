@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from cleverreach_sync.merge import NO_FACTS, STATED, Facts, left_behind
-from cleverreach_sync.model import RANK_GUEST, RANK_LEFT, ConsentState, Remembered
+from cleverreach_sync.domain.merge import NO_FACTS, STATED, Facts, left_behind
+from cleverreach_sync.domain.model import RANK_GUEST, RANK_LEFT, ConsentState, Remembered
 
 _NO_ACCOUNT: Final = (RANK_GUEST, RANK_LEFT)
 _REFUSED: Final = (ConsentState.NO.value, ConsentState.OPTED_OUT.value)

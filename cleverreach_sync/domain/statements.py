@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.model import (
     RANK_CUSTOMER,
     RANK_EXCLUDED,
     RANK_LEFT,

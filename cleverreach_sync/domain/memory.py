@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from cleverreach_sync.consent import Shop, withdrawn_again
-from cleverreach_sync.decision import Change, Outcome, Plan, Rules, Wanted
-from cleverreach_sync.model import (
+from cleverreach_sync.domain.consent import Shop, withdrawn_again
+from cleverreach_sync.domain.decision import Change, Outcome, Plan, Rules, Wanted
+from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_NO,
     ENDED_OPTED_OUT,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from cleverreach_sync.address import composed
-from cleverreach_sync.model import ConsentState, Kind, Purchases
+from cleverreach_sync.domain.address import composed
+from cleverreach_sync.domain.model import ConsentState, Kind, Purchases
 
 SUBSCRIBER, BUYER, CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
 ALL_KINDS: Final = (SUBSCRIBER, BUYER, CONTACT)
