@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple
 
+from cleverreach_sync.clock import Clock, OutOfTime, Stop
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.guards import Guard
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, TemporaryError, as_crsync_error
@@ -16,7 +17,7 @@ from cleverreach_sync.phases.moves import follow_moves
 from cleverreach_sync.phases.planned import Class
 from cleverreach_sync.phases.read import read
 from cleverreach_sync.phases.result import Phase, document, failed, reading, refuses
-from cleverreach_sync.phases.run import Clock, Options, OutOfTime, Run, Stop
+from cleverreach_sync.phases.run import Options, Run
 from cleverreach_sync.phases.setting import Call, Setting, open_everything
 from cleverreach_sync.phases.survey import rehearse, sort_out_checks
 from cleverreach_sync.phases.write import Writing

@@ -50,7 +50,7 @@ def _attributes(call: Invocation, paths: list[Path], transfers: list[str], *, cr
         choice = call.choice(paths, transfers)
         if choice.several:
             raise typer.Exit(_several(call, choice, creates=creates, dry_run=dry_run))
-        from cleverreach_sync.phases.run import Clock, Stop
+        from cleverreach_sync.clock import Clock, Stop
         from cleverreach_sync.report.text import attributes_text
 
         stop = Stop()
@@ -61,7 +61,7 @@ def _attributes(call: Invocation, paths: list[Path], transfers: list[str], *, cr
 
 def _several(call: Invocation, choice: Choice, *, creates: bool, dry_run: bool) -> int:
     from cleverreach_sync.cli.fleet import Done, Fleet, Task
-    from cleverreach_sync.phases.run import Clock
+    from cleverreach_sync.clock import Clock
     from cleverreach_sync.report.overview import field_lists_text
 
     def work(task: Task) -> Done:

@@ -43,7 +43,7 @@ def check(
 
 
 def _one(call: Invocation, choice: Choice) -> int:
-    from cleverreach_sync.phases.run import Clock, Stop
+    from cleverreach_sync.clock import Clock, Stop
     from cleverreach_sync.report.text import check_text
 
     stop = Stop()
@@ -58,7 +58,7 @@ def _one(call: Invocation, choice: Choice) -> int:
 
 def _several(call: Invocation, choice: Choice, jobs: int) -> int:
     from cleverreach_sync.cli.fleet import Done, Fleet, Task
-    from cleverreach_sync.phases.run import Clock
+    from cleverreach_sync.clock import Clock
     from cleverreach_sync.report.overview import checks_text
 
     def work(task: Task) -> Done:

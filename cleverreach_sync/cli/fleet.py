@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cleverreach_sync.cli.choice import Choice, Chosen
 from cleverreach_sync.cli.invocation import Invocation, Stops, signals
+from cleverreach_sync.clock import Clock
 from cleverreach_sync.errors import CrsyncError, as_crsync_error
-from cleverreach_sync.phases.run import Clock
 from cleverreach_sync.report.bars import Lines, draws, observer
 from cleverreach_sync.report.document import failed_entry, several_document
 from cleverreach_sync.report.overall import Overall
 from cleverreach_sync.state.files import StateFolder
 
 if TYPE_CHECKING:
+    from cleverreach_sync.clock import Stop
     from cleverreach_sync.config.schema import Config
-    from cleverreach_sync.phases.run import Stop
 
 
 _SLICE: Final = 0.05  # seconds

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cleverreach_sync.cli.choice import Choice, Refused
-    from cleverreach_sync.phases.run import Stop
+    from cleverreach_sync.clock import Stop
     from cleverreach_sync.report.bars import Lines
     from cleverreach_sync.report.naming import RunName
 
@@ -160,7 +160,7 @@ class Stops:
 
     def one(self) -> Stop:
         """The stop of one more run."""
-        from cleverreach_sync.phases.run import Stop
+        from cleverreach_sync.clock import Stop
 
         stop = Stop()
         self._stops.append(stop)

@@ -31,7 +31,7 @@ def _noting(asked: Options) -> Refused:
     """Notes a run that lacks its secrets in the history, as every one that could not begin."""
 
     def refused(config: Config, path: str, error: CrsyncError) -> None:
-        from cleverreach_sync.phases.run import Clock
+        from cleverreach_sync.clock import Clock
         from cleverreach_sync.sync import note
 
         note(config, asked, Clock(), error, shown_path=path)
@@ -40,7 +40,7 @@ def _noting(asked: Options) -> Refused:
 
 
 def _one(call: Invocation, choice: Choice, asked: Options) -> int:
-    from cleverreach_sync.phases.run import Clock, Stop
+    from cleverreach_sync.clock import Clock, Stop
     from cleverreach_sync.report.text import run_text
     from cleverreach_sync.sync import run
 
@@ -63,8 +63,8 @@ def _several(call: Invocation, choice: Choice, jobs: int, asked: Options) -> int
     from dataclasses import replace
 
     from cleverreach_sync.cli.fleet import Done, Fleet, Task
+    from cleverreach_sync.clock import Clock
     from cleverreach_sync.errors import UsageError
-    from cleverreach_sync.phases.run import Clock
     from cleverreach_sync.report.overview import runs_text
     from cleverreach_sync.sync import run
 

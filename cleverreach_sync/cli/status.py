@@ -50,7 +50,7 @@ def _several(call: Invocation, choice: Choice) -> int:
 
 def status_document(config: Config) -> dict[str, Any]:
     """The document `crsync.status/1`, of the state alone."""
-    from cleverreach_sync.phases.closing import timestamp
+    from cleverreach_sync.clock import timestamp
     from cleverreach_sync.state import checkpoint, history, rejects
     from cleverreach_sync.state.files import StateFolder
 

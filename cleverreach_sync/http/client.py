@@ -6,24 +6,25 @@ import base64
 import html
 import re
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
 import orjson
 
 from cleverreach_sync.errors import TemporaryError, UsageError
+from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.body import PAGE, Limit, NotPacked, TooMuch, joined, parse, unpacked
 from cleverreach_sync.http.failures import Redirected, TryAgain
 from cleverreach_sync.http.foreign import whole
-from cleverreach_sync.http.headers import parse_date, parse_retry_after
+from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.network import Network
 from cleverreach_sync.http.opening import open_client
 from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.http.traffic import Traffic
 
 _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
@@ -34,51 +35,6 @@ _BEGINNING: Final = 1 << 15  # bytes of an answer that are looked at for words
 _LAST_SECONDS: Final = 3.0  # for a request that is made although the run ends
 Query = Mapping[str, str | int | Sequence[str]]
 """The query of a request; a name with several values stands there once for each."""
-
-
-class Answer(NamedTuple):
-    """What came back. `body` is the parsed JSON, None for an empty body or one that is no JSON (`readable` tells).
-    `text` is the beginning of one that is no JSON, in words fit for messages; `raw` is all of it."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-    readable: bool
-    text: str
-    raw: bytes = b""
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    def is_page(self, *telling: int) -> bool:
-        """Whether this is a refusal by something before the server, a firewall's page, say: one without JSON. `telling`
-        are the statuses that say enough by themselves; so does 403 where there are no words to read."""
-        if not 400 <= self.status < 500 or self.status in telling:
-            return False
-        return not self.readable or (self.body is None and self.status != 403)
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds to wait, of a `Retry-After` header in either form."""
-        return parse_retry_after(self.headers.get("retry-after"))
-
-
-class Traffic:
-    """Counts requests; shared by threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.requests = 0
-        self.retries = 0
-
-    def request(self) -> None:
-        with self._lock:
-            self.requests += 1
-
-    def retry(self) -> None:
-        with self._lock:
-            self.retries += 1
 
 
 class HttpClient:

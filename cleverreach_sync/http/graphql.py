@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from cleverreach_sync.errors import CrsyncError
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import Tokens

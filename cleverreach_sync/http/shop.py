@@ -13,8 +13,9 @@ from json import JSONDecoder
 from typing import Any, Final, Protocol
 
 from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.body import PAGE, TooMuch, parse
-from cleverreach_sync.http.client import Answer, HttpClient, Query, without_markup
+from cleverreach_sync.http.client import HttpClient, Query, without_markup
 from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import Tokens

@@ -8,7 +8,8 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, TryAgain
 from cleverreach_sync.http.foreign import seconds
 from cleverreach_sync.http.retries import Retries

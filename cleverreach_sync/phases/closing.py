@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import orjson
 
+from cleverreach_sync.clock import timestamp
 from cleverreach_sync.phases.opening import identity_of
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.setting import Setting
@@ -16,11 +16,6 @@ from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.rejects import Fact, Reject, record_json
 
 _DAY = 86400
-
-
-def timestamp(seconds: float) -> str:
-    """RFC 3339, UTC, to the second."""
-    return dt.datetime.fromtimestamp(int(seconds), dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 def spool_rejects(run: Run, days: int) -> None:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import orjson
 
+from cleverreach_sync.clock import timestamp
 from cleverreach_sync.domain.guards import Guard, refusing
 from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted
-from cleverreach_sync.phases.closing import timestamp
 from cleverreach_sync.phases.run import Options, Run
 from cleverreach_sync.phases.setting import Call, Setting
 from cleverreach_sync.phases.tally import Tally

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import heapq
-import time
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.decision import Rules
-from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
 from cleverreach_sync.phases.siblings import Siblings
 from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.progress import Progress
@@ -21,72 +20,6 @@ from cleverreach_sync.state.spool import RawRow, Spool
 from cleverreach_sync.targets.interface import Target
 
 SHOWN_WARNINGS: Final = 20
-_SLICE: Final = 0.5  # seconds; how fast a signal is noticed while waiting
-
-
-class Clock:
-    """The run's one clock and one sleep. `wall` is unix seconds, `now` only counts on."""
-
-    def wall(self) -> float:
-        return time.time()
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-class OutOfTime(TemporaryError):
-    """`--max-duration` is over: the run is to end well, and the next one goes on."""
-
-
-class Stop:
-    """Asked to stop: by a signal, or because the time is up. Set from a signal handler."""
-
-    def __init__(self) -> None:
-        self.signum: int | None = None
-        self.deadline: float | None = None
-        self.reason: str | None = None
-        self.abandoned = False
-        self._since: float | None = None
-
-    def asked(self, now: float) -> bool:
-        if self.signum is not None:
-            return True
-        if self.deadline is not None and now >= self.deadline:
-            self.reason = "max_duration"
-            return True
-        return False
-
-    def check(self) -> None:
-        """Raises Interrupted after a signal, and where the run has failed elsewhere."""
-        if self.signum is not None:
-            raise Interrupted(self.signum)
-        if self.abandoned:
-            raise CrsyncError("the run ended meanwhile")
-
-    def check_wanted(self, clock: Clock, grace: float) -> None:
-        """Raises when there has been a reason to end for `grace` seconds: what is under way is not waited for any more.
-        Only the request of a run that has failed elsewhere gets more time, as it may bring what is to be recorded."""
-        now = clock.now()
-        if not self.abandoned and not self.asked(now):
-            return
-        if self._since is None:
-            self._since = now
-        if now - self._since >= (grace if self.asked(now) else 3 * grace):
-            self.check()
-            raise OutOfTime("the time given for the run was up while it waited for an answer")
-
-    def pause(self, clock: Clock, seconds: float) -> None:
-        """Waits, unless there is a reason to end. Raises OutOfTime when the run's time is up before."""
-        until = clock.now() + seconds
-        while (left := until - clock.now()) > 0:
-            self.check()
-            if self.asked(clock.now()):
-                raise OutOfTime("the time given for the run was up while it waited to try again")
-            clock.sleep(min(left, _SLICE))
-        self.check()
 
 
 @dataclass(frozen=True, slots=True)

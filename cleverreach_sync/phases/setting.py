@@ -11,6 +11,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Final
 
+from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.address import Patterns, normalise
@@ -18,16 +19,18 @@ from cleverreach_sync.domain.decision import Rules
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints
 from cleverreach_sync.domain.tags import OwnTags
-from cleverreach_sync.http.client import HttpClient, Traffic
+from cleverreach_sync.http.client import HttpClient
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.traffic import Traffic
 from cleverreach_sync.phases import opening, siblings
-from cleverreach_sync.phases.run import Clock, Options, Reader, Run, Stop
+from cleverreach_sync.phases.run import Options, Reader, Run
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources import registry
 from cleverreach_sync.sources.file.source import open_consent
-from cleverreach_sync.sources.interface import Anchored, Means, Source
+from cleverreach_sync.sources.interface import Anchored, Source
 from cleverreach_sync.state import rejects
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.files import StateFolder

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import orjson
 
+from cleverreach_sync.clock import OutOfTime
 from cleverreach_sync.domain.address import mask
 from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
 from cleverreach_sync.domain.decision import Outcome, Plan, Suppression, Wanted
@@ -15,7 +16,7 @@ from cleverreach_sync.domain.memory import as_it_stands, settle
 from cleverreach_sync.domain.model import ENDED_MOVED, ENDED_OPTED_OUT, Kind, Recipient, RecipientState
 from cleverreach_sync.phases.differences import has_effect, shown_change
 from cleverreach_sync.phases.planned import OPEN, Candidate, Class, candidate, created, outcome_to_keep, pack
-from cleverreach_sync.phases.run import OutOfTime, Run
+from cleverreach_sync.phases.run import Run
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS

@@ -8,13 +8,9 @@ one such row into a `Record`, and runs only for people whose rows differ from th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from cleverreach_sync.domain.model import Record, Signal
-from cleverreach_sync.http.client import Traffic
-from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.http.retries import Retries
 
 
 class Row(NamedTuple):
@@ -89,21 +85,6 @@ class Sight(NamedTuple):
 
     message: str
     hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """By what means a source talks to its shop: the run's one clock, its repetition of requests, its counts. `wanted`
-    is called while a request is under way, and raises when nobody wants its answer any more."""
-
-    redact: Redaction
-    traffic: Traffic
-    retries: Retries
-    wall: Callable[[], float]
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
-    log: Callable[[str], None]
-    wanted: Callable[[], None] = lambda: None
 
 
 class Source(Protocol):

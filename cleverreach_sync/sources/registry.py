@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cleverreach_sync.http.context import Means
     from cleverreach_sync.settings.source import SourceSettings
-    from cleverreach_sync.sources.interface import Means, Source
+    from cleverreach_sync.sources.interface import Source
 
 # type: its package, and the class of its settings there in `settings`; `open_source` is in `source` beside it
 _SYSTEMS: Final[dict[str, tuple[str, str]]] = {

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.domain.model import Recipient
-from cleverreach_sync.http.client import Traffic
+from cleverreach_sync.http.traffic import Traffic
 
 AMBIGUOUS: Final = "ambiguous_address"  # the list takes an address for that of another recipient
 

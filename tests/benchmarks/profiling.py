@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from cleverreach_sync import sync
+from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.loading import load_config
-from cleverreach_sync.phases.run import Clock, Options, Stop
+from cleverreach_sync.phases.run import Options
 from cleverreach_sync.progress import Silent
 from tests.benchmarks.runs import Export, Server, place
 

@@ -12,11 +12,12 @@ import pytest
 
 from cleverreach_sync.domain.model import Consent, ConsentState, Purchases, Record
 from cleverreach_sync.errors import AuthError, CrsyncError, Interrupted, TemporaryError, UsageError
-from cleverreach_sync.http.client import Traffic
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.sources.interface import Chunk, Means, Row, StreamEnd, Unreadable
+from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.sources.interface import Chunk, Row, StreamEnd, Unreadable
 from cleverreach_sync.sources.shopify.settings import ShopifySettings
 from cleverreach_sync.sources.shopify.source import ShopifySource
 from tests.shops.reading import Known, Watched, open_source

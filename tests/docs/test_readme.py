@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cleverreach_sync.clock import Stop
 from cleverreach_sync.config.loading import load_config, load_configs
 from cleverreach_sync.domain.decision import SKIP_REASONS
 from cleverreach_sync.domain.guards import FORCEABLE
 from cleverreach_sync.domain.model import PERSON_FIELDS
-from cleverreach_sync.phases.run import Stop
 from cleverreach_sync.report import words
 from cleverreach_sync.report.document import _RUN_KEYS
 from cleverreach_sync.sandbox.routes_own import ROUTES

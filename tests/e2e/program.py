@@ -24,9 +24,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cleverreach_sync import sync
+from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import CrsyncError
-from cleverreach_sync.phases.run import Clock, Options, Stop
+from cleverreach_sync.phases.run import Options
 from cleverreach_sync.progress import Silent
 from cleverreach_sync.sandbox import app
 from cleverreach_sync.sandbox.endpoints import Endpoint

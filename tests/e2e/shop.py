@@ -18,8 +18,8 @@ from typing import Any, Final
 import pytest
 
 from cleverreach_sync.cli.app import run as command_line
+from cleverreach_sync.clock import Clock
 from cleverreach_sync.domain.fields import data_fields
-from cleverreach_sync.phases.run import Clock
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.sandbox.state import State
 

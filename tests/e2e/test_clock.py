@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from cleverreach_sync.cli.check import Checks
+from cleverreach_sync.clock import Stop
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import GuardError
-from cleverreach_sync.phases.run import Stop
 from tests.e2e.program import Program, person, program, sandbox, sandbox_of_process
 from tests.shops.woocommerce import WooShop
 

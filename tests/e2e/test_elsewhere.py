@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from cleverreach_sync.clock import Clock
 from cleverreach_sync.errors import StateError
-from cleverreach_sync.phases.run import Clock
 from cleverreach_sync.state import lock
 from cleverreach_sync.state.lock import held
 from tests.e2e.program import (

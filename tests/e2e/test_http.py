@@ -16,9 +16,10 @@ import pytest
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
 from cleverreach_sync.http.body import PAGE, Limit
-from cleverreach_sync.http.client import HttpClient, Traffic
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.http.traffic import Traffic
 from tests.e2e.program import SECRET, Program, people, person, program, sandbox, sandbox_of_process
 from tests.odd_server import Answering, Heard, odd_server, response
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.phases.run import Stop
+from cleverreach_sync.clock import Stop
 from tests.e2e.program import (
     BUYER,
     READ,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.cli.app import run
+from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
-from cleverreach_sync.phases.run import Stop
 from tests.e2e.program import (
     UPSERT,
     Gate,

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
+from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
-from cleverreach_sync.phases.run import Stop
 from tests.e2e.program import (
     UPSERT,
     Gate,

@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 
+from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
-from cleverreach_sync.http.client import HttpClient, Traffic
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.phases.run import Stop
+from cleverreach_sync.http.traffic import Traffic
 from tests.e2e.program import Program, people, program, sandbox, sandbox_of_process, until
 from tests.odd_server import Answering, Heard, OddServer, odd_server, response
 

@@ -439,7 +439,7 @@ def test_an_order_counts_that_came_while_the_consent_could_not_be_read(woo: Prog
 
 def test_check_does_not_wait_for_a_shop_that_does_not_get_well(woo: Program, shop: WooShop) -> None:
     from cleverreach_sync.cli.check import Checks
-    from cleverreach_sync.phases.run import Stop
+    from cleverreach_sync.clock import Stop
 
     shop.fail("html", 10_000)
     checks = Checks(load_config(woo.config_path, {}), "sync.yaml", woo.said, woo.clock, Stop())

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, merge
 from cleverreach_sync.domain.model import Person
-from cleverreach_sync.http.client import Traffic
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.traffic import Traffic
 from cleverreach_sync.sources import registry
-from cleverreach_sync.sources.interface import Chunk, Means, Row, Source, StreamEnd, Unreadable
+from cleverreach_sync.sources.interface import Chunk, Row, Source, StreamEnd, Unreadable
 from cleverreach_sync.sources.registry import settings_class
 from tests.shops.contract import FakeShop
 

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from cleverreach_sync.errors import AuthError
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.shop import ShopApi
 from cleverreach_sync.http.tokens import FixedToken
 from tests.shops.reading import Watched

@@ -8,10 +8,12 @@ import orjson
 import pytest
 
 from cleverreach_sync.errors import AuthError, TemporaryError
-from cleverreach_sync.http.client import Answer, HttpClient, Traffic
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import ClientCredentials
+from cleverreach_sync.http.traffic import Traffic
 from tests.shops.reading import Watched
 from tests.shops.server import Asked, Reply, ShopServer, answering
 

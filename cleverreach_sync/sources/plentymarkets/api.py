@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
-from cleverreach_sync.http.client import Answer, HttpClient, Query
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient, Query
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
-from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.plentymarkets.session import CallsLeft, Session, said_by
 from cleverreach_sync.sources.values import utc_text
 

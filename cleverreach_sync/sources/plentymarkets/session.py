@@ -14,7 +14,8 @@ from math import inf
 from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError, UsageError
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.foreign import seconds
 from cleverreach_sync.http.retries import Retries

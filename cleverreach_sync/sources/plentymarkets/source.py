@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.errors import AuthError, TemporaryError
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
 from cleverreach_sync.sources.plentymarkets.inspect import look
 from cleverreach_sync.sources.plentymarkets.names import folder_id, iso_codes, type_id

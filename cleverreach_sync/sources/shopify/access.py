@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import Redirected, Refused
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
 from cleverreach_sync.http.loopback import is_loopback
 from cleverreach_sync.http.tokens import ClientCredentials, FixedToken, Tokens
-from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.shopify.queries import COUNT
 
 if TYPE_CHECKING:

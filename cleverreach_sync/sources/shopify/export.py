@@ -14,11 +14,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.download import LineBlock
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.json_reading import read_json
-from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.shopify.access import Access
 from cleverreach_sync.sources.shopify.queries import CANCEL, EVERYBODY, POLL, RUN
 from cleverreach_sync.sources.shopify.rows import Customer, NoCustomer, read_customer

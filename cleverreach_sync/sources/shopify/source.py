@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.domain.model import Record, Signal
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.paging import Doubts
-from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.shopify.access import Access, no_personal_data
 from cleverreach_sync.sources.shopify.changes import Pages, changed_since
 from cleverreach_sync.sources.shopify.export import Export, download, prepare

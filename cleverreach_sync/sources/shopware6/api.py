@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import seconds, whole
 from cleverreach_sync.http.headers import LONGEST_PAUSE, parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import ClientCredentials
-from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.shopware6.criteria import Entity, Filter, Slice, criteria, number_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.errors import TemporaryError
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.shopware6.api import ShopwareApi
 from cleverreach_sync.sources.shopware6.channels import SalesChannels
 from cleverreach_sync.sources.shopware6.criteria import (

@@ -14,13 +14,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.client import HttpClient
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.failures import Redirected, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
-from cleverreach_sync.sources.interface import Means
 from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.sources.woocommerce.rows import CUSTOMER_FIELDS, ORDER_FIELDS
 

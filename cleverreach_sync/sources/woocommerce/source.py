@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.domain.model import ConsentState, Record, Signal
+from cleverreach_sync.http.context import Means
 from cleverreach_sync.http.failures import Refused
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.sources.interface import Chunk, Means, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.values import read_time, utc_text
 from cleverreach_sync.sources.woocommerce.api import PER_PAGE, READERS, WooApi, ident, since
 from cleverreach_sync.sources.woocommerce.rows import (

@@ -15,8 +15,9 @@ from typing import Any, Final
 import orjson
 
 from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
+from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.body import PAGE, WHOLE
-from cleverreach_sync.http.client import Answer, HttpClient
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import seconds, whole
 from cleverreach_sync.http.retries import Retries

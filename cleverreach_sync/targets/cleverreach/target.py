@@ -13,10 +13,11 @@ from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.domain.model import Recipient
 from cleverreach_sync.errors import TemporaryError, UsageError
-from cleverreach_sync.http.client import HttpClient, Traffic
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.traffic import Traffic
 from cleverreach_sync.targets.cleverreach import departures, rows
 from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms, is_note
 from cleverreach_sync.targets.cleverreach.session import Session
