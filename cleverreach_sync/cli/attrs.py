@@ -81,8 +81,8 @@ def _document(
     from cleverreach_sync.domain.fields import data_fields
     from cleverreach_sync.errors import UsageError
     from cleverreach_sync.http.redaction import Redaction
-    from cleverreach_sync.phases import opening
-    from cleverreach_sync.phases.setting import open_target
+    from cleverreach_sync.run.prepare.connect import open_target
+    from cleverreach_sync.run.prepare.target_list import find_list
     from cleverreach_sync.state import checkpoint
     from cleverreach_sync.state.files import StateFolder
 
@@ -93,7 +93,7 @@ def _document(
         found = None
         if scope == "list":
             known = checkpoint.load(StateFolder(config.state_path).checkpoint)
-            found = opening.find_list(target, config, known, progress)
+            found = find_list(target, config, known, progress)
             if found is None and creates and not dry_run:
                 found = target.create_list()
         there = target.existing_fields(scope) if scope == "global" or found is not None else {}

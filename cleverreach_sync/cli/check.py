@@ -85,7 +85,7 @@ class Checks:
         from contextlib import closing
 
         from cleverreach_sync.http.redaction import Redaction
-        from cleverreach_sync.phases.setting import open_target
+        from cleverreach_sync.run.prepare.connect import open_target
 
         self._put("config", f"{self._path} is valid")
         redact = Redaction(self._config.secrets())
@@ -140,14 +140,14 @@ class Checks:
 
     def _sources(self, redact: Redaction) -> None:
         """Looks at the beginning of every stream of the source."""
-        from cleverreach_sync.phases import opening
-        from cleverreach_sync.phases.setting import open_source
+        from cleverreach_sync.run.prepare import state
+        from cleverreach_sync.run.prepare.connect import open_source
 
         clock, stop = self._clock, self._stop
         source, _ = open_source(self._impatient(), self._progress, clock, stop, redact)
         self._source = source
         self._look("source", source)
-        lacking = opening.missing_consent(self._config, source)
+        lacking = state.missing_consent(self._config, source)
         if lacking is not None:
             hint = "`columns: {subscribed: ...}` says which heading holds it; or take subscriber out of tags"
             self._put("source", lacking, "warning", hint)
@@ -171,17 +171,17 @@ class Checks:
                 pass
 
     def _state(self) -> tuple[str, ...]:
-        from cleverreach_sync.phases import opening
+        from cleverreach_sync.run.prepare import state
         from cleverreach_sync.state import rejects
         from cleverreach_sync.state.files import StateFolder
 
         folder = StateFolder(self._config.state_path)
-        known = opening.load_checkpoint(folder, self._config, self._source)
+        known = state.load_checkpoint(folder, self._config, self._source)
         rejects.load(folder.rejects)
         if not folder.writable():
             hint = "a run needs it: check its owner and permissions, or set state_dir in the config"
             return (f"{folder.path} cannot be written by this user", hint)
-        memory = opening.open_memory(folder, known, read_only=True)
+        memory = state.open_memory(folder, known, read_only=True)
         memory.ledger.close()
         if memory.lost is not None:
             return (memory.lost, "the guard `ledger` will refuse a run; restore the state folder from a backup")
@@ -196,13 +196,13 @@ class Checks:
         return (f"CleverReach account {account}" if account else "accepted by CleverReach",)
 
     def _list(self) -> tuple[str, ...]:
-        from cleverreach_sync.phases import opening
         from cleverreach_sync.report.words import counted
+        from cleverreach_sync.run.prepare.target_list import find_list
         from cleverreach_sync.state import checkpoint
         from cleverreach_sync.state.files import StateFolder
 
         known = checkpoint.load(StateFolder(self._config.state_path).checkpoint)
-        self._found = found = opening.find_list(self._target, self._config, known, self._progress)
+        self._found = found = find_list(self._target, self._config, known, self._progress)
         if found is None:
             return (f"{str(self._config.target.list)!r} does not exist yet; the first sync creates it",)
         size = self._target.size()
@@ -219,15 +219,15 @@ class Checks:
         return ("recipients, blacklist and unsubscriptions can be read",)
 
     def _fields(self) -> tuple[str, ...]:
-        from cleverreach_sync.phases import opening
+        from cleverreach_sync.run.prepare.target_list import mapped_fields
 
-        fields = opening.mapped_fields(self._target, self._config, self._found, self._progress).fields
+        fields = mapped_fields(self._target, self._config, self._found, self._progress).fields
         return (f"{len(fields)} data fields are there",)
 
     def _clocks(self) -> tuple[str, ...]:
         """A clock that is wrong dates consents wrongly."""
-        from cleverreach_sync.phases.admission import DAY, clock_words
-        from cleverreach_sync.phases.setting import least
+        from cleverreach_sync.run.decide.run_guards import DAY, clock_words
+        from cleverreach_sync.run.prepare.setup import least
 
         ahead = least(self._target.clock_ahead, self._source.clock_ahead)
         words = clock_words(ahead)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cleverreach_sync.cli.choice import Choice, Refused
     from cleverreach_sync.config.schema import Config
     from cleverreach_sync.errors import CrsyncError
-    from cleverreach_sync.phases.run import Options
+    from cleverreach_sync.run.context import Options
 
 
 def carry_out(call: Invocation, paths: list[Path], transfers: list[str], jobs: int, asked: Options) -> None:
@@ -32,7 +32,7 @@ def _noting(asked: Options) -> Refused:
 
     def refused(config: Config, path: str, error: CrsyncError) -> None:
         from cleverreach_sync.clock import Clock
-        from cleverreach_sync.sync import note
+        from cleverreach_sync.run.pipeline import note
 
         note(config, asked, Clock(), error, shown_path=path)
 
@@ -42,7 +42,7 @@ def _noting(asked: Options) -> Refused:
 def _one(call: Invocation, choice: Choice, asked: Options) -> int:
     from cleverreach_sync.clock import Clock, Stop
     from cleverreach_sync.report.text import run_text
-    from cleverreach_sync.sync import run
+    from cleverreach_sync.run.pipeline import run
 
     stop = Stop()
     with signals(stop), call.progress() as progress:
@@ -66,7 +66,7 @@ def _several(call: Invocation, choice: Choice, jobs: int, asked: Options) -> int
     from cleverreach_sync.clock import Clock
     from cleverreach_sync.errors import UsageError
     from cleverreach_sync.report.overview import runs_text
-    from cleverreach_sync.sync import run
+    from cleverreach_sync.run.pipeline import run
 
     if asked.forced and len(choice.chosen) > 1:
         raise UsageError(
@@ -102,7 +102,7 @@ def sync(
     no_color: opt.NoColor = False,
 ) -> None:
     """Transfer what is new or changed since the last run."""
-    from cleverreach_sync.phases.run import Options
+    from cleverreach_sync.run.context import Options
 
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     asked = Options(
@@ -142,7 +142,7 @@ def resync(
     no_color: opt.NoColor = False,
 ) -> None:
     """Transfer everybody selected once more, changed or not."""
-    from cleverreach_sync.phases.run import Options
+    from cleverreach_sync.run.context import Options
 
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     asked = Options(
@@ -185,7 +185,7 @@ def diff(
     no_color: opt.NoColor = False,
 ) -> None:
     """Show what sync would do. Writes nothing."""
-    from cleverreach_sync.phases.run import Options
+    from cleverreach_sync.run.context import Options
 
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     asked = Options(

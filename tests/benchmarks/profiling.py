@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from cleverreach_sync import sync
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.loading import load_config
-from cleverreach_sync.phases.run import Options
 from cleverreach_sync.progress import Silent
+from cleverreach_sync.run import pipeline
+from cleverreach_sync.run.context import Options
 from tests.benchmarks.runs import Export, Server, place
 
 _LINES: Final = 25
@@ -26,7 +26,7 @@ def profile(folder: Path, which: Export, light: Server, delay: int, every: int) 
     light.begin(delay / 1000, which if every else None, every or 1)
     config = load_config(place(folder / "profile", which, light.port), {})
     for name in ("first", "second"):
-        _Phases(name).run(lambda: sync.run(config, Options(), Silent(), Clock(), Stop(), shown_path="sync.yaml"))
+        _Phases(name).run(lambda: pipeline.run(config, Options(), Silent(), Clock(), Stop(), shown_path="sync.yaml"))
 
 
 class _Phases:
@@ -36,16 +36,16 @@ class _Phases:
         self._name = name
 
     def run(self, call: Callable[[], Any]) -> None:
-        pipeline: Any = sync._Pipeline
+        within: Any = pipeline._Pipeline
         phases = {"_read": "read", "_decide": "decide", "_write": "write"}
-        before = {method: getattr(pipeline, method) for method in phases}
+        before = {method: getattr(within, method) for method in phases}
         for method, phase in phases.items():
-            setattr(pipeline, method, self._profiled(phase, before[method]))
+            setattr(within, method, self._profiled(phase, before[method]))
         try:
             call()
         finally:
             for method, original in before.items():
-                setattr(pipeline, method, original)
+                setattr(within, method, original)
 
     def _profiled(self, phase: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*positional: Any, **named: Any) -> Any:

@@ -23,17 +23,17 @@ import yaml
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cleverreach_sync import sync
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import CrsyncError
-from cleverreach_sync.phases.run import Options
 from cleverreach_sync.progress import Silent
+from cleverreach_sync.run import pipeline
+from cleverreach_sync.run.context import Options
+from cleverreach_sync.run.pipeline import Finished
 from cleverreach_sync.sandbox import app
 from cleverreach_sync.sandbox.endpoints import Endpoint
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.state import checkpoint
-from cleverreach_sync.sync import Finished
 from tests.sandbox_server import sandbox, sandbox_of_process
 
 __all__ = ["Gate", "Program", "RunningSandbox", "gate", "program", "sandbox", "sandbox_of_process"]
@@ -172,7 +172,7 @@ class Program:
         config = load_config(self.config_path, {})
         asked = Options(command=command, dry_run=command == "diff" or options.pop("dry_run", False), **options)
         self.said = Said()
-        finished = sync.run(config, asked, self.said, self.clock, stop or Stop(), shown_path="sync.yaml")
+        finished = pipeline.run(config, asked, self.said, self.clock, stop or Stop(), shown_path="sync.yaml")
         adds_up(finished.document)
         return finished
 

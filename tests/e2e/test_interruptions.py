@@ -171,7 +171,7 @@ class TestKill:
             ("cleverreach_sync.state.ledger:Ledger.create", "before", 1),
             ("cleverreach_sync.state.files:sync_folder", "before", 1),
             ("cleverreach_sync.state.ledger:Ledger.create", "after", 1),
-            ("cleverreach_sync.phases.read:_give_to_owners", "before", 1),
+            ("cleverreach_sync.run.read.reading:_give_to_owners", "before", 1),
             ("cleverreach_sync.state.checkpoint:save", "before", 1),
             ("cleverreach_sync.targets.cleverreach.target:CleverReach.create_list", "after", 1),
             ("cleverreach_sync.state.checkpoint:save", "after", 2),

@@ -551,7 +551,14 @@ def test_killed_while_somebody_who_had_left_moves(world: World, place: str) -> N
     for customer, email in ((one, A), (two, "one@mail.example"), (three, "four@mail.example"), (four, B)):
         world.address(customer, email)
     world.later()
-    words = [sys.executable, "-m", "tests.e2e.dying", f"cleverreach_sync.phases.write:Writing.{place}", "after", "1"]
+    words = [
+        sys.executable,
+        "-m",
+        "tests.e2e.dying",
+        f"cleverreach_sync.run.write.writing:Writing.{place}",
+        "after",
+        "1",
+    ]
     command = [*words, "sync", "-c", str(world.program.config_path)]
     died = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr

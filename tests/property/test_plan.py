@@ -25,7 +25,7 @@ from cleverreach_sync.domain.model import (
     RecipientState,
     Stamps,
 )
-from cleverreach_sync.phases.planned import absent
+from cleverreach_sync.run.plan import absent
 from tests.people import (
     ANNA,
     FINGERPRINTS,

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from cleverreach_sync.domain.comparison import has_effect, same
 from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Plan, Wanted
 from cleverreach_sync.domain.fields import FieldType
 from cleverreach_sync.domain.model import NOTHING, Kind, Memory, Person, Recipient, RecipientState
 from cleverreach_sync.domain.tags import OwnTags
-from cleverreach_sync.phases.differences import HIDDEN, has_effect, same, shown_change
+from cleverreach_sync.run.preview.shown import HIDDEN, shown_change
 from tests.people import (
     ANNA,
     BOUGHT,

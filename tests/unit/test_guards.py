@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cleverreach_sync.config.schema import LimitsSettings
 from cleverreach_sync.domain.guards import FORCEABLE, Guard, Limit, flag, refusing, within
-from cleverreach_sync.phases.admission import _HINTS, Numbers, clock_words, guards, refusal
-from cleverreach_sync.phases.silence import Silent
+from cleverreach_sync.run.decide.run_guards import _HINTS, Numbers, clock_words, guards, refusal
+from cleverreach_sync.run.decide.silence import Silent
 
 FINE = Numbers(
     people=100,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Outcome, Plan, Rules
 from cleverreach_sync.domain.model import NOTHING, Memory, Person, Recipient, RecipientState
-from cleverreach_sync.phases.tally import Tally
+from cleverreach_sync.run.tally import Tally
 from tests.people import BOUGHT, NO, NOW, OUT, UNKNOWN, YES, B, S, person, recipient, rules
 
 ZERO = {outcome.value: 0 for outcome in Outcome}

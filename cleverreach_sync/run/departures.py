@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.merge import Facts
 from cleverreach_sync.domain.model import ENDED_NO, Consent, ConsentState, Memory, RecipientState, Remembered
-from cleverreach_sync.phases.planned import OPEN
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.survey import batches
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.plan import OPEN
+from cleverreach_sync.run.recheck import batches
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
 
 _OVERLAP: Final = 3600  # seconds; a target may tell late of somebody, and its machines may differ about the time

@@ -10,18 +10,22 @@ from cleverreach_sync.clock import Clock, OutOfTime, Stop
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.guards import Guard
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, TemporaryError, as_crsync_error
-from cleverreach_sync.phases import closing, opening
-from cleverreach_sync.phases.admission import Numbers, People, clock_words, guards, people, refusal
-from cleverreach_sync.phases.decide import Deciding, Summary
-from cleverreach_sync.phases.moves import follow_moves
-from cleverreach_sync.phases.planned import Class
-from cleverreach_sync.phases.read import read
-from cleverreach_sync.phases.result import Phase, document, failed, reading, refuses
-from cleverreach_sync.phases.run import Options, Run
-from cleverreach_sync.phases.setting import Call, Setting, open_everything
-from cleverreach_sync.phases.survey import rehearse, sort_out_checks
-from cleverreach_sync.phases.write import Writing
 from cleverreach_sync.progress import Progress, Silent
+from cleverreach_sync.run.context import Options, Run
+from cleverreach_sync.run.decide.deciding import Deciding, Summary
+from cleverreach_sync.run.decide.moves import follow_moves
+from cleverreach_sync.run.decide.run_guards import Numbers, People, clock_words, guards, people, refusal
+from cleverreach_sync.run.finish import checkpoint
+from cleverreach_sync.run.finish import rejects as rejected
+from cleverreach_sync.run.finish.result import Phase, document, failed, reading, refuses
+from cleverreach_sync.run.plan import Class
+from cleverreach_sync.run.prepare import state
+from cleverreach_sync.run.prepare.connect import Call
+from cleverreach_sync.run.prepare.setup import Setting, open_everything
+from cleverreach_sync.run.preview.rehearse import rehearse
+from cleverreach_sync.run.read.reading import read
+from cleverreach_sync.run.recheck import sort_out_checks
+from cleverreach_sync.run.write.writing import Writing
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.copies import sweep_copies
 from cleverreach_sync.state.files import StateFolder
@@ -178,10 +182,10 @@ class _Pipeline:
             for note in reader.source.warnings:
                 run.progress.warn(note)
         self._go_by_the_servers_time()
-        lacking = opening.missing_consent(self._call.config, self._setting.source)
+        lacking = state.missing_consent(self._call.config, self._setting.source)
         if lacking is not None:
             run.progress.warn(lacking)
-        closing.spool_rejects(run, self._call.config.limits.rejects_days)
+        rejected.spool_rejects(run, self._call.config.limits.rejects_days)
         run.spool.commit()
         return True
 
@@ -248,7 +252,7 @@ class _Pipeline:
         return Numbers(
             people=summary.people,
             people_before=known.full_people if known is not None else None,
-            full=closing.reads_everything(run),
+            full=checkpoint.reads_everything(run),
             deactivated=counted.deactivated,
             activated=counted.activated,
             created=counted.created,
@@ -264,11 +268,11 @@ class _Pipeline:
     def _write(self, summary: Summary, *, hold_back_new: bool) -> None:
         run, setting, folder = self._run, self._setting, self._call.folder
         keep = self._call.config.limits.keep_rejects
-        begun = closing.begin_writing(setting, run)
+        begun = checkpoint.begin_writing(setting, run)
         if setting.found is None and run.spool.count(Class.NEW) and not hold_back_new:
             setting.found = setting.target.create_list()
             run.list_exists = run.created_list = True
-            begun = closing.begin_writing(setting, run)
+            begun = checkpoint.begin_writing(setting, run)
         writing = Writing(run, setting.retries)
         complete = False
         try:
@@ -277,13 +281,13 @@ class _Pipeline:
             complete = writing.complete
         finally:
             self._wrote = writing.wrote
-            left = closing.open_rejects(run, writing.rejected, writing.accepted, complete=complete, keep=keep)
+            left = rejected.open_rejects(run, writing.rejected, writing.accepted, complete=complete, keep=keep)
             rejects.save(folder.rejects, left, keep=keep)
         self._complete = complete
         if complete:
-            closing.end_complete(setting, run, begun, summary.people)
+            checkpoint.end_complete(setting, run, begun, summary.people)
         else:
-            closing.end_early(setting, run, begun)
+            checkpoint.end_early(setting, run, begun)
 
     def _too_many_rejected(self) -> RejectedError | None:
         tally = self._run.tally

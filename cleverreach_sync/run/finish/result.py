@@ -12,9 +12,10 @@ import orjson
 from cleverreach_sync.clock import timestamp
 from cleverreach_sync.domain.guards import Guard, refusing
 from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted
-from cleverreach_sync.phases.run import Options, Run
-from cleverreach_sync.phases.setting import Call, Setting
-from cleverreach_sync.phases.tally import Tally
+from cleverreach_sync.run.context import Options, Run
+from cleverreach_sync.run.prepare.connect import Call
+from cleverreach_sync.run.prepare.setup import Setting
+from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.state import history
 from cleverreach_sync.state.files import StateFolder
 

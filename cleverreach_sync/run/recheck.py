@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-import orjson
-
 from cleverreach_sync.clock import OutOfTime
-from cleverreach_sync.domain.address import mask
+from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
 from cleverreach_sync.domain.decision import Outcome, Plan, Suppression, Wanted
 from cleverreach_sync.domain.memory import as_it_stands, settle
-from cleverreach_sync.domain.model import ENDED_MOVED, ENDED_OPTED_OUT, Kind, Recipient, RecipientState
-from cleverreach_sync.phases.differences import has_effect, shown_change
-from cleverreach_sync.phases.planned import OPEN, Candidate, Class, candidate, created, outcome_to_keep, pack
-from cleverreach_sync.phases.run import Run
+from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Kind, Recipient, RecipientState
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.plan import OPEN, Candidate, Class, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS
@@ -179,87 +176,6 @@ def count_ends(run: Run) -> int:
 def count_activations(run: Run) -> int:
     """How many the list shows to be inactive who would become active."""
     return sum(seen.plan.activates for seen in survey(run, Class.UPDATE) if seen.plan.outcome is Outcome.UPDATED)
-
-
-def rehearse(run: Run) -> None:
-    """A dry run: counts everybody who is left to do, and notes what would change."""
-    total = sum(run.spool.count(class_) for class_ in Class if class_ is not Class.RECORD)
-    run.progress.begin("compare", total)
-    limit = run.options.limit
-    sent = done = 0
-    lines: list[tuple[int, bytes]] = []
-    show = _shower(run, lines)
-    for rows in batches(run.spool.planned(Class.MOVED), run.batch_size):
-        found = recipients_of(run, rows)
-        for row in rows:
-            run.tally.deactivate()
-            lines.append((row.seq, orjson.dumps(_moved(found.get(row.key), show_pii=run.options.show_pii))))
-    for class_ in (Class.GONE, Class.END, Class.UPDATE, Class.NEW):
-        for seen in survey(run, class_):
-            done += 1
-            run.progress.advance(done)
-            plan = _against_target(run, seen) if run.options.against_target else seen.plan
-            if plan.outcome in (Outcome.CREATED, Outcome.UPDATED):
-                if limit is not None and sent >= limit:
-                    run.stop.reason = "limit"
-                    continue
-                sent += 1
-            run.tally.done(_as_counted(run, seen, plan), seen.who.person.consent.state)
-            show(seen, plan)
-        run.spool.show(lines)
-        lines.clear()
-    run.spool.commit()
-    run.progress.end()
-
-
-def _as_counted(run: Run, seen: Seen, plan: Plan) -> Plan:
-    """Somebody whom a write without an answer brought into the list counts as created."""
-    if plan.change is None or plan.outcome is not Outcome.UPDATED or seen.who.row.key not in run.made:
-        return plan
-    active = seen.recipient is not None and seen.recipient.state is RecipientState.ACTIVE
-    change = plan.change._replace(state=Wanted.ACTIVE if active else Wanted.INACTIVE)
-    return plan._replace(outcome=Outcome.CREATED, activates=False, change=change)
-
-
-def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
-    email = "" if recipient is None else recipient.email
-    return {
-        "action": "deactivate",
-        "email": email if show_pii else mask(email),
-        "kinds": [],
-        "tags": [],
-        "attributes": {},
-        "state": [None if recipient is None else recipient.state.value, "inactive"],
-        "reason": ENDED_MOVED,
-    }
-
-
-def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Seen, Plan], None]:
-    pii, types = run.options.show_pii, run.rules.fields.types
-
-    def show(seen: Seen, plan: Plan) -> None:
-        if plan.change is None or plan.outcome is Outcome.UNCHANGED:
-            return
-        change = shown_change(plan, seen.recipient, types, show_pii=pii)
-        if change:
-            lines.append((seen.who.row.seq, orjson.dumps(change)))
-            if len(lines) >= 1000:
-                run.spool.show(lines)
-                lines.clear()
-
-    return show
-
-
-def _against_target(run: Run, seen: Seen) -> Plan:
-    """Somebody confirmed is left alone unless the list shows other tags or values than were confirmed."""
-    plan, who, recipient = seen.plan, seen.who, seen.recipient
-    if recipient is None or plan.outcome is not Outcome.UNCHANGED:
-        return plan
-    resent = run.rules._replace(resend=True)
-    again = decide(who.person, who.memory._replace(run=""), recipient, who.suppressed, resent, run.now, who.values())
-    if again.change is None or not has_effect(again.change, recipient, run.rules.fields.types):
-        return plan
-    return again._replace(reason="differs_in_list")
 
 
 def against_list(run: Run, who: Candidate, recipient: Recipient) -> Plan:

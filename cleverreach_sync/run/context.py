@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.decision import Rules
-from cleverreach_sync.phases.siblings import Siblings
-from cleverreach_sync.phases.tally import Tally
 from cleverreach_sync.progress import Progress
+from cleverreach_sync.run.other_transfers import Siblings
+from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.sources.interface import Source, Stream
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger

@@ -26,9 +26,12 @@ from cleverreach_sync.domain.model import (
 )
 from cleverreach_sync.domain.statements import still_left
 from cleverreach_sync.domain.tags import kinds_of
-from cleverreach_sync.phases.decoding import Decoding, seen_of
-from cleverreach_sync.phases.erasures import known_of
-from cleverreach_sync.phases.planned import (
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.decide.decoding import Decoding, seen_of
+from cleverreach_sync.run.decide.join import Met, meet
+from cleverreach_sync.run.decide.silence import Silence, Silent
+from cleverreach_sync.run.erasures import known_of
+from cleverreach_sync.run.plan import (
     ELSEWHERE,
     LASTING,
     NOBODY,
@@ -37,10 +40,7 @@ from cleverreach_sync.phases.planned import (
     Class,
     plan_row,
 )
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.silence import Silence, Silent
-from cleverreach_sync.phases.tally import Tally
-from cleverreach_sync.phases.walk import Met, meet
+from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.state.entries import Entry, kinds_in, split_idents
 from cleverreach_sync.state.spool import NOTED
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.domain.fields import DataField, FieldMap, data_fields
 from cleverreach_sync.domain.model import Kind
-from cleverreach_sync.errors import StateError, UsageError
-from cleverreach_sync.progress import Progress
+from cleverreach_sync.errors import StateError
 from cleverreach_sync.sources.file.source import FileSource
 from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.state import checkpoint as checkpoints
@@ -18,7 +14,7 @@ from cleverreach_sync.state.checkpoint import Checkpoint, Identity
 from cleverreach_sync.state.files import StateFolder, remove
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
-from cleverreach_sync.targets.interface import RecipientList, Target
+from cleverreach_sync.targets.interface import RecipientList
 
 _BETWEEN: Final = 1  # a run that is killed between ledger and checkpoint leaves them so far apart
 
@@ -69,32 +65,6 @@ def missing_consent(config: Config, source: Source) -> str | None:
     return f"{where}: no column 'subscribed', so nobody is known to have subscribed"
 
 
-def find_list(target: Target, config: Config, known: Checkpoint | None, progress: Progress) -> RecipientList | None:
-    """The list, by its ID once that is known. Raises UsageError if it is gone, StateError if the config names
-    another."""
-    recorded = known.identity if known is not None and known.identity.list_id else None
-    wanted = str(config.target.list)
-    if recorded is not None and wanted not in (recorded.list, recorded.list_id):
-        found = None
-        with contextlib.suppress(UsageError):  # there is none, or more than one
-            found = target.find_list(None)
-        if found is None or found.id != recorded.list_id:
-            raise StateError(
-                f"the state in {config.state_path} belongs to the list {recorded.list_name!r} ({recorded.list_id}), "
-                f"the config names {wanted!r}",
-                hint="undo the change, or start anew with another state_dir (or another name of the config file)",
-            )
-    found = target.find_list(recorded.list_id if recorded is not None else None)
-    if recorded is not None and found is not None and found.name != recorded.list_name:
-        progress.warn(f"the list {recorded.list_id} was renamed from {recorded.list_name!r} to {found.name!r}")
-    if found is None and not config.target.create_list:
-        raise UsageError(
-            f"there is no recipient list called {wanted!r}",
-            hint="create it in CleverReach, or set target.create_list: true",
-        )
-    return found
-
-
 def nothing() -> Memory:
     """A memory of nobody."""
     return Memory(Ledger.in_memory(), Keys.fresh(), None)
@@ -136,42 +106,6 @@ def fresh_memory(folder: StateFolder, lost: str | None) -> Memory:
     keys = Keys.fresh()
     keys.save(folder.key)
     return Memory(Ledger.create(folder.ledger, keys), keys, lost)
-
-
-def mapped_fields(target: Target, config: Config, found: RecipientList | None, progress: Progress) -> FieldMap:
-    """The data fields that are filled. Raises UsageError when mapped ones are missing and that is not to be ignored."""
-    wanted = data_fields(config.attributes.preset, config.attributes.map)
-    if not wanted:
-        return FieldMap(())
-    scope = config.attributes.scope
-    there: Collection[str] = () if scope == "list" and found is None else target.existing_fields(scope)
-    missing = [field for field in wanted if field.name not in there]
-    if not missing:
-        return FieldMap(wanted)
-    names = ", ".join(field.name for field in missing)
-    if config.attributes.missing == "refuse":
-        raise UsageError(
-            f"these data fields do not exist in CleverReach: {names}",
-            hint=_how_to_go_on(target, len(there), len(missing)),
-        )
-    progress.warn(f"these data fields do not exist in CleverReach and are left out: {names}")
-    return FieldMap(_without(wanted, missing))
-
-
-def _how_to_go_on(target: Target, there: int, missing: int) -> str:
-    """What to do about data fields that are missing. Those that an account has no room for nobody can create."""
-    ignore = "attributes.missing: ignore leaves them out"
-    limit = target.field_limit()
-    if there + missing <= limit:
-        return f"`crsync attrs create` creates them; {ignore}"
-    return (
-        f"there may be only {limit} data fields, and {there} exist: delete some that nobody needs in CleverReach, or "
-        f"leave some out with attributes.map: {{name: null}}; {ignore}"
-    )
-
-
-def _without(wanted: tuple[DataField, ...], missing: list[DataField]) -> tuple[DataField, ...]:
-    return tuple(field for field in wanted if field not in missing)
 
 
 def load_checkpoint(folder: StateFolder, config: Config, source: Source) -> Checkpoint | None:

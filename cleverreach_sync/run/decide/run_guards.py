@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from cleverreach_sync.config.schema import LimitsSettings
 from cleverreach_sync.domain.guards import Guard, Limit, flag, refusing, within
 from cleverreach_sync.errors import GuardError
-from cleverreach_sync.phases.planned import Class
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.silence import Silent
-from cleverreach_sync.phases.survey import count_activations, count_ends, count_new
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.decide.silence import Silent
+from cleverreach_sync.run.plan import Class
+from cleverreach_sync.run.recheck import count_activations, count_ends, count_new
 
 _WHO: Final = "`crsync diff --show-pii` shows who would"
 _HINTS: Final = {

@@ -25,9 +25,9 @@ from cleverreach_sync.domain.model import (
     Recipient,
     RecipientState,
 )
-from cleverreach_sync.phases.planned import OPEN, Class
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.survey import batches
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.plan import OPEN, Class
+from cleverreach_sync.run.recheck import batches
 from cleverreach_sync.state.entries import (
     CONSENTS,
     Entry,

@@ -6,7 +6,7 @@ from cleverreach_sync.domain.address import PLACEHOLDERS
 from cleverreach_sync.domain.identity import parted
 from cleverreach_sync.domain.merge import Facts
 from cleverreach_sync.domain.model import ENDED_ERASED, Memory
-from cleverreach_sync.phases.run import Run
+from cleverreach_sync.run.context import Run
 from cleverreach_sync.state.entries import Entry, read_body, split_idents
 
 

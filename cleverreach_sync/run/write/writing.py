@@ -20,12 +20,12 @@ from cleverreach_sync.domain.model import ENDED_MOVED, ConsentState, RecipientSt
 from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.threads import Workers
-from cleverreach_sync.phases import inflight
-from cleverreach_sync.phases.batch import Batch, Delivery, Result
-from cleverreach_sync.phases.departures import catch_up, record_departed, undo
-from cleverreach_sync.phases.planned import Class, entry, remembered, still_due, stored
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.survey import batches
+from cleverreach_sync.run import in_flight
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.departures import catch_up, record_departed, undo
+from cleverreach_sync.run.plan import Class, entry, remembered, still_due, stored
+from cleverreach_sync.run.recheck import batches
+from cleverreach_sync.run.write.delivery import Batch, Delivery, Result
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 
@@ -58,7 +58,7 @@ class Writing:
         classes = [Class.GONE, Class.END, Class.UPDATE] + ([] if hold_back_new else [Class.NEW])
         total = sum(run.spool.count(class_) for class_ in (Class.MOVED, *classes))
         run.progress.begin("write", total)
-        inflight.record(run)
+        in_flight.record(run)
         record_departed(run)
         self._hand_over()
         self._record_ends()
@@ -113,7 +113,7 @@ class Writing:
         run = self._run
         for rows in batches(run.spool.planned(Class.MOVED), run.batch_size):
             number = self._next_number()
-            run.ledger.take_off(number, (inflight.flight(row, run.now) for row in rows))
+            run.ledger.take_off(number, (in_flight.flight(row, run.now) for row in rows))
             for row in rows:
                 run.stop.check()
                 run.target.make_inactive(row.receiver_id or "")
@@ -193,7 +193,7 @@ class Writing:
 
     def _submit(self, batch: Batch, pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
         run = self._run
-        run.ledger.take_off(batch.number, (inflight.flight(row, run.now) for row in batch.rows))
+        run.ledger.take_off(batch.number, (in_flight.flight(row, run.now) for row in batch.rows))
         pending[pool.submit(partial(self._delivery.deliver, batch))] = batch
 
     def _drain(self, pending: dict[Future[list[Result]], Batch], most: int) -> None:
@@ -234,7 +234,7 @@ class Writing:
         elif results:
             answered = {result.row.key for result in results}
             left = [row for row in batch.rows if row.key not in answered]
-            run.ledger.still_under_way(batch.number, (inflight.flight(row, run.now) for row in left))
+            run.ledger.still_under_way(batch.number, (in_flight.flight(row, run.now) for row in left))
         run.ledger.commit()
         woken = [(result.row.key, _without_consent(result)) for result in results if _is_woken(result)]
         run.spool.wake(woken)

@@ -15,9 +15,9 @@ from cleverreach_sync.domain.memory import end_waits, remember, settle
 from cleverreach_sync.domain.model import ConsentState, Memory, Recipient, RecipientState
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, absent, entry, outcome_to_keep
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.survey import Seen, decided, recipients_of
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.plan import OPEN, UNCHANGED, Class, absent, entry, outcome_to_keep
+from cleverreach_sync.run.recheck import Seen, decided, recipients_of
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict

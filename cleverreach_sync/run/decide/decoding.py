@@ -9,8 +9,8 @@ import orjson
 
 from cleverreach_sync.domain.merge import Found
 from cleverreach_sync.domain.model import Record
-from cleverreach_sync.phases.read import DIGEST_BYTES
-from cleverreach_sync.phases.run import Run
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.read.reading import DIGEST_BYTES
 from cleverreach_sync.sources.dates import Plausible
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.state.rejects import record_of

@@ -25,12 +25,12 @@ from cleverreach_sync.domain.model import (
     Remembered,
 )
 from cleverreach_sync.domain.statements import still_left
-from cleverreach_sync.phases.arrivals import changed_addresses, leave_out_shared, met, rows_of, without_left
-from cleverreach_sync.phases.decide import Deciding
-from cleverreach_sync.phases.erasures import known_of
-from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, candidate, plan_row
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.walk import Met
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.decide.arrivals import changed_addresses, leave_out_shared, met, rows_of, without_left
+from cleverreach_sync.run.decide.deciding import Deciding
+from cleverreach_sync.run.decide.join import Met
+from cleverreach_sync.run.erasures import known_of
+from cleverreach_sync.run.plan import OPEN, UNCHANGED, Class, candidate, plan_row
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body, split_idents
 from cleverreach_sync.state.plans import PlanRow
 

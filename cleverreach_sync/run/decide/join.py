@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cleverreach_sync.phases.run import Run
+from cleverreach_sync.run.context import Run
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.spool import NOTED, RawRow
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 from typing import Final
 
-from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.address import Patterns, normalise
@@ -19,47 +16,24 @@ from cleverreach_sync.domain.decision import Rules
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints
 from cleverreach_sync.domain.tags import OwnTags
-from cleverreach_sync.http.client import HttpClient
-from cleverreach_sync.http.context import Means
-from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import Traffic
-from cleverreach_sync.phases import opening, siblings
-from cleverreach_sync.phases.run import Options, Reader, Run
-from cleverreach_sync.progress import Progress
-from cleverreach_sync.sources import registry
+from cleverreach_sync.run import other_transfers
+from cleverreach_sync.run.context import Options, Reader, Run
+from cleverreach_sync.run.prepare import state
+from cleverreach_sync.run.prepare.connect import Call, open_source, open_target
+from cleverreach_sync.run.prepare.target_list import find_list, mapped_fields
 from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Anchored, Source
 from cleverreach_sync.state import rejects
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
-from cleverreach_sync.state.files import StateFolder
 from cleverreach_sync.state.spool import Spool
 from cleverreach_sync.targets.cleverreach.target import CleverReach
 from cleverreach_sync.targets.interface import RecipientList
 
 _IN_STEP: Final = 60  # seconds; no two clocks show the same, and an answer takes its time
 _KEPT: Final = 2  # what is kept of a row; another number and everybody's is read once more
-
-
-_GRACE: Final = 3.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What was asked for, and by what means it is done. `shown_path`: the config file as the user named it."""
-
-    config: Config
-    options: Options
-    progress: Progress
-    clock: Clock
-    stop: Stop
-    folder: StateFolder
-    shown_path: str
-
-    @property
-    def sleep(self) -> Callable[[float], None]:
-        return lambda seconds: self.stop.pause(self.clock, seconds)
 
 
 @dataclass(slots=True)
@@ -146,55 +120,6 @@ def least(*ahead: float | None) -> float | None:
     return min((seconds for seconds in ahead if seconds is not None), key=abs, default=None)
 
 
-def open_target(
-    config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
-) -> tuple[CleverReach, Retries]:
-    """The target of a config, and how its requests are repeated. What is written when the run is to end gets a little
-    time to be answered."""
-    traffic = Traffic()
-    retries = retries_of(config, traffic, progress, clock, stop)
-    http = HttpClient(
-        config.target.base_url,
-        timeout=config.target.timeout,
-        redact=redact,
-        traffic=traffic,
-        connections=2 * config.target.concurrency + 4,
-        log=progress.info,
-        wall=clock.wall,
-        wanted=lambda: stop.check_wanted(clock, _GRACE),
-    )
-    return CleverReach(config.target, http, retries, clock.now, scope=config.attributes.scope), retries
-
-
-def retries_of(config: Config, traffic: Traffic, progress: Progress, clock: Clock, stop: Stop) -> Retries:
-    """Repetition as the config allows it; every one is counted."""
-
-    def on_retry(failure: TryAgain, seconds: float) -> None:
-        traffic.retry()
-        progress.info(f"trying again: {failure.message}")
-        progress.waiting(failure.message, seconds)
-
-    return Retries(config.limits.retry_for, clock.now, partial(stop.pause, clock), on_retry)
-
-
-def open_source(
-    config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
-) -> tuple[Source, Traffic]:
-    """The source of a config, and the count of its requests."""
-    traffic = Traffic()
-    means = Means(
-        redact=redact,
-        traffic=traffic,
-        retries=retries_of(config, traffic, progress, clock, stop),
-        wall=clock.wall,
-        clock=clock.now,
-        sleep=partial(stop.pause, clock),
-        log=progress.info,
-        wanted=lambda: stop.check_wanted(clock, 0.0),
-    )
-    return registry.open_source(config.source, config.base, means), traffic
-
-
 def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     """Opens what a run needs; `stack` closes it. Raises the errors of the tree, before anything is read or written."""
     config, options, progress = call.config, call.options, call.progress
@@ -203,21 +128,21 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
     source, read_traffic = open_source(config, progress, call.clock, call.stop, redact)
     stack.callback(source.close)
     alone = options.against_list  # whatever is remembered of earlier runs
-    known = None if alone else opening.load_checkpoint(call.folder, config, source)
+    known = None if alone else state.load_checkpoint(call.folder, config, source)
     if known is not None and isinstance(source, Anchored):
         source.anchor = known.anchor
     rejected = {} if alone else rejects.load(call.folder.rejects)
     target, retries = open_target(config, progress, call.clock, call.stop, redact)
     stack.callback(target.close)
-    found = opening.find_list(target, config, known, progress)
-    fields = opening.mapped_fields(target, config, found, progress)
-    memory = opening.nothing() if alone else opening.open_memory(call.folder, known, read_only=options.dry_run)
+    found = find_list(target, config, known, progress)
+    fields = mapped_fields(target, config, found, progress)
+    memory = state.nothing() if alone else state.open_memory(call.folder, known, read_only=options.dry_run)
     lost = memory.lost
     if lost is not None and "ledger" in options.forced and not options.dry_run:
         memory.ledger.close()
-        memory = opening.fresh_memory(call.folder, lost)
+        memory = state.fresh_memory(call.folder, lost)
     stack.callback(memory.ledger.close)
-    others = siblings.Siblings(()) if alone else siblings.open_siblings(config, source, found, progress)
+    others = other_transfers.Siblings(()) if alone else other_transfers.open_siblings(config, source, found, progress)
     stack.callback(others.close)
     # An interrupted run that a checkpoint from a backup knows of was followed by another one.
     interrupted = None if lost is not None or known is None or memory.behind else known.interrupted
@@ -240,7 +165,7 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         carriers=carriers,
         run_id=_run_id(options, interrupted),
         digest=decision_digest(config),
-        shared=siblings.account_for(config, source, found, carriers),
+        shared=other_transfers.account_for(config, source, found, carriers),
     )
     started = _run(setting, memory, rejected, fields, own, stack)
     started.siblings = others
@@ -256,7 +181,7 @@ def _run_id(options: Options, interrupted: InterruptedRun | None) -> str:
 
 def _run(
     setting: Setting,
-    memory: opening.Memory,
+    memory: state.Memory,
     rejected: dict[str, rejects.Reject],
     fields: FieldMap,
     own: OwnTags,
@@ -297,7 +222,7 @@ def _began(interrupted: InterruptedRun, now: int) -> int:
     return min(int(_seconds(interrupted.started_at) or now), now)
 
 
-def _rules(setting: Setting, memory: opening.Memory, fields: FieldMap, own: OwnTags) -> Rules:
+def _rules(setting: Setting, memory: state.Memory, fields: FieldMap, own: OwnTags) -> Rules:
     config, options, interrupted = setting.call.config, setting.call.options, setting.interrupted
     alone = options.against_list
     # A run that is not forced is refused, and counts for the guards as one that is.
@@ -340,7 +265,7 @@ def _spool(setting: Setting, stack: ExitStack) -> Spool:
     return spool
 
 
-def _rejects(setting: Setting, memory: opening.Memory, known: dict[str, rejects.Reject]) -> dict[str, rejects.Reject]:
+def _rejects(setting: Setting, memory: state.Memory, known: dict[str, rejects.Reject]) -> dict[str, rejects.Reject]:
     """The open rejects under the hashes of today: an address may have had another form in an earlier version, and the
     key is gone where the ledger is lost."""
     found: dict[str, rejects.Reject] = {}

@@ -4,91 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from cleverreach_sync.clock import timestamp
-from cleverreach_sync.phases.opening import identity_of
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.setting import Setting
-from cleverreach_sync.sources.interface import Anchored, Row
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.prepare.setup import Setting
+from cleverreach_sync.run.prepare.state import identity_of
+from cleverreach_sync.sources.interface import Anchored
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
-from cleverreach_sync.state.rejects import Fact, Reject, record_json
-
-_DAY = 86400
-
-
-def spool_rejects(run: Run, days: int) -> None:
-    """Puts the facts about people rejected earlier beside this read, so that they are decided anew; forgets the old."""
-    labels = {reader.label: number for number, reader in enumerate(run.readers)}
-    for key, reject in list(run.rejects.items()):
-        if run.now - reject.since > days * _DAY:
-            del run.rejects[key]
-            continue
-        if gone := run.erased.get(bytes.fromhex(key)):
-            kept = tuple(fact for fact in reject.facts if fact.ident not in gone)
-            if not kept:
-                del run.rejects[key]
-                continue
-            reject = run.rejects[key] = reject._replace(facts=kept)  # noqa: PLW2901 - what is left of it
-        run.spool.add_rows(
-            [
-                (
-                    bytes.fromhex(key),
-                    labels[fact.stream],
-                    fact.ident,
-                    0,
-                    reject.email,
-                    b"",
-                    orjson.dumps(fact.record),
-                    1,
-                    fact.owner,
-                )
-                for fact in reject.facts
-                if fact.stream in labels
-            ]
-        )
-
-
-def open_rejects(
-    run: Run, rejected: dict[bytes, tuple[str, str]], settled: set[bytes], *, complete: bool, keep: bool
-) -> list[Reject]:
-    """Who is rejected now: those of this run, and earlier ones who were neither accepted nor are gone."""
-    gone: set[str] = set()
-    if complete and all(run.complete.get(reader.label) for reader in run.readers):
-        gone = {key for key in run.rejects if not run.spool.holds(bytes.fromhex(key))}
-    found = {
-        key: reject
-        for key, reject in run.rejects.items()
-        if key not in gone and bytes.fromhex(key) not in settled and bytes.fromhex(key) not in rejected
-    }
-    facts = _facts(run, rejected) if keep and rejected else {}
-    for key, (email, reason) in rejected.items():
-        before = run.rejects.get(key.hex())
-        found[key.hex()] = Reject(
-            email=email,
-            key=key.hex(),
-            reason=reason,
-            since=before.since if before else run.now,
-            attempts=(before.attempts if before else 0) + 1,
-            facts=tuple(facts.get(key, ())),
-        )
-    return sorted(found.values(), key=lambda reject: (reject.since, reject.key))
-
-
-def _facts(run: Run, rejected: dict[bytes, tuple[str, str]]) -> dict[bytes, list[Fact]]:
-    """The records of those who were rejected, read once more from the spool."""
-    found: dict[bytes, list[Fact]] = {}
-    for row in run.spool.rows_of(list(rejected)):
-        reader = run.readers[row.stream]
-        if row.carried:
-            fact = Fact(reader.label, row.ident or "", orjson.loads(row.body), row.owner or "")
-        else:
-            raw = Row(row.email, row.ident, row.body, row.place, row.owner)
-            record = record_json(reader.source.decode(reader.stream.name, raw, lambda _: None))
-            fact = Fact(reader.label, run.ident_of(row), record, run.owner_of(row))
-        found.setdefault(row.key, []).append(fact)
-    return found
 
 
 def reads_everything(run: Run) -> bool:

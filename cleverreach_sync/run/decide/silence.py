@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from cleverreach_sync.domain.merge import Facts, Found
 from cleverreach_sync.domain.model import RANK_LEFT, ConsentState, Remembered, Signal
 from cleverreach_sync.domain.statements import states_something
-from cleverreach_sync.phases.run import Run
+from cleverreach_sync.run.context import Run
 from cleverreach_sync.state.entries import read_body
 
 FEWEST: Final = 3  # people; fewer may well have been deleted one by one

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from cleverreach_sync.phases.run import Run
-from cleverreach_sync.phases.walk import Met
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.decide.join import Met
 from cleverreach_sync.state.entries import Entry, split_idents
 from cleverreach_sync.state.spool import NOTED, RawRow
 

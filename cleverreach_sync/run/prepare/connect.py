@@ -1,0 +1,92 @@
+"""The source and the target of a config, with the means to talk to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from cleverreach_sync.clock import Clock, Stop
+from cleverreach_sync.config.schema import Config
+from cleverreach_sync.http.client import HttpClient
+from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.progress import Progress
+from cleverreach_sync.run.context import Options
+from cleverreach_sync.sources import registry
+from cleverreach_sync.sources.interface import Source
+from cleverreach_sync.state.files import StateFolder
+from cleverreach_sync.targets.cleverreach.target import CleverReach
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked for, and by what means it is done. `shown_path`: the config file as the user named it."""
+
+    config: Config
+    options: Options
+    progress: Progress
+    clock: Clock
+    stop: Stop
+    folder: StateFolder
+    shown_path: str
+
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return lambda seconds: self.stop.pause(self.clock, seconds)
+
+
+def open_target(
+    config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
+) -> tuple[CleverReach, Retries]:
+    """The target of a config, and how its requests are repeated. What is written when the run is to end gets a little
+    time to be answered."""
+    traffic = Traffic()
+    retries = retries_of(config, traffic, progress, clock, stop)
+    http = HttpClient(
+        config.target.base_url,
+        timeout=config.target.timeout,
+        redact=redact,
+        traffic=traffic,
+        connections=2 * config.target.concurrency + 4,
+        log=progress.info,
+        wall=clock.wall,
+        wanted=lambda: stop.check_wanted(clock, _GRACE),
+    )
+    return CleverReach(config.target, http, retries, clock.now, scope=config.attributes.scope), retries
+
+
+def retries_of(config: Config, traffic: Traffic, progress: Progress, clock: Clock, stop: Stop) -> Retries:
+    """Repetition as the config allows it; every one is counted."""
+
+    def on_retry(failure: TryAgain, seconds: float) -> None:
+        traffic.retry()
+        progress.info(f"trying again: {failure.message}")
+        progress.waiting(failure.message, seconds)
+
+    return Retries(config.limits.retry_for, clock.now, partial(stop.pause, clock), on_retry)
+
+
+def open_source(
+    config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
+) -> tuple[Source, Traffic]:
+    """The source of a config, and the count of its requests."""
+    traffic = Traffic()
+    means = Means(
+        redact=redact,
+        traffic=traffic,
+        retries=retries_of(config, traffic, progress, clock, stop),
+        wall=clock.wall,
+        clock=clock.now,
+        sleep=partial(stop.pause, clock),
+        log=progress.info,
+        wanted=lambda: stop.check_wanted(clock, 0.0),
+    )
+    return registry.open_source(config.source, config.base, means), traffic
+
+
+_GRACE: Final = 3.0  # seconds
