@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cleverreach_sync.domain.address import Patterns
-from cleverreach_sync.domain.decision import Change, Plan, Rules, Wanted
+from cleverreach_sync.domain.decision import Change, Decision, Rules, Wanted
 from cleverreach_sync.domain.fields import FieldMap, data_fields
 from cleverreach_sync.domain.fingerprints import Fingerprints
 from cleverreach_sync.domain.model import Consent, ConsentState, Kind, Person, Purchases, Recipient, RecipientState
@@ -76,7 +76,7 @@ def rules(
     )
 
 
-def confirmed(plan: Plan, before: Recipient | None, *, ident: str = "7") -> Recipient:
+def confirmed(plan: Decision, before: Recipient | None, *, ident: str = "7") -> Recipient:
     """The recipient as a target that does as it is asked gives them back."""
     assert plan.change is not None
     return after(plan.change, before, ident=ident)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cleverreach_sync.config.schema import Config
     from cleverreach_sync.http.redaction import Redaction
     from cleverreach_sync.progress import Progress
-    from cleverreach_sync.sources.interface import Sight, Source
+    from cleverreach_sync.sources.interface import Finding, Source
     from cleverreach_sync.targets.interface import RecipientList
 
 _RETRY_SECONDS: Final = 10.0
@@ -239,7 +239,7 @@ class Checks:
         return (words, f"set the clock (NTP){refused}")
 
 
-def _next_sight(sights: Iterator[Sight]) -> tuple[str, ...]:
+def _next_sight(sights: Iterator[Finding]) -> tuple[str, ...]:
     for message, hint in sights:
         return (message,) if hint is None else (message, hint)
     raise _NoMore

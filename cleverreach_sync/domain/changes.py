@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from cleverreach_sync.domain.consent import Becomes, Shop
-from cleverreach_sync.domain.decision import Change, Outcome, Plan, Rules, Wanted
+from cleverreach_sync.domain.consent import ShopConsent, TargetAction
+from cleverreach_sync.domain.decision import Change, Decision, Outcome, Rules, Wanted
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_OPTED_OUT,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Person,
     Recipient,
     RecipientState,
@@ -24,43 +24,47 @@ _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
 _DISPROVED: Final = frozenset({_SUBSCRIBER, _BUYER})
 
 
-def filled(values: dict[str, str], memory: Memory, rules: Rules) -> dict[str, str]:
+def filled(values: dict[str, str], memory: LastSynced, rules: Rules) -> dict[str, str]:
     """The data fields to send."""
     return rules.fields.zeroed(rules.fingerprints.outgoing(values, memory.fingerprint))
 
 
-def fields_differ(values: dict[str, str], memory: Memory, rules: Rules) -> bool:
+def fields_differ(values: dict[str, str], memory: LastSynced, rules: Rules) -> bool:
     """Whether the data fields are a reason to write. What only buyers have is none while buyers are not selected."""
     if _BUYER not in rules.selection:
         values = rules.fields.without_emptied(values)
     return rules.fingerprints.changed(filled(values, memory, rules), memory.fingerprint)
 
 
-def sent_anew(memory: Memory, recipient: Recipient, rules: Rules) -> bool:
+def sent_anew(memory: LastSynced, recipient: Recipient, rules: Rules) -> bool:
     """Whether what was confirmed before does not count: everybody is sent, or it was another recipient."""
     return (rules.resend and memory.run != rules.run) or recipient.id != memory.receiver_id
 
 
 def end(
     person: Person,
-    memory: Memory,
+    memory: LastSynced,
     recipient: Recipient,
     carried: frozenset[Kind],
-    shop: Shop,
+    shop: ShopConsent,
     rules: Rules,
     values: dict[str, str] | None,
-) -> Plan:
+) -> Decision:
     """The end of somebody's consent. Whoever is to be transferred all the same gets with it what else has changed: it
     may not be read again. After an opt-out no data is sent."""
     kinds = _NOBODY
-    held_back = rules.bare or person.excluded or rules.exclude.match(person.email)
-    if shop is Shop.NO and person.is_person and not held_back:
+    held_back = rules.end_only or person.excluded or rules.exclude.match(person.email)
+    if shop is ShopConsent.NO and person.is_person and not held_back:
         kinds = kinds_of(ConsentState.NO, person.purchases) & rules.selection
     added, removed = tags_of(kinds, ConsentState.NO, person, carried, after_opt_out=False)
     if person.invalid is not None:  # what was bought may be what could not be read
         removed = _BY_CONSENT
     if not kinds:
-        values = rules.fields.emptied(person) if shop is Shop.NO and person.invalid is None and not rules.bare else {}
+        values = (
+            rules.fields.emptied(person)
+            if shop is ShopConsent.NO and person.invalid is None and not rules.end_only
+            else {}
+        )
     elif values is None:
         values = rules.fields.values(person, buyer=_BUYER in kinds)
     sent = filled(values, memory, rules)
@@ -78,19 +82,19 @@ def end(
         if sent_anew(memory, recipient, rules) or rules.fingerprints.changed(sent, memory.fingerprint)
         else {},
     )
-    reason = ENDED_OPTED_OUT if shop is Shop.OPTED_OUT else "consent_ended"
-    return Plan(Outcome.DEACTIVATED, reason, kinds, shop, change, values=values)
+    reason = ENDED_OPTED_OUT if shop is ShopConsent.OPTED_OUT else "consent_ended"
+    return Decision(Outcome.DEACTIVATED, reason, kinds, shop, change, values=values)
 
 
 def disproved(
     person: Person,
-    memory: Memory,
+    memory: LastSynced,
     recipient: Recipient,
     carried: frozenset[Kind],
     stated: ConsentState,
-    shop: Shop,
+    shop: ShopConsent,
     rules: Rules,
-) -> Plan | None:
+) -> Decision | None:
     """Somebody in the list to whom no selected kind applies any more: the tags that crsync gave and the facts speak
     against go, and with them what only buyers have. None if there is nothing of that."""
     if not memory.transferred or recipient.id != memory.receiver_id:
@@ -110,22 +114,22 @@ def disproved(
         tags_removed=rules.own.texts(wrong & carried),
         attributes=filled(values, memory, rules),
     )
-    return Plan(Outcome.UPDATED, "disproved", _NOBODY, shop, change, values=values)
+    return Decision(Outcome.UPDATED, "disproved", _NOBODY, shop, change, values=values)
 
 
 def erase(
     person: Person,
-    memory: Memory,
+    memory: LastSynced,
     recipient: Recipient,
     carried: frozenset[Kind],
     own: OwnTags,
     *,
     delete: bool,
-) -> Plan:
+) -> Decision:
     """The end of somebody whose data the shop erased; nothing is left to do for whoever was ended before and is to
     stay in the list."""
     if memory.ended is not None and recipient.state is RecipientState.INACTIVE and not delete:
-        return Plan(Outcome.SKIPPED, ENDED_ERASED, _NOBODY, Shop.NO)
+        return Decision(Outcome.SKIPPED, ENDED_ERASED, _NOBODY, ShopConsent.NO)
     change = Change(
         email=person.email,
         creates=False,
@@ -137,7 +141,7 @@ def erase(
         tags_removed=own.texts(carried & _DISPROVED | _BY_CONSENT),
         attributes={},
     )
-    return Plan(Outcome.DEACTIVATED, ENDED_ERASED, _NOBODY, Shop.NO, change)
+    return Decision(Outcome.DEACTIVATED, ENDED_ERASED, _NOBODY, ShopConsent.NO, change)
 
 
 def tags_of(
@@ -160,17 +164,17 @@ def tags_of(
 
 def create(
     person: Person,
-    memory: Memory,
+    memory: LastSynced,
     kinds: frozenset[Kind],
-    shop: Shop,
+    shop: ShopConsent,
     added: frozenset[Kind],
     values: dict[str, str],
     rules: Rules,
     now: int,
-) -> Plan:
+) -> Decision:
     """Somebody new to the list; whose consent had ended without their agreeing again comes in inactive."""
-    ended = memory.ended is not None or (shop is Shop.NO and memory.agreed is ConsentState.YES)
-    ended = ended and shop is not Shop.YES
+    ended = memory.ended is not None or (shop is ShopConsent.NO and memory.agreed is ConsentState.YES)
+    ended = ended and shop is not ShopConsent.YES
     active = bool(kinds & rules.activate) and not ended
     return creation(person, kinds, shop, rules.own.texts(added), values, now, active=active)
 
@@ -178,13 +182,13 @@ def create(
 def creation(
     person: Person,
     kinds: frozenset[Kind],
-    shop: Shop,
+    shop: ShopConsent,
     tags: tuple[str, ...],
     values: dict[str, str],
     now: int,
     *,
     active: bool,
-) -> Plan:
+) -> Decision:
     """Somebody new to the list, active or not. Empty data fields are not sent."""
     created = person.created_at
     change = Change(
@@ -198,7 +202,7 @@ def creation(
         (),
         values if "" not in values.values() else {name: value for name, value in values.items() if value},
     )
-    return Plan(Outcome.CREATED, "", kinds, shop, change, active, values)
+    return Decision(Outcome.CREATED, "", kinds, shop, change, active, values)
 
 
 def _consent_date(person: Person, now: int) -> int:
@@ -208,10 +212,10 @@ def _consent_date(person: Person, now: int) -> int:
 
 def new_state(
     person: Person,
-    memory: Memory,
+    memory: LastSynced,
     recipient: Recipient,
     kinds: frozenset[Kind],
-    becomes: Becomes,
+    becomes: TargetAction,
     rules: Rules,
     now: int,
 ) -> tuple[Wanted | None, int | None]:
@@ -222,7 +226,7 @@ def new_state(
     if memory.ended_at is not None:  # it may be another's by now
         own_doing = own_doing and person.consent.state is ConsentState.YES
         own_doing = own_doing and person.consent.is_later_than(memory.ended_at)
-    may_activate = becomes is Becomes.REACTIVATED or own_doing
+    may_activate = becomes is TargetAction.REACTIVATED or own_doing
     if may_activate and kinds & rules.activate:
         return Wanted.ACTIVE, _consent_date(person, now)
     return None, None

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Consent, ConsentState, Memory
+from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Consent, ConsentState, LastSynced
 
 
-class Shop(StrEnum):
+class ShopConsent(StrEnum):
     """The shop's statement, weighed against an end of consent that was recorded before."""
 
     YES = "yes"
@@ -23,7 +23,7 @@ class Shop(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Standing(StrEnum):
+class TargetStatus(StrEnum):
     """How somebody stands in the target."""
 
     ABSENT = "absent"
@@ -35,7 +35,7 @@ class Standing(StrEnum):
     BLACKLISTED = "blacklisted"
 
 
-class Agreed(StrEnum):
+class LastAgreed(StrEnum):
     """What crsync and the target last agreed on."""
 
     NOTHING = "nothing"  # never transferred, carries no own tag
@@ -45,7 +45,7 @@ class Agreed(StrEnum):
     ENDED_BEFORE = "ended_before"  # that of an earlier statement is confirmed, the shop's is a newer withdrawal
 
 
-class Becomes(StrEnum):
+class TargetAction(StrEnum):
     """What the target's side becomes."""
 
     CREATED = "created"  # active or not as the selection says
@@ -59,36 +59,46 @@ class Verdict(NamedTuple):
     """`target`: what becomes of the recipient; `reason`: why somebody is skipped; `subscriber`: whether the Subscriber
     kind may apply; `shop`: what the shop's side becomes (None: stays)."""
 
-    target: Becomes
+    target: TargetAction
     reason: str | None = None
     subscriber: bool = True
     shop: ConsentState | None = None
 
 
-_SKIP = Becomes.SKIPPED
-_IN_LIST = frozenset({Standing.ACTIVE, Standing.INACTIVE})
-_NEW = frozenset({Standing.ABSENT})
-_ALREADY = frozenset({Agreed.ENDED})
-_WITH_US = frozenset({Agreed.YES, Agreed.OURS})
+_SKIP = TargetAction.SKIPPED
+_IN_LIST = frozenset({TargetStatus.ACTIVE, TargetStatus.INACTIVE})
+_NEW = frozenset({TargetStatus.ABSENT})
+_ALREADY = frozenset({LastAgreed.ENDED})
+_WITH_US = frozenset({LastAgreed.YES, LastAgreed.OURS})
 
-Row = tuple[Shop | None, Standing | frozenset[Standing] | None, Agreed | frozenset[Agreed] | None, Verdict]
+Row = tuple[
+    ShopConsent | None,
+    TargetStatus | frozenset[TargetStatus] | None,
+    LastAgreed | frozenset[LastAgreed] | None,
+    Verdict,
+]
 
 POLICY: Final[tuple[Row, ...]] = (
     # shop, target, agreed -> verdict
-    (None, Standing.BLACKLISTED, None, Verdict(_SKIP, "blacklisted")),
-    (None, Standing.BOUNCED, None, Verdict(_SKIP, "bounced_in_target")),
-    (None, Standing.UNSUBSCRIBED, None, Verdict(_SKIP, "unsubscribed_in_target")),
-    (None, Standing.DELETED, None, Verdict(_SKIP, "deleted_in_target")),
-    (Shop.OPTED_OUT, _NEW, None, Verdict(_SKIP, "opted_out", subscriber=False)),
-    (Shop.OPTED_OUT, _IN_LIST, _WITH_US, Verdict(Becomes.ENDED, subscriber=False)),
-    (Shop.OPTED_OUT, Standing.ACTIVE, Agreed.ENDED_BEFORE, Verdict(Becomes.ENDED, subscriber=False)),
-    (Shop.OPTED_OUT, _IN_LIST, None, Verdict(_SKIP, "opted_out", subscriber=False)),
-    (Shop.NO, _IN_LIST, Agreed.YES, Verdict(Becomes.ENDED, subscriber=False)),
-    (Shop.STALE_YES, _IN_LIST, None, Verdict(Becomes.LEFT, subscriber=False)),
-    (Shop.STALE_YES, _NEW, None, Verdict(Becomes.CREATED, subscriber=False)),
-    (Shop.YES, Standing.INACTIVE, _ALREADY, Verdict(Becomes.REACTIVATED)),
-    (None, _IN_LIST, None, Verdict(Becomes.LEFT)),
-    (None, _NEW, None, Verdict(Becomes.CREATED)),
+    (None, TargetStatus.BLACKLISTED, None, Verdict(_SKIP, "blacklisted")),
+    (None, TargetStatus.BOUNCED, None, Verdict(_SKIP, "bounced_in_target")),
+    (None, TargetStatus.UNSUBSCRIBED, None, Verdict(_SKIP, "unsubscribed_in_target")),
+    (None, TargetStatus.DELETED, None, Verdict(_SKIP, "deleted_in_target")),
+    (ShopConsent.OPTED_OUT, _NEW, None, Verdict(_SKIP, "opted_out", subscriber=False)),
+    (ShopConsent.OPTED_OUT, _IN_LIST, _WITH_US, Verdict(TargetAction.ENDED, subscriber=False)),
+    (
+        ShopConsent.OPTED_OUT,
+        TargetStatus.ACTIVE,
+        LastAgreed.ENDED_BEFORE,
+        Verdict(TargetAction.ENDED, subscriber=False),
+    ),
+    (ShopConsent.OPTED_OUT, _IN_LIST, None, Verdict(_SKIP, "opted_out", subscriber=False)),
+    (ShopConsent.NO, _IN_LIST, LastAgreed.YES, Verdict(TargetAction.ENDED, subscriber=False)),
+    (ShopConsent.STALE_YES, _IN_LIST, None, Verdict(TargetAction.LEFT, subscriber=False)),
+    (ShopConsent.STALE_YES, _NEW, None, Verdict(TargetAction.CREATED, subscriber=False)),
+    (ShopConsent.YES, TargetStatus.INACTIVE, _ALREADY, Verdict(TargetAction.REACTIVATED)),
+    (None, _IN_LIST, None, Verdict(TargetAction.LEFT)),
+    (None, _NEW, None, Verdict(TargetAction.CREATED)),
 )
 
 
@@ -98,7 +108,7 @@ def _fits(wanted: object, given: object) -> bool:
     return given in wanted if isinstance(wanted, frozenset) else wanted is given
 
 
-def _tabulate(policy: Iterable[Row]) -> dict[tuple[Shop, Standing, Agreed], Verdict]:
+def _tabulate(policy: Iterable[Row]) -> dict[tuple[ShopConsent, TargetStatus, LastAgreed], Verdict]:
     rows = tuple(policy)
     return {
         (shop, standing, agreed): next(
@@ -106,41 +116,41 @@ def _tabulate(policy: Iterable[Row]) -> dict[tuple[Shop, Standing, Agreed], Verd
             for at_shop, at_target, at_agreed, verdict in rows
             if _fits(at_shop, shop) and _fits(at_target, standing) and _fits(at_agreed, agreed)
         )
-        for shop in Shop
-        for standing in Standing
-        for agreed in Agreed
+        for shop in ShopConsent
+        for standing in TargetStatus
+        for agreed in LastAgreed
     }
 
 
 _TABLE: Final = _tabulate(POLICY)
 
 
-def verdict(shop: Shop, standing: Standing, agreed: Agreed) -> Verdict:
+def verdict(shop: ShopConsent, standing: TargetStatus, agreed: LastAgreed) -> Verdict:
     """The row of the policy that fits."""
     return _TABLE[shop, standing, agreed]
 
 
 _STATEMENT: Final = {
-    ConsentState.YES: Shop.YES,
-    ConsentState.NO: Shop.NO,
-    ConsentState.OPTED_OUT: Shop.OPTED_OUT,
-    ConsentState.UNKNOWN: Shop.UNKNOWN,
+    ConsentState.YES: ShopConsent.YES,
+    ConsentState.NO: ShopConsent.NO,
+    ConsentState.OPTED_OUT: ShopConsent.OPTED_OUT,
+    ConsentState.UNKNOWN: ShopConsent.UNKNOWN,
 }
 
 
-def weigh(consent: Consent, memory: Memory) -> Shop:
+def weigh(consent: Consent, memory: LastSynced) -> ShopConsent:
     """The shop's statement. After an end of consent, or after a customer came who had left at another address, a `yes`
     counts only if it is dated later."""
-    left = memory.ended is not None or memory.barred is not None
+    left = memory.ended is not None or memory.left_before is not None
     if left and consent.state is ConsentState.YES and not consent.is_later_than(memory.ended_at):
-        return Shop.OPTED_OUT if memory.ended == ENDED_OPTED_OUT else Shop.STALE_YES
+        return ShopConsent.OPTED_OUT if memory.ended == ENDED_OPTED_OUT else ShopConsent.STALE_YES
     return _STATEMENT[consent.state]
 
 
-def withdrawn_again(shop: Shop, consent: Consent, memory: Memory) -> bool:
+def withdrawn_again(shop: ShopConsent, consent: Consent, memory: LastSynced) -> bool:
     """Whether the shop's withdrawal is another one than the end that was recorded: somebody may have come back by
     themselves in between, by a form of the target."""
-    if shop is not Shop.OPTED_OUT or memory.ended is None:
+    if shop is not ShopConsent.OPTED_OUT or memory.ended is None:
         return False
     if memory.ended != ENDED_OPTED_OUT:
         return True
@@ -149,11 +159,11 @@ def withdrawn_again(shop: Shop, consent: Consent, memory: Memory) -> bool:
     return memory.ended_at is not None and consent.at > memory.ended_at
 
 
-def agreed_with(memory: Memory, *, own_tags: bool, again: bool = False) -> Agreed:
+def agreed_with(memory: LastSynced, *, own_tags: bool, again: bool = False) -> LastAgreed:
     """What was agreed, of what is remembered and whether the recipient carries an own special tag. `again`: see
     `withdrawn_again`."""
     if memory.ended is not None:
-        return Agreed.ENDED_BEFORE if again else Agreed.ENDED
+        return LastAgreed.ENDED_BEFORE if again else LastAgreed.ENDED
     if memory.transferred and memory.agreed is ConsentState.YES:
-        return Agreed.YES
-    return Agreed.OURS if memory.transferred or own_tags else Agreed.NOTHING
+        return LastAgreed.YES
+    return LastAgreed.OURS if memory.transferred or own_tags else LastAgreed.NOTHING

@@ -23,10 +23,10 @@ from cleverreach_sync.domain.changes import (
     tags_of,
 )
 from cleverreach_sync.domain.consent import (
-    Agreed,
-    Becomes,
-    Shop,
-    Standing,
+    LastAgreed,
+    ShopConsent,
+    TargetAction,
+    TargetStatus,
     agreed_with,
     verdict,
     weigh,
@@ -36,8 +36,8 @@ from cleverreach_sync.domain.decision import (
     NOT_SUPPRESSED,
     SKIP_REASONS,
     Change,
+    Decision,
     Outcome,
-    Plan,
     Rules,
     Suppression,
     Wanted,
@@ -52,7 +52,7 @@ from cleverreach_sync.domain.model import (
     Consent,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Person,
     Purchases,
     Recipient,
@@ -65,14 +65,14 @@ _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
 _NEVER: Final = 1 << 62  # later than any consent
 _ACTIVE_OR_NOT: Final = {
-    RecipientState.ACTIVE: Standing.ACTIVE,
-    RecipientState.INACTIVE: Standing.INACTIVE,
-    RecipientState.UNSUBSCRIBED: Standing.UNSUBSCRIBED,
-    RecipientState.BOUNCED: Standing.BOUNCED,
+    RecipientState.ACTIVE: TargetStatus.ACTIVE,
+    RecipientState.INACTIVE: TargetStatus.INACTIVE,
+    RecipientState.UNSUBSCRIBED: TargetStatus.UNSUBSCRIBED,
+    RecipientState.BOUNCED: TargetStatus.BOUNCED,
 }
 
 
-def remembered_recipient(email: str, memory: Memory, own: OwnTags) -> Recipient | None:
+def remembered_recipient(email: str, memory: LastSynced, own: OwnTags) -> Recipient | None:
     """The recipient to decide against before they were read: as last seen, or as still there if they had left (the
     reading before the write has the last word)."""
     if memory.receiver_id is None:
@@ -85,20 +85,20 @@ def remembered_recipient(email: str, memory: Memory, own: OwnTags) -> Recipient 
 
 
 def standing_of(
-    recipient: Recipient | None, memory: Memory, person: Person, suppressed: Suppression, rules: Rules
-) -> Standing:
+    recipient: Recipient | None, memory: LastSynced, person: Person, suppressed: Suppression, rules: Rules
+) -> TargetStatus:
     """How somebody stands in the target."""
     if suppressed.blacklisted:
-        return Standing.BLACKLISTED
+        return TargetStatus.BLACKLISTED
     if recipient is not None and recipient.state is not RecipientState.ABSENT:
         return _ACTIVE_OR_NOT[recipient.state]
     if _left_elsewhere(person, suppressed):
-        return Standing.UNSUBSCRIBED
+        return TargetStatus.UNSUBSCRIBED
     if memory.transferred and memory.state is RecipientState.UNSUBSCRIBED:
-        return Standing.UNSUBSCRIBED
-    if (memory.transferred or suppressed.by_sibling) and not rules.include_deleted:
-        return Standing.DELETED
-    return Standing.ABSENT
+        return TargetStatus.UNSUBSCRIBED
+    if (memory.transferred or suppressed.by_other_transfer) and not rules.include_deleted:
+        return TargetStatus.DELETED
+    return TargetStatus.ABSENT
 
 
 def _left_elsewhere(person: Person, suppressed: Suppression) -> bool:
@@ -109,20 +109,20 @@ def _left_elsewhere(person: Person, suppressed: Suppression) -> bool:
     return consent.state is not ConsentState.YES or not consent.is_later_than(left)
 
 
-def _by_our_doing(memory: Memory, recipient: Recipient) -> bool:
+def _by_our_doing(memory: LastSynced, recipient: Recipient) -> bool:
     """Whether a recipient is inactive because crsync made them so."""
     return memory.ended is not None or (memory.made_inactive and memory.receiver_id == recipient.id)
 
 
 def decide(
     person: Person,
-    memory: Memory,
+    memory: LastSynced,
     recipient: Recipient | None,
     suppressed: Suppression,
     rules: Rules,
     now: int,
     values: dict[str, str] | None = None,
-) -> Plan:
+) -> Decision:
     """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds; `values` are
     the data fields where they were filled before."""
     known = memory is not NOTHING or suppressed != NOT_SUPPRESSED or person.invalid is not None
@@ -136,30 +136,30 @@ def decide(
         assumed = from_now_on(memory, recipient)
     else:
         return _decide(person, memory, recipient, carried, suppressed, rules, now, values)
-    plan = _decide(person, assumed, recipient, carried, suppressed, rules, now, values)
-    return plan._replace(adopted=assumed)
+    decision = _decide(person, assumed, recipient, carried, suppressed, rules, now, values)
+    return decision._replace(adopted=assumed)
 
 
-def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, str] | None) -> Plan:
+def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, str] | None) -> Decision:
     """Somebody of whom nothing is known but what the shop says, as nearly everybody of a first run. They differ in
     dates and values only from others with the same consent and purchases, of whom one is decided for all."""
     purchases = person.purchases
     bought = None if purchases is None else purchases.number > 0
-    plan = _like(person.consent.state, bought, rules.selection, rules.activate, rules.own)
+    decision = _like(person.consent.state, bought, rules.selection, rules.activate, rules.own)
     if rules.exclude.match(person.email):
-        return Plan(Outcome.SKIPPED, "excluded", plan.kinds, plan.shop)
-    change = plan.change
+        return Decision(Outcome.SKIPPED, "excluded", decision.kinds, decision.shop)
+    change = decision.change
     if change is None:
-        return plan
+        return decision
     if values is None:
-        values = rules.fields.values(person, buyer=_BUYER in plan.kinds)
-    return creation(person, plan.kinds, plan.shop, change.tags_added, values, now, active=plan.activates)
+        values = rules.fields.values(person, buyer=_BUYER in decision.kinds)
+    return creation(person, decision.kinds, decision.shop, change.tags_added, values, now, active=decision.activates)
 
 
 @lru_cache(maxsize=256)
 def _like(
     consent: ConsentState, bought: bool | None, selection: frozenset[Kind], activate: frozenset[Kind], own: OwnTags
-) -> Plan:
+) -> Decision:
     """The decision about anybody who is seen for the first time."""
     anybody = Person("", {}, Consent(consent), None if bought is None else Purchases(int(bought)), None)
     rules = Rules(selection, activate, Patterns(()), own, FieldMap(()), Fingerprints(b""))
@@ -168,62 +168,62 @@ def _like(
 
 def _decide(
     person: Person,
-    memory: Memory,
+    memory: LastSynced,
     recipient: Recipient | None,
     carried: frozenset[Kind],
     suppressed: Suppression,
     rules: Rules,
     now: int,
     values: dict[str, str] | None,
-) -> Plan:
-    if suppressed.mailed:  # whose mailing has to be ended all the same, without any data
-        ends = rules._replace(bare=True)
-        plan = _decide(person, memory, recipient, carried, NOT_SUPPRESSED, ends, now, values)
-        if plan.outcome is Outcome.DEACTIVATED:
-            return plan
-    shop = Shop.OPTED_OUT if person.withdrew else weigh(person.consent, memory)
+) -> Decision:
+    if suppressed.still_mailed:  # whose mailing has to be ended all the same, without any data
+        ends = rules._replace(end_only=True)
+        decision = _decide(person, memory, recipient, carried, NOT_SUPPRESSED, ends, now, values)
+        if decision.outcome is Outcome.DEACTIVATED:
+            return decision
+    shop = ShopConsent.OPTED_OUT if person.withdrew else weigh(person.consent, memory)
     if person.erased or erasure_waits(memory, shop):
         return _erased(person, memory, recipient, carried, suppressed, rules)
     if person.invalid is not None and not person.withdrew:
-        return Plan(Outcome.INVALID, person.invalid, _NOBODY, Shop.UNKNOWN)
+        return Decision(Outcome.INVALID, person.invalid, _NOBODY, ShopConsent.UNKNOWN)
     standing = standing_of(recipient, memory, person, suppressed, rules)
     again = withdrawn_again(shop, person.consent, memory)
     ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again))
 
-    if ruled.target is Becomes.ENDED and recipient is not None:
+    if ruled.target is TargetAction.ENDED and recipient is not None:
         return end(person, memory, recipient, carried, shop, rules, values)
     if person.invalid is not None:
-        return Plan(Outcome.INVALID, person.invalid, _NOBODY, shop)
+        return Decision(Outcome.INVALID, person.invalid, _NOBODY, shop)
     if (
-        standing is Standing.INACTIVE
+        standing is TargetStatus.INACTIVE
         and recipient is not None
         and _left_elsewhere(person, suppressed)
         and _by_our_doing(memory, recipient)
     ):  # crsync must not be what brings them back
-        ruled = verdict(shop, Standing.UNSUBSCRIBED, Agreed.ENDED)
+        ruled = verdict(shop, TargetStatus.UNSUBSCRIBED, LastAgreed.ENDED)
 
-    barred = _barred(memory, recipient, shop)
-    stated = person.consent.state if ruled.subscriber or barred else ConsentState.NO
+    left_before = _barred(memory, recipient, shop)
+    stated = person.consent.state if ruled.subscriber or left_before else ConsentState.NO
     applying = kinds_of(stated, person.purchases)
     if person.excluded:
         applying &= _BY_CONSENT
     kinds = applying & rules.selection if person.is_person else _NOBODY
     if rules.exclude.match(person.email) or (person.excluded and not kinds):
-        return Plan(Outcome.SKIPPED, "excluded", kinds, shop)
+        return Decision(Outcome.SKIPPED, "excluded", kinds, shop)
     if not kinds:
         less = None
-        if recipient is not None and ruled.reason is None and ruled.target is not Becomes.CREATED:
+        if recipient is not None and ruled.reason is None and ruled.target is not TargetAction.CREATED:
             less = disproved(person, memory, recipient, carried, stated, shop, rules)
-        return less or Plan(Outcome.SKIPPED, "not_selected", kinds, shop)
-    reasons = [reason for reason in (ruled.reason, barred) if reason is not None]
+        return less or Decision(Outcome.SKIPPED, "not_selected", kinds, shop)
+    reasons = [reason for reason in (ruled.reason, left_before) if reason is not None]
     if reasons:
-        return Plan(Outcome.SKIPPED, min(reasons, key=SKIP_REASONS.index), kinds, shop)
+        return Decision(Outcome.SKIPPED, min(reasons, key=SKIP_REASONS.index), kinds, shop)
 
-    after_opt_out = memory.ended == ENDED_OPTED_OUT and shop is not Shop.YES
+    after_opt_out = memory.ended == ENDED_OPTED_OUT and shop is not ShopConsent.YES
     added, removed = tags_of(kinds, stated, person, carried, after_opt_out=after_opt_out)
     if values is None:
         values = rules.fields.values(person, buyer=_BUYER in kinds)
-    if ruled.target is Becomes.CREATED or recipient is None:
+    if ruled.target is TargetAction.CREATED or recipient is None:
         return create(person, memory, kinds, shop, added, values, rules, now)
 
     state, at = new_state(person, memory, recipient, kinds, ruled.target, rules, now)
@@ -234,7 +234,7 @@ def _decide(
         or removed & (memory.tags | carried) & rules.selection
         or fields_differ(values, memory, rules)
     ):
-        return Plan(Outcome.UNCHANGED, "", kinds, shop, values=values)
+        return Decision(Outcome.UNCHANGED, "", kinds, shop, values=values)
     own = rules.own
     change = Change(
         person.email,
@@ -248,47 +248,52 @@ def _decide(
         filled(values, memory, rules),
     )
     activates = state is Wanted.ACTIVE
-    reason = "" if not activates else "reactivated" if ruled.target is Becomes.REACTIVATED else "activated"
-    return Plan(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
+    reason = "" if not activates else "reactivated" if ruled.target is TargetAction.REACTIVATED else "activated"
+    return Decision(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
 
 
 def _erased(
     person: Person,
-    memory: Memory,
+    memory: LastSynced,
     recipient: Recipient | None,
     carried: frozenset[Kind],
     suppressed: Suppression,
     rules: Rules,
-) -> Plan:
+) -> Decision:
     """Somebody whose data the shop erased. Who left by themselves, and who came into the list without crsync, stays as
     they are."""
     standing = standing_of(recipient, memory, person, suppressed, rules)
-    left = verdict(Shop.UNKNOWN, standing, Agreed.NOTHING).reason
+    left = verdict(ShopConsent.UNKNOWN, standing, LastAgreed.NOTHING).reason
     ours = memory.transferred or carried
     if recipient is None or recipient.state is RecipientState.ABSENT or left is not None or not ours:
-        away = left is None or standing is Standing.DELETED
-        return Plan(Outcome.SKIPPED, ENDED_ERASED if away else left or "", _NOBODY, Shop.NO)
+        away = left is None or standing is TargetStatus.DELETED
+        return Decision(Outcome.SKIPPED, ENDED_ERASED if away else left or "", _NOBODY, ShopConsent.NO)
     delete = rules.delete_erased and suppressed.unsubscribed_at is None
     return erase(person, memory, recipient, carried, rules.own, delete=delete)
 
 
-def erasure_waits(memory: Memory, shop: Shop) -> bool:
+def erasure_waits(memory: LastSynced, shop: ShopConsent) -> bool:
     """Whether somebody's data were erased in the shop without the list having followed, and they did not come back."""
-    return memory.barred == ENDED_ERASED and memory.transferred and memory.ended is None and shop is not Shop.YES
+    return (
+        memory.left_before == ENDED_ERASED
+        and memory.transferred
+        and memory.ended is None
+        and shop is not ShopConsent.YES
+    )
 
 
-def _barred(memory: Memory, recipient: Recipient | None, shop: Shop) -> str | None:
+def _barred(memory: LastSynced, recipient: Recipient | None, shop: ShopConsent) -> str | None:
     """Why an address is skipped whose customer had left another one: it is not in the list, or was there before they
     came, for a reason of its own, which goes on to hold. Whose data were erased stays away in any case."""
-    if memory.barred is None or shop is Shop.YES:
+    if memory.left_before is None or shop is ShopConsent.YES:
         return None
-    if memory.barred == ENDED_ERASED:
-        return memory.barred
+    if memory.left_before == ENDED_ERASED:
+        return memory.left_before
     own = recipient is not None and memory.transferred and memory.ended is None
-    return memory.barred if recipient is None or own else None
+    return memory.left_before if recipient is None or own else None
 
 
-def _in_other_hands(memory: Memory, recipient: Recipient) -> bool:
+def _in_other_hands(memory: LastSynced, recipient: Recipient) -> bool:
     """Whether a recipient whom crsync might make active again does not stand in the list as its last write left them:
     somebody else had a hand in it, or this memory is not of the last write. Stamps that the target does not give are
     not compared."""
@@ -302,14 +307,14 @@ def _in_other_hands(memory: Memory, recipient: Recipient) -> bool:
     return any(left is not None and shown is not None and left != shown for left, shown in pairs)
 
 
-def from_now_on(memory: Memory, recipient: Recipient) -> Memory:
+def from_now_on(memory: LastSynced, recipient: Recipient) -> LastSynced:
     """What is assumed of such a recipient: a new consent has to be later than all that the target's stamps tell."""
     latest = 0 if recipient.stamps is None else recipient.stamps.latest
     state = recipient.state if memory.transferred else memory.state
     return memory._replace(state=state, ended_at=max(latest, memory.ended_at or 0))
 
 
-def adopted(memory: Memory, recipient: Recipient, carried: frozenset[Kind]) -> Memory:
+def adopted(memory: LastSynced, recipient: Recipient, carried: frozenset[Kind]) -> LastSynced:
     """What to assume of a recipient that carries an own special tag when the memory of them is lost: transferred by
     crsync, a Subscriber tag is a consent given before, inactive means that somebody ended it, and it stays so."""
     inactive = recipient.state is RecipientState.INACTIVE

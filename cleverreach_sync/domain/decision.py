@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.address import Patterns
-from cleverreach_sync.domain.consent import Shop
+from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
-from cleverreach_sync.domain.model import Kind, Memory
+from cleverreach_sync.domain.model import Kind, LastSynced
 from cleverreach_sync.domain.tags import OwnTags
 
 
@@ -39,8 +39,8 @@ SKIP_REASONS: Final = (
 
 class Rules(NamedTuple):
     """All that decides, apart from the person. `resend`: fingerprints are ignored. `adopt`: an own special tag in the
-    list means transferred by crsync, a Subscriber tag a consent given before. `run`: the run's ID. `bare`: an end of
-    consent brings nothing else along. `delete_erased`: whose data the shop erased is deleted from the list."""
+    list means transferred by crsync, a Subscriber tag a consent given before. `run`: the run's ID. `end_only`: an end
+    of consent brings nothing else along. `delete_erased`: whose data the shop erased is deleted from the list."""
 
     selection: frozenset[Kind]
     activate: frozenset[Kind]
@@ -52,19 +52,19 @@ class Rules(NamedTuple):
     include_deleted: bool = False
     adopt: bool = False
     run: str = ""
-    bare: bool = False
+    end_only: bool = False
     delete_erased: bool = False
 
 
 class Suppression(NamedTuple):
     """What is known of an address beyond this transfer and its list: blacklisted, or unsubscribed at some time, in the
-    account; or put into the list by another transfer of the same shop. `mailed`: the target mails them although they
-    are blacklisted."""
+    account; or put into the list by another transfer of the same shop. `still_mailed`: the target mails them although
+    they are blacklisted."""
 
     blacklisted: bool = False
     unsubscribed_at: int | None = None
-    by_sibling: bool = False
-    mailed: bool = False
+    by_other_transfer: bool = False
+    still_mailed: bool = False
 
 
 NOT_SUPPRESSED: Final = Suppression()
@@ -99,7 +99,7 @@ class Change(NamedTuple):
         return attributes if isinstance(attributes, dict) else attributes.values()
 
 
-class Plan(NamedTuple):
+class Decision(NamedTuple):
     """The decision about one person. `change` is None unless something is to be written; `kinds` are the selected
     kinds that apply; `reason` says why, in a word of the reports; `adopted` is what had to be assumed about a recipient
     with an own special tag."""
@@ -107,8 +107,8 @@ class Plan(NamedTuple):
     outcome: Outcome
     reason: str
     kinds: frozenset[Kind]
-    shop: Shop
+    shop: ShopConsent
     change: Change | None = None
     activates: bool = False
     values: dict[str, str] | None = None  # the data fields, empty ones included
-    adopted: Memory | None = None
+    adopted: LastSynced | None = None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from cleverreach_sync.domain.merge import NO_FACTS, STATED, Facts, left_behind
-from cleverreach_sync.domain.model import RANK_GUEST, RANK_LEFT, ConsentState, Remembered
+from cleverreach_sync.domain.merge import NO_FACTS, STATED, PersonFacts, left_behind
+from cleverreach_sync.domain.model import RANK_GUEST, RANK_LEFT, ConsentState, RecordFacts
 
 _NO_ACCOUNT: Final = (RANK_GUEST, RANK_LEFT)
 _REFUSED: Final = (ConsentState.NO.value, ConsentState.OPTED_OUT.value)
 
 
-def idents_of(facts: Facts) -> bytes:
+def idents_of(facts: PersonFacts) -> bytes:
     """The keyed hashes by which somebody is found again at another address: those of customers, of accounts that
     orders belong to, of the records of single orders, and of those that say something about the newsletter."""
     records = facts.records
@@ -25,32 +25,32 @@ def idents_of(facts: Facts) -> bytes:
     return bytes.fromhex("".join(found))
 
 
-def _states(record: Remembered) -> bool:
+def _states(record: RecordFacts) -> bool:
     return record.consent is not None and record.rank == RANK_GUEST
 
 
-def accounts_of(facts: Facts) -> set[str]:
+def accounts_of(facts: PersonFacts) -> set[str]:
     """The idents of the customers' records."""
     return {record.ident for record in facts.records if record.ident and record.rank not in _NO_ACCOUNT}
 
 
-def owners_of(facts: Facts) -> set[str]:
+def owners_of(facts: PersonFacts) -> set[str]:
     """The idents of accounts that only something of theirs is known of here: they may be at home elsewhere."""
     return {record.owner for record in facts.records if record.owner} - accounts_of(facts)
 
 
-def refuses_only(record: Remembered, facts: Facts) -> bool:
+def refuses_only(record: RecordFacts, facts: PersonFacts) -> bool:
     """Whether all that a record of an address says is no to the newsletter: no account, no order."""
     brought = any(order.by == record.ident for order in facts.orders.values())
     return record.rank == RANK_GUEST and record.consent in _REFUSED and record.number is None and not brought
 
 
-def is_no_reason(record: Remembered, facts: Facts) -> bool:
+def is_no_reason(record: RecordFacts, facts: PersonFacts) -> bool:
     """Whether nobody is mailed for what a record says."""
     return record.rank == RANK_LEFT or refuses_only(record, facts)
 
 
-def without_reason(facts: Facts) -> bool:
+def without_reason(facts: PersonFacts) -> bool:
     """Whether nothing that is known of an address makes anybody a person: no account, no consent, no order that
     counts."""
     if any(order.counts for order in facts.orders.values()):
@@ -61,7 +61,7 @@ def without_reason(facts: Facts) -> bool:
     )
 
 
-def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:
+def parted(facts: PersonFacts, gone: Collection[str]) -> tuple[PersonFacts, PersonFacts]:
     """What stays at an address, and what leaves it, when the records `gone`, and what belongs to them, are at others.
 
     What a record that leaves said about the newsletter stays behind: a withdrawal goes on to hold for the address, a
@@ -76,16 +76,16 @@ def parted(facts: Facts, gone: Collection[str]) -> tuple[Facts, Facts]:
     records = [record for record in facts.records if record not in leaving]
     records += [left_behind(record) for record in leaving if record.consent in STATED or record.left_at is not None]
     lost = facts.lost or bool(orders) or any(record.number is not None for record in leaving)
-    stays = Facts(tuple(records), staying, lost)
-    return stays, Facts(tuple(_on_the_way(record) for record in leaving if record.rank != RANK_LEFT), orders)
+    stays = PersonFacts(tuple(records), staying, lost)
+    return stays, PersonFacts(tuple(_on_the_way(record) for record in leaving if record.rank != RANK_LEFT), orders)
 
 
-def _on_the_way(record: Remembered) -> Remembered:
+def _on_the_way(record: RecordFacts) -> RecordFacts:
     """At another address a yes does not become a new one by a no that was said at this one."""
     return record._replace(turned=None) if record.consent == ConsentState.NO else record
 
 
-def joined(facts: Facts, coming: Facts) -> Facts:
+def joined(facts: PersonFacts, coming: PersonFacts) -> PersonFacts:
     """The facts of an address with those that come to it. A record or an order that is there stays as it is."""
     if coming is NO_FACTS:
         return facts
@@ -93,4 +93,4 @@ def joined(facts: Facts, coming: Facts) -> Facts:
     new = tuple(record for record in coming.records if (record.stream, record.ident) not in there)
     again = {(record.stream, record.ident) for record in new}
     kept = tuple(record for record in facts.records if (record.stream, record.ident) not in again)
-    return Facts((*kept, *new), {**coming.orders, **facts.orders}, facts.lost)
+    return PersonFacts((*kept, *new), {**coming.orders, **facts.orders}, facts.lost)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from cleverreach_sync.domain.consent import Shop, withdrawn_again
-from cleverreach_sync.domain.decision import Change, Outcome, Plan, Rules, Wanted
+from cleverreach_sync.domain.consent import ShopConsent, withdrawn_again
+from cleverreach_sync.domain.decision import Change, Decision, Outcome, Rules, Wanted
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_NO,
@@ -13,7 +13,7 @@ from cleverreach_sync.domain.model import (
     NOTHING,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Person,
     Recipient,
     RecipientState,
@@ -28,50 +28,52 @@ _LEFT_AS: Final = {
 }
 
 
-def remember(plan: Plan, person: Person, memory: Memory, confirmed: Recipient, rules: Rules, now: int) -> Memory:
+def remember(
+    decision: Decision, person: Person, memory: LastSynced, confirmed: Recipient, rules: Rules, now: int
+) -> LastSynced:
     """What is agreed after the target confirmed `plan.change` with `confirmed`. `now`: when the run began."""
-    change = plan.change
+    change = decision.change
     carried = rules.own.among(confirmed.tags)
-    memory = plan.adopted or memory
+    memory = decision.adopted or memory
     if change is None:
         return memory
-    sent = plan.kinds & rules.own.among(change.tags_added)
+    sent = decision.kinds & rules.own.among(change.tags_added)
     dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NONE
     # Made again under another ID: nothing of what was sent before is there.
     anew = change.creates or confirmed.id != memory.receiver_id
-    if plan.reason == ENDED_ERASED:
+    if decision.reason == ENDED_ERASED:
         if change.state is Wanted.DELETED:
             return forgotten(memory, now)
         ended = erased(memory, now)._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE, woken_at=None)
         return ended._replace(tags=carried - dropped, run=rules.run, stamps=confirmed.stamps)
-    if plan.outcome is Outcome.DEACTIVATED:
+    if decision.outcome is Outcome.DEACTIVATED:
         return memory._replace(
             receiver_id=confirmed.id,
             state=RecipientState.INACTIVE,
             tags=(carried - dropped) | sent,
             fingerprint=_fingerprint(change, b"" if anew else memory.fingerprint, rules),
-            agreed=ConsentState.OPTED_OUT if plan.shop is Shop.OPTED_OUT else ConsentState.NO,
-            ended=ENDED_OPTED_OUT if plan.shop is Shop.OPTED_OUT else ENDED_NO,
+            agreed=ConsentState.OPTED_OUT if decision.shop is ShopConsent.OPTED_OUT else ConsentState.NO,
+            ended=ENDED_OPTED_OUT if decision.shop is ShopConsent.OPTED_OUT else ENDED_NO,
             ended_at=_ended_at(person, memory, now),
             made_inactive=False,
             run=rules.run,
             woken_at=None,
             stamps=confirmed.stamps,
         )
-    reopened = plan.activates or (plan.shop is Shop.YES and confirmed.state is RecipientState.ACTIVE)
-    if end_is_open(plan, memory):  # created anew, as who they are now
+    reopened = decision.activates or (decision.shop is ShopConsent.YES and confirmed.state is RecipientState.ACTIVE)
+    if end_is_open(decision, memory):  # created anew, as who they are now
         memory = memory._replace(ended=ENDED_NO, ended_at=now)
-    return Memory(
+    return LastSynced(
         confirmed.id,
         confirmed.state,
         (carried - dropped) | sent,
         _fingerprint(change, b"" if anew else memory.fingerprint, rules),
-        _agreed(person, plan, memory),
+        _agreed(person, decision, memory),
         None if reopened else memory.ended,
         None if reopened else memory.ended_at,
         change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not (anew or reopened),
         rules.run,
-        None if reopened else memory.barred,
+        None if reopened else memory.left_before,
         _woken_at(change, confirmed, None if anew else memory.woken_at, now),
         confirmed.stamps,
     )
@@ -83,30 +85,32 @@ def _woken_at(change: Change, confirmed: Recipient, before: int | None, now: int
     return now if change.state is Wanted.ACTIVE else before
 
 
-def erased(memory: Memory, now: int) -> Memory:
+def erased(memory: LastSynced, now: int) -> LastSynced:
     """What is kept of somebody whose data the shop erased, once the list has followed: only a later consent lets them
     in again."""
-    known = Memory() if memory is NOTHING else memory
+    known = LastSynced() if memory is NOTHING else memory
     return known._replace(
         agreed=ConsentState.NO,
         ended=known.ended or ENDED_ERASED,
         ended_at=max(now, known.ended_at or 0),
         made_inactive=False,
-        barred=ENDED_ERASED,
+        left_before=ENDED_ERASED,
     )
 
 
-def forgotten(memory: Memory, now: int) -> Memory:
+def forgotten(memory: LastSynced, now: int) -> LastSynced:
     """Likewise of a recipient that was deleted from the list for it."""
     gone = erased(memory, now)
     return gone._replace(receiver_id=None, state=RecipientState.ABSENT, tags=_NONE, fingerprint=b"")
 
 
-def as_it_stands(plan: Plan, person: Person, memory: Memory, recipient: Recipient, rules: Rules, now: int) -> Plan:
+def as_it_stands(
+    decision: Decision, person: Person, memory: LastSynced, recipient: Recipient, rules: Rules, now: int
+) -> Decision:
     """The plan about somebody of whom a reading shows that the list has all of `plan.change` already: nothing is
     written, and what the list shows counts as confirmed."""
-    agreed = remember(plan, person, memory, recipient, rules, now)
-    return plan._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False, adopted=agreed)
+    agreed = remember(decision, person, memory, recipient, rules, now)
+    return decision._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False, adopted=agreed)
 
 
 def _fingerprint(change: Change, before: bytes, rules: Rules) -> bytes:
@@ -116,73 +120,85 @@ def _fingerprint(change: Change, before: bytes, rules: Rules) -> bytes:
     return rules.fingerprints.joined(change.values(), before)
 
 
-def as_last_seen(plan: Plan, memory: Memory, rules: Rules) -> Plan:
+def as_last_seen(decision: Decision, memory: LastSynced, rules: Rules) -> Decision:
     """The plan about somebody who is not read again because there is nothing to write: if it is known that they had
     left the list, that is what counts."""
     left = _LEFT_AS.get(memory.state) if memory.transferred else None
     if left is None or (left == "deleted_in_target" and rules.include_deleted):
-        return plan
-    if plan.outcome is not Outcome.UNCHANGED and plan.reason != ENDED_OPTED_OUT:
-        return plan
-    return Plan(Outcome.SKIPPED, left, plan.kinds, plan.shop)
+        return decision
+    if decision.outcome is not Outcome.UNCHANGED and decision.reason != ENDED_OPTED_OUT:
+        return decision
+    return Decision(Outcome.SKIPPED, left, decision.kinds, decision.shop)
 
 
-def settle(plan: Plan, person: Person, memory: Memory, now: int) -> Memory:
+def settle(decision: Decision, person: Person, memory: LastSynced, now: int) -> LastSynced:
     """What is agreed after a decision that wrote nothing. Somebody who left the list anyway needs no end written, but
     the end counts from now on."""
-    memory = plan.adopted or memory
+    memory = decision.adopted or memory
     if person.erased:  # a bounce or an entry of the blacklist may be lifted: the end is still to be written then
-        waits = memory.transferred and memory.ended is None and plan.reason != ENDED_ERASED and not _left(plan, memory)
-        return memory._replace(barred=ENDED_ERASED, ended_at=now) if waits else erased(memory, now)
+        waits = (
+            memory.transferred
+            and memory.ended is None
+            and decision.reason != ENDED_ERASED
+            and not _left(decision, memory)
+        )
+        return memory._replace(left_before=ENDED_ERASED, ended_at=now) if waits else erased(memory, now)
     if not memory.transferred:
         return memory
-    if withdrawn_again(plan.shop, person.consent, memory) or (
-        plan.shop is Shop.OPTED_OUT and memory.ended is None and _left(plan, memory)
+    if withdrawn_again(decision.shop, person.consent, memory) or (
+        decision.shop is ShopConsent.OPTED_OUT and memory.ended is None and _left(decision, memory)
     ):
         at = _ended_at(person, memory, now)
         return memory._replace(agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=at)
-    if plan.shop is Shop.NO and memory.agreed is ConsentState.YES and memory.ended is None and _left(plan, memory):
+    if (
+        decision.shop is ShopConsent.NO
+        and memory.agreed is ConsentState.YES
+        and memory.ended is None
+        and _left(decision, memory)
+    ):
         return memory._replace(agreed=ConsentState.NO, ended=ENDED_NO, ended_at=now)
-    if plan.shop is Shop.YES and memory.ended is None and memory.agreed is not ConsentState.YES:
+    if decision.shop is ShopConsent.YES and memory.ended is None and memory.agreed is not ConsentState.YES:
         return memory._replace(agreed=ConsentState.YES)
     return memory
 
 
-def _ended_at(person: Person, memory: Memory, now: int) -> int:
+def _ended_at(person: Person, memory: LastSynced, now: int) -> int:
     """From when on a new consent counts: from the date of the withdrawal, else from now; an end recorded before, which
     is later, stays."""
     at = person.consent.at if person.consent.state is ConsentState.OPTED_OUT else None
     return max(now if at is None else at, memory.ended_at or 0)
 
 
-def _left(plan: Plan, memory: Memory) -> bool:
+def _left(decision: Decision, memory: LastSynced) -> bool:
     """Whether they are gone for good. A bounce may be lifted, and the recipient would be as active as before."""
     away = memory.state in _LEFT_AS and memory.state is not RecipientState.BOUNCED
-    return plan.reason in _LEFT or (away and plan.reason != "bounced_in_target") or memory.ended is not None
+    return decision.reason in _LEFT or (away and decision.reason != "bounced_in_target") or memory.ended is not None
 
 
-def end_is_open(plan: Plan, memory: Memory) -> bool:
+def end_is_open(decision: Decision, memory: LastSynced) -> bool:
     """Whether consent ended of somebody who was transferred without the list having followed (they are blacklisted,
     say): that must not be forgotten for another reason to skip them."""
     if not memory.transferred or memory.ended is not None:
         return False
-    if memory.barred == ENDED_ERASED:
+    if memory.left_before == ENDED_ERASED:
         return True
-    return plan.shop is Shop.OPTED_OUT or (plan.shop is Shop.NO and memory.agreed is ConsentState.YES)
+    return decision.shop is ShopConsent.OPTED_OUT or (
+        decision.shop is ShopConsent.NO and memory.agreed is ConsentState.YES
+    )
 
 
-def end_waits(consent: ConsentState, memory: Memory) -> bool:
+def end_waits(consent: ConsentState, memory: LastSynced) -> bool:
     """Whether consent ended of somebody who bounced or is blacklisted: the end is written as soon as that is lifted,
     also if they are not read again."""
     if not memory.transferred or memory.ended is not None:
         return False
-    if memory.barred == ENDED_ERASED:
+    if memory.left_before == ENDED_ERASED:
         return True
     return consent is ConsentState.OPTED_OUT or (consent is ConsentState.NO and memory.agreed is ConsentState.YES)
 
 
-def _agreed(person: Person, plan: Plan, memory: Memory) -> ConsentState:
+def _agreed(person: Person, decision: Decision, memory: LastSynced) -> ConsentState:
     """An unknown consent ends nothing that was agreed; a stale yes agrees to nothing new."""
-    if plan.shop is Shop.UNKNOWN or plan.shop is Shop.STALE_YES:
+    if decision.shop is ShopConsent.UNKNOWN or decision.shop is ShopConsent.STALE_YES:
         return memory.agreed
     return person.consent.state

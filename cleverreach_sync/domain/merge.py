@@ -23,7 +23,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Record,
-    Remembered,
+    RecordFacts,
 )
 from cleverreach_sync.domain.statements import NONE, merge_consent, state_of
 
@@ -37,11 +37,11 @@ _GIVEN: Final = (ConsentState.YES.value, ConsentState.NO.value)
 _NONE_LEFT: Final[frozenset[str]] = frozenset()
 
 
-class Facts(NamedTuple):
+class PersonFacts(NamedTuple):
     """What is remembered of one person: their records, and their orders by keyed hash of the ID. `lost`: something they
     had bought is gone, so that without any order they are known to have none."""
 
-    records: tuple[Remembered, ...] = ()
+    records: tuple[RecordFacts, ...] = ()
     orders: dict[str, Order] = {}  # noqa: RUF012 - never changed
     lost: bool = False
 
@@ -51,10 +51,10 @@ class Facts(NamedTuple):
         return any(record.makes_person and record.rank != RANK_LEFT for record in self.records)
 
 
-NO_FACTS: Final = Facts()
+NO_FACTS: Final = PersonFacts()
 
 
-class Found(NamedTuple):
+class SourceRecord(NamedTuple):
     """One record of this read. `ident` is the keyed hash of its own identity, `owner` that of the account's record it
     belongs to, "" if it has none."""
 
@@ -66,8 +66,8 @@ class Found(NamedTuple):
 
 def merge(
     email: str,
-    found: Sequence[Found],
-    before: Facts,
+    found: Sequence[SourceRecord],
+    before: PersonFacts,
     *,
     complete: Collection[str],
     implied: Consent | None,
@@ -75,7 +75,7 @@ def merge(
     order_key: Callable[[str], str],
     followed: Mapping[str, int] = NOT_FOLLOWED,
     read: Collection[str] | None = None,
-) -> tuple[Person, Facts]:
+) -> tuple[Person, PersonFacts]:
     """One person of the records of this read and of what is remembered, and what is to be remembered from now on.
 
     `complete` names the streams that were read completely. `implied` is what absence from a complete consent file
@@ -96,7 +96,7 @@ def merge(
         invalid = invalid or record.invalid
         if record.created_at is not None and (created is None or record.created_at < created):
             created = record.created_at
-    facts = Facts((*kept, *fresh), orders, known.lost)
+    facts = PersonFacts((*kept, *fresh), orders, known.lost)
 
     consent = merge_consent(facts.records)
     if implied is not None and consent.state is ConsentState.UNKNOWN:
@@ -115,7 +115,7 @@ def merge(
     return person, facts
 
 
-def _excluded(records: Sequence[Remembered], orders: dict[str, Order]) -> bool:
+def _excluded(records: Sequence[RecordFacts], orders: dict[str, Order]) -> bool:
     """Whether somebody comes from where nobody may be transferred from: by their account, or by all of their orders."""
     if len(records) == 1 and not orders:
         return records[0].rank == RANK_EXCLUDED
@@ -133,8 +133,8 @@ def _says_out(record: Record) -> bool:
 
 
 def _still_valid(
-    found: Sequence[Found], remembered: Sequence[Remembered], complete: Collection[str]
-) -> tuple[tuple[Remembered, ...], tuple[Remembered, ...]]:
+    found: Sequence[SourceRecord], remembered: Sequence[RecordFacts], complete: Collection[str]
+) -> tuple[tuple[RecordFacts, ...], tuple[RecordFacts, ...]]:
     """The remembered records that this read neither replaced nor showed to be gone, with what is left of the latter;
     and those that are gone.
 
@@ -143,8 +143,8 @@ def _still_valid(
     """
     seen = {(item.stream, item.ident) for item in found}
     streams = {item.stream for item in found}
-    kept: list[Remembered] = []
-    gone: list[Remembered] = []
+    kept: list[RecordFacts] = []
+    gone: list[RecordFacts] = []
     for old in remembered:
         if (old.stream, old.ident) in seen:
             continue
@@ -166,7 +166,7 @@ def _still_valid(
     return tuple(kept), tuple(old for old in gone if old.ident not in owners)
 
 
-def _without_unread(facts: Facts, read: Collection[str]) -> Facts:
+def _without_unread(facts: PersonFacts, read: Collection[str]) -> PersonFacts:
     """The facts without what streams said about the newsletter that are not read any more (the config names another
     way to tell): nobody could take it back there. A withdrawal goes on to hold."""
     if all(record.stream in read or record.consent not in _GIVEN for record in facts.records):
@@ -181,11 +181,11 @@ def _without_unread(facts: Facts, read: Collection[str]) -> Facts:
     )
 
 
-def left_behind(record: Remembered) -> Remembered:
+def left_behind(record: RecordFacts) -> RecordFacts:
     """What stays of a record that is gone: a withdrawal or a no goes on to hold, a yes is a no from now on."""
     yes = record.consent == _YES
     stated = record.consent in STATED or record.consent == _NO
-    return Remembered(
+    return RecordFacts(
         record.stream,
         record.ident,
         RANK_LEFT,
@@ -202,7 +202,7 @@ def left_behind(record: Remembered) -> Remembered:
     )
 
 
-def _without(facts: Facts, gone: Sequence[Remembered]) -> Facts:
+def _without(facts: PersonFacts, gone: Sequence[RecordFacts]) -> PersonFacts:
     """The facts without the orders that records brought that are gone."""
     idents = {record.ident for record in gone if record.ident}
     orders = {key: order for key, order in facts.orders.items() if order.by not in idents}
@@ -211,13 +211,13 @@ def _without(facts: Facts, gone: Sequence[Remembered]) -> Facts:
 
 
 def _remember(
-    item: Found,
-    remembered: Sequence[Remembered],
+    item: SourceRecord,
+    remembered: Sequence[RecordFacts],
     now: int,
     followed: Mapping[str, int],
     complete: Collection[str],
     left: Collection[str],
-) -> Remembered:
+) -> RecordFacts:
     record = item.record
     profile = record.profile
     bits, has_extras = _bits_of(tuple(profile))
@@ -229,7 +229,7 @@ def _remember(
         last_read = followed.get(item.stream) if item.ident else None
         said = state_of(record, same, now, last_read, complete=item.stream in complete)
     bought = record.purchases
-    return Remembered(
+    return RecordFacts(
         item.stream,
         item.ident,
         record.rank,
@@ -248,7 +248,7 @@ def _remember(
     )
 
 
-def _former_owner(item: Found, remembered: Sequence[Remembered], left: Collection[str]) -> str:
+def _former_owner(item: SourceRecord, remembered: Sequence[RecordFacts], left: Collection[str]) -> str:
     """The account that an order belonged to which is gone: what it said last still holds for its orders."""
     owner = next((old.owner for old in remembered if old.ident == item.ident and old.stream == item.stream), "")
     return owner if owner in left else ""
@@ -264,7 +264,7 @@ def _latest(dates: Sequence[int | None]) -> int | None:
     return max((date for date in dates if date is not None), default=None)
 
 
-def _profile(found: Sequence[Found], kept: Sequence[Remembered], gone: Sequence[Remembered]) -> dict[str, str]:
+def _profile(found: Sequence[SourceRecord], kept: Sequence[RecordFacts], gone: Sequence[RecordFacts]) -> dict[str, str]:
     """Field by field the value of the record that counts most; not where a record that this read did not bring again
     has one that counts more. What only a record had that is gone is empty."""
     if len(found) == 1 and not kept and not gone:
@@ -293,23 +293,25 @@ def _profile(found: Sequence[Found], kept: Sequence[Remembered], gone: Sequence[
     return merged
 
 
-def _names_of(old: Remembered) -> list[str]:
+def _names_of(old: RecordFacts) -> list[str]:
     """The profile fields that had a value."""
     return [*(name for name, bit in BITS.items() if old.filled & bit), *old.extras]
 
 
-def _has(old: Remembered, name: str) -> bool:
+def _has(old: RecordFacts, name: str) -> bool:
     bit = BITS.get(name)
     return bool(old.filled & bit) if bit is not None else name in old.extras
 
 
-def _counts_more(old: Remembered, record: Record | None) -> bool:
+def _counts_more(old: RecordFacts, record: Record | None) -> bool:
     if record is None:
         return True
     return (old.rank, old.at is not None, old.at or 0) > (record.rank, record.at is not None, record.at or 0)
 
 
-def _orders(found: Sequence[Found], before: dict[str, Order], order_key: Callable[[str], str]) -> dict[str, Order]:
+def _orders(
+    found: Sequence[SourceRecord], before: dict[str, Order], order_key: Callable[[str], str]
+) -> dict[str, Order]:
     if not before and not [item for item in found if item.record.orders]:
         return before
     orders = dict(before)
@@ -320,7 +322,7 @@ def _orders(found: Sequence[Found], before: dict[str, Order], order_key: Callabl
     return orders
 
 
-def _purchases(facts: Facts) -> Purchases | None:
+def _purchases(facts: PersonFacts) -> Purchases | None:
     records, orders, lost = facts
     if len(records) == 1 and not orders and not lost:
         only = records[0]

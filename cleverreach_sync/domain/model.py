@@ -178,7 +178,7 @@ class Recipient(NamedTuple):
     stamps: Stamps | None = None
 
 
-class Remembered(NamedTuple):
+class RecordFacts(NamedTuple):
     """What is kept of one record after a run: no name, no address, no value of a profile field.
 
     `ident` is a keyed hash, "" for records without an ID. `consent_at` is the date of the statement; for an undated
@@ -227,17 +227,17 @@ class Person(NamedTuple):
     erased: bool = False
 
 
-class Memory(NamedTuple):
+class LastSynced(NamedTuple):
     """What was last agreed with the target about one person.
 
     `receiver_id` None: never confirmed in the list. `state` is how they stood there last, `tags` the own special tags
     they carried. `agreed` is the consent that was last acted on. `ended` says why crsync (or somebody else, where that
     had to be assumed) ended their mailing, `ended_at` from when on a new consent counts. `made_inactive`: crsync
-    created them inactive. `run` confirmed them last. `barred`: the reason why their former address had left, which
+    created them inactive. `run` confirmed them last. `left_before`: the reason why their former address had left, which
     holds for this one until a consent later than `ended_at` (with `ended` None: only for what is new, they were in the
     list before). `woken_at`: when the run began that made them active, if they have been since. `stamps`: as the last
-    write left them, of who is inactive. `ended_at` without `ended` and `barred`: others had a hand in them since they
-    were created inactive, a consent has to be later than that.
+    write left them, of who is inactive. `ended_at` without `ended` and `left_before`: others had a hand in them since
+    they were created inactive, a consent has to be later than that.
     """
 
     receiver_id: str | None = None
@@ -249,7 +249,7 @@ class Memory(NamedTuple):
     ended_at: int | None = None
     made_inactive: bool = False
     run: str = ""
-    barred: str | None = None
+    left_before: str | None = None
     woken_at: int | None = None
     stamps: Stamps | None = None
 
@@ -258,7 +258,7 @@ class Memory(NamedTuple):
         return self.receiver_id is not None
 
 
-NOTHING: Final = Memory()
+NOTHING: Final = LastSynced()
 ENDED_NO: Final = "no"
 ENDED_OPTED_OUT: Final = "opted_out"
 ENDED_MOVED: Final = "moved"  # the customer has another address now

@@ -16,7 +16,7 @@ from cleverreach_sync.domain.model import (
     Consent,
     ConsentState,
     Record,
-    Remembered,
+    RecordFacts,
 )
 
 _YES: Final = ConsentState.YES
@@ -28,7 +28,7 @@ _ACCOUNT: Final = (RANK_CUSTOMER, RANK_EXCLUDED, RANK_LEFT)  # what an account s
 
 
 class Statement(NamedTuple):
-    """What is remembered of a record's statement; see `Remembered`."""
+    """What is remembered of a record's statement; see `RecordFacts`."""
 
     consent: str | None = None
     consent_at: int | None = None
@@ -41,7 +41,7 @@ _DAY: Final = 86_400
 
 
 def state_of(
-    record: Record, before: Sequence[Remembered], now: int, last_read: int | None, *, complete: bool = True
+    record: Record, before: Sequence[RecordFacts], now: int, last_read: int | None, *, complete: bool = True
 ) -> Statement:
     """What a record says now. `before` is what it said in an earlier read; of records without an ID there may be
     several. `last_read`: when everything of the stream was read last, 0 if that is not known; None: it is not followed.
@@ -71,7 +71,7 @@ def state_of(
     return _nothing(old, left_at, now)
 
 
-def _left_at(record: Remembered) -> int | None:
+def _left_at(record: RecordFacts) -> int | None:
     return _latest((record.left_at, record.consent_at if record.consent == _OUT else None))
 
 
@@ -82,7 +82,7 @@ def _still(left_at: int | None, state: ConsentState, at: int | None) -> int | No
     return left_at if left_at > at or (left_at == at and state is _YES) else None
 
 
-def _nothing(old: Remembered, left_at: int | None, now: int) -> Statement:
+def _nothing(old: RecordFacts, left_at: int | None, now: int) -> Statement:
     """A statement that is gone was taken back, unless it was a withdrawal: that goes on to hold."""
     if old.consent == _OUT:
         return Statement(_OUT.value, old.consent_at, None, old.left_at)
@@ -91,7 +91,7 @@ def _nothing(old: Remembered, left_at: int | None, now: int) -> Statement:
     return Statement(old.consent if old.consent == _NO else _UNKNOWN.state.value, old.consent_at, None, left_at)
 
 
-def _yes(record: Record, at: int | None, old: Remembered, left_at: int | None, now: int, last_read: int) -> Statement:
+def _yes(record: Record, at: int | None, old: RecordFacts, left_at: int | None, now: int, last_read: int) -> Statement:
     """A yes after a no was said in between. Without a date of its own it counts from now on, but never as certainly
     later than what happened since the no was read; after a withdrawal only if the record was changed since."""
     created = record.created_at
@@ -108,17 +108,17 @@ def _yes(record: Record, at: int | None, old: Remembered, left_at: int | None, n
     return Statement(_YES.value, at, None, left_at)
 
 
-def was_stated(record: Remembered) -> bool:
+def was_stated(record: RecordFacts) -> bool:
     """Whether a `no` was said, and does not just follow from a statement that is gone."""
     return record.consent == _NO and record.turned is not None
 
 
-def states_something(record: Remembered) -> bool:
+def states_something(record: RecordFacts) -> bool:
     """Whether a record said anything about the newsletter."""
     return record.consent in (_YES, _OUT) or was_stated(record)
 
 
-def merge_consent(records: Sequence[Remembered]) -> Consent:
+def merge_consent(records: Sequence[RecordFacts]) -> Consent:
     """One statement of several. `opted_out` beats `no` beats `unknown`; `yes` beats `no`; between `yes` and
     `opted_out` the later date decides, on equal dates and for an undated `yes` it is `opted_out`. What an account says
     itself beats what its orders say."""
@@ -142,7 +142,7 @@ def merge_consent(records: Sequence[Remembered]) -> Consent:
     return Consent(_NO, _latest(no)) if no else _UNKNOWN
 
 
-def still_left(consent: Consent, records: Sequence[Remembered]) -> Consent:
+def still_left(consent: Consent, records: Sequence[RecordFacts]) -> Consent:
     """What somebody says of whom no end is recorded: a withdrawal that was read once holds until a yes that is later,
     also if the record says something else by now."""
     left_at = _latest([record.left_at for record in records])
@@ -152,12 +152,12 @@ def still_left(consent: Consent, records: Sequence[Remembered]) -> Consent:
     return Consent(_OUT, left_at if at is None else max(at, left_at))
 
 
-def _consent(record: Remembered) -> Consent:
+def _consent(record: RecordFacts) -> Consent:
     state = _STATES[record.consent]
     return Consent(state, record.consent_at, record.turned if state is _YES else None)
 
 
-def _heard(records: Sequence[Remembered]) -> Sequence[Remembered]:
+def _heard(records: Sequence[RecordFacts]) -> Sequence[RecordFacts]:
     """The records without those of the orders of an account that says something itself. Where its statement is gone,
     an order since then may make a new one."""
     if not any(record.owner for record in records):
@@ -170,7 +170,7 @@ def _heard(records: Sequence[Remembered]) -> Sequence[Remembered]:
     return [record for record in records if not _is_silent(record, accounts.get(record.owner))]
 
 
-def _is_silent(record: Remembered, account: Remembered | None) -> bool:
+def _is_silent(record: RecordFacts, account: RecordFacts | None) -> bool:
     if account is None:
         return False
     gone_at = account.consent_at

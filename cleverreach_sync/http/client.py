@@ -24,7 +24,7 @@ from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.network import Network
 from cleverreach_sync.http.opening import open_client
 from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 
 _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
@@ -55,7 +55,7 @@ class HttpClient:
         *,
         timeout: float,
         redact: Redaction,
-        traffic: Traffic,
+        traffic: RequestCount,
         connections: int = 10,
         client: httpx.Client | None = None,
         log: Callable[[str], None] | None = None,
@@ -274,4 +274,4 @@ def _origin(url: SplitResult) -> tuple[str, str, int | None]:
     return url.scheme, (url.hostname or "").lower(), port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-__all__ = ["Answer", "HttpClient", "TemporaryError", "Traffic", "host", "unescaped", "without_markup"]
+__all__ = ["HttpClient", "TemporaryError", "host", "unescaped", "without_markup"]

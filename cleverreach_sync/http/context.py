@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class HttpContext:
     """By what means a source talks to its shop: the run's one clock, its repetition of requests, its counts. `wanted`
     is called while a request is under way, and raises when nobody wants its answer any more."""
 
     redact: Redaction
-    traffic: Traffic
+    traffic: RequestCount
     retries: Retries
     wall: Callable[[], float]
     clock: Callable[[], float]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 
-class Traffic:
+class RequestCount:
     """Counts requests; shared by threads."""
 
     def __init__(self) -> None:

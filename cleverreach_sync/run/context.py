@@ -10,7 +10,7 @@ from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.decision import Rules
 from cleverreach_sync.progress import Progress
-from cleverreach_sync.run.other_transfers import Siblings
+from cleverreach_sync.run.other_transfers import OtherTransfers
 from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.sources.interface import Source, Stream
 from cleverreach_sync.state.keys import Keys
@@ -114,7 +114,7 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     rejects: dict[str, Reject] = field(default_factory=dict)
     erased: dict[bytes, frozenset[str]] = field(default_factory=dict)
-    siblings: Siblings = field(default_factory=lambda: Siblings(()))
+    other_transfers: OtherTransfers = field(default_factory=lambda: OtherTransfers(()))
     attempted: frozenset[bytes] = frozenset()
     made: set[bytes] = field(default_factory=set)
     remade: list[str] = field(default_factory=list)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.merge import Facts
-from cleverreach_sync.domain.model import ENDED_NO, Consent, ConsentState, Memory, RecipientState, Remembered
+from cleverreach_sync.domain.merge import PersonFacts
+from cleverreach_sync.domain.model import ENDED_NO, Consent, ConsentState, LastSynced, RecipientState, RecordFacts
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN
 from cleverreach_sync.run.recheck import batches
@@ -21,8 +21,8 @@ class _Left(NamedTuple):
     """Somebody whom this run has made active, and who left at the time `at`."""
 
     entry: Entry
-    facts: Facts
-    memory: Memory
+    facts: PersonFacts
+    memory: LastSynced
     at: int
 
 
@@ -91,5 +91,5 @@ def _woken(run: Run, departed: Mapping[bytes, int]) -> Iterable[_Left]:
             yield _Left(entry, facts, memory, at)
 
 
-def _yes_of(record: Remembered) -> Consent:
+def _yes_of(record: RecordFacts) -> Consent:
     return Consent(ConsentState.YES, record.consent_at, record.turned)

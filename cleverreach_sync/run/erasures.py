@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cleverreach_sync.domain.address import PLACEHOLDERS
 from cleverreach_sync.domain.identity import parted
-from cleverreach_sync.domain.merge import Facts
-from cleverreach_sync.domain.model import ENDED_ERASED, Memory
+from cleverreach_sync.domain.merge import PersonFacts
+from cleverreach_sync.domain.model import ENDED_ERASED, LastSynced
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.state.entries import Entry, read_body, split_idents
 
@@ -25,7 +25,7 @@ def find_erased(run: Run) -> None:
     run.erased = {key: frozenset(idents) for key, idents in gone.items()}
 
 
-def known_of(run: Run, entry: Entry) -> tuple[Facts, Memory]:
+def known_of(run: Run, entry: Entry) -> tuple[PersonFacts, LastSynced]:
     """What is remembered of a person, less what the shop erased since."""
     facts, memory = read_body(entry)
     gone = run.erased.get(entry.key)

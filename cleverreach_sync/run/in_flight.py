@@ -10,23 +10,23 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cleverreach_sync.domain.consent import weigh
-from cleverreach_sync.domain.decision import Change, Outcome, Plan, Wanted
+from cleverreach_sync.domain.decision import Change, Decision, Outcome, Wanted
 from cleverreach_sync.domain.fingerprints import unknown_values
 from cleverreach_sync.domain.memory import remember
-from cleverreach_sync.domain.merge import Facts
+from cleverreach_sync.domain.merge import PersonFacts
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_MOVED,
     Consent,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Person,
     Recipient,
     RecipientState,
 )
 from cleverreach_sync.run.context import Run
-from cleverreach_sync.run.plan import OPEN, Class
+from cleverreach_sync.run.plan import OPEN, Step
 from cleverreach_sync.run.recheck import batches
 from cleverreach_sync.state.entries import (
     CONSENTS,
@@ -40,7 +40,7 @@ from cleverreach_sync.state.entries import (
 from cleverreach_sync.state.flights import Flight
 from cleverreach_sync.state.plans import PlanRow
 
-_ENDS = frozenset({Class.GONE, Class.END, Class.MOVED})
+_ENDS = frozenset({Step.GONE, Step.END, Step.MOVED})
 
 
 class Fate(NamedTuple):
@@ -58,7 +58,7 @@ def flight(row: PlanRow, now: int) -> Flight:
     state, at, _, _, _, withdrew, _, after, _, erased = row.person
     return Flight(
         row.key,
-        int(row.class_),
+        int(row.step),
         now,
         row.email,
         bool(row.active),
@@ -119,9 +119,9 @@ def _fate(run: Run, left: Flight, recipient: Recipient) -> Fate:
     facts, memory = read_body(Entry(left.key, b"", OPEN, 0, 0, left.receiver_id, left.fingerprint, b"", left.body))
     own = run.rules.own.among(recipient.tags)
     anew = memory.transferred and memory.receiver_id != recipient.id
-    if anew and not (run.rules.include_deleted and left.class_ == Class.UPDATE):
+    if anew and not (run.rules.include_deleted and left.step == Step.UPDATE):
         return Fate(remade=recipient.id) if own else Fate()
-    if left.class_ in _ENDS:
+    if left.step in _ENDS:
         after = _after_end(run, left, memory, recipient, own)
     elif not memory.transferred and not own:
         return Fate()  # somebody else's: the write did not arrive
@@ -129,28 +129,30 @@ def _fate(run: Run, left: Flight, recipient: Recipient) -> Fate:
         after = _after_write(run, left, memory, recipient, own)
     if after is None:
         return Fate()
-    due = left.class_ in _ENDS and after.ended is None
-    made = anew or left.class_ == Class.NEW
+    due = left.step in _ENDS and after.ended is None
+    made = anew or left.step == Step.NEW
     return Fate(_entry(left, facts, after, due=due), made)
 
 
-def _after_end(run: Run, left: Flight, memory: Memory, recipient: Recipient, own: frozenset[Kind]) -> Memory | None:
+def _after_end(
+    run: Run, left: Flight, memory: LastSynced, recipient: Recipient, own: frozenset[Kind]
+) -> LastSynced | None:
     """After an end that may have been written; None where nothing has to be remembered but what is known."""
-    arrived = recipient.state is RecipientState.INACTIVE and (left.class_ == Class.MOVED or Kind.SUBSCRIBER not in own)
+    arrived = recipient.state is RecipientState.INACTIVE and (left.step == Step.MOVED or Kind.SUBSCRIBER not in own)
     if left.erased and run.rules.delete_erased:
         return None  # still to be deleted
-    if left.class_ == Class.MOVED:
+    if left.step == Step.MOVED:
         ended = memory._replace(state=recipient.state, ended=ENDED_MOVED, ended_at=left.at, stamps=None)
         return ended if arrived else None
     if arrived:
         return _remembered(run, left, memory, recipient, Outcome.DEACTIVATED)._replace(tags=own)
     if memory.transferred or not own or left.erased:
         return None
-    return Memory(recipient.id, recipient.state, own)  # still to be ended, even if the shop loses them
+    return LastSynced(recipient.id, recipient.state, own)  # still to be ended, even if the shop loses them
 
 
-def _after_write(run: Run, left: Flight, memory: Memory, recipient: Recipient, own: frozenset[Kind]) -> Memory:
-    outcome = Outcome.CREATED if left.class_ == Class.NEW else Outcome.UPDATED
+def _after_write(run: Run, left: Flight, memory: LastSynced, recipient: Recipient, own: frozenset[Kind]) -> LastSynced:
+    outcome = Outcome.CREATED if left.step == Step.NEW else Outcome.UPDATED
     after = _remembered(run, left, memory, recipient, outcome)
     # Who came in by a form, and has not confirmed yet, has another date of registration.
     ours = memory.transferred or (left.registered is not None and recipient.registered == left.registered)
@@ -158,7 +160,7 @@ def _after_write(run: Run, left: Flight, memory: Memory, recipient: Recipient, o
     return after._replace(tags=own, made_inactive=after.made_inactive and inactive and ours)
 
 
-def _remembered(run: Run, left: Flight, memory: Memory, recipient: Recipient, outcome: Outcome) -> Memory:
+def _remembered(run: Run, left: Flight, memory: LastSynced, recipient: Recipient, outcome: Outcome) -> LastSynced:
     """What is remembered as if the answer had come, but for the data, of which nobody knows whether it arrived, and for
     the stamps that the write left: somebody else may have had a hand in them since. Whose stamps are those of the write
     before was not reached by this one."""
@@ -168,14 +170,14 @@ def _remembered(run: Run, left: Flight, memory: Memory, recipient: Recipient, ou
     state = Wanted.ACTIVE if left.active else Wanted.INACTIVE if creates else None
     change = Change(left.email, creates, recipient.id, state, None, None, (), (), {})
     activates = left.active and recipient.state is RecipientState.ACTIVE
-    plan = Plan(outcome, ENDED_ERASED if left.erased else "", kinds_in(left.kinds), shop, change, activates)
+    decision = Decision(outcome, ENDED_ERASED if left.erased else "", kinds_in(left.kinds), shop, change, activates)
     person = Person(left.email, {}, consent, None, None)
-    after = remember(plan, person, memory, recipient, run.rules, left.at)
+    after = remember(decision, person, memory, recipient, run.rules, left.at)
     stamps = memory.stamps if recipient.stamps == memory.stamps else None
     return after._replace(fingerprint=unknown_values(left.fingerprint), run="", stamps=stamps)
 
 
-def _entry(left: Flight, facts: Facts, memory: Memory, *, due: bool) -> Entry:
+def _entry(left: Flight, facts: PersonFacts, memory: LastSynced, *, due: bool) -> Entry:
     return Entry(
         left.key,
         b"",

@@ -20,15 +20,15 @@ from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.targets.interface import RecipientList
 
 
-class _Sibling(NamedTuple):
+class _Other(NamedTuple):
     ledger: Ledger
     keys: Keys
 
 
-class Siblings:
+class OtherTransfers:
     """Whom others have put into the list, at whatever time."""
 
-    def __init__(self, others: Sequence[_Sibling]) -> None:
+    def __init__(self, others: Sequence[_Other]) -> None:
         self._others = others
 
     def had(self, email: str) -> bool:
@@ -39,12 +39,14 @@ class Siblings:
             each.ledger.close()
 
 
-def open_siblings(config: Config, source: Source, found: RecipientList | None, progress: Progress) -> Siblings:
+def open_other_transfers(
+    config: Config, source: Source, found: RecipientList | None, progress: Progress
+) -> OtherTransfers:
     """Those of the same shop and list, also under a name that no transfer has any more, and from before there were
     names. One that cannot be read is told."""
-    others: list[_Sibling] = []
+    others: list[_Other] = []
     if config.transfer is None or found is None:
-        return Siblings(others)
+        return OtherTransfers(others)
     for path in (*_folders(config), config.state_root):
         try:
             ledger = _ledger(path, config, source, found)
@@ -52,7 +54,7 @@ def open_siblings(config: Config, source: Source, found: RecipientList | None, p
                 continue
             keys = Keys.load(StateFolder(path).key)
             if keys is not None and ledger.made_with(keys):
-                others.append(_Sibling(ledger, keys))
+                others.append(_Other(ledger, keys))
                 continue
             ledger.close()
         except (StateError, sqlite3.Error):  # why, its own run will say
@@ -61,7 +63,7 @@ def open_siblings(config: Config, source: Source, found: RecipientList | None, p
             f"the state in {path} cannot be read: whom only that transfer had put into the list {found.name!r}, and "
             "you deleted there, may come back through this one"
         )
-    return Siblings(others)
+    return OtherTransfers(others)
 
 
 def account_for(config: Config, source: Source, found: RecipientList | None, carriers: int | None) -> bool:

@@ -12,20 +12,20 @@ from cleverreach_sync.domain.guards import Guard
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, TemporaryError, as_crsync_error
 from cleverreach_sync.progress import Progress, Silent
 from cleverreach_sync.run.context import Options, Run
-from cleverreach_sync.run.decide.deciding import Deciding, Summary
+from cleverreach_sync.run.decide.deciding import Decider, Summary
 from cleverreach_sync.run.decide.moves import follow_moves
 from cleverreach_sync.run.decide.run_guards import Numbers, People, clock_words, guards, people, refusal
 from cleverreach_sync.run.finish import checkpoint
 from cleverreach_sync.run.finish import rejects as rejected
 from cleverreach_sync.run.finish.result import Phase, document, failed, reading, refuses
-from cleverreach_sync.run.plan import Class
+from cleverreach_sync.run.plan import Step
 from cleverreach_sync.run.prepare import state
-from cleverreach_sync.run.prepare.connect import Call
-from cleverreach_sync.run.prepare.setup import Setting, open_everything
-from cleverreach_sync.run.preview.rehearse import rehearse
+from cleverreach_sync.run.prepare.connect import RunRequest
+from cleverreach_sync.run.prepare.setup import Prepared, prepare
+from cleverreach_sync.run.preview.rehearse import preview
 from cleverreach_sync.run.read.reading import read
-from cleverreach_sync.run.recheck import sort_out_checks
-from cleverreach_sync.run.write.writing import Writing
+from cleverreach_sync.run.recheck import resolve_checks
+from cleverreach_sync.run.write.writing import Writer
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.copies import sweep_copies
 from cleverreach_sync.state.files import StateFolder
@@ -42,7 +42,7 @@ class Finished(NamedTuple):
 def run(config: Config, options: Options, progress: Progress, clock: Clock, stop: Stop, *, shown_path: str) -> Finished:
     """Runs `sync`, `resync` or `diff`. Raises what went wrong before anything was read; later errors come with the
     document of what was done until then."""
-    call = Call(config, options, progress, clock, stop, StateFolder(config.state_path), shown_path)
+    call = RunRequest(config, options, progress, clock, stop, StateFolder(config.state_path), shown_path)
     if options.max_duration is not None:
         stop.deadline = clock.now() + options.max_duration
     with ExitStack() as stack:
@@ -54,7 +54,7 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
             call.folder.sweep()
         began = clock.wall()
         try:
-            setting, started = open_everything(call, stack)
+            setting, started = prepare(call, stack)
             return _Pipeline(setting, started).all()
         except Exception as unknown:
             failure = as_crsync_error(unknown)
@@ -70,7 +70,7 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
 def note(config: Config, options: Options, clock: Clock, error: CrsyncError, *, shown_path: str) -> None:
     """Notes in the history that a run could not even begin, if no other one is under way and the state can be used."""
     stop, folder = Stop(), StateFolder(config.state_path)
-    call = Call(config, options, Silent(), clock, stop, folder, shown_path)
+    call = RunRequest(config, options, Silent(), clock, stop, folder, shown_path)
     with suppress(CrsyncError):
         folder.refuse_links()
         folder.create(config.state_root)
@@ -79,7 +79,7 @@ def note(config: Config, options: Options, clock: Clock, error: CrsyncError, *, 
 
 
 class _Pipeline:
-    def __init__(self, setting: Setting, started: Run) -> None:
+    def __init__(self, setting: Prepared, started: Run) -> None:
         self._setting = setting
         self._call = setting.call
         self._run = started
@@ -138,7 +138,7 @@ class _Pipeline:
         if self._run.options.dry_run:
             with self._timed("compare"):
                 self._guard(summary)
-                rehearse(self._run)
+                preview(self._run)
             self._complete = self._call.stop.reason is None
         else:
             self._guard(summary)
@@ -210,7 +210,7 @@ class _Pipeline:
         run, consent = self._run, self._call.config.consent
         with self._timed("decide"):
             implied_by = run.readers[-1].label if consent is not None and consent.absent == "no" else None
-            deciding = Deciding(run, implied_by)
+            deciding = Decider(run, implied_by)
             decided = deciding.everybody(run.tally.rows or None)
             if decided:
                 follow_moves(run, deciding)
@@ -222,7 +222,7 @@ class _Pipeline:
         run, limits = self._run, self._call.config.limits
         if (words := clock_words(self._setting.skew)) is not None:
             run.progress.warn(words)
-        _, more_activates = sort_out_checks(run) if summary.classes[Class.CHECK] else (0, 0)
+        _, more_activates = resolve_checks(run) if summary.classes[Step.CHECK] else (0, 0)
         size = self._size()
         counted = people(run, summary.activates + more_activates, size, limits)
         self._guards = guards(self._numbers(summary, counted, size), limits)
@@ -269,11 +269,11 @@ class _Pipeline:
         run, setting, folder = self._run, self._setting, self._call.folder
         keep = self._call.config.limits.keep_rejects
         begun = checkpoint.begin_writing(setting, run)
-        if setting.found is None and run.spool.count(Class.NEW) and not hold_back_new:
+        if setting.found is None and run.spool.count(Step.NEW) and not hold_back_new:
             setting.found = setting.target.create_list()
             run.list_exists = run.created_list = True
             begun = checkpoint.begin_writing(setting, run)
-        writing = Writing(run, setting.retries)
+        writing = Writer(run, setting.retries)
         complete = False
         try:
             with self._timed("write"):

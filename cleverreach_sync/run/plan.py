@@ -7,16 +7,16 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.domain.consent import Shop
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Outcome, Plan, Suppression, Wanted
+from cleverreach_sync.domain.consent import ShopConsent
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Decision, Outcome, Suppression, Wanted
 from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
 from cleverreach_sync.domain.identity import idents_of
 from cleverreach_sync.domain.memory import end_is_open, end_waits
-from cleverreach_sync.domain.merge import Facts
+from cleverreach_sync.domain.merge import PersonFacts
 from cleverreach_sync.domain.model import (
     Consent,
     Kind,
-    Memory,
+    LastSynced,
     Person,
     Purchases,
     Recipient,
@@ -33,10 +33,10 @@ from cleverreach_sync.state.entries import (
     memory_tuple,
 )
 from cleverreach_sync.state.plans import PlanRow
-from cleverreach_sync.state.spool import NOTED
+from cleverreach_sync.state.spool import NOTE_ONLY
 
 
-class Class(IntEnum):
+class Step(IntEnum):
     """What is left to do about somebody, in the order of phase 3. People of unknown standing come last: they are
     created unless the reading before the write finds them."""
 
@@ -52,7 +52,7 @@ class Class(IntEnum):
 UNCHANGED: Final = "unchanged"
 NOBODY: Final = "nobody"  # known only by what makes nobody a person
 OPEN: Final = ""  # to be decided anew
-_SHOPS: Final = {shop.value: shop for shop in Shop}
+_SHOPS: Final = {shop.value: shop for shop in ShopConsent}
 # Outcomes that hold as long as rows and rules stay the same; all others depend on the target.
 LASTING: Final = frozenset({UNCHANGED, NOBODY, "excluded", "not_selected", "opted_out"})
 # Somebody unknown who unsubscribed somewhere in the account was not found in this list, and is not looked for again.
@@ -64,7 +64,7 @@ class Candidate(NamedTuple):
 
     row: PlanRow
     person: Person
-    memory: Memory
+    memory: LastSynced
     suppressed: Suppression
 
     def values(self) -> dict[str, str] | None:
@@ -74,28 +74,28 @@ class Candidate(NamedTuple):
 
 
 def plan_row(
-    class_: Class,
+    step: Step,
     seq: int,
     key: bytes,
     person: Person,
-    plan: Plan,
-    memory: Memory,
-    facts: Facts,
+    decision: Decision,
+    memory: LastSynced,
+    facts: PersonFacts,
     seen: bytes,
     suppressed_at: int | None,
     fingerprints: Fingerprints | None = None,
     *,
-    by_sibling: bool = False,
+    by_other_transfer: bool = False,
 ) -> tuple[object, ...]:
     """The row in the form of PlanRow; with `fingerprints` a creation is made ready to be sent."""
     return (
-        class_._value_,
+        step._value_,
         seq,
         key,
         person.email,
-        plan.outcome._value_ if class_ else outcome_to_keep(plan, memory),
-        kind_bits(plan.kinds),
-        plan.activates,
+        decision.outcome._value_ if step else outcome_to_keep(decision, memory),
+        kind_bits(decision.kinds),
+        decision.activates,
         (
             person.consent.state._value_,
             person.consent.at,
@@ -108,7 +108,7 @@ def plan_row(
             person.is_person,
             person.erased,
         ),
-        pack(plan.values, plan.change) if class_ and plan.values is not None else None,
+        pack(decision.values, decision.change) if step and decision.values is not None else None,
         memory_tuple(memory),
         memory.receiver_id,
         memory.fingerprint,
@@ -116,8 +116,8 @@ def plan_row(
         seen,
         idents_of(facts),
         suppressed_at,
-        None if fingerprints is None else _creation(plan, fingerprints),
-        by_sibling,
+        None if fingerprints is None else _creation(decision, fingerprints),
+        by_other_transfer,
     )
 
 
@@ -139,16 +139,24 @@ def unpack(fields: tuple[bytes, tuple[str, ...]]) -> dict[str, str]:
     return values
 
 
-def _creation(plan: Plan, fingerprints: Fingerprints) -> tuple[Any, ...] | None:
-    change = plan.change
+def _creation(decision: Decision, fingerprints: Fingerprints) -> tuple[Any, ...] | None:
+    change = decision.change
     if change is None or not change.creates:
         return None
     active = change.state is Wanted.ACTIVE
     print_ = fingerprints.of(change.values())
-    return plan.shop._value_, kind_bits(plan.kinds), active, change.at, change.registered, change.tags_added, print_
+    return (
+        decision.shop._value_,
+        kind_bits(decision.kinds),
+        active,
+        change.at,
+        change.registered,
+        change.tags_added,
+        print_,
+    )
 
 
-def created(row: PlanRow) -> Plan | None:
+def created(row: PlanRow) -> Decision | None:
     """The plan of phase 2 about somebody it knew no recipient of, which holds as long as there is none; None if they
     were not to be created."""
     if row.created is None or row.receiver_id is not None or row.fields is None:
@@ -157,16 +165,16 @@ def created(row: PlanRow) -> Plan | None:
     state = Wanted.ACTIVE if active else Wanted.INACTIVE
     attributes: Packed | dict[str, str] = Packed(row.fields[0], fingerprint) if fingerprint else {}
     change = Change(row.email, True, None, state, at, registered, tags, (), attributes)
-    return Plan(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active)
+    return Decision(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active)
 
 
-def outcome_to_keep(plan: Plan, memory: Memory) -> str:
+def outcome_to_keep(decision: Decision, memory: LastSynced) -> str:
     """What the ledger keeps of a decision that wrote nothing: the outcome, if it will hold. `memory` as settled."""
-    if end_is_open(plan, memory):
+    if end_is_open(decision, memory):
         return OPEN
-    if plan.outcome is Outcome.UNCHANGED:
+    if decision.outcome is Outcome.UNCHANGED:
         return UNCHANGED
-    return plan.reason if plan.outcome is Outcome.SKIPPED and plan.reason in (*LASTING, ELSEWHERE) else OPEN
+    return decision.reason if decision.outcome is Outcome.SKIPPED and decision.reason in (*LASTING, ELSEWHERE) else OPEN
 
 
 def candidate(row: PlanRow) -> Candidate:
@@ -184,20 +192,20 @@ def candidate(row: PlanRow) -> Candidate:
         excluded,
         erased,
     )
-    if row.suppressed == NOTED:
-        suppressed = Suppression(blacklisted=True, mailed=True)
+    if row.suppressed == NOTE_ONLY:
+        suppressed = Suppression(blacklisted=True, still_mailed=True)
     else:
-        known = row.suppressed is not None or row.by_sibling
-        suppressed = Suppression(False, row.suppressed, row.by_sibling) if known else NOT_SUPPRESSED
+        known = row.suppressed is not None or row.by_other_transfer
+        suppressed = Suppression(False, row.suppressed, row.by_other_transfer) if known else NOT_SUPPRESSED
     return Candidate(row, person, remembered(row), suppressed)
 
 
-def remembered(row: PlanRow) -> Memory:
+def remembered(row: PlanRow) -> LastSynced:
     """What was agreed, as it was when the row was planned."""
     return memory_of(row.memory, row.receiver_id, row.fingerprint)
 
 
-def entry(row: PlanRow, memory: Memory, outcome: str, kinds: frozenset[Kind], *, due: bool = False) -> Entry:
+def entry(row: PlanRow, memory: LastSynced, outcome: str, kinds: frozenset[Kind], *, due: bool = False) -> Entry:
     """What the ledger keeps of a person. `outcome` OPEN: they are decided anew next time, whatever their rows."""
     return Entry(
         row.key,
@@ -233,7 +241,7 @@ def still_due(row: PlanRow) -> Entry:
     return entry(row, remembered(row), OPEN, kinds_in(row.kinds), due=True)
 
 
-def absent(found: Recipient | None, memory: Memory) -> Memory:
+def absent(found: Recipient | None, memory: LastSynced) -> LastSynced:
     """The memory after a reading that found somebody elsewhere than expected. Whoever had unsubscribed has so
     even if they were deleted since."""
     if not memory.transferred or (found is None and memory.state is RecipientState.UNSUBSCRIBED):

@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 from cleverreach_sync.clock import OutOfTime
 from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
-from cleverreach_sync.domain.decision import Outcome, Plan, Suppression, Wanted
+from cleverreach_sync.domain.decision import Decision, Outcome, Suppression, Wanted
 from cleverreach_sync.domain.memory import as_it_stands, settle
 from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Kind, Recipient, RecipientState
 from cleverreach_sync.run.context import Run
-from cleverreach_sync.run.plan import OPEN, Candidate, Class, candidate, created, outcome_to_keep, pack
+from cleverreach_sync.run.plan import OPEN, Candidate, Step, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS
@@ -22,13 +22,13 @@ T = TypeVar("T")
 _BUFFER = 1000
 
 
-class Seen(NamedTuple):
+class Rechecked(NamedTuple):
     """Somebody as they stand, and what is to happen to them. `by_id`: their address is taken for another's, so that
     only the ID tells who is meant."""
 
     who: Candidate
     recipient: Recipient | None
-    plan: Plan
+    decision: Decision
     by_id: bool = False
 
 
@@ -47,7 +47,7 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     known = run.target.read_ids(ids) if ids else {}
     found = run.target.read(emails) if emails else {}
     seen = {row.key: found[row.email] for row in rows if row.email in found}
-    seen |= _by_id(run, [row for row in rows if row.class_ == Class.END and row.email and row.key not in seen])
+    seen |= _by_id(run, [row for row in rows if row.step == Step.END and row.email and row.key not in seen])
     return seen | {row.key: known[row.receiver_id] for row in rows if not row.email and row.receiver_id in known}
 
 
@@ -61,10 +61,10 @@ def _by_id(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
 
 
 def decided(
-    run: Run, row: PlanRow, recipient: Recipient | None, *, bare: bool = False, attempted: bool = False
-) -> Seen:
-    """The decision about one row, against the recipient as read. `bare`: an end of consent brings nothing else along.
-    `attempted`: a write may have been carried out without an answer."""
+    run: Run, row: PlanRow, recipient: Recipient | None, *, end_only: bool = False, attempted: bool = False
+) -> Rechecked:
+    """The decision about one row, against the recipient as read. `end_only`: an end of consent brings nothing else
+    along. `attempted`: a write may have been carried out without an answer."""
     left_at = run.departed.get(row.key) if run.departed else None
     if left_at is not None and (row.suppressed or 0) >= 0:
         row = row._replace(suppressed=max(row.suppressed or 0, left_at), created=None)
@@ -74,45 +74,49 @@ def decided(
     if not row.email and recipient is not None:
         suppressed = Suppression(blacklisted=True) if run.blocked.match(recipient.email) else who.suppressed
         who = who._replace(person=who.person._replace(email=recipient.email), suppressed=suppressed)
-    plan = created(row) if recipient is None else None
-    if plan is not None:
-        return Seen(who, recipient, plan)
+    decision = created(row) if recipient is None else None
+    if decision is not None:
+        return Rechecked(who, recipient, decision)
     if run.options.against_list and recipient is not None:
-        return Seen(who, recipient, against_list(run, who, recipient))
-    rules = run.rules._replace(bare=True) if bare else run.rules
+        return Rechecked(who, recipient, against_list(run, who, recipient))
+    rules = run.rules._replace(end_only=True) if end_only else run.rules
     if not row.email:  # of whom this read brought nothing: nobody is made again, or sent anew
         rules = rules._replace(resend=False, include_deleted=False)
-    plan = decide(who.person, who.memory, recipient, who.suppressed, rules, run.now, who.values())
-    if recipient is not None and not (attempted or rules.resend) and _is_there(plan, recipient, run):
-        plan = as_it_stands(plan, who.person, who.memory, recipient, rules, run.now)
-    return Seen(who, recipient, plan)
+    decision = decide(who.person, who.memory, recipient, who.suppressed, rules, run.now, who.values())
+    if recipient is not None and not (attempted or rules.resend) and _is_there(decision, recipient, run):
+        decision = as_it_stands(decision, who.person, who.memory, recipient, rules, run.now)
+    return Rechecked(who, recipient, decision)
 
 
-def _is_there(plan: Plan, recipient: Recipient, run: Run) -> bool:
+def _is_there(decision: Decision, recipient: Recipient, run: Run) -> bool:
     """Whether an update would change nothing. Of somebody inactive whom crsync knows this is no matter: whether they
     may become active some day depends on how its own last write left them."""
-    change = plan.change
-    if change is None or plan.outcome is not Outcome.UPDATED:
+    change = decision.change
+    if change is None or decision.outcome is not Outcome.UPDATED:
         return False
-    known = recipient.state is RecipientState.ACTIVE or plan.adopted is not None
+    known = recipient.state is RecipientState.ACTIVE or decision.adopted is not None
     return known and not has_effect(change, recipient, run.rules.fields.types)
 
 
-def _taken_for_another(run: Run, who: Candidate) -> Seen:
+def _taken_for_another(run: Run, who: Candidate) -> Rechecked:
     """Somebody whose address the list takes for that of somebody else: nothing is written to either. The end of a
     consent goes to the recipient that crsync itself had put there."""
     own = remembered_recipient(who.person.email, who.memory, run.rules.own)
-    plan = decide(who.person, who.memory, own, who.suppressed, run.rules._replace(bare=True), run.now, who.values())
-    if plan.outcome is Outcome.DEACTIVATED:
-        return Seen(who, own, plan, by_id=plan.change is not None and plan.change.state is Wanted.INACTIVE)
-    if plan.change is not None:
-        plan = Plan(Outcome.REJECTED, AMBIGUOUS, plan.kinds, plan.shop)
-    return Seen(who, own, plan)
+    decision = decide(
+        who.person, who.memory, own, who.suppressed, run.rules._replace(end_only=True), run.now, who.values()
+    )
+    if decision.outcome is Outcome.DEACTIVATED:
+        return Rechecked(
+            who, own, decision, by_id=decision.change is not None and decision.change.state is Wanted.INACTIVE
+        )
+    if decision.change is not None:
+        decision = Decision(Outcome.REJECTED, AMBIGUOUS, decision.kinds, decision.shop)
+    return Rechecked(who, own, decision)
 
 
-def survey(run: Run, class_: Class) -> Iterator[Seen]:
+def survey(run: Run, step: Step) -> Iterator[Rechecked]:
     """Everybody of a class, as they stand. Raises OutOfTime when the run's time is up."""
-    for rows in batches(run.spool.planned(class_), run.batch_size):
+    for rows in batches(run.spool.planned(step), run.batch_size):
         if run.stop.asked(run.clock.now()):
             run.stop.check()
             raise OutOfTime("the time given for the run is up")
@@ -121,64 +125,64 @@ def survey(run: Run, class_: Class) -> Iterator[Seen]:
             yield decided(run, row, found.get(row.key))
 
 
-def sort_out_checks(run: Run) -> tuple[int, int]:
+def resolve_checks(run: Run) -> tuple[int, int]:
     """Reads those of whom only the list can tell what is to happen, and puts them where they belong. Returns the ends
     of consent and the activations among them."""
     target = {
-        Outcome.DEACTIVATED: Class.END,
-        Outcome.UPDATED: Class.UPDATE,
-        Outcome.CREATED: Class.NEW,
-        Outcome.REJECTED: Class.NEW,  # as the reading before the write will find out, too
+        Outcome.DEACTIVATED: Step.END,
+        Outcome.UPDATED: Step.UPDATE,
+        Outcome.CREATED: Step.NEW,
+        Outcome.REJECTED: Step.NEW,  # as the reading before the write will find out, too
     }
     ends = activates = 0
     rows: list[PlanRow] = []
-    for seen in survey(run, Class.CHECK):
-        plan, who = seen.plan, seen.who
-        class_ = target.get(plan.outcome, Class.RECORD)
-        ends += class_ is Class.END
-        activates += plan.activates and class_ is Class.UPDATE
-        row = who.row._replace(class_=int(class_), outcome=plan.outcome.value, kinds=kind_bits(plan.kinds))
-        if row.fields is None and plan.values is not None:
-            row = row._replace(fields=pack(plan.values))
-        if class_ is Class.RECORD:
+    for seen in survey(run, Step.CHECK):
+        decision, who = seen.decision, seen.who
+        step = target.get(decision.outcome, Step.RECORD)
+        ends += step is Step.END
+        activates += decision.activates and step is Step.UPDATE
+        row = who.row._replace(step=int(step), outcome=decision.outcome.value, kinds=kind_bits(decision.kinds))
+        if row.fields is None and decision.values is not None:
+            row = row._replace(fields=pack(decision.values))
+        if step is Step.RECORD:
             if row.email:  # the others are nobody of this read
-                run.tally.done(plan, who.person.consent.state)
+                run.tally.done(decision, who.person.consent.state)
             ends_later = who.suppressed.blacklisted and not row.email and not who.person.erased
-            if ends_later or (plan.outcome is Outcome.INVALID and not who.person.withdrew):
+            if ends_later or (decision.outcome is Outcome.INVALID and not who.person.withdrew):
                 continue  # decided once more by the next run, of what was known before
-            if plan.outcome is Outcome.INVALID:  # likewise, but that they withdrew is known
+            if decision.outcome is Outcome.INVALID:  # likewise, but that they withdrew is known
                 rows.append(row._replace(outcome=OPEN, fields=None, created=None))
                 continue
-            memory = settle(plan, who.person, who.memory, run.now)
+            memory = settle(decision, who.person, who.memory, run.now)
             row = row._replace(
-                outcome=outcome_to_keep(plan, memory), memory=memory_tuple(memory), receiver_id=memory.receiver_id
+                outcome=outcome_to_keep(decision, memory), memory=memory_tuple(memory), receiver_id=memory.receiver_id
             )
         rows.append(row)
         if len(rows) >= _BUFFER:
             run.spool.plan(rows)
             rows.clear()
     run.spool.plan(rows)
-    run.spool.drop_class(Class.CHECK)
+    run.spool.drop_step(Step.CHECK)
     return ends, activates
 
 
 def count_new(run: Run) -> int:
     """How many are not in the list."""
-    return sum(seen.plan.outcome is Outcome.CREATED for seen in survey(run, Class.NEW))
+    return sum(seen.decision.outcome is Outcome.CREATED for seen in survey(run, Step.NEW))
 
 
 def count_ends(run: Run) -> int:
     """Of how many the list shows that their consent is still to be ended. Those who moved were looked up before."""
-    ends = (seen for class_ in (Class.GONE, Class.END) for seen in survey(run, class_))
-    return run.spool.count(Class.MOVED) + sum(seen.plan.outcome is Outcome.DEACTIVATED for seen in ends)
+    ends = (seen for step in (Step.GONE, Step.END) for seen in survey(run, step))
+    return run.spool.count(Step.MOVED) + sum(seen.decision.outcome is Outcome.DEACTIVATED for seen in ends)
 
 
 def count_activations(run: Run) -> int:
     """How many the list shows to be inactive who would become active."""
-    return sum(seen.plan.activates for seen in survey(run, Class.UPDATE) if seen.plan.outcome is Outcome.UPDATED)
+    return sum(seen.decision.activates for seen in survey(run, Step.UPDATE) if seen.decision.outcome is Outcome.UPDATED)
 
 
-def against_list(run: Run, who: Candidate, recipient: Recipient) -> Plan:
+def against_list(run: Run, who: Candidate, recipient: Recipient) -> Decision:
     """What is to happen to somebody of whom nothing is known but the list: an own special tag means transferred, and
     what is there already, value by value, needs no update. Whoever is inactive counts as ended, unless they carry the
     Subscriber tag, which an end takes away."""
@@ -188,17 +192,17 @@ def against_list(run: Run, who: Candidate, recipient: Recipient) -> Plan:
         memory = adopted(memory, recipient, carried)
         if Kind.SUBSCRIBER in carried:
             memory = memory._replace(ended=None, ended_at=None)
-    plan = decide(who.person, memory, recipient, who.suppressed, run.rules, run.now, who.values())
-    change = plan.change
+    decision = decide(who.person, memory, recipient, who.suppressed, run.rules, run.now, who.values())
+    change = decision.change
     if change is None:
-        return plan
-    if plan.outcome in (Outcome.UPDATED, Outcome.DEACTIVATED) and plan.values is not None:
-        change = change._replace(attributes=_besides(plan.values, recipient, run))
+        return decision
+    if decision.outcome in (Outcome.UPDATED, Outcome.DEACTIVATED) and decision.values is not None:
+        change = change._replace(attributes=_besides(decision.values, recipient, run))
     if has_effect(change, recipient, types):
-        return plan._replace(change=change)
-    if plan.outcome is Outcome.DEACTIVATED:
-        return plan._replace(outcome=Outcome.SKIPPED, reason=ENDED_OPTED_OUT, change=None)
-    return plan._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False)
+        return decision._replace(change=change)
+    if decision.outcome is Outcome.DEACTIVATED:
+        return decision._replace(outcome=Outcome.SKIPPED, reason=ENDED_OPTED_OUT, change=None)
+    return decision._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False)
 
 
 def _besides(values: Mapping[str, str], recipient: Recipient, run: Run) -> dict[str, str]:

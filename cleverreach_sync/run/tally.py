@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from cleverreach_sync.domain.decision import Outcome, Plan, Wanted
+from cleverreach_sync.domain.decision import Decision, Outcome, Wanted
 from cleverreach_sync.domain.model import ConsentState, Kind
 
 
@@ -68,32 +68,32 @@ class Tally:
     def deactivate(self) -> None:
         self.outcomes[Outcome.DEACTIVATED] += 1
 
-    def done(self, plan: Plan, consent: ConsentState) -> None:
+    def done(self, decision: Decision, consent: ConsentState) -> None:
         """One person whose plan was carried out, or would be."""
-        if plan.outcome is Outcome.SKIPPED:
-            self.skip(plan.reason)
-        elif plan.outcome is Outcome.INVALID:
+        if decision.outcome is Outcome.SKIPPED:
+            self.skip(decision.reason)
+        elif decision.outcome is Outcome.INVALID:
             self.outcomes[Outcome.INVALID] += 1
-            self.invalid[plan.reason] += 1
-        elif plan.outcome is Outcome.REJECTED:
-            self.reject(plan.reason)
-        elif plan.outcome is Outcome.DEACTIVATED:
+            self.invalid[decision.reason] += 1
+        elif decision.outcome is Outcome.REJECTED:
+            self.reject(decision.reason)
+        elif decision.outcome is Outcome.DEACTIVATED:
             self.deactivate()
         else:
-            self.outcomes[plan.outcome] += 1
-            for kind in plan.kinds:
+            self.outcomes[decision.outcome] += 1
+            for kind in decision.kinds:
                 self.kinds[kind] += 1
-            self._activation(plan, consent)
+            self._activation(decision, consent)
 
-    def _activation(self, plan: Plan, consent: ConsentState) -> None:
-        if plan.outcome is Outcome.CREATED and plan.change is not None:
-            if plan.change.state is Wanted.ACTIVE:
+    def _activation(self, decision: Decision, consent: ConsentState) -> None:
+        if decision.outcome is Outcome.CREATED and decision.change is not None:
+            if decision.change.state is Wanted.ACTIVE:
                 self.activation["created_active"] += 1
                 if consent is not ConsentState.YES:
                     self.activation["without_consent"] += 1
             else:
                 self.activation["created_inactive"] += 1
-        elif plan.activates:
+        elif decision.activates:
             self.activation["activated"] += 1
 
     def counts(self) -> dict[str, int]:

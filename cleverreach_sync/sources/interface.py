@@ -80,7 +80,7 @@ class Stream(NamedTuple):
     orphans: bool = False
 
 
-class Sight(NamedTuple):
+class Finding(NamedTuple):
     """What a look at the source showed: one line for the user, and what to do if it is not as it should be."""
 
     message: str
@@ -126,7 +126,7 @@ class Source(Protocol):
 
     def location(self, stream: str) -> str: ...
 
-    def inspect(self) -> Iterator[Sight]:
+    def inspect(self) -> Iterator[Finding]:
         """Looks at the beginning of every stream, read-only: what can be seen and what cannot. Raises the errors of
         the tree for what keeps a run from starting."""
         ...

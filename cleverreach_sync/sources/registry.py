@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cleverreach_sync.http.context import Means
+    from cleverreach_sync.http.context import HttpContext
     from cleverreach_sync.settings.source import SourceSettings
     from cleverreach_sync.sources.interface import Source
 
@@ -30,7 +30,7 @@ def settings_class(source_type: str) -> type[SourceSettings]:
     return found
 
 
-def open_source(settings: SourceSettings, base: Path, means: Means) -> Source:
+def open_source(settings: SourceSettings, base: Path, means: HttpContext) -> Source:
     """The source itself, which has asked its shop for nothing yet; relative paths count from `base`, the folder of the
     config file."""
     package, _ = _SYSTEMS[settings.type]

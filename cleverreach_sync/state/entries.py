@@ -7,15 +7,15 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.domain.merge import NO_FACTS, Facts
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts
 from cleverreach_sync.domain.model import (
     NOTHING,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Order,
     RecipientState,
-    Remembered,
+    RecordFacts,
     Stamps,
 )
 from cleverreach_sync.errors import StateError
@@ -59,10 +59,10 @@ def kinds_in(bits: int) -> frozenset[Kind]:
     return _KINDS_OF[bits]
 
 
-_OWNER: Final = Remembered._fields.index("owner")
+_OWNER: Final = RecordFacts._fields.index("owner")
 
 
-def facts_json(facts: Facts) -> bytes:
+def facts_json(facts: PersonFacts) -> bytes:
     """The facts for an entry's body. Owners, and the records that brought orders, are written as numbers."""
     nobody = not facts.is_person
     records: list[Any] = [_plain(record, nobody=nobody) for record in facts.records]
@@ -85,7 +85,7 @@ def facts_json(facts: Facts) -> bytes:
     return orjson.dumps((records, orders, nobody, owners, True) if facts.lost else (records, orders, nobody, owners))
 
 
-def _plain(record: Remembered, owner: int | None = None, *, nobody: bool) -> tuple[Any, ...]:
+def _plain(record: RecordFacts, owner: int | None = None, *, nobody: bool) -> tuple[Any, ...]:
     """A record in built-in types (a named tuple is nothing to orjson), without what nearly all lack. `nobody`: it is
     said once that none of them makes a person."""
     if (nobody or record.makes_person) and record.turned is None and record.left_at is None:
@@ -93,7 +93,7 @@ def _plain(record: Remembered, owner: int | None = None, *, nobody: bool) -> tup
     return (*record[:_OWNER], owner, *record[_OWNER + 1 :])
 
 
-def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
+def memory_tuple(memory: LastSynced) -> tuple[Any, ...] | None:
     """The memory in built-in types, without receiver ID and fingerprint, which stand beside it; None for none."""
     if memory is NOTHING:
         return None
@@ -105,19 +105,19 @@ def memory_tuple(memory: Memory) -> tuple[Any, ...] | None:
         memory.ended_at,
         memory.made_inactive,
         memory.run,
-        memory.barred,
+        memory.left_before,
         memory.woken_at,
         memory.stamps and tuple(memory.stamps),
     )
 
 
-def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerprint: bytes) -> Memory:
+def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerprint: bytes) -> LastSynced:
     """What `memory_tuple` made."""
     if document is None:
         return NOTHING
-    state, tags, agreed, ended, ended_at, made_inactive, run, barred, *later = document
+    state, tags, agreed, ended, ended_at, made_inactive, run, left_before, *later = document
     woken_at, stamps = (*later, None, None)[:2]
-    return Memory(
+    return LastSynced(
         receiver_id,
         _STATES[state],
         _KINDS_OF[tags],
@@ -127,7 +127,7 @@ def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerpri
         ended_at,
         made_inactive,
         run,
-        barred,
+        left_before,
         woken_at,
         stamps and Stamps._make(stamps),
     )
@@ -138,7 +138,7 @@ def body(facts: bytes, memory: tuple[Any, ...] | None) -> bytes:
     return b"[" + facts + b"," + orjson.dumps(memory) + b"]"
 
 
-def read_body(entry: Entry) -> tuple[Facts, Memory]:
+def read_body(entry: Entry) -> tuple[PersonFacts, LastSynced]:
     """What is remembered of a person. Raises StateError for a body that cannot be read."""
     try:
         facts, memory = orjson.loads(entry.body)
@@ -147,18 +147,18 @@ def read_body(entry: Entry) -> tuple[Facts, Memory]:
         raise StateError("the ledger holds an entry that cannot be read", hint="restore it from a backup") from error
 
 
-def _facts(document: list[Any]) -> Facts:
+def _facts(document: list[Any]) -> PersonFacts:
     owners = document[3] if len(document) > 3 else ()
     records = tuple(
-        Remembered(*(*record[:10], tuple(record[10]), _owner(record, owners), *record[_OWNER + 1 :]))
+        RecordFacts(*(*record[:10], tuple(record[10]), _owner(record, owners), *record[_OWNER + 1 :]))
         for record in document[0]
     )
     if len(document) == 1:
-        return Facts(records) if records else NO_FACTS
+        return PersonFacts(records) if records else NO_FACTS
     if len(document) > 2 and document[2]:
         records = tuple(record._replace(makes_person=False) for record in records)
     orders = {key: _order(key, order, records) for key, order in document[1].items()}
-    return Facts(records, orders, len(document) > 4)
+    return PersonFacts(records, orders, len(document) > 4)
 
 
 def _owner(record: list[Any], owners: Sequence[str]) -> str:
@@ -166,7 +166,7 @@ def _owner(record: list[Any], owners: Sequence[str]) -> str:
     return "" if at is None else owners[at]
 
 
-def _order(key: str, order: list[Any], records: tuple[Remembered, ...]) -> Order:
+def _order(key: str, order: list[Any], records: tuple[RecordFacts, ...]) -> Order:
     """Of an order as `facts_json` wrote it: four values, the number of the record, whether it is excluded."""
     by = order[4] if len(order) > 4 else None
     return Order._make((key, *order[:4], len(order) > 5, "" if by is None else records[by].ident))

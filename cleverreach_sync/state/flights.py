@@ -12,13 +12,13 @@ import orjson
 
 
 class Flight(NamedTuple):
-    """Somebody in a batch under way, since `at`. `class_` is what is done about them, `email` "" where only the
+    """Somebody in a batch under way, since `at`. `step` is what is done about them, `email` "" where only the
     receiver ID is known, `active` whether they are made active, `registered` the date they are created with, `consent`
     and what follows is what the shop says. The rest is as in an entry: what was known, and agreed before the write. Of
     what an older version left only `key` is known."""
 
     key: bytes
-    class_: int = -1
+    step: int = -1
     at: int = 0
     email: str = ""
     active: bool = False

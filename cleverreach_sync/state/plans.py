@@ -19,13 +19,13 @@ create table plan (
 
 
 class PlanRow(NamedTuple):
-    """One decided person. `class_` is the order of writing, `seq` the order of the source; `fields` are the data field
+    """One decided person. `step` is the order of writing, `seq` the order of the source; `fields` are the data field
     values (the filled ones as JSON, the names of the empty ones), `person` and `memory` who they are and what was
     agreed as plain tuples (None: nothing), `suppressed` when they unsubscribed elsewhere, or NOTED, `created` how they
-    are created if they are not in the list, `by_sibling` whether another transfer had put them there. Values of
+    are created if they are not in the list, `by_other_transfer` whether another transfer had put them there. Values of
     built-in types only."""
 
-    class_: int
+    step: int
     seq: int
     key: bytes
     email: str
@@ -42,7 +42,7 @@ class PlanRow(NamedTuple):
     idents: bytes
     suppressed: int | None
     created: tuple[Any, ...] | None
-    by_sibling: bool = False
+    by_other_transfer: bool = False
 
 
 class Plans:
@@ -61,29 +61,29 @@ class Plans:
             if len(parcel) == _PARCEL:
                 self._close_parcel(row[0])
 
-    def _close_parcel(self, class_: int) -> None:
-        parcel = self._open.pop(class_)
-        self._db.execute("insert into plan values (?, ?, ?, ?, ?)", (class_, *_packed(parcel)))
+    def _close_parcel(self, step: int) -> None:
+        parcel = self._open.pop(step)
+        self._db.execute("insert into plan values (?, ?, ?, ?, ?)", (step, *_packed(parcel)))
 
-    def planned(self, class_: int) -> Iterator[PlanRow]:
+    def planned(self, step: int) -> Iterator[PlanRow]:
         """The people of one class, in the order they were decided, which is that of the ledger."""
         self.close_parcels()
         make = PlanRow._make
-        for (people,) in self._db.execute("select people from plan where class = ? order by rowid", (class_,)):
+        for (people,) in self._db.execute("select people from plan where class = ? order by rowid", (step,)):
             yield from map(make, marshal.loads(people))  # noqa: S302 - what this process packed
 
     def close_parcels(self) -> None:
         """Puts everybody into the table."""
-        for class_ in list(self._open):
-            self._close_parcel(class_)
+        for step in list(self._open):
+            self._close_parcel(step)
 
-    def count(self, class_: int) -> int:
+    def count(self, step: int) -> int:
         self.close_parcels()
-        return int(self._db.execute("select total(number) from plan where class = ?", (class_,)).fetchone()[0])
+        return int(self._db.execute("select total(number) from plan where class = ?", (step,)).fetchone()[0])
 
-    def drop_class(self, class_: int) -> None:
+    def drop_step(self, step: int) -> None:
         self.close_parcels()
-        self._db.execute("delete from plan where class = ?", (class_,))
+        self._db.execute("delete from plan where class = ?", (step,))
 
     def planned_for(self, key: bytes) -> PlanRow | None:
         """The plan of one person; for the few that have to be looked up."""

@@ -28,7 +28,7 @@ create table woken (key blob not null, without_consent integer);
 create table shown (seq integer not null, line blob not null);
 """
 BLACKLISTED: Final = -1
-NOTED: Final = -2  # blacklisted by a note that the target takes no notice of
+NOTE_ONLY: Final = -2  # blacklisted by a note that the target takes no notice of
 
 
 class RawRow(NamedTuple):

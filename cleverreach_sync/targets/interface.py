@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.domain.model import Recipient
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 
 AMBIGUOUS: Final = "ambiguous_address"  # the list takes an address for that of another recipient
 
@@ -51,10 +51,11 @@ class ExistingField(NamedTuple):
 
 
 class Blocked(NamedTuple):
-    """An address or a pattern (`*@domain`) of a blacklist. `mailed`: the target itself takes no notice of the entry."""
+    """An address or a pattern (`*@domain`) of a blacklist. `still_mailed`: the target itself takes no notice
+    of the entry."""
 
     text: str
-    mailed: bool = False
+    still_mailed: bool = False
 
 
 class Target(Protocol):
@@ -63,7 +64,7 @@ class Target(Protocol):
     @property
     def type(self) -> str: ...
     @property
-    def traffic(self) -> Traffic: ...
+    def traffic(self) -> RequestCount: ...
 
     @property
     def clock_ahead(self) -> float | None:
@@ -82,7 +83,7 @@ class Target(Protocol):
         """How many recipients the list has; None if the target does not say."""
         ...
 
-    def carriers(self, tags: Sequence[str]) -> int | None:
+    def count_tagged(self, tags: Sequence[str]) -> int | None:
         """How many recipients of the list carry one of the tags, at least; None if the target does not say."""
         ...
 

@@ -12,11 +12,11 @@ import pytest
 
 from cleverreach_sync.domain.model import Consent, ConsentState, Purchases, Record
 from cleverreach_sync.errors import AuthError, CrsyncError, Interrupted, TemporaryError, UsageError
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.sources.interface import Chunk, Row, StreamEnd, Unreadable
 from cleverreach_sync.sources.shopify.settings import ShopifySettings
 from cleverreach_sync.sources.shopify.source import ShopifySource
@@ -59,10 +59,12 @@ class Reader:
         self.logged: list[str] = []
         self.interrupted = False
         shop.passed = self._clock
-        self.traffic = Traffic()
+        self.traffic = RequestCount()
         self.redact = Redaction()
         retries = Retries(300.0, self._clock, self._sleep, self._on_retry)
-        means = Means(self.redact, self.traffic, retries, self._wall, self._clock, self._sleep, self.logged.append)
+        means = HttpContext(
+            self.redact, self.traffic, retries, self._wall, self._clock, self._sleep, self.logged.append
+        )
         if "client_id" not in settings:
             settings = {"access_token": TOKEN, **settings}
         given = ShopifySettings.model_validate({"type": "shopify", "shop": SHOP, "url": shop.url, **settings})

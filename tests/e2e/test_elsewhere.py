@@ -179,7 +179,7 @@ def kill(program: Program, place: str, *words: str, **env: str) -> None:
 
 
 class TestWhatIsLeft:
-    @pytest.mark.parametrize("place", ["phases.decide:Deciding.everybody", "state.spool:Spool.commit"])
+    @pytest.mark.parametrize("place", ["run.decide.deciding:Decider.everybody", "state.spool:Spool.commit"])
     def test_a_killed_diff_leaves_nobody(
         self, program: Program, tmp_path_factory: pytest.TempPathFactory, place: str
     ) -> None:

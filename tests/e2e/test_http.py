@@ -19,7 +19,7 @@ from cleverreach_sync.http.body import PAGE, Limit
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 from tests.e2e.program import SECRET, Program, people, person, program, sandbox, sandbox_of_process
 from tests.odd_server import Answering, Heard, odd_server, response
 
@@ -27,7 +27,7 @@ TOKEN = response(200, json.dumps({"access_token": "a-token-of-this-test", "expir
 
 
 def client(url: str, timeout: float = 5.0) -> HttpClient:
-    return HttpClient(url, timeout=timeout, redact=Redaction([SECRET]), traffic=Traffic())
+    return HttpClient(url, timeout=timeout, redact=Redaction([SECRET]), traffic=RequestCount())
 
 
 def failure(answering: Answering, timeout: float = 5.0, limit: Limit = PAGE) -> CrsyncError:

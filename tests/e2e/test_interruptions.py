@@ -201,7 +201,7 @@ class TestKill:
         many.export(rows)
         sent = Sent(many)
         assert kill_at_write(many, 3, "sync") != 0
-        for place in ("phases.moves:follow_moves", "state.checkpoint:save"):
+        for place in ("run.decide.moves:follow_moves", "state.checkpoint:save"):
             assert die(many, f"cleverreach_sync.{place}", "before", 1, "sync") == -signal.SIGKILL
         document = goes_on_to_the_end(many, len(rows))
         assert document["resumed"]

@@ -496,12 +496,12 @@ def test_a_limit_holds_the_new_address_back(buyers: World) -> None:
 @pytest.mark.parametrize(
     ("place", "when", "number"),
     [
-        ("phases.moves:follow_moves", "after", 1),
-        ("phases.write:Writing._hand_over", "after", 1),
+        ("run.decide.moves:follow_moves", "after", 1),
+        ("run.write.writing:Writer._hand_over", "after", 1),
         ("targets.cleverreach.target:CleverReach.make_inactive", "before", 1),
         ("targets.cleverreach.target:CleverReach.make_inactive", "after", 1),
-        ("phases.write:Writing._moved", "after", 1),
-        ("phases.write:Writing._record_decided", "after", 1),
+        ("run.write.writing:Writer._moved", "after", 1),
+        ("run.write.writing:Writer._record_decided", "after", 1),
         ("targets.cleverreach.target:CleverReach.write", "before", 1),
         ("targets.cleverreach.target:CleverReach.write", "after", 1),
         ("targets.cleverreach.target:CleverReach.write", "after", 2),
@@ -555,7 +555,7 @@ def test_killed_while_somebody_who_had_left_moves(world: World, place: str) -> N
         sys.executable,
         "-m",
         "tests.e2e.dying",
-        f"cleverreach_sync.run.write.writing:Writing.{place}",
+        f"cleverreach_sync.run.write.writing:Writer.{place}",
         "after",
         "1",
     ]

@@ -162,7 +162,7 @@ def test_accounts_move_after_the_first_run(older: Older) -> None:
 
 @pytest.mark.parametrize(
     ("place", "when", "number"),
-    [("state.ledger:Ledger.record", "after", 2), ("phases.write:Writing._record_decided", "after", 1)],
+    [("state.ledger:Ledger.record", "after", 2), ("run.write.writing:Writer._record_decided", "after", 1)],
 )
 def test_killed_in_the_first_run(older: Older, place: str, when: str, number: int) -> None:
     """The next one reads every order once more."""

@@ -22,7 +22,7 @@ from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 from tests.e2e.program import Program, people, program, sandbox, sandbox_of_process, until
 from tests.odd_server import Answering, Heard, OddServer, odd_server, response
 
@@ -85,7 +85,7 @@ def nobody_asked() -> None:
 
 
 def failing(url: str, timeout: float, wanted: Callable[[], None] = nobody_asked, **sent: Any) -> CrsyncError:
-    http = HttpClient(url, timeout=timeout, redact=Redaction(), traffic=Traffic(), wanted=wanted)
+    http = HttpClient(url, timeout=timeout, redact=Redaction(), traffic=RequestCount(), wanted=wanted)
     began = time.monotonic()
     with pytest.raises(CrsyncError) as caught:
         http.exchange("POST", "/x", **sent)
@@ -128,7 +128,7 @@ class TestExchanges:
 
     def test_a_last_request_is_made_when_the_run_ends(self) -> None:
         with odd_server(lambda _: response(200, b"[]")) as server:
-            http = HttpClient(server.url, timeout=5, redact=Redaction(), traffic=Traffic(), wanted=Wanted(0))
+            http = HttpClient(server.url, timeout=5, redact=Redaction(), traffic=RequestCount(), wanted=Wanted(0))
             with pytest.raises(Interrupted):
                 http.exchange("POST", "/x")
             assert http.exchange("POST", "/logout", last=True).ok
@@ -139,7 +139,7 @@ def lines_of(
     answering: Answering, timeout: float = 0.4, most: int = 1 << 20, wanted: Callable[[], None] = nobody_asked
 ) -> list[bytes]:
     with odd_server(answering) as server:
-        http = HttpClient(server.url, timeout=timeout, redact=Redaction(), traffic=Traffic(), wanted=wanted)
+        http = HttpClient(server.url, timeout=timeout, redact=Redaction(), traffic=RequestCount(), wanted=wanted)
         try:
             return [line for block in stream_lines(http, server.url, most) for line in block.lines]
         finally:

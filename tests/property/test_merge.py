@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, merge
 from cleverreach_sync.domain.model import (
     RANK_CUSTOMER,
     RANK_GUEST,
@@ -16,7 +16,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Record,
-    Remembered,
+    RecordFacts,
 )
 from cleverreach_sync.domain.statements import merge_consent
 from tests.people import ANNA, NO, OUT, UNKNOWN, YES
@@ -31,11 +31,11 @@ def key_of(ident: str) -> str:
     return f"key-{ident}"
 
 
-def said(statement: Consent | None) -> Remembered:
+def said(statement: Consent | None) -> RecordFacts:
     state, at = (None, None) if statement is None else (statement.state.value, statement.at)
     if state == OUT and at is None:
         at = NOW  # it is dated when it is first seen
-    return Remembered("s", "", RANK_CUSTOMER, None, state, at, None, None, None, 0, ())
+    return RecordFacts("s", "", RANK_CUSTOMER, None, state, at, None, None, None, 0, ())
 
 
 @given(st.lists(STATEMENTS, max_size=6), st.randoms(use_true_random=False))
@@ -77,7 +77,7 @@ def test_consent_is_one_of_the_statements_and_not_a_weaker_one(statements: list[
 
 
 ACCOUNTS = st.builds(
-    Remembered,
+    RecordFacts,
     st.just("customers"),
     st.sampled_from(["c1", "c2", ""]),
     st.sampled_from([RANK_CUSTOMER, RANK_GUEST]),
@@ -95,12 +95,12 @@ ACCOUNTS = st.builds(
 
 
 @given(ACCOUNTS)
-def test_one_record_alone_says_what_it_says_beside_one_that_says_nothing(record: Remembered) -> None:
+def test_one_record_alone_says_what_it_says_beside_one_that_says_nothing(record: RecordFacts) -> None:
     assert merge_consent([record]) == merge_consent([record, said(None)])
 
 
 @given(st.lists(ACCOUNTS, max_size=4), DATES)
-def test_an_account_speaks_with_one_voice(others: list[Remembered], at: int | None) -> None:
+def test_an_account_speaks_with_one_voice(others: list[RecordFacts], at: int | None) -> None:
     """Whatever its own orders say: who withdraws in the account is no subscriber by one of them."""
     own = said(Consent(NO))._replace(ident="c9", stream="customers", turned=NOW)
     ordered = said(Consent(YES, at))._replace(ident="o9", stream="orders", rank=RANK_GUEST, owner="c9")
@@ -116,7 +116,7 @@ def test_an_undated_yes_is_a_new_one_after_a_stated_no_only(states: list[Consent
     consent = Consent(UNKNOWN)
     for day, state in enumerate(states, 1):
         record = Record(ANNA, "1", consent=Consent(ConsentState(state))) if state != GONE else None
-        found = [] if record is None else [Found("customers", "c1", record)]
+        found = [] if record is None else [SourceRecord("customers", "c1", record)]
         followed = {"customers": NOW + day - 1 if full and day > 1 else 0}
         person, facts = merge(
             ANNA, found, facts, complete=["customers"], implied=None, now=NOW + day, order_key=key_of, followed=followed
@@ -135,7 +135,7 @@ def test_an_undated_yes_is_a_new_one_after_a_stated_no_only(states: list[Consent
 
 
 @st.composite
-def records(draw: st.DrawFn, number: int, version: int) -> Found:
+def records(draw: st.DrawFn, number: int, version: int) -> SourceRecord:
     """One version of record `number`. No two records are equally old, and newer versions are newer."""
     profile = draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["", "a", "b"]), max_size=3))
     orders = draw(
@@ -165,19 +165,19 @@ def records(draw: st.DrawFn, number: int, version: int) -> Found:
         None,
         draw(st.booleans()),
     )
-    return Found("customers", key_of(str(number)), record)
+    return SourceRecord("customers", key_of(str(number)), record)
 
 
-def _says(found: Found, state: ConsentState) -> bool:
+def _says(found: SourceRecord, state: ConsentState) -> bool:
     return found.record.consent is not None and found.record.consent.state is state
 
 
 @st.composite
-def reads(draw: st.DrawFn) -> list[list[Found]]:
+def reads(draw: st.DrawFn) -> list[list[SourceRecord]]:
     """Some reads one after the other; in each some of the records come, in a new version or as they were. An order
     stays in its record: once there, it comes with every later version."""
-    latest: dict[int, Found] = {}
-    found: list[list[Found]] = []
+    latest: dict[int, SourceRecord] = {}
+    found: list[list[SourceRecord]] = []
     for version in range(draw(st.integers(1, 4))):
         chosen = draw(st.lists(st.integers(1, 3), unique=True, max_size=3))
         part = []
@@ -201,7 +201,7 @@ def reads(draw: st.DrawFn) -> list[list[Found]]:
     return found
 
 
-def read(found: Sequence[Found], before: Facts, now: int = NOW) -> tuple[Person, Facts]:
+def read(found: Sequence[SourceRecord], before: PersonFacts, now: int = NOW) -> tuple[Person, PersonFacts]:
     return merge(ANNA, found, before, complete=(), implied=None, now=now, order_key=key_of)
 
 
@@ -213,12 +213,12 @@ def purchases_of(person: Person) -> tuple[int, int | None, Decimal | None] | Non
 
 
 @given(reads())
-def test_increments_make_what_one_full_read_makes(parts: list[list[Found]]) -> None:
+def test_increments_make_what_one_full_read_makes(parts: list[list[SourceRecord]]) -> None:
     facts = NO_FACTS
     person = read([], facts)[0]
     for part in parts:
         person, facts = read(part, facts)
-    last: dict[str, Found] = {item.ident: item for part in parts for item in part}
+    last: dict[str, SourceRecord] = {item.ident: item for part in parts for item in part}
     full, full_facts = read(list(last.values()), NO_FACTS)
     assert person.consent == full.consent
     assert purchases_of(person) == purchases_of(full)
@@ -238,7 +238,7 @@ def test_increments_make_what_one_full_read_makes(parts: list[list[Found]]) -> N
 
 
 @given(reads())
-def test_reading_the_same_once_more_changes_nothing(parts: list[list[Found]]) -> None:
+def test_reading_the_same_once_more_changes_nothing(parts: list[list[SourceRecord]]) -> None:
     facts = NO_FACTS
     for part in parts:
         person, facts = read(part, facts)
@@ -250,7 +250,7 @@ def test_reading_the_same_once_more_changes_nothing(parts: list[list[Found]]) ->
 
 
 @given(reads(), st.integers(1, 10**6))
-def test_an_undated_withdrawal_keeps_its_first_date(parts: list[list[Found]], later: int) -> None:
+def test_an_undated_withdrawal_keeps_its_first_date(parts: list[list[SourceRecord]], later: int) -> None:
     facts = NO_FACTS
     for part in parts:
         _, facts = read(part, facts)
@@ -260,7 +260,7 @@ def test_an_undated_withdrawal_keeps_its_first_date(parts: list[list[Found]], la
 
 
 @given(reads())
-def test_nothing_read_is_nothing_changed(parts: list[list[Found]]) -> None:
+def test_nothing_read_is_nothing_changed(parts: list[list[SourceRecord]]) -> None:
     facts = NO_FACTS
     for part in parts:
         person, facts = read(part, facts)
@@ -273,7 +273,9 @@ def test_nothing_read_is_nothing_changed(parts: list[list[Found]]) -> None:
 
 
 @given(reads(), st.booleans())
-def test_absence_ends_a_yes_only_in_a_stream_that_was_read_completely(parts: list[list[Found]], complete: bool) -> None:
+def test_absence_ends_a_yes_only_in_a_stream_that_was_read_completely(
+    parts: list[list[SourceRecord]], complete: bool
+) -> None:
     facts = NO_FACTS
     person = read([], facts)[0]
     for part in parts:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, SKIP_REASONS, Outcome, Plan, Rules, Suppression, Wanted
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, SKIP_REASONS, Decision, Outcome, Rules, Suppression, Wanted
 from cleverreach_sync.domain.memory import remember, settle
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
@@ -18,7 +18,7 @@ from cleverreach_sync.domain.model import (
     Consent,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Person,
     Purchases,
     Recipient,
@@ -70,23 +70,23 @@ RECIPIENTS = st.builds(
 
 
 @st.composite
-def memories(draw: st.DrawFn) -> Memory:
+def memories(draw: st.DrawFn) -> LastSynced:
     if draw(st.booleans()):
         return NOTHING
     ended = draw(st.sampled_from([None, None, ENDED_NO, ENDED_OPTED_OUT, ENDED_MOVED]))
-    barred = draw(st.sampled_from([None, None, None, "deleted_in_target"]))
+    left_before = draw(st.sampled_from([None, None, None, "deleted_in_target"]))
     sent = {name: value for name, value in draw(VALUES).items() if value}
-    return Memory(
-        receiver_id=None if barred and ended == ENDED_NO and draw(st.booleans()) else "7",
+    return LastSynced(
+        receiver_id=None if left_before and ended == ENDED_NO and draw(st.booleans()) else "7",
         state=draw(st.sampled_from([ACTIVE, ACTIVE, INACTIVE, INACTIVE, *RecipientState])),
         tags=draw(KINDS),
         fingerprint=FINGERPRINTS.of(sent),
         agreed=draw(st.sampled_from(list(ConsentState))),
         ended=ended,
-        ended_at=draw(st.sampled_from([NOW - 250, NOW - 150, NOW - 50, 1 << 62])) if ended or barred else None,
+        ended_at=draw(st.sampled_from([NOW - 250, NOW - 150, NOW - 50, 1 << 62])) if ended or left_before else None,
         made_inactive=draw(st.booleans()),
         run=draw(st.sampled_from(["", "one"])),
-        barred=barred,
+        left_before=left_before,
     )
 
 
@@ -107,26 +107,26 @@ RULES = st.builds(
 )
 SUPPRESSIONS = st.one_of(
     *[st.just(NOT_SUPPRESSED)] * 5,
-    st.builds(Suppression, st.booleans(), DATES, mailed=st.just(False)),
-    st.just(Suppression(blacklisted=True, mailed=True)),
+    st.builds(Suppression, st.booleans(), DATES, still_mailed=st.just(False)),
+    st.just(Suppression(blacklisted=True, still_mailed=True)),
 )
 
 
 class Case(NamedTuple):
     who: Person
-    memory: Memory
+    memory: LastSynced
     found: Recipient | None
     suppressed: Suppression
     by: Rules
 
-    def decided(self) -> Plan:
+    def decided(self) -> Decision:
         return decide(self.who, self.memory, self.found, self.suppressed, self.by, NOW)
 
 
 CASES = st.builds(Case, PEOPLE, memories(), st.one_of(st.none(), *[RECIPIENTS] * 3), SUPPRESSIONS, RULES)
 
 
-def fresh(who: Person, memory: Memory) -> bool:
+def fresh(who: Person, memory: LastSynced) -> bool:
     """Whether the shop has a yes that counts after the end that is remembered."""
     if who.consent.state is not YES or who.withdrew:
         return False
@@ -177,9 +177,9 @@ def test_stamps_of_people_in_the_list(case: Case) -> None:
 def test_who_left_is_never_active_nor_sent_anything(case: Case) -> None:
     plan = case.decided()
     left = case.found is not None and case.found.state in (RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED)
-    if left or (case.suppressed.blacklisted and not case.suppressed.mailed):
+    if left or (case.suppressed.blacklisted and not case.suppressed.still_mailed):
         assert plan.change is None
-    elif case.suppressed.mailed and plan.change is not None:
+    elif case.suppressed.still_mailed and plan.change is not None:
         assert plan.outcome is Outcome.DEACTIVATED
         assert (plan.change.tags_added, plan.change.attributes) == ((), {})
     unsubscribed = case.suppressed.unsubscribed_at
@@ -252,7 +252,7 @@ def test_an_unknown_consent_ends_nothing(case: Case) -> None:
 # Carried out
 
 
-def carried_out(case: Case) -> tuple[Plan, Memory, Recipient | None]:
+def carried_out(case: Case) -> tuple[Decision, LastSynced, Recipient | None]:
     plan = case.decided()
     if plan.change is None:
         return plan, settle(plan, case.who, case.memory, NOW), case.found
@@ -273,7 +273,7 @@ def test_what_is_confirmed_is_not_written_again(case: Case) -> None:
         elif plan.outcome is not Outcome.DEACTIVATED:
             assert again.outcome is Outcome.UNCHANGED
             assert settle(again, case.who, memory, NOW) == memory
-        elif not case.suppressed.mailed:  # who was blacklisted got the end alone
+        elif not case.suppressed.still_mailed:  # who was blacklisted got the end alone
             assert again.change is None
 
 
@@ -448,7 +448,7 @@ def test_who_is_seen_for_the_first_time_is_decided_as_anybody_else(
     person: Person, selection: frozenset[Kind], activate: frozenset[Kind], exclude: tuple[str, ...]
 ) -> None:
     wanted = rules(selection, activate=activate, exclude=exclude)
-    nothing = Memory()
+    nothing = LastSynced()
     assert nothing is not NOTHING
     assert decide(person, NOTHING, None, NOT_SUPPRESSED, wanted, NOW) == decide(
         person, nothing, None, NOT_SUPPRESSED, wanted, NOW

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, merge
 from cleverreach_sync.domain.model import Person
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.sources import registry
 from cleverreach_sync.sources.interface import Chunk, Row, Source, StreamEnd, Unreadable
 from cleverreach_sync.sources.registry import settings_class
@@ -28,11 +28,13 @@ class Watched:
     def __init__(self, retry_for: float = 300.0) -> None:
         self.waits: list[float] = []
         self.said: list[str] = []
-        self.traffic = Traffic()
+        self.traffic = RequestCount()
         self.redact = Redaction()
         self._passed = 0.0
         retries = Retries(retry_for, self.clock, self.sleep, self._again)
-        self.means = Means(self.redact, self.traffic, retries, self.wall, self.clock, self.sleep, self.said.append)
+        self.means = HttpContext(
+            self.redact, self.traffic, retries, self.wall, self.clock, self.sleep, self.said.append
+        )
 
     def clock(self) -> float:
         return time.monotonic() + self._passed
@@ -102,7 +104,7 @@ def read(source: Source, stream: str, since: str | None = None, stopped: Callabl
 class Known:
     """What a run leaves behind: facts by address, and cursors."""
 
-    facts: dict[str, Facts] = field(default_factory=dict)
+    facts: dict[str, PersonFacts] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
 
     def run(self, source: Source) -> dict[str, Person]:
@@ -111,11 +113,11 @@ class Known:
             stream.name: read(source, stream.name, self.cursors.get(stream.name)) for stream in source.streams()
         }
         complete = {name for name, reading in readings.items() if reading.end is not None and reading.end.complete}
-        found: dict[str, list[Found]] = {}
+        found: dict[str, list[SourceRecord]] = {}
         for stream in source.streams():
             for row in _owned(stream.owners, readings, stream.name):
                 record = source.decode(stream.name, row, lambda _: None)
-                found.setdefault(row.email, []).append(Found(stream.name, row.ident or "", record))
+                found.setdefault(row.email, []).append(SourceRecord(stream.name, row.ident or "", record))
         people = {}
         for email in {*found, *self.facts}:
             person, self.facts[email] = merge(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleverreach_sync.domain.model import Consent, ConsentState, Order, Purchases, Record, Remembered
+from cleverreach_sync.domain.model import Consent, ConsentState, Order, Purchases, Record, RecordFacts
 from cleverreach_sync.domain.statements import state_of
 from cleverreach_sync.sources.dates import EARLIEST_TIME, Plausible
 
@@ -61,7 +61,7 @@ def test_a_birthday_in_the_future_is_none() -> None:
 
 def test_a_withdrawal_that_was_taken_for_one_of_the_future_counts_from_now() -> None:
     """As an earlier version remembered it."""
-    before = Remembered("rows", "", 1, None, "opted_out", NOW + 70 * 365 * DAY, None, None, None, 0, ())
+    before = RecordFacts("rows", "", 1, None, "opted_out", NOW + 70 * 365 * DAY, None, None, None, 0, ())
     given = Record("a@example.org", consent=Consent(ConsentState.OPTED_OUT))
     assert state_of(given, [before], NOW, None).consent_at == NOW
     seen = before._replace(consent_at=GOOD)

@@ -4,9 +4,9 @@ import pytest
 
 from cleverreach_sync.domain.comparison import has_effect, same
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Plan, Wanted
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Decision, Wanted
 from cleverreach_sync.domain.fields import FieldType
-from cleverreach_sync.domain.model import NOTHING, Kind, Memory, Person, Recipient, RecipientState
+from cleverreach_sync.domain.model import NOTHING, Kind, LastSynced, Person, Recipient, RecipientState
 from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.run.preview.shown import HIDDEN, shown_change
 from tests.people import (
@@ -66,11 +66,11 @@ def test_numbers_may_come_back_as_numbers() -> None:
     assert same(729388800, "1993-02-11", DATE)  # type: ignore[arg-type]
 
 
-def plan(who: Person, memory: Memory = NOTHING, found: Recipient | None = None) -> Plan:
+def plan(who: Person, memory: LastSynced = NOTHING, found: Recipient | None = None) -> Decision:
     return decide(who, memory, found, NOT_SUPPRESSED, rules(), NOW)
 
 
-def shown(decided: Plan, found: Recipient | None, *, show_pii: bool = False) -> dict[str, object]:
+def shown(decided: Decision, found: Recipient | None, *, show_pii: bool = False) -> dict[str, object]:
     return shown_change(decided, found, TYPES, show_pii=show_pii)
 
 
@@ -127,7 +127,9 @@ def test_an_update_shows_what_differs_from_the_list() -> None:
 
 
 def test_a_cleared_value_stays_visible_as_empty() -> None:
-    memory = Memory("7", tags=S, fingerprint=rules().fingerprints.of({"firstname": "Anna", "city": "Kiel"}), agreed=YES)
+    memory = LastSynced(
+        "7", tags=S, fingerprint=rules().fingerprints.of({"firstname": "Anna", "city": "Kiel"}), agreed=YES
+    )
     found = recipient(kinds=S, attributes={"firstname": "Anna", "city": "Kiel"})
     entry = shown(plan(person(YES, profile={"first_name": "Anna", "city": ""}), memory, found), found)
     assert entry["attributes"] == {"city": [HIDDEN, ""]}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, merge
 from cleverreach_sync.domain.model import (
     PROFILE_FIELDS,
     RANK_CUSTOMER,
@@ -16,7 +16,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Record,
-    Remembered,
+    RecordFacts,
 )
 from cleverreach_sync.domain.statements import merge_consent
 from tests.people import ANNA, NO, OUT, UNKNOWN, YES
@@ -38,21 +38,21 @@ def found(
     created_at: int | None = None,
     invalid: str | None = None,
     makes_person: bool = True,
-) -> Found:
+) -> SourceRecord:
     said = None if consent is None else Consent(consent, consent_at)
     record = Record(
         ANNA, ident or None, rank, at, created_at, profile or {}, said, purchases, tuple(orders), invalid, makes_person
     )
-    return Found(stream, ident, record)
+    return SourceRecord(stream, ident, record)
 
 
 def read(
-    *items: Found,
-    before: Facts = NO_FACTS,
+    *items: SourceRecord,
+    before: PersonFacts = NO_FACTS,
     complete: Sequence[str] = (),
     implied: Consent | None = None,
     now: int = T,
-) -> tuple[Person, Facts]:
+) -> tuple[Person, PersonFacts]:
     return merge(
         ANNA, items, before, complete=complete, implied=implied, now=now, order_key=lambda ident: f"key-{ident}"
     )
@@ -64,9 +64,9 @@ def order(
     return Order(ident, counts, at, total, currency)
 
 
-def said(consent: ConsentState | None, at: int | None = None) -> Remembered:
+def said(consent: ConsentState | None, at: int | None = None) -> RecordFacts:
     text = None if consent is None else consent.value
-    return Remembered("s", "", RANK_CUSTOMER, None, text, at, None, None, None, 0, ())
+    return RecordFacts("s", "", RANK_CUSTOMER, None, text, at, None, None, None, 0, ())
 
 
 # Profile: field by field
@@ -418,7 +418,7 @@ BARRED = order("e1", counts=False)._replace(excluded=True)
         ([found("c1"), found("o1", rank=RANK_GUEST, orders=[BARRED])], True),
     ],
 )
-def test_who_comes_from_where_nobody_may_be_transferred(items: list[Found], *, excluded: bool) -> None:
+def test_who_comes_from_where_nobody_may_be_transferred(items: list[SourceRecord], *, excluded: bool) -> None:
     person, facts = read(*items)
     assert person.excluded is excluded
     again, _ = read(found("n1", stream="recipients", rank=RANK_GUEST, makes_person=False), before=facts)

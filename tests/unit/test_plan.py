@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from cleverreach_sync.domain.consent import Shop
+from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.decide import decide, remembered_recipient
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Outcome, Plan, Rules, Suppression, Wanted
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Decision, Outcome, Rules, Suppression, Wanted
 from cleverreach_sync.domain.memory import remember, settle
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
@@ -13,7 +13,7 @@ from cleverreach_sync.domain.model import (
     NOTHING,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Person,
     Purchases,
     Recipient,
@@ -51,15 +51,15 @@ SKIPPED, UNCHANGED = Outcome.SKIPPED, Outcome.UNCHANGED
 
 def plan(
     who: Person,
-    memory: Memory = NOTHING,
+    memory: LastSynced = NOTHING,
     found: Recipient | None = None,
     by: Rules = ALL,
     suppressed: Suppression = NOT_SUPPRESSED,
-) -> Plan:
+) -> Decision:
     return decide(who, memory, found, suppressed, by, NOW)
 
 
-def transferred(who: Person, by: Rules = ALL, *, at: int = NOW - 1000) -> tuple[Memory, Recipient]:
+def transferred(who: Person, by: Rules = ALL, *, at: int = NOW - 1000) -> tuple[LastSynced, Recipient]:
     """What is remembered of somebody who was created, and how they stand in the list."""
     made = decide(who, NOTHING, None, NOT_SUPPRESSED, by, at)
     found = confirmed(made, None)
@@ -67,8 +67,8 @@ def transferred(who: Person, by: Rules = ALL, *, at: int = NOW - 1000) -> tuple[
 
 
 def carried_out(
-    who: Person, memory: Memory, found: Recipient | None, by: Rules = ALL, *, at: int = NOW
-) -> tuple[Plan, Memory, Recipient]:
+    who: Person, memory: LastSynced, found: Recipient | None, by: Rules = ALL, *, at: int = NOW
+) -> tuple[Decision, LastSynced, Recipient]:
     decided = decide(who, memory, found, NOT_SUPPRESSED, by, at)
     then = confirmed(decided, found)
     return decided, remember(decided, who, memory, then, by, at), then
@@ -203,13 +203,13 @@ def test_the_end_of_consent_is_never_held_back(consent: ConsentState, by: Rules)
         (person(OUT), Suppression(True, NOW), None, NOTHING, rules(S), "not_selected"),
         (person(OUT), Suppression(True, NOW), None, NOTHING, ALL, "blacklisted"),
         (person(OUT), Suppression(False, NOW), recipient(BOUNCED), NOTHING, ALL, "bounced_in_target"),
-        (person(OUT), Suppression(False, NOW), None, Memory("7"), ALL, "unsubscribed_in_target"),
-        (person(OUT), NOT_SUPPRESSED, None, Memory("7"), ALL, "deleted_in_target"),
+        (person(OUT), Suppression(False, NOW), None, LastSynced("7"), ALL, "unsubscribed_in_target"),
+        (person(OUT), NOT_SUPPRESSED, None, LastSynced("7"), ALL, "deleted_in_target"),
         (person(OUT), NOT_SUPPRESSED, None, NOTHING, ALL, "opted_out"),
     ],
 )
 def test_of_several_reasons_the_first_counts(
-    who: Person, suppressed: Suppression, found: Recipient | None, memory: Memory, by: Rules, reason: str
+    who: Person, suppressed: Suppression, found: Recipient | None, memory: LastSynced, by: Rules, reason: str
 ) -> None:
     decided = plan(who, memory, found, by, suppressed)
     assert (decided.outcome, decided.reason, decided.change) == (SKIPPED, reason, None)
@@ -299,7 +299,9 @@ def test_who_left_the_list_is_sent_nothing(
 @pytest.mark.parametrize("found", [None, recipient(), recipient(INACTIVE)])
 def test_who_is_blacklisted_is_sent_nothing(found: Recipient | None) -> None:
     for consent in ConsentState:
-        decided = plan(person(consent, NOW), Memory("7", agreed=YES), found, suppressed=Suppression(blacklisted=True))
+        decided = plan(
+            person(consent, NOW), LastSynced("7", agreed=YES), found, suppressed=Suppression(blacklisted=True)
+        )
         assert (decided.reason, decided.change) == ("blacklisted", None)
 
 
@@ -339,7 +341,7 @@ def test_whose_consent_ended_while_they_were_deleted_comes_back_inactive() -> No
 def test_who_had_withdrawn_is_not_made_active_again_as_deleted() -> None:
     by = rules(include_deleted=True)
     for why in (ENDED_NO, ENDED_OPTED_OUT, ENDED_MOVED):
-        memory = Memory("7", agreed=NO, ended=why, ended_at=NOW - 10)
+        memory = LastSynced("7", agreed=NO, ended=why, ended_at=NOW - 10)
         for who in (person(NO), person(UNKNOWN), person(YES), person(YES, NOW - 10), person(OUT)):
             change = plan(who, memory, None, by).change
             assert change is None or change.state is Wanted.INACTIVE
@@ -402,7 +404,7 @@ def test_resend_sends_everybody_once_a_run() -> None:
 )
 @pytest.mark.parametrize("state", [ACTIVE, INACTIVE])
 def test_the_end_of_consent(who: Person, agreed: ConsentState, reason: str, state: RecipientState) -> None:
-    memory = Memory("7", ACTIVE, S | B, agreed=agreed)
+    memory = LastSynced("7", ACTIVE, S | B, agreed=agreed)
     decided = plan(who, memory, recipient(state, S | B))
     goes_on, values = (frozenset(), {}) if reason == "opted_out" else (frozenset({CONTACT}), {"firstname": "Anna"})
     assert (decided.outcome, decided.reason, decided.kinds) == (Outcome.DEACTIVATED, reason, goes_on)
@@ -469,7 +471,7 @@ def test_a_fresh_yes_reactivates_only_with_a_kind_that_is_to_be_active() -> None
 
 
 def test_contact_is_never_given_after_a_withdrawal() -> None:
-    memory = Memory("7", INACTIVE, frozenset(), agreed=OUT, ended=ENDED_OPTED_OUT, ended_at=NOW - 9)
+    memory = LastSynced("7", INACTIVE, frozenset(), agreed=OUT, ended=ENDED_OPTED_OUT, ended_at=NOW - 9)
     for who in (person(NO), person(UNKNOWN)):
         decided = plan(who, memory, recipient(INACTIVE))
         assert decided.change is None or decided.change.tags_added == ()
@@ -541,7 +543,7 @@ def test_who_was_created_inactive_and_ended_is_not_activated() -> None:
 
 
 def test_an_address_is_barred_until_a_later_consent() -> None:
-    memory = Memory(ended=ENDED_NO, ended_at=NOW - 5, barred="unsubscribed_in_target")
+    memory = LastSynced(ended=ENDED_NO, ended_at=NOW - 5, left_before="unsubscribed_in_target")
     for who in (person(YES), person(YES, NOW - 5), person(NO), person(UNKNOWN)):
         assert plan(who, memory).reason == "unsubscribed_in_target"
     fresh = plan(person(YES, NOW - 4), memory)
@@ -609,7 +611,7 @@ def test_who_carries_no_own_tag_is_not_adopted_by_getting_one() -> None:
 
 def test_what_is_remembered_of_somebody_created() -> None:
     memory, _ = transferred(person(YES, purchases=BOUGHT), rules(run="one"))
-    assert memory == Memory(
+    assert memory == LastSynced(
         receiver_id="7",
         state=ACTIVE,
         tags=S | B,
@@ -653,7 +655,7 @@ def test_an_end_of_consent_of_who_had_left_counts_all_the_same(state: RecipientS
 
 @pytest.mark.parametrize("ended_at", [NOW - 5, 1 << 62])
 def test_an_older_withdrawal_does_not_bring_an_end_forward(ended_at: int) -> None:
-    memory = Memory("7", INACTIVE, agreed=NO, ended=ENDED_NO, ended_at=ended_at)
+    memory = LastSynced("7", INACTIVE, agreed=NO, ended=ENDED_NO, ended_at=ended_at)
     out = person(OUT, NOW - 500)
     then = settle(plan(out, memory, recipient(INACTIVE)), out, memory, NOW)
     assert (then.ended, then.ended_at) == (ENDED_OPTED_OUT, ended_at)
@@ -673,14 +675,14 @@ def test_nothing_is_settled_about_who_was_never_transferred() -> None:
 @pytest.mark.parametrize(
     ("memory", "state"),
     [
-        (Memory("7", ACTIVE), ACTIVE),
-        (Memory("7", INACTIVE), INACTIVE),
-        (Memory("7", UNSUBSCRIBED), ACTIVE),
-        (Memory("7", BOUNCED, ended=ENDED_NO), INACTIVE),
-        (Memory("7", RecipientState.ABSENT), ACTIVE),
+        (LastSynced("7", ACTIVE), ACTIVE),
+        (LastSynced("7", INACTIVE), INACTIVE),
+        (LastSynced("7", UNSUBSCRIBED), ACTIVE),
+        (LastSynced("7", BOUNCED, ended=ENDED_NO), INACTIVE),
+        (LastSynced("7", RecipientState.ABSENT), ACTIVE),
     ],
 )
-def test_a_recipient_as_remembered(memory: Memory, state: RecipientState) -> None:
+def test_a_recipient_as_remembered(memory: LastSynced, state: RecipientState) -> None:
     assert remembered_recipient(ANNA, memory._replace(tags=S), OWN) == recipient(state, S)
 
 
@@ -695,8 +697,8 @@ def test_values_that_were_filled_before_are_taken() -> None:
 
 
 def test_the_shops_side_is_told() -> None:
-    assert plan(person(OUT)).shop is Shop.OPTED_OUT
-    assert plan(person(YES, purchases=Purchases(1))).shop is Shop.YES
+    assert plan(person(OUT)).shop is ShopConsent.OPTED_OUT
+    assert plan(person(YES, purchases=Purchases(1))).shop is ShopConsent.YES
 
 
 # People from where nobody may be transferred

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.domain.merge import NO_FACTS, Facts
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts
 from cleverreach_sync.domain.model import (
     NOTHING,
     Consent,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Order,
     Purchases,
     RecipientState,
     Record,
-    Remembered,
+    RecordFacts,
 )
 from cleverreach_sync.errors import LockedError, StateError
 from cleverreach_sync.state import history, rejects
@@ -34,7 +34,7 @@ from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.lock import held
 from cleverreach_sync.state.rejects import Fact, Reject, record_json, record_of
-from cleverreach_sync.state.spool import BLACKLISTED, NOTED, Spool
+from cleverreach_sync.state.spool import BLACKLISTED, NOTE_ONLY, Spool
 
 
 def mode(path: Path) -> int:
@@ -120,14 +120,14 @@ class TestLock:
             assert path.read_text().strip() == str(os.getpid())
 
 
-FACTS = Facts(
-    (Remembered("customers", "ab", 1, 5, "yes", 6, 2, 7, "12.50", 3, ("vip",)),),
+FACTS = PersonFacts(
+    (RecordFacts("customers", "ab", 1, 5, "yes", 6, 2, 7, "12.50", 3, ("vip",)),),
     {
         "o1": Order("o1", counts=True, at=9, total="1.00", currency="EUR"),
         "o2": Order("o2", counts=False, at=9, total=None, currency=None, excluded=True),
     },
 )
-MEMORY = Memory(
+MEMORY = LastSynced(
     "17",
     RecipientState.ACTIVE,
     frozenset({Kind.BUYER}),
@@ -137,11 +137,11 @@ MEMORY = Memory(
     5,
     made_inactive=True,
     run="r",
-    barred="blacklisted",
+    left_before="blacklisted",
 )
 
 
-def entry(number: int, facts: Facts = FACTS, memory: Memory = MEMORY) -> Entry:
+def entry(number: int, facts: PersonFacts = FACTS, memory: LastSynced = MEMORY) -> Entry:
     return Entry(
         number.to_bytes(16, "big"),
         b"seen",
@@ -319,9 +319,11 @@ class TestSpool:
 
     def test_suppressions_of_one_address(self, path: Path) -> None:
         spool = Spool.create(path)
-        spool.suppress([(b"a", 5), (b"a", 9), (b"b", BLACKLISTED), (b"b", 3), (b"b", NOTED), (b"c", NOTED), (b"c", 4)])
-        assert list(spool.suppressed()) == [(b"a", 0, 9), (b"b", BLACKLISTED, 3), (b"c", NOTED, 4)]
-        assert [spool.suppressed_at(key) for key in (b"a", b"b", b"c", b"d")] == [9, BLACKLISTED, NOTED, None]
+        spool.suppress(
+            [(b"a", 5), (b"a", 9), (b"b", BLACKLISTED), (b"b", 3), (b"b", NOTE_ONLY), (b"c", NOTE_ONLY), (b"c", 4)]
+        )
+        assert list(spool.suppressed()) == [(b"a", 0, 9), (b"b", BLACKLISTED, 3), (b"c", NOTE_ONLY, 4)]
+        assert [spool.suppressed_at(key) for key in (b"a", b"b", b"c", b"d")] == [9, BLACKLISTED, NOTE_ONLY, None]
         spool.delete()
 
     @pytest.mark.parametrize("left", [b"", b"x" * 5000, b"SQLite format 3\0" + b"\xff" * 9000])

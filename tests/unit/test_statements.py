@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from cleverreach_sync.domain.identity import joined, parted
-from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, merge
 from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Person, Record
 from tests.people import ANNA, NO, OUT, UNKNOWN, YES
 
@@ -18,23 +18,23 @@ GONE = "gone"
 
 def account(
     state: ConsentState | None, at: int | None = None, *, changed: int | None = None, created: int | None = None
-) -> Found:
+) -> SourceRecord:
     said = None if state is None else Consent(state, at)
-    return Found("customers", "c1", Record(ANNA, "1", RANK_CUSTOMER, changed, created, {}, said))
+    return SourceRecord("customers", "c1", Record(ANNA, "1", RANK_CUSTOMER, changed, created, {}, said))
 
 
-def order(state: ConsentState, at: int, ident: str = "o1", owner: str = "c1") -> Found:
-    return Found("orders", ident, Record(ANNA, ident, RANK_GUEST, at, None, {}, Consent(state, at)), owner)
+def order(state: ConsentState, at: int, ident: str = "o1", owner: str = "c1") -> SourceRecord:
+    return SourceRecord("orders", ident, Record(ANNA, ident, RANK_GUEST, at, None, {}, Consent(state, at)), owner)
 
 
 def read(
-    *items: Found,
-    before: Facts = NO_FACTS,
+    *items: SourceRecord,
+    before: PersonFacts = NO_FACTS,
     now: int = T,
     complete: Sequence[str] = (),
     followed: bool = True,
     last_read: int = 0,
-) -> tuple[Person, Facts]:
+) -> tuple[Person, PersonFacts]:
     streams = dict.fromkeys(("customers", "orders"), last_read) if followed else {}
     return merge(ANNA, items, before, complete=complete, implied=None, now=now, order_key=str, followed=streams)
 
@@ -210,7 +210,7 @@ def test_a_yes_without_a_date_is_not_later_than_what_happened_since_the_no() -> 
 
 def test_a_withdrawal_elsewhere_since_the_no_wins() -> None:
     for left_at, state in ((T - 1, YES), (T, YES), (T + 5, OUT), (T + DAY, OUT)):
-        other = Found("news", "n1", Record(ANNA, "n1", RANK_GUEST, None, None, {}, Consent(OUT, left_at)))
+        other = SourceRecord("news", "n1", Record(ANNA, "n1", RANK_GUEST, None, None, {}, Consent(OUT, left_at)))
         _, facts = read(account(NO), other, now=T)
         assert read(account(YES), before=facts, now=T + DAY)[0].consent.state is state
 

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Outcome, Plan, Rules
-from cleverreach_sync.domain.model import NOTHING, Memory, Person, Recipient, RecipientState
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Decision, Outcome, Rules
+from cleverreach_sync.domain.model import NOTHING, LastSynced, Person, Recipient, RecipientState
 from cleverreach_sync.run.tally import Tally
 from tests.people import BOUGHT, NO, NOW, OUT, UNKNOWN, YES, B, S, person, recipient, rules
 
 ZERO = {outcome.value: 0 for outcome in Outcome}
 
 
-def plan(who: Person, memory: Memory = NOTHING, found: Recipient | None = None, by: Rules | None = None) -> Plan:
+def plan(
+    who: Person, memory: LastSynced = NOTHING, found: Recipient | None = None, by: Rules | None = None
+) -> Decision:
     return decide(who, memory, found, NOT_SUPPRESSED, by or rules(), NOW)
 
 
-def tallied(*people: tuple[Plan, Person]) -> Tally:
+def tallied(*people: tuple[Decision, Person]) -> Tally:
     tally = Tally()
     for decided, who in people:
         tally.done(decided, who.consent.state)
@@ -32,7 +34,7 @@ def test_nobody() -> None:
 
 
 def test_everybody_ends_in_one_outcome() -> None:
-    made_inactive = Memory("7", RecipientState.INACTIVE, B, made_inactive=True)
+    made_inactive = LastSynced("7", RecipientState.INACTIVE, B, made_inactive=True)
     cases = [
         (plan(who := person(YES, purchases=BOUGHT)), who),
         (plan(who := person(NO)), who),

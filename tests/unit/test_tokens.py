@@ -13,7 +13,7 @@ from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import ClientCredentials
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 from tests.shops.reading import Watched
 from tests.shops.server import Asked, Reply, ShopServer, answering
 
@@ -44,7 +44,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def http(issuer: Issuer) -> Iterator[HttpClient]:
-    found = HttpClient(issuer.url, timeout=10, redact=Redaction(), traffic=Traffic())
+    found = HttpClient(issuer.url, timeout=10, redact=Redaction(), traffic=RequestCount())
     yield found
     found.close()
 

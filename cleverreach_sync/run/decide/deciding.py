@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.consent import Shop, withdrawn_again
+from cleverreach_sync.domain.consent import ShopConsent, withdrawn_again
 from cleverreach_sync.domain.decide import decide, remembered_recipient
-from cleverreach_sync.domain.decision import Outcome, Plan, Suppression
+from cleverreach_sync.domain.decision import Decision, Outcome, Suppression
 from cleverreach_sync.domain.identity import idents_of, owners_of, without_reason
 from cleverreach_sync.domain.memory import as_last_seen, settle
-from cleverreach_sync.domain.merge import NO_FACTS, Facts, Found, left_behind, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, left_behind, merge
 from cleverreach_sync.domain.model import (
     NOTHING,
     RANK_LEFT,
     Consent,
     ConsentState,
     Kind,
-    Memory,
+    LastSynced,
     Person,
     Purchases,
     Recipient,
@@ -28,7 +28,7 @@ from cleverreach_sync.domain.statements import still_left
 from cleverreach_sync.domain.tags import kinds_of
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.decoding import Decoding, seen_of
-from cleverreach_sync.run.decide.join import Met, meet
+from cleverreach_sync.run.decide.join import JoinedPerson, meet
 from cleverreach_sync.run.decide.silence import Silence, Silent
 from cleverreach_sync.run.erasures import known_of
 from cleverreach_sync.run.plan import (
@@ -37,19 +37,19 @@ from cleverreach_sync.run.plan import (
     NOBODY,
     OPEN,
     UNCHANGED,
-    Class,
+    Step,
     plan_row,
 )
 from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.state.entries import Entry, kinds_in, split_idents
-from cleverreach_sync.state.spool import NOTED
+from cleverreach_sync.state.spool import NOTE_ONLY
 
 _BUFFER: Final = 1000
 _TICK: Final = 500
-NO_PERSON: Final = Plan(Outcome.SKIPPED, NOBODY, frozenset(), Shop.UNKNOWN)
+NO_PERSON: Final = Decision(Outcome.SKIPPED, NOBODY, frozenset(), ShopConsent.UNKNOWN)
 _NO: Final = Consent(ConsentState.NO)
-_MAY_BE_CREATED: Final = frozenset({Class.NEW, Class.CHECK})
-_TO_WRITE: Final = {Outcome.UPDATED: Class.UPDATE, Outcome.DEACTIVATED: Class.END}
+_MAY_BE_CREATED: Final = frozenset({Step.NEW, Step.CHECK})
+_TO_WRITE: Final = {Outcome.UPDATED: Step.UPDATE, Outcome.DEACTIVATED: Step.END}
 
 
 class Summary(NamedTuple):
@@ -62,7 +62,7 @@ class Summary(NamedTuple):
     silent: Silent | None = None
 
 
-class Deciding:
+class Decider:
     """Decides people into the plan. `implied_by` labels the consent file, if not to be in it means `no`."""
 
     def __init__(self, run: Run, implied_by: str | None) -> None:
@@ -132,7 +132,7 @@ class Deciding:
     def summary(self) -> Summary:
         return Summary(self._people, self._classes, self._activates, self.silence.worst())
 
-    def take_back(self, met: Met) -> None:
+    def take_back(self, met: JoinedPerson) -> None:
         """Undoes the decision about somebody of this read, of whom more or less is known than was thought."""
         run = self._run
         tally, classes, activates = run.tally, self._classes, self._activates
@@ -145,13 +145,13 @@ class Deciding:
         self._buffer, self._arrivals = [], []
         run.spool.drop_planned(met.key)
 
-    def again(self, met: Met) -> None:
+    def again(self, met: JoinedPerson) -> None:
         """Decides somebody anew whose decision was taken back."""
         self._one(met)
         self._arrivals = []
         self._flush()
 
-    def _one(self, met: Met) -> None:
+    def _one(self, met: JoinedPerson) -> None:
         rows, entry = met.rows, met.entry
         blacklisted = met.blacklisted or (bool(self._run.blocked) and self._run.blocked.match(rows[0].email))
         seen = rows[0].digest if len(rows) == 1 else seen_of(rows)
@@ -170,23 +170,23 @@ class Deciding:
         email = "" if recipient is None else recipient.email
         blocked = run.blocked.match(email)
         listed = blocked or (suppressed_at or 0) < 0
-        mailed = suppressed_at == NOTED and not blocked
-        suppressed = Suppression(listed, None if listed else suppressed_at, mailed=mailed)
+        still_mailed = suppressed_at == NOTE_ONLY and not blocked
+        suppressed = Suppression(listed, None if listed else suppressed_at, still_mailed=still_mailed)
         rules = run.rules._replace(resend=False)
         self.silence.note(entry.key, facts_before, ())
         person, facts = self.absent_person(email, facts_before)
         person = _known_to_have_left(person, facts, memory)
-        plan = decide(person, memory, recipient, suppressed, rules, run.now)
-        class_ = _TO_WRITE.get(plan.outcome, Class.RECORD) if recipient is not None else Class.RECORD
-        if class_ is Class.RECORD:
-            class_, plan = Class.RECORD, plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
-        self._activates += plan.activates and class_ is Class.UPDATE
+        decision = decide(person, memory, recipient, suppressed, rules, run.now)
+        step = _TO_WRITE.get(decision.outcome, Step.RECORD) if recipient is not None else Step.RECORD
+        if step is Step.RECORD:
+            step, decision = Step.RECORD, decision._replace(outcome=Outcome.SKIPPED, reason=OPEN)
+        self._activates += decision.activates and step is Step.UPDATE
         run.spool.drop_planned(entry.key)
-        at = NOTED if mailed else suppressed.unsubscribed_at
-        self._add(plan_row(class_, 0, entry.key, person, plan, memory, facts, b"", at))
+        at = NOTE_ONLY if still_mailed else suppressed.unsubscribed_at
+        self._add(plan_row(step, 0, entry.key, person, decision, memory, facts, b"", at))
         self._flush()
 
-    def absent_person(self, email: str, facts: Facts) -> tuple[Person, Facts]:
+    def absent_person(self, email: str, facts: PersonFacts) -> tuple[Person, PersonFacts]:
         """Somebody of whom this read brought nothing: who was in a stream that was read completely is gone from it."""
         return merge(
             email,
@@ -208,7 +208,7 @@ class Deciding:
                 self._run.tally.skip(outcome, number)
         self._fast.clear()
 
-    def _person(self, met: Met, blacklisted: bool) -> None:
+    def _person(self, met: JoinedPerson, blacklisted: bool) -> None:
         run = self._run
         facts_before, memory = (NO_FACTS, NOTHING) if met.entry is None else known_of(run, met.entry)
         rows = met.rows
@@ -229,56 +229,70 @@ class Deciding:
         if met.key in run.erased:
             person = _after_erasure(person, facts)
         seen = b"" if self._waits(person, facts, found) else self._decoding.to_remember(rows)
-        mailed = met.mailed and not run.blocked.match(rows[0].email)
-        unsubscribed_at = NOTED if mailed else met.unsubscribed_at or None
-        suppressed = Suppression(blacklisted, None if mailed else unsubscribed_at, mailed=mailed)
+        still_mailed = met.still_mailed and not run.blocked.match(rows[0].email)
+        unsubscribed_at = NOTE_ONLY if still_mailed else met.unsubscribed_at or None
+        suppressed = Suppression(blacklisted, None if still_mailed else unsubscribed_at, still_mailed=still_mailed)
         seq = rows[0].rowid
         self._notice_arrival(met.key, facts, met.entry)
         recipient = remembered_recipient(person.email, memory, run.rules.own)
         nobody = not person.is_person and person.invalid is None and not person.erased
-        plan = NO_PERSON
+        decision = NO_PERSON
         if not nobody or memory.transferred:
-            plan = decide(person, memory, recipient, suppressed, run.rules, run.now)
-        if nobody and plan.change is None:
-            memory = settle(plan, person, memory, run.now)
-            plan = NO_PERSON._replace(shop=plan.shop)
-            self._add(plan_row(Class.RECORD, seq, met.key, person, plan, memory, facts, seen, unsubscribed_at))
+            decision = decide(person, memory, recipient, suppressed, run.rules, run.now)
+        if nobody and decision.change is None:
+            memory = settle(decision, person, memory, run.now)
+            decision = NO_PERSON._replace(shop=decision.shop)
+            self._add(plan_row(Step.RECORD, seq, met.key, person, decision, memory, facts, seen, unsubscribed_at))
             return
         looked = met.entry is not None and met.entry.outcome == ELSEWHERE and met.entry.seen == seen
-        class_ = self._class(plan, person, memory, blacklisted=blacklisted and not mailed, looked=looked)
-        if class_ is Class.RECORD:
-            plan = as_last_seen(plan, memory, run.rules)
-            run.tally.done(plan, person.consent.state)
-            if plan.outcome is Outcome.INVALID:
-                self._keep_readable(met, person, plan, memory, facts, facts_before, found)
+        step = self._class(decision, person, memory, blacklisted=blacklisted and not still_mailed, looked=looked)
+        if step is Step.RECORD:
+            decision = as_last_seen(decision, memory, run.rules)
+            run.tally.done(decision, person.consent.state)
+            if decision.outcome is Outcome.INVALID:
+                self._keep_readable(met, person, decision, memory, facts, facts_before, found)
                 return
-            memory = settle(plan, person, memory, run.now)
-        elif plan.outcome is Outcome.INVALID:
+            memory = settle(decision, person, memory, run.now)
+        elif decision.outcome is Outcome.INVALID:
             facts, seen = _readable(person, facts, facts_before, found) or facts_before, b""
-        elif class_ is Class.CHECK and plan.values is None:
-            plan = plan._replace(values=self._values(person))
-        self._activates += plan.activates and class_ is Class.UPDATE
-        by_sibling = class_ in _MAY_BE_CREATED and not memory.transferred and run.siblings.had(person.email)
+        elif step is Step.CHECK and decision.values is None:
+            decision = decision._replace(values=self._values(person))
+        self._activates += decision.activates and step is Step.UPDATE
+        by_other_transfer = step in _MAY_BE_CREATED and not memory.transferred and run.other_transfers.had(person.email)
         # Of whom another transfer had sent only the list can tell whether they may be created.
-        prints = None if by_sibling else run.rules.fingerprints
+        prints = None if by_other_transfer else run.rules.fingerprints
         at = unsubscribed_at
-        self._add(plan_row(class_, seq, met.key, person, plan, memory, facts, seen, at, prints, by_sibling=by_sibling))
+        self._add(
+            plan_row(
+                step,
+                seq,
+                met.key,
+                person,
+                decision,
+                memory,
+                facts,
+                seen,
+                at,
+                prints,
+                by_other_transfer=by_other_transfer,
+            )
+        )
 
     def _keep_readable(
         self,
-        met: Met,
+        met: JoinedPerson,
         person: Person,
-        plan: Plan,
-        memory: Memory,
-        facts: Facts,
-        before: Facts,
-        found: Sequence[Found],
+        decision: Decision,
+        memory: LastSynced,
+        facts: PersonFacts,
+        before: PersonFacts,
+        found: Sequence[SourceRecord],
     ) -> None:
         """Of somebody invalid what could be read is remembered: an order that the shop does not give again, say. The
         record that could not be read stays as it was, but for a withdrawal, which can be read all the same."""
         kept = _readable(person, facts, before, found)
         if kept is not None:
-            self._add(plan_row(Class.RECORD, met.rows[0].rowid, met.key, person, plan, memory, kept, b"", None))
+            self._add(plan_row(Step.RECORD, met.rows[0].rowid, met.key, person, decision, memory, kept, b"", None))
 
     def _values(self, person: Person) -> dict[str, str]:
         """The data fields of somebody of whom only the list can tell whether they are sent."""
@@ -286,14 +300,14 @@ class Deciding:
         bought = Kind.BUYER in kinds_of(person.consent.state, person.purchases) & rules.selection
         return rules.fields.values(person, buyer=bought and not person.excluded)
 
-    def _implied(self, found: Sequence[Found]) -> Consent | None:
+    def _implied(self, found: Sequence[SourceRecord]) -> Consent | None:
         """What absence from the consent file means for somebody, if they are absent: as far as all of it was read."""
         label = self._implied_by
         if label not in self._complete or any(item.stream == label for item in found):
             return None
         return _NO
 
-    def _waits(self, person: Person, facts: Facts, found: Sequence[Found]) -> bool:
+    def _waits(self, person: Person, facts: PersonFacts, found: Sequence[SourceRecord]) -> bool:
         """Whether the same rows may mean something else as soon as a stream is read completely again: somebody may be
         gone from it."""
         torn = self._implied_by is not None and self._implied_by not in self._complete
@@ -302,32 +316,34 @@ class Deciding:
         kept = facts.records[: len(facts.records) - len(found)]
         return any(record.rank != RANK_LEFT and record.stream in self._full_labels for record in kept)
 
-    def _class(self, plan: Plan, person: Person, memory: Memory, *, blacklisted: bool, looked: bool) -> Class:
+    def _class(
+        self, decision: Decision, person: Person, memory: LastSynced, *, blacklisted: bool, looked: bool
+    ) -> Step:
         run = self._run
-        outcome = plan.outcome
+        outcome = decision.outcome
         unknown = not memory.transferred and run.list_exists and not run.created_list
         if unknown and not blacklisted:
             if run.rules.adopt and outcome is not Outcome.INVALID:
-                return Class.CHECK
-            if run.own_tags_in_list and plan.shop is Shop.OPTED_OUT:
-                return Class.CHECK
+                return Step.CHECK
+            if run.own_tags_in_list and decision.shop is ShopConsent.OPTED_OUT:
+                return Step.CHECK
         if not blacklisted and run.list_exists and not run.created_list:
             away = unknown or memory.state is RecipientState.INACTIVE  # they may have come back by themselves
-            if away and plan.reason == ELSEWHERE and (run.rules.resend or not looked):
-                return Class.CHECK
-        if memory.transferred and not blacklisted and withdrawn_again(plan.shop, person.consent, memory):
-            return Class.CHECK
+            if away and decision.reason == ELSEWHERE and (run.rules.resend or not looked):
+                return Step.CHECK
+        if memory.transferred and not blacklisted and withdrawn_again(decision.shop, person.consent, memory):
+            return Step.CHECK
         if outcome is Outcome.CREATED:
-            return Class.NEW
+            return Step.NEW
         if outcome is Outcome.UPDATED:
-            return Class.UPDATE
+            return Step.UPDATE
         if outcome is Outcome.DEACTIVATED:
-            return Class.CHECK if memory.state is RecipientState.BOUNCED else Class.END
+            return Step.CHECK if memory.state is RecipientState.BOUNCED else Step.END
         if run.options.against_target and outcome is Outcome.UNCHANGED:
-            return Class.UPDATE
-        return Class.RECORD
+            return Step.UPDATE
+        return Step.RECORD
 
-    def _absent(self, met: Met, entry: Entry) -> None:
+    def _absent(self, met: JoinedPerson, entry: Entry) -> None:
         """Somebody of whom this read brought nothing. They are no person of this run unless they have to be written
         to."""
         run = self._run
@@ -347,45 +363,45 @@ class Deciding:
             return
         person = _known_to_have_left(person, facts, memory)
         recipient = remembered_recipient("", memory, run.rules.own)
-        plan = decide(person, memory, recipient, Suppression(), run.rules._replace(resend=False), run.now)
-        class_ = Class.RECORD
-        if plan.change is not None and recipient is not None:
-            if met.blacklisted and not met.mailed:
+        decision = decide(person, memory, recipient, Suppression(), run.rules._replace(resend=False), run.now)
+        step = Step.RECORD
+        if decision.change is not None and recipient is not None:
+            if met.blacklisted and not met.still_mailed:
                 return  # nobody mails them, and no change is taken: it is to be seen again when they no longer are
-            class_ = Class.UPDATE
-            self._activates += plan.activates
-            if plan.outcome is Outcome.DEACTIVATED:
+            step = Step.UPDATE
+            self._activates += decision.activates
+            if decision.outcome is Outcome.DEACTIVATED:
                 # Whether a pattern of the blacklist fits is known by their address only, which the list knows.
                 look = bool(run.blocked) or memory.state is RecipientState.BOUNCED
-                class_ = Class.CHECK if look else Class.GONE
+                step = Step.CHECK if look else Step.GONE
         else:
-            plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
-        self._add(plan_row(class_, 0, met.key, person, plan, memory, facts, b"", None))
+            decision = decision._replace(outcome=Outcome.SKIPPED, reason=OPEN)
+        self._add(plan_row(step, 0, met.key, person, decision, memory, facts, b"", None))
 
-    def _erased(self, met: Met, entry: Entry) -> None:
+    def _erased(self, met: JoinedPerson, entry: Entry) -> None:
         """Somebody of whom this read brought nothing but that a record of theirs was erased."""
         run = self._run
         facts_before, memory = known_of(run, entry)
         self.silence.note(met.key, facts_before, ())
         person, facts = self.absent_person("", facts_before)
         person = _after_erasure(person, facts)
-        suppressed = Suppression(met.blacklisted, met.unsubscribed_at or None, mailed=met.mailed)
+        suppressed = Suppression(met.blacklisted, met.unsubscribed_at or None, still_mailed=met.still_mailed)
         rules = run.rules._replace(resend=False)
-        plan = decide(person, memory, remembered_recipient("", memory, run.rules.own), suppressed, rules, run.now)
-        class_ = Class.RECORD
-        if plan.outcome is Outcome.DEACTIVATED:
+        decision = decide(person, memory, remembered_recipient("", memory, run.rules.own), suppressed, rules, run.now)
+        step = Step.RECORD
+        if decision.outcome is Outcome.DEACTIVATED:
             # Whether a pattern of the blacklist fits is known by their address only, which the list knows.
-            class_ = Class.CHECK if run.blocked or memory.state is RecipientState.BOUNCED else Class.GONE
-        elif plan.outcome is Outcome.UPDATED and person.is_person:
-            class_ = Class.UPDATE
-        if class_ is Class.RECORD:
-            memory = settle(plan, person, memory, run.now)
-            plan = plan._replace(outcome=Outcome.SKIPPED, reason=OPEN)
-        self._activates += plan.activates and class_ is Class.UPDATE
-        at = NOTED if met.mailed else met.unsubscribed_at or None
-        self._add(plan_row(class_, 0, met.key, person, plan, memory, facts, b"", at))
+            step = Step.CHECK if run.blocked or memory.state is RecipientState.BOUNCED else Step.GONE
+        elif decision.outcome is Outcome.UPDATED and person.is_person:
+            step = Step.UPDATE
+        if step is Step.RECORD:
+            memory = settle(decision, person, memory, run.now)
+            decision = decision._replace(outcome=Outcome.SKIPPED, reason=OPEN)
+        self._activates += decision.activates and step is Step.UPDATE
+        at = NOTE_ONLY if met.still_mailed else met.unsubscribed_at or None
+        self._add(plan_row(step, 0, met.key, person, decision, memory, facts, b"", at))
 
-    def _notice_arrival(self, key: bytes, facts: Facts, entry: Entry | None) -> None:
+    def _notice_arrival(self, key: bytes, facts: PersonFacts, entry: Entry | None) -> None:
         """The ID of a customer or an order that this address did not have before may have been at another one."""
         if not self._had_people:
             return
@@ -408,7 +424,9 @@ class Deciding:
         self._buffer, self._arrivals = [], []
 
 
-def _readable(person: Person, facts: Facts, before: Facts, found: Sequence[Found]) -> Facts | None:
+def _readable(
+    person: Person, facts: PersonFacts, before: PersonFacts, found: Sequence[SourceRecord]
+) -> PersonFacts | None:
     """What could be read of somebody invalid; None for nothing. What could not be stays as it was, but for a
     withdrawal."""
     torn = {(item.stream, item.ident) for item in found if item.record.invalid is not None}
@@ -427,7 +445,7 @@ def _readable(person: Person, facts: Facts, before: Facts, found: Sequence[Found
     return facts._replace(records=(*records, *known))
 
 
-def _known_to_have_left(person: Person, facts: Facts, memory: Memory) -> Person:
+def _known_to_have_left(person: Person, facts: PersonFacts, memory: LastSynced) -> Person:
     """Who withdrew without any end to be recorded, as they were not in the list, say, has left all the same."""
     if memory.ended is not None:
         return person
@@ -435,7 +453,7 @@ def _known_to_have_left(person: Person, facts: Facts, memory: Memory) -> Person:
     return person if consent is person.consent else person._replace(consent=consent)
 
 
-def _after_erasure(person: Person, facts: Facts) -> Person:
+def _after_erasure(person: Person, facts: PersonFacts) -> Person:
     """Somebody of whom the shop erased a record: they have no reason left, or are known to have bought nothing else."""
     if without_reason(facts):
         return person._replace(erased=True)

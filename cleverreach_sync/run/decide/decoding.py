@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import orjson
 
-from cleverreach_sync.domain.merge import Found
+from cleverreach_sync.domain.merge import SourceRecord
 from cleverreach_sync.domain.model import Record
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.read.reading import DIGEST_BYTES
@@ -27,9 +27,9 @@ class Decoding:
         self.quiet = False
         self._plausible = Plausible(run.now)
         self._full_read = [reader.stream.full_read for reader in run.readers]
-        self._decoders: list[Callable[[RawRow], Found]] = [self._decoder(n) for n in range(len(run.readers))]
+        self._decoders: list[Callable[[RawRow], SourceRecord]] = [self._decoder(n) for n in range(len(run.readers))]
 
-    def found(self, rows: Sequence[RawRow]) -> list[Found]:
+    def found(self, rows: Sequence[RawRow]) -> list[SourceRecord]:
         """What the rows of one person say."""
         self.warned = False
         decoders = self._decoders
@@ -45,7 +45,7 @@ class Decoding:
             return again[0].digest
         return seen_of(again) if again else b""
 
-    def _decoder(self, number: int) -> Callable[[RawRow], Found]:
+    def _decoder(self, number: int) -> Callable[[RawRow], SourceRecord]:
         reader = self._run.readers[number]
         source, stream, label = reader.source, reader.stream.name, reader.label
         location = source.location(stream)
@@ -62,10 +62,10 @@ class Decoding:
             if not self.quiet:
                 warnings.add(location, warned.place, warned.message)
 
-        def read_row(row: RawRow) -> Found:
+        def read_row(row: RawRow) -> SourceRecord:
             record = self._dated(read(stream, Row(row.email, row.ident, row.body, row.place, row.owner), warn))
             owner = ident_of(of_owner + row.owner) if row.owner else ""
-            return Found(label, ident_of(prefix + row.ident) if row.ident else "", record, owner)
+            return SourceRecord(label, ident_of(prefix + row.ident) if row.ident else "", record, owner)
 
         return read_row
 
@@ -96,9 +96,9 @@ class Decoding:
         replaced = {(row.stream, self._run.ident_of(row)) for row in now} | {(row.stream, "") for row in now}
         return [*fresh, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
 
-    def _carried(self, row: RawRow) -> Found:
+    def _carried(self, row: RawRow) -> SourceRecord:
         label, record = self._run.readers[row.stream].label, self._dated(record_of(orjson.loads(row.body)))
-        return Found(label, row.ident or "", record, row.owner or "")
+        return SourceRecord(label, row.ident or "", record, row.owner or "")
 
 
 def seen_of(rows: Sequence[RawRow]) -> bytes:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.consent import Shop
-from cleverreach_sync.domain.decision import Outcome, Plan
+from cleverreach_sync.domain.consent import ShopConsent
+from cleverreach_sync.domain.decision import Decision, Outcome
 from cleverreach_sync.domain.identity import accounts_of, idents_of, is_no_reason, joined, parted
-from cleverreach_sync.domain.merge import NO_FACTS, Facts, left_behind
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, left_behind
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
     ENDED_NO,
@@ -18,45 +18,45 @@ from cleverreach_sync.domain.model import (
     RANK_LEFT,
     Consent,
     ConsentState,
-    Memory,
+    LastSynced,
     Person,
     Recipient,
     RecipientState,
-    Remembered,
+    RecordFacts,
 )
 from cleverreach_sync.domain.statements import still_left
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.arrivals import changed_addresses, leave_out_shared, met, rows_of, without_left
-from cleverreach_sync.run.decide.deciding import Deciding
-from cleverreach_sync.run.decide.join import Met
+from cleverreach_sync.run.decide.deciding import Decider
+from cleverreach_sync.run.decide.join import JoinedPerson
 from cleverreach_sync.run.erasures import known_of
-from cleverreach_sync.run.plan import OPEN, UNCHANGED, Class, candidate, plan_row
+from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, candidate, plan_row
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body, split_idents
 from cleverreach_sync.state.plans import PlanRow
 
-_MAY_STILL_COME: Final = frozenset({Class.NEW, Class.CHECK})
+_MAY_STILL_COME: Final = frozenset({Step.NEW, Step.CHECK})
 _MAILED: Final = frozenset({UNCHANGED, Outcome.UPDATED.value})
 _IN_LIST: Final = frozenset({RecipientState.ACTIVE, RecipientState.INACTIVE})
 
 
-class Left(NamedTuple):
+class Departure(NamedTuple):
     """An address that something has left. `to` are the new addresses of the customers among it, by the hash of their
     ID, `facts` what stays. `certain`: a customer left, and no other record has the address. `said_yes`: a record that
     stayed has said yes to the newsletter; `took_yes`: where records went that have."""
 
     entry: Entry
-    memory: Memory
-    facts: Facts
+    memory: LastSynced
+    facts: PersonFacts
     to: dict[str, bytes]
     certain: bool
     said_yes: bool
     took_yes: frozenset[bytes]
 
 
-def follow_moves(run: Run, deciding: Deciding) -> None:
+def follow_moves(run: Run, deciding: Decider) -> None:
     """Plans the ends of old addresses, decides the new ones with what came along, and bars those whose old one had
     left."""
-    moves = _Moves(run, deciding)
+    moves = AddressChanges(run, deciding)
     if moves.left:
         moves.decide()
         for start in range(0, len(moves.left), run.batch_size):
@@ -65,8 +65,8 @@ def follow_moves(run: Run, deciding: Deciding) -> None:
     run.spool.commit()
 
 
-class _Moves:
-    def __init__(self, run: Run, deciding: Deciding) -> None:
+class AddressChanges:
+    def __init__(self, run: Run, deciding: Decider) -> None:
         self._run = run
         self._deciding = deciding
         gone = changed_addresses(run)
@@ -75,24 +75,24 @@ class _Moves:
         self._read = rows_of(run, keys)
         leave_out_shared(run, gone, self._read)
         self._rows = {key: without_left(run, rows, gone.get(key, {})) for key, rows in self._read.items()}
-        self._facts: dict[bytes, Facts] = {}
-        self._memories: dict[bytes, Memory] = {}
-        self._decided: dict[bytes, Met] = {}
+        self._facts: dict[bytes, PersonFacts] = {}
+        self._memories: dict[bytes, LastSynced] = {}
+        self._decided: dict[bytes, JoinedPerson] = {}
         self._ended: set[bytes] = set()
-        coming: dict[bytes, Facts] = {}
+        coming: dict[bytes, PersonFacts] = {}
         self.left = [self._leave(old, to, coming) for old, to in gone.items()]
         self._by_customers = {move.entry.key for move in self.left if move.to}
         for key, facts in coming.items():
             self._facts[key] = joined(self._known(key), facts)
 
-    def _known(self, key: bytes) -> Facts:
+    def _known(self, key: bytes) -> PersonFacts:
         """What is known of an address, as far as it has been changed by now."""
         if key not in self._facts:
             entry = self._entries.get(key)
             self._facts[key], self._memories[key] = (NO_FACTS, NOTHING) if entry is None else known_of(self._run, entry)
         return self._facts[key]
 
-    def _leave(self, old: bytes, to: dict[str, bytes], coming: dict[bytes, Facts]) -> Left:
+    def _leave(self, old: bytes, to: dict[str, bytes], coming: dict[bytes, PersonFacts]) -> Departure:
         run = self._run
         facts = self._known(old)
         accounts = accounts_of(facts) & to.keys()
@@ -104,7 +104,7 @@ class _Moves:
             orders = {each: order for each, order in comes.orders.items() if order.by in brought}
             own += self._of_who_is_gone(old, ident, facts, to)
             if own:
-                coming[key] = joined(coming.get(key, NO_FACTS), Facts(own, orders))
+                coming[key] = joined(coming.get(key, NO_FACTS), PersonFacts(own, orders))
         if not run.ledger.knows_owners:  # every order was read again
             stays = stays._replace(orders={key: order for key, order in stays.orders.items() if order.by})
         said_yes = any(record.consent == ConsentState.YES for record in stays.records)
@@ -113,12 +113,16 @@ class _Moves:
         certain = bool(accounts) and not self._rows.get(old) and self._is_empty(stays)
         if certain:
             stays, _ = parted(stays, {record.ident for record in stays.records if record.rank != RANK_LEFT})
-            stays = Facts(tuple(record for record in stays.records if record.rank == RANK_LEFT))
+            stays = PersonFacts(tuple(record for record in stays.records if record.rank == RANK_LEFT))
         self._facts[old] = stays
         new = {ident: to[ident] for ident in accounts}
-        return Left(self._entries[old], self._memories[old], stays, new, certain, said_yes, took_yes & {*new.values()})
+        return Departure(
+            self._entries[old], self._memories[old], stays, new, certain, said_yes, took_yes & {*new.values()}
+        )
 
-    def _of_who_is_gone(self, old: bytes, ident: str, facts: Facts, to: dict[str, bytes]) -> tuple[Remembered, ...]:
+    def _of_who_is_gone(
+        self, old: bytes, ident: str, facts: PersonFacts, to: dict[str, bytes]
+    ) -> tuple[RecordFacts, ...]:
         """An order of an account that is gone, with what that account said last: it holds for the order wherever it is
         a guest's now."""
         orders = [each for each in facts.records if each.ident == ident and each.owner and each.owner not in to]
@@ -136,7 +140,7 @@ class _Moves:
         there = {each.ident for each in said}
         return (*said, *(each for each in orders if each.owner in there))
 
-    def _is_empty(self, facts: Facts) -> bool:
+    def _is_empty(self, facts: PersonFacts) -> bool:
         """Whether no record has the address any more: this read brought none of it, and would have. One that says
         nothing but no to the newsletter is no reason to go on mailing."""
         there = [record for record in facts.records if not is_no_reason(record, facts)]
@@ -173,7 +177,7 @@ class _Moves:
             tuple(self._entry(key)._replace(due=int(key in left))) for key in self._facts if key not in self._ended
         )
 
-    def settle(self, moves: Sequence[Left]) -> None:
+    def settle(self, moves: Sequence[Departure]) -> None:
         """Plans ends, and those who stay without a row of this read; bars new addresses."""
         run = self._run
         ids = [move.memory.receiver_id for move in moves if move.memory.receiver_id is not None]
@@ -194,7 +198,7 @@ class _Moves:
             else:
                 self._deciding.without_rows(self._entry(key), recipient, run.spool.suppressed_at(key))
 
-    def _ended_at(self, move: Left, new: bytes) -> int | None:
+    def _ended_at(self, move: Departure, new: bytes) -> int | None:
         """When the consent ended of somebody who has another address, if it did so since the last run, or before they
         were ever transferred; None if it did not, or was given again at the new address."""
         here, there = self._consent(move.entry.key), self._consent(new)
@@ -217,32 +221,32 @@ class _Moves:
         person, facts = self._deciding.absent_person("", self._facts.get(key, NO_FACTS))
         return still_left(person.consent, facts.records)
 
-    def _end_if_refused(self, move: Left, recipient: Recipient | None) -> None:
+    def _end_if_refused(self, move: Departure, recipient: Recipient | None) -> None:
         """Ends the mailing also if all that this read has brought of the address is no to the newsletter."""
         row = self._run.spool.planned_for(move.entry.key) if move.to and _may_end(move, recipient) else None
-        if row is None or row.class_ not in (Class.RECORD, Class.UPDATE):
+        if row is None or row.step not in (Step.RECORD, Step.UPDATE):
             return
         facts = _facts_of(row)
         if not facts.orders and all(is_no_reason(record, facts) for record in facts.records):
             self._deciding.take_back(self._decided[move.entry.key])
             self._end(move._replace(facts=facts), recipient)
 
-    def _end(self, move: Left, recipient: Recipient | None) -> None:
+    def _end(self, move: Departure, recipient: Recipient | None) -> None:
         run = self._run
         self._ended.add(move.entry.key)
         ending = _may_end(move, recipient)
         person = Person("", {}, Consent(ConsentState.UNKNOWN), None, None)
-        plan = Plan(
+        decision = Decision(
             Outcome.DEACTIVATED if ending else Outcome.SKIPPED,
             ENDED_MOVED if ending else OPEN,
             frozenset(),
-            Shop.UNKNOWN,
+            ShopConsent.UNKNOWN,
         )
         run.spool.drop_planned(move.entry.key)
-        class_ = Class.MOVED if ending else Class.RECORD
-        run.spool.plan([plan_row(class_, 0, move.entry.key, person, plan, move.memory, move.facts, b"", None)])
+        step = Step.MOVED if ending else Step.RECORD
+        run.spool.plan([plan_row(step, 0, move.entry.key, person, decision, move.memory, move.facts, b"", None)])
 
-    def _bar(self, move: Left, new: bytes, reason: str, ended_at: int) -> None:
+    def _bar(self, move: Departure, new: bytes, reason: str, ended_at: int) -> None:
         """Skips the new address, in this run and later, until a consent later than `ended_at`, even if another reason
         counts first for now."""
         run = self._run
@@ -260,7 +264,7 @@ class _Moves:
         if row.outcome in _MAILED and self._is_taken_over(move, row):
             self._deciding.take_back(self._decided[new])
             self._ended |= {new, move.entry.key}  # should this run die before the end, it is to be seen again
-            ended = row._replace(class_=int(Class.MOVED), email="", seq=0, memory=memory_tuple(memory), fields=None)
+            ended = row._replace(step=int(Step.MOVED), email="", seq=0, memory=memory_tuple(memory), fields=None)
             run.spool.plan([ended])
             return
         if who.memory.transferred and who.memory.ended is None:
@@ -270,29 +274,25 @@ class _Moves:
             run.spool.drop_planned(new)
             run.spool.plan([row._replace(memory=memory_tuple(memory))])
             return
-        if row.class_ not in (*_MAY_STILL_COME, Class.RECORD):
+        if row.step not in (*_MAY_STILL_COME, Step.RECORD):
             return
         run.spool.drop_planned(new)
-        if row.class_ in _MAY_STILL_COME:
+        if row.step in _MAY_STILL_COME:
             run.tally.skip(reason)
         run.spool.plan(
-            [
-                row._replace(
-                    class_=int(Class.RECORD), outcome=OPEN, memory=memory_tuple(memory), fields=None, created=None
-                )
-            ]
+            [row._replace(step=int(Step.RECORD), outcome=OPEN, memory=memory_tuple(memory), fields=None, created=None)]
         )
 
     def _leave_as_is(self, new: bytes, reason: str, ended_at: int) -> None:
         """Somebody who is in the list for a reason of their own stays there, and gets nothing of whoever came."""
         before = self._decided.get(new) or met(self._run, new, self._read[new], self._entries.get(new))
         known = self._memories[new]
-        self._memories[new] = known._replace(barred=reason, ended_at=max(ended_at, known.ended_at or 0))
+        self._memories[new] = known._replace(left_before=reason, ended_at=max(ended_at, known.ended_at or 0))
         self._deciding.take_back(before)
         self._decided[new] = before._replace(rows=self._rows[new], entry=self._entry(new))
         self._deciding.again(self._decided[new])
 
-    def _is_taken_over(self, move: Left, row: PlanRow) -> bool:
+    def _is_taken_over(self, move: Departure, row: PlanRow) -> bool:
         """Whether the recipient at a new address was that of customers who have left it in this read, too, and nobody
         has the address now but those who had left theirs."""
         if row.key not in self._decided or row.key not in self._by_customers:
@@ -306,22 +306,22 @@ class _Moves:
         return not there and not others.orders and self._is_empty(others)
 
 
-def _facts_of(row: PlanRow) -> Facts:
+def _facts_of(row: PlanRow) -> PersonFacts:
     return read_body(Entry(row.key, b"", OPEN, 0, 0, None, b"", b"", body(row.facts, None)))[0]
 
 
-def _may_end(move: Left, recipient: Recipient | None) -> bool:
+def _may_end(move: Departure, recipient: Recipient | None) -> bool:
     return recipient is not None and recipient.state in _IN_LIST and move.memory.ended is None
 
 
-def _left(run: Run, move: Left, recipient: Recipient | None) -> str | None:
+def _left(run: Run, move: Departure, recipient: Recipient | None) -> str | None:
     """Why the old address had left; None if it had not."""
     memory = move.memory
     suppressed = run.spool.suppressed_at(move.entry.key)
     if (suppressed or 0) < 0 or (recipient is not None and run.blocked.match(recipient.email)):
         return "blacklisted"
-    if memory.barred is not None:
-        return memory.barred
+    if memory.left_before is not None:
+        return memory.left_before
     if recipient is not None and recipient.state is RecipientState.UNSUBSCRIBED:
         return "unsubscribed_in_target"
     if suppressed is not None and (recipient is None or recipient.state is RecipientState.INACTIVE):
@@ -333,6 +333,8 @@ def _left(run: Run, move: Left, recipient: Recipient | None) -> str | None:
     return None
 
 
-def _barred(memory: Memory, reason: str, ended_at: int) -> Memory:
-    known = memory if memory is not NOTHING else Memory()
-    return known._replace(barred=reason, ended=known.ended or ENDED_NO, ended_at=max(ended_at, known.ended_at or 0))
+def _barred(memory: LastSynced, reason: str, ended_at: int) -> LastSynced:
+    known = memory if memory is not NOTHING else LastSynced()
+    return known._replace(
+        left_before=reason, ended=known.ended or ENDED_NO, ended_at=max(ended_at, known.ended_at or 0)
+    )

@@ -10,7 +10,7 @@ from cleverreach_sync.domain.guards import Guard, Limit, flag, refusing, within
 from cleverreach_sync.errors import GuardError
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.silence import Silent
-from cleverreach_sync.run.plan import Class
+from cleverreach_sync.run.plan import Step
 from cleverreach_sync.run.recheck import count_activations, count_ends, count_new
 
 _WHO: Final = "`crsync diff --show-pii` shows who would"
@@ -67,11 +67,11 @@ def people(run: Run, activates: int, size: int | None, limits: LimitsSettings) -
     def counted(limit: Limit, remembered: int, look: Callable[[Run], int]) -> int:
         return look(run) if within("", limit, remembered, size).refuses else remembered
 
-    ends = sum(run.spool.count(class_) for class_ in (Class.END, Class.GONE, Class.MOVED))
+    ends = sum(run.spool.count(step) for step in (Step.END, Step.GONE, Step.MOVED))
     return People(
         counted(limits.max_deactivated, ends, count_ends),
         counted(limits.max_activated, activates, count_activations),
-        None if limits.max_created is None else counted(limits.max_created, run.spool.count(Class.NEW), count_new),
+        None if limits.max_created is None else counted(limits.max_created, run.spool.count(Step.NEW), count_new),
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.merge import Facts, Found
-from cleverreach_sync.domain.model import RANK_LEFT, ConsentState, Remembered, Signal
+from cleverreach_sync.domain.merge import PersonFacts, SourceRecord
+from cleverreach_sync.domain.model import RANK_LEFT, ConsentState, RecordFacts, Signal
 from cleverreach_sync.domain.statements import states_something
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.state.entries import read_body
@@ -45,7 +45,7 @@ class Silence:
         self._came: dict[str, set[str]] = {label: set() for label in self._where}
         self._may_move = not run.ledger.is_empty()
 
-    def note(self, key: bytes, before: Facts, found: Sequence[Found]) -> None:
+    def note(self, key: bytes, before: PersonFacts, found: Sequence[SourceRecord]) -> None:
         """One person: what was known, and what this read brought."""
         if not self._where or not (before.records or self._may_move):
             return
@@ -81,11 +81,11 @@ class Silence:
         return Silent(self._where[label], before, gone)
 
 
-def _said(record: Remembered) -> bool:
+def _said(record: RecordFacts) -> bool:
     return record.rank != RANK_LEFT and states_something(record)
 
 
-def _says(item: Found) -> bool:
+def _says(item: SourceRecord) -> bool:
     consent = item.record.consent
     return consent is not None and consent.state is not ConsentState.UNKNOWN
 

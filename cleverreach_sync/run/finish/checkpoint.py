@@ -6,7 +6,7 @@ from typing import Any
 
 from cleverreach_sync.clock import timestamp
 from cleverreach_sync.run.context import Run
-from cleverreach_sync.run.prepare.setup import Setting
+from cleverreach_sync.run.prepare.setup import Prepared
 from cleverreach_sync.run.prepare.state import identity_of
 from cleverreach_sync.sources.interface import Anchored
 from cleverreach_sync.state import checkpoint as checkpoints
@@ -18,7 +18,7 @@ def reads_everything(run: Run) -> bool:
     return run.full or all(reader.stream.full_read for reader in run.readers)
 
 
-def begin_writing(setting: Setting, run: Run) -> Checkpoint:
+def begin_writing(setting: Prepared, run: Run) -> Checkpoint:
     """The checkpoint before the first write: a run that has begun."""
     known, options, interrupted = setting.known, setting.call.options, setting.interrupted
     usable = known if known is not None and setting.lost is None else None
@@ -51,7 +51,7 @@ def begin_writing(setting: Setting, run: Run) -> Checkpoint:
     return checkpoint
 
 
-def end_complete(setting: Setting, run: Run, begun: Checkpoint, people: int) -> None:
+def end_complete(setting: Prepared, run: Run, begun: Checkpoint, people: int) -> None:
     """The checkpoint of a run that is through: cursors move, since everything before them is confirmed or accounted
     for."""
     if all(run.complete.get(reader.label) for reader in run.readers if reader.stream.owners is not None):
@@ -71,7 +71,7 @@ def end_complete(setting: Setting, run: Run, begun: Checkpoint, people: int) -> 
     checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update=update))
 
 
-def end_early(setting: Setting, run: Run, begun: Checkpoint) -> None:
+def end_early(setting: Prepared, run: Run, begun: Checkpoint) -> None:
     """The checkpoint of a run that was cut short. One that a limit ended was not interrupted, but a resync stays
     one."""
     pending = begun.interrupted

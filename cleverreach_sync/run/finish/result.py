@@ -13,8 +13,8 @@ from cleverreach_sync.clock import timestamp
 from cleverreach_sync.domain.guards import Guard, refusing
 from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted
 from cleverreach_sync.run.context import Options, Run
-from cleverreach_sync.run.prepare.connect import Call
-from cleverreach_sync.run.prepare.setup import Setting
+from cleverreach_sync.run.prepare.connect import RunRequest
+from cleverreach_sync.run.prepare.setup import Prepared
 from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.state import history
 from cleverreach_sync.state.files import StateFolder
@@ -32,7 +32,7 @@ class Phase:
 
 
 def document(
-    setting: Setting,
+    setting: Prepared,
     run: Run,
     *,
     complete: bool,
@@ -82,7 +82,7 @@ def document(
     return result
 
 
-def failed(call: Call, began: float, error: CrsyncError) -> dict[str, Any]:
+def failed(call: RunRequest, began: float, error: CrsyncError) -> dict[str, Any]:
     """The document of a run that ended before it read anything, for the history. `began` in unix seconds."""
     config = call.config
     ending = {"code": error.code, "class": error.kind, "retryable": error.retryable}

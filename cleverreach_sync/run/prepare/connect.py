@@ -10,11 +10,11 @@ from typing import Final
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.http.client import HttpClient
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.run.context import Options
 from cleverreach_sync.sources import registry
@@ -24,7 +24,7 @@ from cleverreach_sync.targets.cleverreach.target import CleverReach
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RunRequest:
     """What was asked for, and by what means it is done. `shown_path`: the config file as the user named it."""
 
     config: Config
@@ -45,7 +45,7 @@ def open_target(
 ) -> tuple[CleverReach, Retries]:
     """The target of a config, and how its requests are repeated. What is written when the run is to end gets a little
     time to be answered."""
-    traffic = Traffic()
+    traffic = RequestCount()
     retries = retries_of(config, traffic, progress, clock, stop)
     http = HttpClient(
         config.target.base_url,
@@ -60,7 +60,7 @@ def open_target(
     return CleverReach(config.target, http, retries, clock.now, scope=config.attributes.scope), retries
 
 
-def retries_of(config: Config, traffic: Traffic, progress: Progress, clock: Clock, stop: Stop) -> Retries:
+def retries_of(config: Config, traffic: RequestCount, progress: Progress, clock: Clock, stop: Stop) -> Retries:
     """Repetition as the config allows it; every one is counted."""
 
     def on_retry(failure: TryAgain, seconds: float) -> None:
@@ -73,10 +73,10 @@ def retries_of(config: Config, traffic: Traffic, progress: Progress, clock: Cloc
 
 def open_source(
     config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
-) -> tuple[Source, Traffic]:
+) -> tuple[Source, RequestCount]:
     """The source of a config, and the count of its requests."""
-    traffic = Traffic()
-    means = Means(
+    traffic = RequestCount()
+    means = HttpContext(
         redact=redact,
         traffic=traffic,
         retries=retries_of(config, traffic, progress, clock, stop),

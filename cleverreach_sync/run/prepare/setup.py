@@ -18,11 +18,11 @@ from cleverreach_sync.domain.fingerprints import Fingerprints
 from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.run import other_transfers
 from cleverreach_sync.run.context import Options, Reader, Run
 from cleverreach_sync.run.prepare import state
-from cleverreach_sync.run.prepare.connect import Call, open_source, open_target
+from cleverreach_sync.run.prepare.connect import RunRequest, open_source, open_target
 from cleverreach_sync.run.prepare.target_list import find_list, mapped_fields
 from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Anchored, Source
@@ -37,15 +37,15 @@ _KEPT: Final = 2  # what is kept of a row; another number and everybody's is rea
 
 
 @dataclass(slots=True)
-class Setting:
+class Prepared:
     """What was found when the run began. `lost`: why the ledger cannot be used. `carriers`: recipients that carry an
     own special tag, looked at on a first run only; None if the target does not say. `shared`: all of them come from
     other transfers of the same config. `behind`: the checkpoint knows less than the ledger."""
 
-    call: Call
+    call: RunRequest
     began: float
     source: Source
-    read_traffic: Traffic
+    read_traffic: RequestCount
     target: CleverReach
     retries: Retries
     known: Checkpoint | None
@@ -120,7 +120,7 @@ def least(*ahead: float | None) -> float | None:
     return min((seconds for seconds in ahead if seconds is not None), key=abs, default=None)
 
 
-def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
+def prepare(call: RunRequest, stack: ExitStack) -> tuple[Prepared, Run]:
     """Opens what a run needs; `stack` closes it. Raises the errors of the tree, before anything is read or written."""
     config, options, progress = call.config, call.options, call.progress
     began = call.clock.wall()
@@ -142,14 +142,18 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         memory.ledger.close()
         memory = state.fresh_memory(call.folder, lost)
     stack.callback(memory.ledger.close)
-    others = other_transfers.Siblings(()) if alone else other_transfers.open_siblings(config, source, found, progress)
+    others = (
+        other_transfers.OtherTransfers(())
+        if alone
+        else other_transfers.open_other_transfers(config, source, found, progress)
+    )
     stack.callback(others.close)
     # An interrupted run that a checkpoint from a backup knows of was followed by another one.
     interrupted = None if lost is not None or known is None or memory.behind else known.interrupted
     first_run = not alone and interrupted is None and lost is None and memory.ledger.in_list() == 0
     own = OwnTags(config.source.tag_source)
-    carriers = target.carriers(list(own.by_kind.values())) if found and first_run else 0
-    setting = Setting(
+    carriers = target.count_tagged(list(own.by_kind.values())) if found and first_run else 0
+    setting = Prepared(
         call=call,
         began=began,
         source=source,
@@ -168,7 +172,7 @@ def open_everything(call: Call, stack: ExitStack) -> tuple[Setting, Run]:
         shared=other_transfers.account_for(config, source, found, carriers),
     )
     started = _run(setting, memory, rejected, fields, own, stack)
-    started.siblings = others
+    started.other_transfers = others
     return setting, started
 
 
@@ -180,8 +184,8 @@ def _run_id(options: Options, interrupted: InterruptedRun | None) -> str:
 
 
 def _run(
-    setting: Setting,
-    memory: state.Memory,
+    setting: Prepared,
+    memory: state.OpenState,
     rejected: dict[str, rejects.Reject],
     fields: FieldMap,
     own: OwnTags,
@@ -222,7 +226,7 @@ def _began(interrupted: InterruptedRun, now: int) -> int:
     return min(int(_seconds(interrupted.started_at) or now), now)
 
 
-def _rules(setting: Setting, memory: state.Memory, fields: FieldMap, own: OwnTags) -> Rules:
+def _rules(setting: Prepared, memory: state.OpenState, fields: FieldMap, own: OwnTags) -> Rules:
     config, options, interrupted = setting.call.config, setting.call.options, setting.interrupted
     alone = options.against_list
     # A run that is not forced is refused, and counts for the guards as one that is.
@@ -251,13 +255,13 @@ def _readers(config: Config, source: Source, stack: ExitStack) -> tuple[Reader, 
     return tuple(readers)
 
 
-def _followed(setting: Setting, readers: tuple[Reader, ...]) -> dict[str, int]:
+def _followed(setting: Prepared, readers: tuple[Reader, ...]) -> dict[str, int]:
     known = setting.known
     last_read = (known.read_at or 0) if known is not None and known.digest == setting.digest else 0
     return {reader.label: last_read if reader.stream.full_read else 0 for reader in readers if reader.stream.followed}
 
 
-def _spool(setting: Setting, stack: ExitStack) -> Spool:
+def _spool(setting: Prepared, stack: ExitStack) -> Spool:
     """A new spool; a dry run's is nowhere near the state."""
     call = setting.call
     spool = Spool.create(None if call.options.dry_run else call.folder.spool)
@@ -265,7 +269,7 @@ def _spool(setting: Setting, stack: ExitStack) -> Spool:
     return spool
 
 
-def _rejects(setting: Setting, memory: state.Memory, known: dict[str, rejects.Reject]) -> dict[str, rejects.Reject]:
+def _rejects(setting: Prepared, memory: state.OpenState, known: dict[str, rejects.Reject]) -> dict[str, rejects.Reject]:
     """The open rejects under the hashes of today: an address may have had another form in an earlier version, and the
     key is gone where the ledger is lost."""
     found: dict[str, rejects.Reject] = {}

@@ -19,7 +19,7 @@ from cleverreach_sync.targets.interface import RecipientList
 _BETWEEN: Final = 1  # a run that is killed between ledger and checkpoint leaves them so far apart
 
 
-class Memory(NamedTuple):
+class OpenState(NamedTuple):
     """The opened state. `lost`: why the ledger cannot be used, None if it can; it is then an empty one. `behind`:
     the checkpoint knows less than it, and comes from a backup."""
 
@@ -65,12 +65,12 @@ def missing_consent(config: Config, source: Source) -> str | None:
     return f"{where}: no column 'subscribed', so nobody is known to have subscribed"
 
 
-def nothing() -> Memory:
+def nothing() -> OpenState:
     """A memory of nobody."""
-    return Memory(Ledger.in_memory(), Keys.fresh(), None)
+    return OpenState(Ledger.in_memory(), Keys.fresh(), None)
 
 
-def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: bool) -> Memory:
+def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: bool) -> OpenState:
     """The ledger and its key; an empty one in their place when they are missing or another's. Raises StateError for a
     damaged one."""
     keys = Keys.load(folder.key)
@@ -89,14 +89,14 @@ def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: boo
         elif known is not None and ledger.generation < known.generation:
             lost = "the ledger is older than the checkpoint: it comes from a backup, or lost what was written last"
         if lost is None:
-            return Memory(ledger, keys, None, known is not None and ledger.generation > known.generation + _BETWEEN)
+            return OpenState(ledger, keys, None, known is not None and ledger.generation > known.generation + _BETWEEN)
         ledger.close()
     if read_only or lost is not None:
-        return Memory(Ledger.in_memory(), Keys.fresh(), lost)
+        return OpenState(Ledger.in_memory(), Keys.fresh(), lost)
     return fresh_memory(folder, None)
 
 
-def fresh_memory(folder: StateFolder, lost: str | None) -> Memory:
+def fresh_memory(folder: StateFolder, lost: str | None) -> OpenState:
     """A new ledger; one that cannot be used is kept under another name."""
     if folder.ledger.exists():
         with_id = folder.ledger.with_name(f"{folder.ledger.name}.unused")
@@ -105,7 +105,7 @@ def fresh_memory(folder: StateFolder, lost: str | None) -> Memory:
     remove(folder.ledger)
     keys = Keys.fresh()
     keys.save(folder.key)
-    return Memory(Ledger.create(folder.ledger, keys), keys, lost)
+    return OpenState(Ledger.create(folder.ledger, keys), keys, lost)
 
 
 def load_checkpoint(folder: StateFolder, config: Config, source: Source) -> Checkpoint | None:

@@ -9,52 +9,52 @@ import orjson
 from cleverreach_sync.domain.address import mask
 from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import Outcome, Plan, Wanted
+from cleverreach_sync.domain.decision import Decision, Outcome, Wanted
 from cleverreach_sync.domain.model import ENDED_MOVED, Recipient, RecipientState
 from cleverreach_sync.run.context import Run
-from cleverreach_sync.run.plan import Class
+from cleverreach_sync.run.plan import Step
 from cleverreach_sync.run.preview.shown import shown_change
-from cleverreach_sync.run.recheck import Seen, batches, recipients_of, survey
+from cleverreach_sync.run.recheck import Rechecked, batches, recipients_of, survey
 
 
-def rehearse(run: Run) -> None:
+def preview(run: Run) -> None:
     """A dry run: counts everybody who is left to do, and notes what would change."""
-    total = sum(run.spool.count(class_) for class_ in Class if class_ is not Class.RECORD)
+    total = sum(run.spool.count(step) for step in Step if step is not Step.RECORD)
     run.progress.begin("compare", total)
     limit = run.options.limit
     sent = done = 0
     lines: list[tuple[int, bytes]] = []
     show = _shower(run, lines)
-    for rows in batches(run.spool.planned(Class.MOVED), run.batch_size):
+    for rows in batches(run.spool.planned(Step.MOVED), run.batch_size):
         found = recipients_of(run, rows)
         for row in rows:
             run.tally.deactivate()
             lines.append((row.seq, orjson.dumps(_moved(found.get(row.key), show_pii=run.options.show_pii))))
-    for class_ in (Class.GONE, Class.END, Class.UPDATE, Class.NEW):
-        for seen in survey(run, class_):
+    for step in (Step.GONE, Step.END, Step.UPDATE, Step.NEW):
+        for seen in survey(run, step):
             done += 1
             run.progress.advance(done)
-            plan = _against_target(run, seen) if run.options.against_target else seen.plan
-            if plan.outcome in (Outcome.CREATED, Outcome.UPDATED):
+            decision = _against_target(run, seen) if run.options.against_target else seen.decision
+            if decision.outcome in (Outcome.CREATED, Outcome.UPDATED):
                 if limit is not None and sent >= limit:
                     run.stop.reason = "limit"
                     continue
                 sent += 1
-            run.tally.done(_as_counted(run, seen, plan), seen.who.person.consent.state)
-            show(seen, plan)
+            run.tally.done(_as_counted(run, seen, decision), seen.who.person.consent.state)
+            show(seen, decision)
         run.spool.show(lines)
         lines.clear()
     run.spool.commit()
     run.progress.end()
 
 
-def _as_counted(run: Run, seen: Seen, plan: Plan) -> Plan:
+def _as_counted(run: Run, seen: Rechecked, decision: Decision) -> Decision:
     """Somebody whom a write without an answer brought into the list counts as created."""
-    if plan.change is None or plan.outcome is not Outcome.UPDATED or seen.who.row.key not in run.made:
-        return plan
+    if decision.change is None or decision.outcome is not Outcome.UPDATED or seen.who.row.key not in run.made:
+        return decision
     active = seen.recipient is not None and seen.recipient.state is RecipientState.ACTIVE
-    change = plan.change._replace(state=Wanted.ACTIVE if active else Wanted.INACTIVE)
-    return plan._replace(outcome=Outcome.CREATED, activates=False, change=change)
+    change = decision.change._replace(state=Wanted.ACTIVE if active else Wanted.INACTIVE)
+    return decision._replace(outcome=Outcome.CREATED, activates=False, change=change)
 
 
 def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
@@ -70,13 +70,13 @@ def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
     }
 
 
-def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Seen, Plan], None]:
+def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Rechecked, Decision], None]:
     pii, types = run.options.show_pii, run.rules.fields.types
 
-    def show(seen: Seen, plan: Plan) -> None:
-        if plan.change is None or plan.outcome is Outcome.UNCHANGED:
+    def show(seen: Rechecked, decision: Decision) -> None:
+        if decision.change is None or decision.outcome is Outcome.UNCHANGED:
             return
-        change = shown_change(plan, seen.recipient, types, show_pii=pii)
+        change = shown_change(decision, seen.recipient, types, show_pii=pii)
         if change:
             lines.append((seen.who.row.seq, orjson.dumps(change)))
             if len(lines) >= 1000:
@@ -86,13 +86,13 @@ def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Seen, Plan], 
     return show
 
 
-def _against_target(run: Run, seen: Seen) -> Plan:
+def _against_target(run: Run, seen: Rechecked) -> Decision:
     """Somebody confirmed is left alone unless the list shows other tags or values than were confirmed."""
-    plan, who, recipient = seen.plan, seen.who, seen.recipient
-    if recipient is None or plan.outcome is not Outcome.UNCHANGED:
-        return plan
+    decision, who, recipient = seen.decision, seen.who, seen.recipient
+    if recipient is None or decision.outcome is not Outcome.UNCHANGED:
+        return decision
     resent = run.rules._replace(resend=True)
     again = decide(who.person, who.memory._replace(run=""), recipient, who.suppressed, resent, run.now, who.values())
     if again.change is None or not has_effect(again.change, recipient, run.rules.fields.types):
-        return plan
+        return decision
     return again._replace(reason="differs_in_list")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cleverreach_sync.domain.address import mask
 from cleverreach_sync.domain.comparison import carries, has_effect, has_value
-from cleverreach_sync.domain.decision import Outcome, Plan, Wanted
+from cleverreach_sync.domain.decision import Decision, Outcome, Wanted
 from cleverreach_sync.domain.fields import FieldType
 from cleverreach_sync.domain.model import Kind, Recipient
 
@@ -16,10 +16,10 @@ HIDDEN = "***"
 
 
 def shown_change(
-    plan: Plan, recipient: Recipient | None, types: Mapping[str, FieldType], *, show_pii: bool
+    decision: Decision, recipient: Recipient | None, types: Mapping[str, FieldType], *, show_pii: bool
 ) -> dict[str, object]:
     """One entry of `changes` of the result document; empty where nothing would be different."""
-    change = plan.change
+    change = decision.change
     if change is None or (recipient is not None and not has_effect(change, recipient, types)):
         return {}
     tags = [f"+{tag}" for tag in change.tags_added if recipient is None or not carries(recipient, tag)]
@@ -32,13 +32,13 @@ def shown_change(
         if recipient is None or not has_value(recipient.attributes, name, new, types):
             attributes[name] = [_shown(old, show_pii=show_pii), _shown(new, show_pii=show_pii)]
     return {
-        "action": _ACTIONS[plan.outcome],
+        "action": _ACTIONS[decision.outcome],
         "email": change.email if show_pii else mask(change.email),
-        "kinds": [kind.value for kind in Kind if kind in plan.kinds],
+        "kinds": [kind.value for kind in Kind if kind in decision.kinds],
         "tags": tags,
         "attributes": attributes,
         "state": [before, after],
-        "reason": plan.reason,
+        "reason": decision.reason,
     }
 
 

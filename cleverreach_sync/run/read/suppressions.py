@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cleverreach_sync.run.context import Run
-from cleverreach_sync.state.spool import BLACKLISTED, NOTED
+from cleverreach_sync.state.spool import BLACKLISTED, NOTE_ONLY
 
 
 def suppressions(run: Run) -> dict[Any, Callable[[], Iterator[Any]]]:
@@ -23,7 +23,7 @@ def suppress(run: Run, name: str, page: Any) -> list[str]:
     if name == "unsubscribed":
         run.spool.suppress([(address(email), at) for email, at in page])
         return []
-    entries = [(text, NOTED if mailed else BLACKLISTED) for text, mailed in page]
+    entries = [(text, NOTE_ONLY if still_mailed else BLACKLISTED) for text, still_mailed in page]
     run.spool.suppress([(address(text), how) for text, how in entries if not _is_pattern(text)])
     return [text for text, _ in entries if _is_pattern(text)]
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.decision import Change, Outcome, Plan, Wanted
+from cleverreach_sync.domain.decision import Change, Decision, Outcome, Wanted
 from cleverreach_sync.domain.memory import end_waits, remember, settle
-from cleverreach_sync.domain.model import ConsentState, Memory, Recipient, RecipientState
+from cleverreach_sync.domain.model import ConsentState, LastSynced, Recipient, RecipientState
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.run.context import Run
-from cleverreach_sync.run.plan import OPEN, UNCHANGED, Class, absent, entry, outcome_to_keep
-from cleverreach_sync.run.recheck import Seen, decided, recipients_of
+from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, absent, entry, outcome_to_keep
+from cleverreach_sync.run.recheck import Rechecked, decided, recipients_of
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
@@ -25,17 +25,17 @@ from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
 OLDEST_READING: Final = 60.0
 _TIMEOUTS_WHOLE: Final = 2
 _TOO_LARGE: Final = 413
-_ENDS: Final = frozenset({Class.END, Class.GONE, Class.MOVED})
+_ENDS: Final = frozenset({Step.END, Step.GONE, Step.MOVED})
 
 
 @dataclass(slots=True)
 class Batch:
     """Some people of one class. `fresh`: nobody has tried to write it yet; `attempted`: a write may have been carried
-    out without an answer; `before`: the receiver IDs as read before such a write. `bare`: ends of consent
+    out without an answer; `before`: the receiver IDs as read before such a write. `end_only`: ends of consent
     bring nothing else along. `answered`: what became of some of its people, should it fail after a split."""
 
     number: int
-    class_: Class
+    step: Step
     rows: Sequence[PlanRow]
     fresh: bool = True
     attempted: bool = False
@@ -43,12 +43,12 @@ class Batch:
     found: dict[bytes, Recipient] | None = None
     before: dict[bytes, str] = field(default_factory=dict)
     read_at: float = field(default=0.0)
-    bare: bool = False
+    end_only: bool = False
     answered: list[Result] = field(default_factory=list)
 
     def part(self, rows: Sequence[PlanRow]) -> Batch:
         """Some of its people, to be tried once more."""
-        again = Batch(self.number, self.class_, rows, False, self.attempted, before=self.before, bare=self.bare)
+        again = Batch(self.number, self.step, rows, False, self.attempted, before=self.before, end_only=self.end_only)
         again.answered = self.answered
         return again
 
@@ -58,7 +58,7 @@ class Result(NamedTuple):
 
     row: PlanRow
     email: str
-    plan: Plan
+    decision: Decision
     consent: ConsentState
     entry: Entry | None
     sent: bool
@@ -68,7 +68,7 @@ class Split(Exception):
     """The batch is to be tried in halves."""
 
 
-class Delivery:
+class BatchSender:
     """Delivers batches. Thread-safe."""
 
     def __init__(self, run: Run, retries: Retries, write_slots: threading.Semaphore) -> None:
@@ -82,17 +82,17 @@ class Delivery:
     def deliver(self, batch: Batch) -> list[Result]:
         """Everybody of the batch with what became of them. Raises the errors that end a run."""
         results = self._delivered(batch)
-        if batch.class_ is not Class.END:
+        if batch.step is not Step.END:
             return results
         # No tag and no data field may stand in the way of an end.
-        refused = [one.row for one in results if one.plan.outcome is Outcome.REJECTED and one.row.kinds]
+        refused = [one.row for one in results if one.decision.outcome is Outcome.REJECTED and one.row.kinds]
         if not refused:
             return results
         keys = {row.key for row in refused}
         settled = [one for one in results if one.row.key not in keys]
         batch.answered = list(settled)  # of the others nothing is certain yet, should this fail, too
         again = batch.part(refused)
-        again.bare = True
+        again.end_only = True
         return settled + self._delivered(again)
 
     def _delivered(self, batch: Batch) -> list[Result]:
@@ -141,11 +141,11 @@ class Delivery:
         batch.answered += results
         return results
 
-    def _delete(self, seen: Sequence[Seen]) -> dict[str, RowAnswer]:
+    def _delete(self, seen: Sequence[Rechecked]) -> dict[str, RowAnswer]:
         """Deletes whose data were erased in the shop, as read just now, one by one."""
         answers: dict[str, RowAnswer] = {}
         for one in seen:
-            change, recipient = one.plan.change, one.recipient
+            change, recipient = one.decision.change, one.recipient
             if change is not None and change.state is Wanted.DELETED and recipient is not None:
                 with self._slots:
                     self._run.stop.check()
@@ -170,27 +170,27 @@ class Delivery:
         batch.found = None
         return True
 
-    def _decide(self, batch: Batch) -> list[Seen]:
+    def _decide(self, batch: Batch) -> list[Rechecked]:
         """Everybody of the batch against the list as read just now; only the first attempt into a list that this run
         created needs no reading."""
         run = self._run
-        if run.created_list and batch.fresh and batch.class_ is Class.NEW:
+        if run.created_list and batch.fresh and batch.step is Step.NEW:
             return [decided(run, row, None) for row in batch.rows]
         if batch.found is None or self._too_old(batch):
             batch.read_at = run.clock.now()
             batch.found = recipients_of(run, batch.rows)
         return [self._seen(batch, row, batch.found.get(row.key)) for row in batch.rows]
 
-    def _seen(self, batch: Batch, row: PlanRow, recipient: Recipient | None) -> Seen:
+    def _seen(self, batch: Batch, row: PlanRow, recipient: Recipient | None) -> Rechecked:
         attempted = batch.attempted or row.key in self._run.attempted
-        one = decided(self._run, row, recipient, bare=batch.bare, attempted=attempted)
-        if recipient is None or one.plan.change is None or one.by_id or not self._remade(batch, one, recipient):
+        one = decided(self._run, row, recipient, end_only=batch.end_only, attempted=attempted)
+        if recipient is None or one.decision.change is None or one.by_id or not self._remade(batch, one, recipient):
             return one
         self._run.target.make_inactive(recipient.id)
-        plan = Plan(Outcome.SKIPPED, "deleted_in_target", one.plan.kinds, one.plan.shop)
-        return one._replace(recipient=None, plan=plan)
+        decision = Decision(Outcome.SKIPPED, "deleted_in_target", one.decision.kinds, one.decision.shop)
+        return one._replace(recipient=None, decision=decision)
 
-    def _remade(self, batch: Batch, one: Seen, recipient: Recipient) -> bool:
+    def _remade(self, batch: Batch, one: Rechecked, recipient: Recipient) -> bool:
         """Whether they were deleted, and made again under another ID by a write whose answer was lost: earlier in this
         process, or in one that died."""
         before = batch.before.get(one.who.row.key)
@@ -204,64 +204,66 @@ class Delivery:
             and bool(self._run.rules.own.among(recipient.tags))
         )
 
-    def _results(self, batch: Batch, seen: Sequence[Seen], answers: dict[str, RowAnswer]) -> list[Result]:
+    def _results(self, batch: Batch, seen: Sequence[Rechecked], answers: dict[str, RowAnswer]) -> list[Result]:
         self._learn(seen, answers)
         results = []
         for one in seen:
-            change = one.plan.change
+            change = one.decision.change
             if one.by_id:
                 results.append(self._ended_by_id(one))
-            elif one.plan.outcome is Outcome.REJECTED:
-                results.append(self._rejected(one.who.row, batch, one.plan.reason, one)._replace(sent=False))
+            elif one.decision.outcome is Outcome.REJECTED:
+                results.append(self._rejected(one.who.row, batch, one.decision.reason, one)._replace(sent=False))
             elif change is None:
                 results.append(self._at_rest(one))
             else:
                 results.append(self._answered(batch, one, change, answers[change.email]))
         return results
 
-    def _learn(self, seen: Sequence[Seen], answers: dict[str, RowAnswer]) -> None:
+    def _learn(self, seen: Sequence[Rechecked], answers: dict[str, RowAnswer]) -> None:
         """Whether the target gives back the registration date it was sent: then another one tells that somebody was
         there already."""
         if self._echoes_registered:
             return
         for one in seen:
-            change = one.plan.change
+            change = one.decision.change
             if change is not None and change.creates and change.registered:
                 answer = answers[change.email].recipient
                 if answer is not None and answer.registered == change.registered:
                     self._echoes_registered = True
                     return
 
-    def _at_rest(self, one: Seen) -> Result:
+    def _at_rest(self, one: Rechecked) -> Result:
         """Nothing was written: unchanged after all, or skipped."""
-        who, plan, run = one.who, one.plan, self._run
-        memory = settle(plan, who.person, absent(one.recipient, who.memory), run.now)
+        who, decision, run = one.who, one.decision, self._run
+        memory = settle(decision, who.person, absent(one.recipient, who.memory), run.now)
         kept = (
             None
-            if plan.outcome is Outcome.INVALID
+            if decision.outcome is Outcome.INVALID
             else entry(
                 who.row,
                 memory,
-                outcome_to_keep(plan, memory),
-                plan.kinds,
+                outcome_to_keep(decision, memory),
+                decision.kinds,
                 due=end_waits(who.person.consent.state, memory),
             )
         )
-        return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=False)
+        return Result(who.row, who.person.email, decision, who.person.consent.state, kept, sent=False)
 
-    def _ended_by_id(self, one: Seen) -> Result:
+    def _ended_by_id(self, one: Rechecked) -> Result:
         """The end of a consent that no row with an address can bring: the list would take it for another's."""
-        who, run, plan, own = one.who, self._run, one.plan, one.recipient
+        who, run, decision, own = one.who, self._run, one.decision, one.recipient
         memory = who.memory
         if own is not None:
             run.target.make_inactive(own.id)
             inactive = own._replace(state=RecipientState.INACTIVE, stamps=None)
-            memory = remember(plan, who.person, memory, inactive, run.rules, run.now)
+            memory = remember(decision, who.person, memory, inactive, run.rules, run.now)
         state = who.person.consent.state
-        return Result(who.row, who.person.email, plan, state, entry(who.row, memory, OPEN, plan.kinds), sent=True)
+        return Result(
+            who.row, who.person.email, decision, state, entry(who.row, memory, OPEN, decision.kinds), sent=True
+        )
 
-    def _answered(self, batch: Batch, one: Seen, change: Change, answer: RowAnswer) -> Result:
-        who, run, plan = one.who, self._run, one.plan
+    def _answered(self, batch: Batch, one: Rechecked, change: Change, answer: RowAnswer) -> Result:
+        who, run, decision = one.who, self._run, one.decision
         confirmed = answer.recipient
         if answer.reason == AMBIGUOUS and confirmed is not None and change.state is Wanted.ACTIVE:
             # They came into the list between reading and writing; whether they want to be mailed nobody knows here.
@@ -272,38 +274,42 @@ class Delivery:
         if not change.creates and confirmed.id != change.receiver_id:
             return self._made_again(one, confirmed)
         if change.creates and self._was_there(change, confirmed):
-            confirmed, plan = self._met_a_form(one, change, confirmed)
-        memory = remember(plan, who.person, who.memory, confirmed, run.rules, run.now)
+            confirmed, decision = self._met_a_form(one, change, confirmed)
+        memory = remember(decision, who.person, who.memory, confirmed, run.rules, run.now)
         if self._made_before(batch, one):
-            plan = plan._replace(outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed))
+            decision = decision._replace(
+                outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed)
+            )
             woken_at = run.now if confirmed.state is RecipientState.ACTIVE else None
             memory = memory._replace(made_inactive=_made_inactive(one, confirmed, memory), woken_at=woken_at)
-        elif plan.outcome is Outcome.CREATED and _is_active(change) is not _is_active(confirmed):
-            plan = plan._replace(change=_as_created(change, confirmed))
-        elif plan.activates and confirmed.state is not RecipientState.ACTIVE:
-            plan = plan._replace(activates=False)
-        kept = OPEN if plan.outcome is Outcome.DEACTIVATED or not plan.kinds else UNCHANGED
-        return Result(who.row, who.person.email, plan, state, entry(who.row, memory, kept, plan.kinds), sent=True)
+        elif decision.outcome is Outcome.CREATED and _is_active(change) is not _is_active(confirmed):
+            decision = decision._replace(change=_as_created(change, confirmed))
+        elif decision.activates and confirmed.state is not RecipientState.ACTIVE:
+            decision = decision._replace(activates=False)
+        kept = OPEN if decision.outcome is Outcome.DEACTIVATED or not decision.kinds else UNCHANGED
+        return Result(
+            who.row, who.person.email, decision, state, entry(who.row, memory, kept, decision.kinds), sent=True
+        )
 
-    def _made_before(self, batch: Batch, one: Seen) -> bool:
+    def _made_before(self, batch: Batch, one: Rechecked) -> bool:
         """Whether an earlier attempt of this run, whose answer was lost, created the recipient that was found now."""
-        if one.plan.outcome is not Outcome.UPDATED or one.recipient is None:
+        if one.decision.outcome is not Outcome.UPDATED or one.recipient is None:
             return False
         if one.who.memory.transferred:
             return one.who.row.key in self._run.made
         tried = batch.attempted or one.who.row.key in self._run.attempted
         return tried and bool(self._run.rules.own.among(one.recipient.tags))
 
-    def _made_again(self, one: Seen, confirmed: Recipient) -> Result:
+    def _made_again(self, one: Rechecked, confirmed: Recipient) -> Result:
         """They were deleted between reading and writing, and the write made them again: undone at once."""
         who, run = one.who, self._run
         run.target.make_inactive(confirmed.id)
-        plan = Plan(Outcome.SKIPPED, "deleted_in_target", one.plan.kinds, one.plan.shop)
-        memory = settle(plan, who.person, absent(None, who.memory), run.now)
+        decision = Decision(Outcome.SKIPPED, "deleted_in_target", one.decision.kinds, one.decision.shop)
+        memory = settle(decision, who.person, absent(None, who.memory), run.now)
         if not memory.transferred:
             memory = memory._replace(receiver_id=one.recipient.id if one.recipient else confirmed.id)
-        kept = entry(who.row, memory, OPEN, plan.kinds)
-        return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=True)
+        kept = entry(who.row, memory, OPEN, decision.kinds)
+        return Result(who.row, who.person.email, decision, who.person.consent.state, kept, sent=True)
 
     def _was_there(self, change: Change, confirmed: Recipient) -> bool:
         return bool(
@@ -313,31 +319,31 @@ class Delivery:
             and confirmed.registered != change.registered
         )
 
-    def _met_a_form(self, one: Seen, change: Change, confirmed: Recipient) -> tuple[Recipient, Plan]:
+    def _met_a_form(self, one: Rechecked, change: Change, confirmed: Recipient) -> tuple[Recipient, Decision]:
         """Somebody came into the list between reading and writing, by a form. Without a consent of the shop they are
         left as a form leaves people until they confirm: inactive."""
-        plan = one.plan._replace(outcome=Outcome.UPDATED, activates=False)
+        decision = one.decision._replace(outcome=Outcome.UPDATED, activates=False)
         if change.state is Wanted.ACTIVE and one.who.person.consent.state is not ConsentState.YES:
             self._run.target.make_inactive(confirmed.id)
             confirmed = confirmed._replace(state=RecipientState.INACTIVE)
-        return confirmed, plan._replace(change=change._replace(creates=False, receiver_id=confirmed.id, state=None))
+        return confirmed, decision._replace(change=change._replace(creates=False, receiver_id=confirmed.id, state=None))
 
-    def _rejected(self, row: PlanRow, batch: Batch, reason: str, one: Seen | None = None) -> Result:
+    def _rejected(self, row: PlanRow, batch: Batch, reason: str, one: Rechecked | None = None) -> Result:
         if one is None:
             one = decided(self._run, row, (batch.found or {}).get(row.key))
         who = one.who
-        plan = Plan(Outcome.REJECTED, reason, one.plan.kinds, one.plan.shop)
-        due = batch.class_ in _ENDS
-        kept = entry(who.row, who.memory, OPEN, plan.kinds, due=due)
-        return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=True)
+        decision = Decision(Outcome.REJECTED, reason, one.decision.kinds, one.decision.shop)
+        due = batch.step in _ENDS
+        kept = entry(who.row, who.memory, OPEN, decision.kinds, due=due)
+        return Result(who.row, who.person.email, decision, who.person.consent.state, kept, sent=True)
 
 
-def _to_write(seen: Sequence[Seen]) -> list[Change]:
-    changes = (one.plan.change for one in seen if not one.by_id)
+def _to_write(seen: Sequence[Rechecked]) -> list[Change]:
+    changes = (one.decision.change for one in seen if not one.by_id)
     return [change for change in changes if change is not None and change.state is not Wanted.DELETED]
 
 
-def _made_inactive(one: Seen, confirmed: Recipient, memory: Memory) -> bool:
+def _made_inactive(one: Rechecked, confirmed: Recipient, memory: LastSynced) -> bool:
     """Whether somebody whom a lost answer was about is inactive because crsync created them so. Who came in by a form,
     and has not confirmed yet, has another date of registration."""
     if confirmed.state is not RecipientState.INACTIVE:

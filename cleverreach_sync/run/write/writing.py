@@ -23,9 +23,9 @@ from cleverreach_sync.http.threads import Workers
 from cleverreach_sync.run import in_flight
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.departures import catch_up, record_departed, undo
-from cleverreach_sync.run.plan import Class, entry, remembered, still_due, stored
+from cleverreach_sync.run.plan import Step, entry, remembered, still_due, stored
 from cleverreach_sync.run.recheck import batches
-from cleverreach_sync.run.write.delivery import Batch, Delivery, Result
+from cleverreach_sync.run.write.delivery import Batch, BatchSender, Result
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 
@@ -35,7 +35,7 @@ _POLL_SECONDS: Final = 0.5
 _REST_SECONDS: Final = 15.0  # whoever hangs longer than that is looked up by the next run
 
 
-class Writing:
+class Writer:
     """Carries out the plan of a run. `rejected` are the keys and reasons of those the target did not take; `wrote`:
     something was sent."""
 
@@ -43,7 +43,7 @@ class Writing:
         self._run = run
         self.rejected: dict[bytes, tuple[str, str]] = {}
         self.accepted: set[bytes] = set()
-        self._delivery = Delivery(run, retries, threading.BoundedSemaphore(run.concurrency))
+        self._delivery = BatchSender(run, retries, threading.BoundedSemaphore(run.concurrency))
         self._number = 0
         self._sent = 0
         self._batches_answered = 0
@@ -55,8 +55,8 @@ class Writing:
     def all(self, *, hold_back_new: bool) -> None:
         """Writes everything. Raises what ends a run early; whatever was confirmed until then is recorded."""
         run = self._run
-        classes = [Class.GONE, Class.END, Class.UPDATE] + ([] if hold_back_new else [Class.NEW])
-        total = sum(run.spool.count(class_) for class_ in (Class.MOVED, *classes))
+        classes = [Step.GONE, Step.END, Step.UPDATE] + ([] if hold_back_new else [Step.NEW])
+        total = sum(run.spool.count(step) for step in (Step.MOVED, *classes))
         run.progress.begin("write", total)
         in_flight.record(run)
         record_departed(run)
@@ -67,10 +67,10 @@ class Writing:
         pool = Workers(2 * run.concurrency, "write")
         pending: dict[Future[list[Result]], Batch] = {}
         try:
-            for class_ in classes:
-                if class_ is Class.NEW and run.spool.count(class_):
+            for step in classes:
+                if step is Step.NEW and run.spool.count(step):
                     catch_up(run)
-                self._class(class_, pool, pending)
+                self._class(step, pool, pending)
                 self._drain(pending, 0)  # ends are through before the first update is sent
         except BaseException:
             run.stop_waiting()
@@ -81,13 +81,13 @@ class Writing:
         if (self._woken or run.goes_on) and run.stop.reason != "max_duration":  # then the next run goes on with it
             undo(run)
         run.progress.end()
-        if hold_back_new and run.spool.count(Class.NEW):
+        if hold_back_new and run.spool.count(Step.NEW):
             self.complete = False
 
     def _record_decided(self) -> None:
         """What is to be remembered of those to whom nothing is written."""
         run = self._run
-        for rows in batches(run.spool.planned(Class.RECORD), _RECORDED_AT_ONCE):
+        for rows in batches(run.spool.planned(Step.RECORD), _RECORDED_AT_ONCE):
             run.ledger.record([stored(row) for row in rows])
             run.ledger.commit()
             run.stop.check()
@@ -103,15 +103,15 @@ class Writing:
         """Whose consent ended is known before anything is written: should this run be cut off, the shop may have lost
         them by the next one. What it erased it shows again, to those of whom all is still remembered."""
         run = self._run
-        for class_ in (Class.GONE, Class.END):
-            rows = (row for row in run.spool.planned(class_) if row.receiver_id is not None and not row.person[-1])
+        for step in (Step.GONE, Step.END):
+            rows = (row for row in run.spool.planned(step) if row.receiver_id is not None and not row.person[-1])
             for part in batches(rows, _RECORDED_AT_ONCE):
                 run.ledger.record([still_due(row) for row in part])
         run.ledger.commit()
 
     def _moved(self) -> None:
         run = self._run
-        for rows in batches(run.spool.planned(Class.MOVED), run.batch_size):
+        for rows in batches(run.spool.planned(Step.MOVED), run.batch_size):
             number = self._next_number()
             run.ledger.take_off(number, (in_flight.flight(row, run.now) for row in rows))
             for row in rows:
@@ -125,13 +125,13 @@ class Writing:
             run.ledger.landed(number)
             run.ledger.commit()
 
-    def _class(self, class_: Class, pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
-        rows = self._run.spool.planned(class_)
-        if class_ is not Class.NEW:
-            self._feed(class_, rows, pool, pending)
+    def _class(self, step: Step, pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
+        rows = self._run.spool.planned(step)
+        if step is not Step.NEW:
+            self._feed(step, rows, pool, pending)
             return
         accented: list[PlanRow] = []
-        self._feed(class_, _plain(rows, accented), pool, pending)
+        self._feed(step, _plain(rows, accented), pool, pending)
         self._accented(accented, pool, pending)
 
     def _accented(self, rows: list[PlanRow], pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
@@ -141,11 +141,11 @@ class Writing:
             self._drain(pending, 0)
             alike = {folded(row.email): row for row in reversed(rows)}
             rows = [row for row in rows if alike[folded(row.email)] is not row]
-            self._feed(Class.NEW, iter(alike.values()), pool, pending, fresh=False)
+            self._feed(Step.NEW, iter(alike.values()), pool, pending, fresh=False)
 
     def _feed(
         self,
-        class_: Class,
+        step: Step,
         rows: Iterator[PlanRow],
         pool: Workers,
         pending: dict[Future[list[Result]], Batch],
@@ -153,7 +153,7 @@ class Writing:
         fresh: bool = True,
     ) -> None:
         run = self._run
-        counted = class_ in (Class.UPDATE, Class.NEW)
+        counted = step in (Step.UPDATE, Step.NEW)
         while True:
             if run.stop.asked(run.clock.now()):
                 run.stop.check()
@@ -168,7 +168,7 @@ class Writing:
                 self.complete = False
                 return
             part = [first, *islice(rows, size - 1)]
-            self._submit(Batch(self._next_number(), class_, part, fresh), pool, pending)
+            self._submit(Batch(self._next_number(), step, part, fresh), pool, pending)
             self._drain(pending, 2 * run.concurrency)
 
     def _room(self, pending: dict[Future[list[Result]], Batch]) -> int:
@@ -243,17 +243,17 @@ class Writing:
         for result in results:
             key = result.row.key
             self.wrote = self.wrote or result.sent
-            if result.plan.outcome is Outcome.REJECTED:
+            if result.decision.outcome is Outcome.REJECTED:
                 verdicts[False] += result.sent
-                run.tally.reject(result.plan.reason)
-                self.rejected[key] = (result.email, result.plan.reason)
+                run.tally.reject(result.decision.reason)
+                self.rejected[key] = (result.email, result.decision.reason)
             else:
                 if result.sent:
                     verdicts[True] += 1
                 if key.hex() in run.rejects:
                     self.accepted.add(key)
-                run.tally.done(result.plan, result.consent)
-            if result.sent and batch.class_ in (Class.UPDATE, Class.NEW):
+                run.tally.done(result.decision, result.consent)
+            if result.sent and batch.step in (Step.UPDATE, Step.NEW):
                 self._sent += 1
         self._done += len(results)
         run.progress.advance(self._done)
@@ -285,11 +285,11 @@ def _plain(rows: Iterator[PlanRow], accented: list[PlanRow]) -> Iterator[PlanRow
 
 def _is_woken(result: Result) -> bool:
     """Whether this run has made somebody active."""
-    plan = result.plan
+    plan = result.decision
     if not result.sent or plan.change is None:
         return False
     return plan.activates or (plan.outcome is Outcome.CREATED and plan.change.state is Wanted.ACTIVE)
 
 
 def _without_consent(result: Result) -> bool | None:
-    return None if result.plan.outcome is not Outcome.CREATED else result.consent is not ConsentState.YES
+    return None if result.decision.outcome is not Outcome.CREATED else result.consent is not ConsentState.YES

@@ -12,7 +12,7 @@ import orjson
 
 from cleverreach_sync.domain.model import PERSON_FIELDS, ConsentState, Record, Signal
 from cleverreach_sync.errors import UsageError
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.sources.file.columns import EMAIL_HEADINGS, Matched, match, missing
 from cleverreach_sync.sources.file.encodings import mended
 from cleverreach_sync.sources.file.json_lines import JsonRows, Keys, json_cells
@@ -20,7 +20,7 @@ from cleverreach_sync.sources.file.rows import Formats, Plan
 from cleverreach_sync.sources.file.settings import STDIN, FileOptions, FileSettings
 from cleverreach_sync.sources.file.tables import LOST, CsvRows, Header, csv_cells, read_header
 from cleverreach_sync.sources.file.text import TextFile, find
-from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Warned
+from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Warned
 
 _JSON_NAMES: Final = (".jsonl", ".ndjson")
 _CSV_NAMES: Final = (".csv", ".tsv", ".txt")
@@ -29,7 +29,7 @@ _MOST_PLANS: Final = 1024
 _ENOUGH: Final = 100  # rows that show a file can be read
 
 
-def open_source(settings: FileSettings, base: Path, means: Means | None = None) -> FileSource:  # noqa: ARG001 - no HTTP
+def open_source(settings: FileSettings, base: Path, means: HttpContext | None = None) -> FileSource:  # noqa: ARG001 - no HTTP
     """The source; its file is opened when it is read."""
     return FileSource(settings, base, name=settings.tag_source, complete=settings.complete, zone=settings.zone)
 
@@ -92,7 +92,7 @@ class FileSource:
     def location(self, stream: str) -> str:  # noqa: ARG002 - there is one stream
         return self._location
 
-    def inspect(self) -> Iterator[Sight]:
+    def inspect(self) -> Iterator[Finding]:
         """Reads the beginning of the file."""
         for stream in self.streams():
             chunks = self.read(stream.name, None, lambda: False)
@@ -107,9 +107,9 @@ class FileSource:
             known = len(self.fields)
             columns = f", {known} column{'' if known == 1 else 's'} in use" if known else ""
             lines = "1 row" if rows == 1 and not more else f"{'more than ' if more else ''}{rows:,} rows"
-            yield Sight(f"{self.location(stream.name)}: {lines}{columns}")
+            yield Finding(f"{self.location(stream.name)}: {lines}{columns}")
             for note in self.warnings:
-                yield Sight(note, "see `columns` of the file source")
+                yield Finding(note, "see `columns` of the file source")
 
     def close(self) -> None:
         if self._file is not None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient, Query
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
@@ -49,7 +49,7 @@ class PlentyApi:
     """One system. Errors are in the merchant's words. A first page that is smaller than it should be raises
     SmallerPages."""
 
-    def __init__(self, url: str, username: str, password: str, means: Means) -> None:
+    def __init__(self, url: str, username: str, password: str, means: HttpContext) -> None:
         self.url = url
         self.doubts = Doubts()
         self._http = HttpClient(

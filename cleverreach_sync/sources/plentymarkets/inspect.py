@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from cleverreach_sync.http.paging import Page
-from cleverreach_sync.sources.interface import Sight
+from cleverreach_sync.sources.interface import Finding
 from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, NotAllowed, PlentyApi, SmallerPages
 from cleverreach_sync.sources.plentymarkets.names import folder_id, listed, type_id
 from cleverreach_sync.sources.plentymarkets.origins import Origin, Origins
@@ -19,17 +19,17 @@ _OFF_BY_CONFIG: Final = "source.order_referrers names those that are on"
 _OFF_BY_DEFAULT: Final = "whoever only bought there is not transferred; order_referrers names those you may use"
 
 
-def look(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Sight]:
+def look(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Finding]:
     """One page of every stream, and every order origin. Raises the errors of the tree for what keeps a run from
     starting."""
-    yield Sight(f"{api.contacts(1, {}, size=1).total} contacts at {settings.url}")
+    yield Finding(f"{api.contacts(1, {}, size=1).total} contacts at {settings.url}")
     yield _transfer(api, settings)
     yield _newsletter(api, settings)
     yield _orders(api, settings)
     yield from _origins(api, settings)
 
 
-def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
+def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
     if settings.transfer == AUTOMATIC:
         floor = int(api.time or 0) - settings.first_run_days * DAY
         since = {"createdAtAfter": day_before(floor)}
@@ -37,19 +37,19 @@ def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
         number = sum(created(raw) >= floor for raw in page.rows)
         more = "at least " if (page.total or 0) > len(page.rows) else ""
         later = "who comes in or is changed" if settings.include_changed else "who comes in"
-        return Sight(
+        return Finding(
             f"transfer: automatic; a first run now begins with those created since {utc_text(floor)} ({more}{number} "
             f"contacts), later runs take {later} after it"
         )
     ident = type_id(api, settings.customer_type)
     if ident is None:
-        return Sight(
+        return Finding(
             "transfer: manual, contacts of every type",
             f"source.customer_type takes one of them: {_types(api)}",
         )
     of_type = api.contacts(1, {"typeId": ident}, size=1).total
     hint = None if of_type else f"nobody is of this type; there are: {_types(api)}"
-    return Sight(f"transfer: manual, {of_type} contacts of customer type {ident}", hint)
+    return Finding(f"transfer: manual, {of_type} contacts of customer type {ident}", hint)
 
 
 def _first_page(fetch: Callable[[int], Page]) -> Page:
@@ -66,22 +66,22 @@ def _types(api: PlentyApi) -> str:
         return "1 (customer) and others; the user may not read their names"
 
 
-def _newsletter(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
+def _newsletter(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
     try:
         folder = folder_id(api, settings.folder)
         page = _first_page(lambda size: api.recipients(1, folder, size))
     except NotAllowed as denied:
-        return Sight(
+        return Finding(
             f"{denied.message}, so who subscribed is taken from the contacts (newsletterAllowanceAt), which says less",
             denied.hint,
         )
     where = "" if folder is None else f" in folder {folder}"
     confirmed = sum(map(is_confirmed, page.rows))
     words = f"{page.total} newsletter recipients{where}; of the first {len(page.rows)} {confirmed} have confirmed"
-    return Sight(words, None if confirmed or not page.rows else "only who confirmed is a subscriber")
+    return Finding(words, None if confirmed or not page.rows else "only who confirmed is a subscriber")
 
 
-def _orders(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
+def _orders(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
     page = api.orders(0, None)
     wanted = settings.order_status
     numbers = [float(raw["statusId"]) for raw in page.rows if isinstance(raw.get("statusId"), (int, float))]
@@ -91,25 +91,25 @@ def _orders(api: PlentyApi, settings: PlentymarketsSettings) -> Sight:
         f"below {wanted.below:g} and make a buyer"
     )
     if counting or not page.rows:
-        return Sight(words)
-    return Sight(words, f"the statuses seen are {', '.join(f'{number:g}' for number in sorted(set(numbers)))}")
+        return Finding(words)
+    return Finding(words, f"the statuses seen are {', '.join(f'{number:g}' for number in sorted(set(numbers)))}")
 
 
-def _origins(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Sight]:
+def _origins(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Finding]:
     """Every order origin with its ID, those that are off apart."""
     try:
         origins = Origins(settings.order_referrers, api.referrers())
     except NotAllowed as denied:
-        yield Sight(f"{denied.message}; without order_referrers only 0 and 1 are on", denied.hint)
+        yield Finding(f"{denied.message}; without order_referrers only 0 and 1 are on", denied.hint)
         return
     known = origins.listed or []
-    yield Sight(f"order origins that are on: {_origins_listed([one for one in known if origins.permits(one.id)])}")
+    yield Finding(f"order origins that are on: {_origins_listed([one for one in known if origins.permits(one.id)])}")
     off = [one for one in known if not origins.permits(one.id)]
     if off:
         words = _OFF_BY_DEFAULT if settings.order_referrers is None else _OFF_BY_CONFIG
-        yield Sight(f"order origins that are off: {_origins_listed(off)} ({words})")
+        yield Finding(f"order origins that are off: {_origins_listed(off)} ({words})")
     if origins.unknown:
-        yield Sight(
+        yield Finding(
             f"plentymarkets lists no order origin {', '.join(origins.unknown)}", "correct source.order_referrers"
         )
 

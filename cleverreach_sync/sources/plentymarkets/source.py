@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.errors import AuthError, TemporaryError
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
 from cleverreach_sync.sources.plentymarkets.inspect import look
 from cleverreach_sync.sources.plentymarkets.names import folder_id, iso_codes, type_id
@@ -61,7 +61,7 @@ class _Begun:
         return self.anchor.floor
 
 
-def open_source(settings: PlentymarketsSettings, base: Path, means: Means) -> Plentymarkets:  # noqa: ARG001 - no files
+def open_source(settings: PlentymarketsSettings, base: Path, means: HttpContext) -> Plentymarkets:  # noqa: ARG001 - no files
     """The source; nothing is asked of the shop yet."""
     return Plentymarkets(settings, means)
 
@@ -77,7 +77,7 @@ class Plentymarkets:
 
     type = "plentymarkets"
 
-    def __init__(self, settings: PlentymarketsSettings, means: Means) -> None:
+    def __init__(self, settings: PlentymarketsSettings, means: HttpContext) -> None:
         self.name = settings.tag_source
         self.url: str | None = settings.url
         self.anchor: str | None = None
@@ -329,7 +329,7 @@ class Plentymarkets:
         except SmallerPages as smaller:
             yield from pages(smaller.size)
 
-    def inspect(self) -> Iterator[Sight]:
+    def inspect(self) -> Iterator[Finding]:
         """One page of every stream, and every order origin."""
         return look(self._api, self._settings)
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import Redirected, Refused
 from cleverreach_sync.http.foreign import whole
@@ -44,7 +44,7 @@ _CHECK_SHOP: Final = "check source.shop: the name that ends in .myshopify.com, i
 class Access:
     """Asks one shop. Errors are in the merchant's words; `versions` are the API versions that answered."""
 
-    def __init__(self, settings: ShopifySettings, means: Means) -> None:
+    def __init__(self, settings: ShopifySettings, means: HttpContext) -> None:
         self._settings = settings
         self._http = HttpClient(
             settings.base_url,
@@ -67,7 +67,7 @@ class Access:
             refused=self._refused,
         )
 
-    def _tokens(self, means: Means) -> Tokens:
+    def _tokens(self, means: HttpContext) -> Tokens:
         settings = self._settings
         if settings.access_token is not None:
             return FixedToken(settings.access_token.get_secret_value())

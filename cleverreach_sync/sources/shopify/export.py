@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.download import LineBlock
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
@@ -52,7 +52,7 @@ class _Operation(NamedTuple):
     url: str | None = None
 
 
-def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Generator[int, None, Export | None]:
+def prepare(access: Access, means: HttpContext, stopped: Callable[[], bool]) -> Generator[int, None, Export | None]:
     """Lets the shop write the file; yields how many customers are in it so far. Returns None when it was stopped.
 
     An operation that is not needed any more is cancelled. Raises TemporaryError for one that failed, AuthError for one
@@ -83,7 +83,7 @@ def prepare(access: Access, means: Means, stopped: Callable[[], bool]) -> Genera
                 access.once(CANCEL, bool, {"id": ident}, last=True)
 
 
-def _start(access: Access, means: Means) -> str:
+def _start(access: Access, means: HttpContext) -> str:
     return means.retries(lambda: access.once(RUN, lambda data: _started(data, access), {"query": EVERYBODY}))
 
 
@@ -132,7 +132,7 @@ def _ended(found: _Operation, access: Access) -> Export:
     raise TemporaryError(f"Shopify's export of the customers {words}{because}", hint=_NEXT_RUN)
 
 
-def download(access: Access, means: Means, export: Export) -> Generator[Sequence[Customer], None, bool]:
+def download(access: Access, means: HttpContext, export: Export) -> Generator[Sequence[Customer], None, bool]:
     """The customers of the file. A broken download goes on where it ended. A file with another number of customers than
     the operation has counted is read to its end twice; True is returned if it is the same both times, else it is a
     TemporaryError."""

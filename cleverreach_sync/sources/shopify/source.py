@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.domain.model import Record, Signal
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.paging import Doubts
-from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.shopify.access import Access, no_personal_data
 from cleverreach_sync.sources.shopify.changes import Pages, changed_since
 from cleverreach_sync.sources.shopify.export import Export, download, prepare
@@ -50,7 +50,7 @@ class Cursor(NamedTuple):
         return orjson.dumps({"changed": utc_text(self.changed), "everybody": utc_text(self.everybody)}).decode()
 
 
-def open_source(settings: ShopifySettings, base: Path, means: Means) -> ShopifySource:  # noqa: ARG001 - no files
+def open_source(settings: ShopifySettings, base: Path, means: HttpContext) -> ShopifySource:  # noqa: ARG001 - no files
     """The source; nothing is asked of the shop yet."""
     return ShopifySource(settings, means)
 
@@ -64,7 +64,7 @@ class ShopifySource:
 
     type = "shopify"
 
-    def __init__(self, settings: ShopifySettings, means: Means) -> None:
+    def __init__(self, settings: ShopifySettings, means: HttpContext) -> None:
         self.name = settings.tag_source
         self.url = f"https://{settings.shop}"
         self._noted: list[str] = []
@@ -189,7 +189,7 @@ class ShopifySource:
             self._means.log(f"Shopify writes its export: {written} of {total} customers so far")
             yield Chunk((), (), min(written, total) // 2, total)
 
-    def inspect(self) -> Iterator[Sight]:
+    def inspect(self) -> Iterator[Finding]:
         name, scopes = self._access.ask(INSTALLATION, _installation)
         other, asked = self._access.other_version, self._settings.api_version
         total, _ = self._access.count(None)
@@ -198,20 +198,20 @@ class ShopifySource:
         without = len(customers) - len(rows)
         if not rows and without >= _TELLING:
             raise no_personal_data(total)
-        yield Sight(
+        yield Finding(
             f"shop {name!r}: {total} customers, guests included (API version {other or asked})",
             None if other is None else f"source.api_version is {asked}, which Shopify does not serve",
         )
         if without:
-            yield Sight(
+            yield Finding(
                 f"{without} of {len(customers)} customers looked at have no e-mail address",
                 "they count as invalid; limits.max_rejected says how many may be",
             )
         states = Counter(consent_of(row) for row in rows)
         words = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        yield Sight(f"consent can be read{': ' if words else ''}{words}")
+        yield Finding(f"consent can be read{': ' if words else ''}{words}")
         old = "" if "read_all_orders" in scopes else "; a last order older than 60 days may be missing"
-        yield Sight(f"number, sum and last date of the orders can be read{old}")
+        yield Finding(f"number, sum and last date of the orders can be read{old}")
 
 
 def _lacks_all(export: Export, total: int) -> bool:

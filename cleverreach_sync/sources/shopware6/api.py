@@ -17,7 +17,7 @@ import orjson
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import seconds, whole
 from cleverreach_sync.http.headers import LONGEST_PAUSE, parse_date
@@ -69,7 +69,7 @@ class ShopwareApi:
     A page with fewer rows than its total says is taken when it comes again and again; `doubts` tells of its list.
     """
 
-    def __init__(self, settings: Shopware6Settings, means: Means) -> None:
+    def __init__(self, settings: Shopware6Settings, means: HttpContext) -> None:
         self.url = settings.url
         self.limit = LARGEST_PAGE
         self.doubts = Doubts()

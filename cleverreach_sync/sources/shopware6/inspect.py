@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cleverreach_sync.http.paging import Page, RawRow
-from cleverreach_sync.sources.interface import Sight
+from cleverreach_sync.sources.interface import Finding
 from cleverreach_sync.sources.shopware6.api import MissingPrivileges, ShopwareApi
 from cleverreach_sync.sources.shopware6.channels import SalesChannels
 from cleverreach_sync.sources.shopware6.criteria import CUSTOMER, ORDER, RECIPIENT, Filter
@@ -16,7 +16,7 @@ from cleverreach_sync.sources.shopware6.rows import States
 _LOOKED_AT: Final = 50
 
 
-def look(api: ShopwareApi, channels: SalesChannels, states: States) -> Iterator[Sight]:
+def look(api: ShopwareApi, channels: SalesChannels, states: States) -> Iterator[Finding]:
     """The first rows of every list. Raises MissingPrivileges with all that the integration may not read."""
     missing: list[str] = []
     seen: dict[str, Page] = {}
@@ -35,21 +35,21 @@ def look(api: ShopwareApi, channels: SalesChannels, states: States) -> Iterator[
         raise MissingPrivileges(missing)
     version = api.version()
     customers, recipients = seen[CUSTOMER.path].total, seen[RECIPIENT.path]
-    yield Sight(f"{customers} customers, guests included, at {api.url} (Shopware {version or 'of unknown version'})")
+    yield Finding(f"{customers} customers, guests included, at {api.url} (Shopware {version or 'of unknown version'})")
     yield _of_orders(seen[ORDER.path], states)
     words = ", ".join(f"{count} {name}" for name, count in sorted(_statuses(recipients).items()))
-    yield Sight(f"{recipients.total} newsletter recipients{f'; of the first ones {words}' if words else ''}")
+    yield Finding(f"{recipients.total} newsletter recipients{f'; of the first ones {words}' if words else ''}")
     if (chosen := channels.chosen()) is not None:
-        yield Sight(f"only of the sales channels {', '.join(sorted(chosen.values()))}")
+        yield Finding(f"only of the sales channels {', '.join(sorted(chosen.values()))}")
 
 
-def _of_orders(page: Page, states: States) -> Sight:
+def _of_orders(page: Page, states: States) -> Finding:
     found = Counter(_state(row) for row in page.rows)
     counting = sum(count for state, count in found.items() if states.count(state))
     others = sorted(state for state in found if not states.count(state))
     words = f"{page.total} orders; of the first {len(page.rows)} {counting} make somebody a buyer"
     hint = f"the states seen are {', '.join(others)}; source.buyer_states says which count"
-    return Sight(words, hint if page.rows and not counting else None)
+    return Finding(words, hint if page.rows and not counting else None)
 
 
 def _statuses(page: Page) -> Counter[str]:

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.errors import TemporaryError
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.shopware6.api import ShopwareApi
 from cleverreach_sync.sources.shopware6.channels import SalesChannels
 from cleverreach_sync.sources.shopware6.criteria import (
@@ -93,7 +93,7 @@ class _ReadAll(Exception):
     """Changes are not enough this time."""
 
 
-def open_source(settings: Shopware6Settings, base: Path, means: Means) -> Shopware6:  # noqa: ARG001 - no files
+def open_source(settings: Shopware6Settings, base: Path, means: HttpContext) -> Shopware6:  # noqa: ARG001 - no files
     """The source; nothing is asked of the shop yet."""
     return Shopware6(settings, means)
 
@@ -108,7 +108,7 @@ class Shopware6:
 
     type = "shopware6"
 
-    def __init__(self, settings: Shopware6Settings, means: Means) -> None:
+    def __init__(self, settings: Shopware6Settings, means: HttpContext) -> None:
         self.name = settings.tag_source
         self.url: str | None = settings.url
         self._api = ShopwareApi(settings, means)
@@ -352,7 +352,7 @@ class Shopware6:
         channels = self._channels.chosen()
         return (order_row(raw, self._states, channels) for raw in raws)
 
-    def inspect(self) -> Iterator[Sight]:
+    def inspect(self) -> Iterator[Finding]:
         """The first rows of every list. What the integration may not read is told all at once."""
         return look(self._api, self._channels, self._states)
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Redirected, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
@@ -38,7 +38,7 @@ _LINK: Final = re.compile(r'\s*<([^<>]*)>\s*;.*rel="?https://api\.w\.org/"?')
 class WooApi:
     """One shop. `login` is a WordPress user and an application password, for MailPoet."""
 
-    def __init__(self, url: str, key: tuple[str, str], login: tuple[str, str] | None, means: Means) -> None:
+    def __init__(self, url: str, key: tuple[str, str], login: tuple[str, str] | None, means: HttpContext) -> None:
         self.url = url
         self.doubts = Doubts()
         self._key = key

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.domain.model import ConsentState, Record, Signal
-from cleverreach_sync.http.context import Means
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Refused
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.sources.interface import Chunk, Row, Sight, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.values import read_time, utc_text
 from cleverreach_sync.sources.woocommerce.api import PER_PAGE, READERS, WooApi, ident, since
 from cleverreach_sync.sources.woocommerce.rows import (
@@ -52,7 +52,7 @@ class _ReadAll(Exception):
     """Changes are not enough this time."""
 
 
-def open_source(settings: WooCommerceSettings, base: Path, means: Means) -> WooCommerce:  # noqa: ARG001 - no files
+def open_source(settings: WooCommerceSettings, base: Path, means: HttpContext) -> WooCommerce:  # noqa: ARG001 - no files
     """The source; nothing is asked of the shop yet."""
     return WooCommerce(settings, means)
 
@@ -66,7 +66,7 @@ class WooCommerce:
 
     type = "woocommerce"
 
-    def __init__(self, settings: WooCommerceSettings, means: Means) -> None:
+    def __init__(self, settings: WooCommerceSettings, means: HttpContext) -> None:
         self.name = settings.tag_source
         self.url: str | None = settings.url
         self._counting = frozenset(settings.buyer_statuses)
@@ -242,25 +242,25 @@ class WooCommerce:
             return order_record(row, self._rule, self._counting, warn)
         return subscriber_record(row, warn)
 
-    def inspect(self) -> Iterator[Sight]:
+    def inspect(self) -> Iterator[Finding]:
         """One page of every stream."""
         customers = self._api.customers(1, meta=self._rule is not None)
-        yield Sight(f"{customers.total} customers at {self.url}")
+        yield Finding(f"{customers.total} customers at {self.url}")
         orders = self._orders(1, orderby="id")
         counting = sum(raw.get("status") in self._counting for raw in orders.rows)
         seen = sorted({str(raw.get("status")) for raw in orders.rows} - self._counting)
         hint = f"the statuses seen are {', '.join(seen)}; source.buyer_statuses says which count" if seen else None
         words = f"{orders.total} orders; of the first {len(orders.rows)} {counting} make somebody a buyer"
-        yield Sight(words, hint if orders.rows and not counting else None)
+        yield Finding(words, hint if orders.rows and not counting else None)
         yield self._sight_of_consent(customers.rows, orders.rows)
 
-    def _sight_of_consent(self, customers: Sequence[RawRow], orders: Sequence[RawRow]) -> Sight:
+    def _sight_of_consent(self, customers: Sequence[RawRow], orders: Sequence[RawRow]) -> Finding:
         if self._asks_mailpoet:
             page = self._api.subscribers(1)
             yes = sum(mailpoet_state(raw) is ConsentState.YES for raw in page.rows)
-            return Sight(f"{page.total} subscribers in MailPoet; of the first {len(page.rows)} {yes} are subscribed")
+            return Finding(f"{page.total} subscribers in MailPoet; of the first {len(page.rows)} {yes} are subscribed")
         if (rule := self._rule) is None:
-            return Sight(
+            return Finding(
                 "the shop is not asked who subscribed (subscribed_by: none)",
                 "source.subscribed_by, or a file under consent:, says who did; nobody is a subscriber without it",
             )
@@ -271,11 +271,11 @@ class WooCommerce:
             f"{rule.key}: of the first {len(values)} customers and orders {len(stated)} have it, {yes} of them say yes"
         )
         if not stated:
-            return Sight(
+            return Finding(
                 words, "is that the key? WooCommerce hides keys that begin with '_' or the table prefix ('wp_')"
             )
         hint = None if yes else "the values do not mean yes; source.subscribed_values says which do"
-        return Sight(words, hint)
+        return Finding(words, hint)
 
 
 def _chunk(found: Any, done: int, total: int) -> Chunk:

@@ -17,7 +17,7 @@ from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.traffic import Traffic
+from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.targets.cleverreach import departures, rows
 from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms, is_note
 from cleverreach_sync.targets.cleverreach.session import Session
@@ -55,7 +55,7 @@ class CleverReach:
         self._by_query = False
 
     @property
-    def traffic(self) -> Traffic:
+    def traffic(self) -> RequestCount:
         return self._http.traffic
 
     @property
@@ -137,7 +137,7 @@ class CleverReach:
         total = body.get("total_count") if isinstance(body, dict) else None
         return whole(total)
 
-    def carriers(self, tags: Sequence[str]) -> int | None:
+    def count_tagged(self, tags: Sequence[str]) -> int | None:
         counts = [
             self._session.get("/tags/count", {"tag": tag, "group_id": self._group.rpartition("/")[2]}) for tag in tags
         ]
@@ -153,8 +153,8 @@ class CleverReach:
             for row in body[start : start + PAGE]:
                 entry = row.get("email") if isinstance(row, dict) else row
                 if isinstance(entry, str):
-                    mailed = is_note(entry)
-                    page.extend(Blocked(form, mailed) for form in blocked_forms(entry))
+                    still_mailed = is_note(entry)
+                    page.extend(Blocked(form, still_mailed) for form in blocked_forms(entry))
             yield page
 
     def unsubscribed(self, since: int = 1) -> Iterator[Sequence[tuple[str, int]]]:
