@@ -18,6 +18,7 @@ from cleverreach_sync.model import ConsentState, Memory, Recipient, RecipientSta
 from cleverreach_sync.phases.planned import OPEN, UNCHANGED, Class, absent, entry, outcome_to_keep
 from cleverreach_sync.phases.run import Run
 from cleverreach_sync.phases.survey import Seen, decided, recipients_of
+from cleverreach_sync.phases.unseen import end_unseen
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
@@ -214,7 +215,7 @@ class Delivery:
             elif one.plan.outcome is Outcome.REJECTED:
                 results.append(self._rejected(one.who.row, batch, one.plan.reason, one)._replace(sent=False))
             elif change is None:
-                results.append(self._at_rest(one))
+                results.append(self._at_rest(batch, one))
             else:
                 results.append(self._answered(batch, one, change, answers[change.email]))
         return results
@@ -232,22 +233,19 @@ class Delivery:
                     self._echoes_registered = True
                     return
 
-    def _at_rest(self, one: Seen) -> Result:
+    def _at_rest(self, batch: Batch, one: Seen) -> Result:
         """Nothing was written: unchanged after all, or skipped."""
         who, plan, run = one.who, one.plan, self._run
+        ended = end_unseen(run, who, batch.class_) if one.recipient is None else None
+        if ended is not None:
+            state, kept = who.person.consent.state, entry(who.row, ended[1], OPEN, ended[0].kinds)
+            return Result(who.row, who.person.email, ended[0], state, kept, sent=True)
         memory = settle(plan, who.person, absent(one.recipient, who.memory), run.now)
-        kept = (
-            None
-            if plan.outcome is Outcome.INVALID
-            else entry(
-                who.row,
-                memory,
-                outcome_to_keep(plan, memory),
-                plan.kinds,
-                due=end_waits(who.person.consent.state, memory),
-            )
-        )
-        return Result(who.row, who.person.email, plan, who.person.consent.state, kept, sent=False)
+        state = who.person.consent.state
+        if plan.outcome is Outcome.INVALID:
+            return Result(who.row, who.person.email, plan, state, None, sent=False)
+        kept = entry(who.row, memory, outcome_to_keep(plan, memory), plan.kinds, due=end_waits(state, memory))
+        return Result(who.row, who.person.email, plan, state, kept, sent=False)
 
     def _ended_by_id(self, one: Seen) -> Result:
         """The end of a consent that no row with an address can bring: the list would take it for another's."""
