@@ -99,7 +99,8 @@ def erased(memory: Memory, now: int) -> Memory:
 def forgotten(memory: Memory, now: int) -> Memory:
     """Likewise of a recipient that was deleted from the list for it."""
     gone = erased(memory, now)
-    return gone._replace(receiver_id=None, state=RecipientState.ABSENT, tags=_NONE, fingerprint=b"")
+    absent = gone._replace(receiver_id=None, state=RecipientState.ABSENT, tags=_NONE, fingerprint=b"")
+    return absent._replace(woken_at=None, stamps=None)
 
 
 def as_it_stands(plan: Plan, person: Person, memory: Memory, recipient: Recipient, rules: Rules, now: int) -> Plan:
@@ -164,21 +165,19 @@ def _left(plan: Plan, memory: Memory) -> bool:
 def end_is_open(plan: Plan, memory: Memory) -> bool:
     """Whether consent ended of somebody who was transferred without the list having followed (they are blacklisted,
     say): that must not be forgotten for another reason to skip them."""
-    if not memory.transferred or memory.ended is not None:
-        return False
-    if memory.barred == ENDED_ERASED:
-        return True
-    return plan.shop is Shop.OPTED_OUT or (plan.shop is Shop.NO and memory.agreed is ConsentState.YES)
+    return _is_open(memory, withdrew=plan.shop is Shop.OPTED_OUT, refused=plan.shop is Shop.NO)
 
 
 def end_waits(consent: ConsentState, memory: Memory) -> bool:
     """Whether consent ended of somebody who bounced or is blacklisted: the end is written as soon as that is lifted,
     also if they are not read again."""
+    return _is_open(memory, withdrew=consent is ConsentState.OPTED_OUT, refused=consent is ConsentState.NO)
+
+
+def _is_open(memory: Memory, *, withdrew: bool, refused: bool) -> bool:
     if not memory.transferred or memory.ended is not None:
         return False
-    if memory.barred == ENDED_ERASED:
-        return True
-    return consent is ConsentState.OPTED_OUT or (consent is ConsentState.NO and memory.agreed is ConsentState.YES)
+    return withdrew or memory.barred == ENDED_ERASED or (refused and memory.agreed is ConsentState.YES)
 
 
 def _agreed(person: Person, plan: Plan, memory: Memory) -> ConsentState:

@@ -149,9 +149,11 @@ def withdrawn_again(shop: Shop, consent: Consent, memory: Memory) -> bool:
     return memory.ended_at is not None and consent.at > memory.ended_at
 
 
-def agreed_with(memory: Memory, *, own_tags: bool, again: bool = False) -> Agreed:
+def agreed_with(memory: Memory, *, own_tags: bool, again: bool = False, renewed: bool = False) -> Agreed:
     """What was agreed, of what is remembered and whether the recipient carries an own special tag. `again`: see
-    `withdrawn_again`."""
+    `withdrawn_again`. `renewed`: the list shows a consent that is newer than the memory."""
+    if renewed:
+        return Agreed.YES
     if memory.ended is not None:
         return Agreed.ENDED_BEFORE if again else Agreed.ENDED
     if memory.transferred and memory.agreed is ConsentState.YES:

@@ -169,7 +169,8 @@ def _decide(
         return Plan(Outcome.INVALID, person.invalid, _NOBODY, Shop.UNKNOWN)
     standing = standing_of(recipient, memory, person, suppressed, rules)
     again = withdrawn_again(shop, person.consent, memory)
-    ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again))
+    renewed = _renewed(memory, recipient, carried, rules)
+    ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again, renewed=renewed))
 
     if ruled.target is Becomes.ENDED and recipient is not None:
         return end(person, memory, recipient, carried, shop, rules, values)
@@ -256,6 +257,14 @@ def _erased(
 def erasure_waits(memory: Memory, shop: Shop) -> bool:
     """Whether somebody's data were erased in the shop without the list having followed, and they did not come back."""
     return memory.barred == ENDED_ERASED and memory.transferred and memory.ended is None and shop is not Shop.YES
+
+
+def _renewed(memory: Memory, recipient: Recipient | None, carried: frozenset[Kind], rules: Rules) -> bool:
+    """Whether the list shows a consent that the memory does not know of: crsync has acted on one since (the memory is
+    of a backup), or another transfer has. Of somebody unknown a tag may be anybody's; only a resync goes by it."""
+    if recipient is None or recipient.state is not RecipientState.ACTIVE or _SUBSCRIBER not in carried - memory.tags:
+        return False
+    return memory.ended is not None or (rules.resend and not memory.transferred)
 
 
 def _barred(memory: Memory, recipient: Recipient | None, shop: Shop) -> str | None:

@@ -48,6 +48,7 @@ _BUFFER: Final = 1000
 _TICK: Final = 500
 NO_PERSON: Final = Plan(Outcome.SKIPPED, NOBODY, frozenset(), Shop.UNKNOWN)
 _NO: Final = Consent(ConsentState.NO)
+_ENDS: Final = frozenset({Shop.NO, Shop.OPTED_OUT})
 _MAY_BE_CREATED: Final = frozenset({Class.NEW, Class.CHECK})
 _TO_WRITE: Final = {Outcome.UPDATED: Class.UPDATE, Outcome.DEACTIVATED: Class.END}
 
@@ -317,6 +318,8 @@ class Deciding:
                 return Class.CHECK
         if memory.transferred and not blacklisted and withdrawn_again(plan.shop, person.consent, memory):
             return Class.CHECK
+        if not blacklisted and self._may_be_renewed(plan, memory, unknown=unknown):
+            return Class.CHECK
         if outcome is Outcome.CREATED:
             return Class.NEW
         if outcome is Outcome.UPDATED:
@@ -326,6 +329,14 @@ class Deciding:
         if run.options.against_target and outcome is Outcome.UNCHANGED:
             return Class.UPDATE
         return Class.RECORD
+
+    def _may_be_renewed(self, plan: Plan, memory: Memory, *, unknown: bool) -> bool:
+        """Whether somebody without a consent, who is to be left alone, may stand in the list with one that is not
+        known here, as the state is of a backup. A resync looks."""
+        run = self._run
+        if not run.rules.resend or plan.outcome is not Outcome.SKIPPED or plan.shop not in _ENDS:
+            return False
+        return (unknown and run.own_tags_in_list) or memory.ended is not None
 
     def _absent(self, met: Met, entry: Entry) -> None:
         """Somebody of whom this read brought nothing. They are no person of this run unless they have to be written

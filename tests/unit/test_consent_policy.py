@@ -174,6 +174,8 @@ def test_what_was_agreed(own_tags: bool) -> None:
         agreed_with(Memory(ended=ENDED_NO, ended_at=1, barred="deleted_in_target"), own_tags=own_tags) is Agreed.ENDED
     )
     assert agreed_with(ended(ENDED_NO), own_tags=own_tags, again=True) is Agreed.ENDED_BEFORE
+    for memory in (NOTHING, ended(ENDED_NO), ended(ENDED_OPTED_OUT)):
+        assert agreed_with(memory, own_tags=True, renewed=True) is Agreed.YES
 
 
 def test_states_of_a_recipient_have_a_standing_each() -> None:
