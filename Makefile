@@ -5,13 +5,16 @@ BINARIES := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := $(VENV)/$(BINARIES)
 PIP := -m pip install --quiet --disable-pip-version-check
 
+# More workers than the two cores of a small machine: some always wait for a process or for loopback.
+PYTEST := -m pytest -n 4 --dist worksteal
+
 .PHONY: demo test test-latest lint lock bench bench-peers format clean
 
 demo: $(VENV)/.fresh-demo
 	$(BIN)/crsync demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python $(PYTEST)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -44,7 +47,7 @@ test-latest:
 	$(PYTHON) -m venv --clear .venv-latest
 	.venv-latest/$(BINARIES)/python $(PIP) -e ".[test]"
 	.venv-latest/$(BINARIES)/python -m pip list
-	.venv-latest/$(BINARIES)/python -m pytest -n 2
+	.venv-latest/$(BINARIES)/python $(PYTEST)
 
 # Takes the newest versions into requirements/, for every Python and system at once; with UPGRADE= only what is new in pyproject.toml.
 UPGRADE ?= --upgrade

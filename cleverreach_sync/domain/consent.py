@@ -159,9 +159,11 @@ def withdrawn_again(shop: ShopConsent, consent: Consent, memory: LastSynced) -> 
     return memory.ended_at is not None and consent.at > memory.ended_at
 
 
-def agreed_with(memory: LastSynced, *, own_tags: bool, again: bool = False) -> LastAgreed:
+def agreed_with(memory: LastSynced, *, own_tags: bool, again: bool = False, renewed: bool = False) -> LastAgreed:
     """What was agreed, of what is remembered and whether the recipient carries an own special tag. `again`: see
-    `withdrawn_again`."""
+    `withdrawn_again`. `renewed`: the list shows a consent that is newer than the memory."""
+    if renewed:
+        return LastAgreed.YES
     if memory.ended is not None:
         return LastAgreed.ENDED_BEFORE if again else LastAgreed.ENDED
     if memory.transferred and memory.agreed is ConsentState.YES:

@@ -188,7 +188,8 @@ def _decide(
         return Decision(Outcome.INVALID, person.invalid, _NOBODY, ShopConsent.UNKNOWN)
     standing = standing_of(recipient, memory, person, suppressed, rules)
     again = withdrawn_again(shop, person.consent, memory)
-    ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again))
+    renewed = _renewed(memory, recipient, carried, rules)
+    ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again, renewed=renewed))
 
     if ruled.target is TargetAction.ENDED and recipient is not None:
         return end(person, memory, recipient, carried, shop, rules, values)
@@ -280,6 +281,14 @@ def erasure_waits(memory: LastSynced, shop: ShopConsent) -> bool:
         and memory.ended is None
         and shop is not ShopConsent.YES
     )
+
+
+def _renewed(memory: LastSynced, recipient: Recipient | None, carried: frozenset[Kind], rules: Rules) -> bool:
+    """Whether the list shows a consent that the memory does not know of: crsync has acted on one since (the memory is
+    of a backup), or another transfer has. Of somebody unknown a tag may be anybody's; only a resync goes by it."""
+    if recipient is None or recipient.state is not RecipientState.ACTIVE or _SUBSCRIBER not in carried - memory.tags:
+        return False
+    return memory.ended is not None or (rules.resend and not memory.transferred)
 
 
 def _barred(memory: LastSynced, recipient: Recipient | None, shop: ShopConsent) -> str | None:

@@ -101,7 +101,8 @@ def erased(memory: LastSynced, now: int) -> LastSynced:
 def forgotten(memory: LastSynced, now: int) -> LastSynced:
     """Likewise of a recipient that was deleted from the list for it."""
     gone = erased(memory, now)
-    return gone._replace(receiver_id=None, state=RecipientState.ABSENT, tags=_NONE, fingerprint=b"")
+    absent = gone._replace(receiver_id=None, state=RecipientState.ABSENT, tags=_NONE, fingerprint=b"")
+    return absent._replace(woken_at=None, stamps=None)
 
 
 def as_it_stands(
@@ -178,23 +179,19 @@ def _left(decision: Decision, memory: LastSynced) -> bool:
 def end_is_open(decision: Decision, memory: LastSynced) -> bool:
     """Whether consent ended of somebody who was transferred without the list having followed (they are blacklisted,
     say): that must not be forgotten for another reason to skip them."""
-    if not memory.transferred or memory.ended is not None:
-        return False
-    if memory.left_before == ENDED_ERASED:
-        return True
-    return decision.shop is ShopConsent.OPTED_OUT or (
-        decision.shop is ShopConsent.NO and memory.agreed is ConsentState.YES
-    )
+    return _is_open(memory, withdrew=decision.shop is ShopConsent.OPTED_OUT, refused=decision.shop is ShopConsent.NO)
 
 
 def end_waits(consent: ConsentState, memory: LastSynced) -> bool:
     """Whether consent ended of somebody who bounced or is blacklisted: the end is written as soon as that is lifted,
     also if they are not read again."""
+    return _is_open(memory, withdrew=consent is ConsentState.OPTED_OUT, refused=consent is ConsentState.NO)
+
+
+def _is_open(memory: LastSynced, *, withdrew: bool, refused: bool) -> bool:
     if not memory.transferred or memory.ended is not None:
         return False
-    if memory.left_before == ENDED_ERASED:
-        return True
-    return consent is ConsentState.OPTED_OUT or (consent is ConsentState.NO and memory.agreed is ConsentState.YES)
+    return withdrew or memory.left_before == ENDED_ERASED or (refused and memory.agreed is ConsentState.YES)
 
 
 def _agreed(person: Person, decision: Decision, memory: LastSynced) -> ConsentState:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.errors import ConfigError, CrsyncError
+from cleverreach_sync.errors import ConfigError, CrsyncError, TemporaryError
 
 GRAVEST_FIRST: Final = (1, 9, 6, 2, 7, 4, 5, 8, 3, 0)
 _RUN_KEYS: Final = (
@@ -126,6 +126,8 @@ def several_document(
     exits = [entry.get("exit") or exit_object(0, "ok", False) for entry in entries]
     if signum is not None:
         exits.append(exit_object(128 + signum, "signal", True))
+    elif not_started and not entries:  # the time was up before anything was begun
+        exits.append(exit_object(TemporaryError.code, TemporaryError.kind, TemporaryError.retryable))
     found: dict[str, Any] = {"schema": f"crsync.{key}/1", key: entries}
     if not_started:
         found["not_started"] = list(not_started)

@@ -263,7 +263,15 @@ class _Pipeline:
             moved=moved,
             silent=summary.silent,
             skew=setting.skew,
+            in_list_before=self._in_list_before() if not summary.people else None,
         )
+
+    def _in_list_before(self) -> int | None:
+        """How many special tags of the source the list carries, where nothing but it tells of earlier runs."""
+        run, setting = self._run, self._setting
+        if not run.options.against_list or setting.found is None:
+            return None
+        return setting.target.count_tagged(list(run.rules.own.by_kind.values()))
 
     def _write(self, summary: Summary, *, hold_back_new: bool) -> None:
         run, setting, folder = self._run, self._setting, self._call.folder

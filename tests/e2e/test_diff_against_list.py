@@ -252,3 +252,17 @@ class TestRowsWithoutADifference:
         ran = shop.diff("--against", "target")
         assert ran.changes == []
         assert "updated" not in ran.counts
+
+
+def test_an_export_without_anybody_would_be_refused(shop: Shop) -> None:
+    shop.write()
+    assert not refusing(shop.diff("--against", "list"))
+    shop.write(*people(3))
+    shop.sync()
+    shop.write()
+    shop.sync(code=7)
+    assert refusing(without_state(shop, "--exit-code", code=7)) == ["empty_source"]
+
+
+def refusing(ran: Ran) -> list[str]:
+    return [guard["name"] for guard in ran.doc["guards"] if guard["refuses"]]

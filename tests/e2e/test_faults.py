@@ -475,3 +475,34 @@ def test_one_answer_that_lacks_them_does_not_spare_anybody_their_end(program: Pr
     gate.on(READ, answer(200, []))
     assert program.counts() == {"rows": 3, "people": 3, "deactivated": 1, "unchanged": 2}
     assert program.active() == {row["email"] for row in rows[1:]}
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_nor_do_answers_that_show_nobody_at_all(program: Program, gate: Gate, gone: bool) -> None:
+    rows = people(3)
+    program.configure(source={"complete": True})
+    program.export(rows)
+    program.counts()
+    program.export(rows[1:] if gone else [{**rows[0], "subscribed": "opted_out", "subscribed_at": ""}, *rows[1:]])
+    gate.always(READ, answer(200, []))
+    assert program.counts()["deactivated"] == 1
+    gate.meddle = None
+    assert program.active() == {row["email"] for row in rows[1:]}
+    writes = program.state.traffic.writes
+    program.run()
+    assert program.active() == {row["email"] for row in rows[1:]}
+    assert program.state.traffic.writes == writes
+
+
+def test_who_was_deleted_and_withdraws_is_asked_for_once(program: Program) -> None:
+    rows = people(2)
+    program.export(rows)
+    program.counts()
+    program.state.delete(rows[0]["email"])
+    program.export([{**rows[0], "subscribed": "opted_out"}, rows[1]])
+    assert program.run().document["skipped"] == {"deleted_in_target": 1}
+    writes = program.state.traffic.writes
+    for command in ("sync", "sync"):
+        assert program.run(command).document["skipped"] == {"deleted_in_target": 1}
+    assert program.state.traffic.writes == writes
+    assert set(program.recipients()) == {rows[1]["email"]}

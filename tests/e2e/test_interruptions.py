@@ -40,7 +40,7 @@ from tests.e2e.program import (
 )
 
 ROOT = Path(__file__).parents[2]
-BATCH, PARALLEL = 100, 3
+BATCH, PARALLEL = 20, 3
 IN_FLIGHT = BATCH * 2 * (PARALLEL + 1)  # batches that are read ahead included
 
 
@@ -137,7 +137,7 @@ def goes_on_to_the_end(program: Program, rows: int) -> dict[str, Any]:
 
 class TestKill:
     def test_a_first_sync_again_and_again(self, many: Program) -> None:
-        rows = people(3000)
+        rows = people(1200)
         many.export(rows)
         sent, dice = Sent(many), random.Random(20)
         deaths = 0
@@ -154,7 +154,7 @@ class TestKill:
         assert created <= len(rows)
 
     def test_at_any_moment(self, many: Program) -> None:
-        rows = people(2000)
+        rows = people(1000)
         many.export(rows)
         sent, dice = Sent(many), random.Random(21)
         for _ in range(3):
@@ -188,7 +188,7 @@ class TestKill:
         ],
     )
     def test_at_every_interesting_point(self, many: Program, place: str, when: str, number: int) -> None:
-        rows = people(450)
+        rows = people(90)
         many.export(rows)
         sent = Sent(many)
         assert die(many, place, when, number, "sync") == -signal.SIGKILL
@@ -197,7 +197,7 @@ class TestKill:
         assert len(many.state.groups) == 1
 
     def test_while_it_follows_another(self, many: Program) -> None:
-        rows = people(1500)
+        rows = people(300)
         many.export(rows)
         sent = Sent(many)
         assert kill_at_write(many, 3, "sync") != 0
@@ -208,7 +208,7 @@ class TestKill:
         check_as_undisturbed(many, rows, sent, 3)
 
     def test_a_resync(self, many: Program) -> None:
-        rows = people(1500)
+        rows = people(300)
         many.export(rows)
         many.counts()
         sent = Sent(many)
@@ -220,14 +220,14 @@ class TestKill:
         assert set(sent.times) == {row["email"] for row in rows}
 
     def test_an_incremental_run_with_ends_of_consent(self, many: Program) -> None:
-        many.export(people(1500))
+        many.export(people(300))
         many.counts()
         rows = [
-            *(person(number, subscribed="opted_out") for number in range(400)),
-            *(person(number, city="Neustadt") for number in range(400, 1500)),
-            *people(500, 1500),
+            *(person(number, subscribed="opted_out") for number in range(80)),
+            *(person(number, city="Neustadt") for number in range(80, 300)),
+            *people(100, 300),
         ]
-        rows[:400] = [{**row, "city": people(1, number)[0]["city"]} for number, row in enumerate(rows[:400])]
+        rows[:80] = [{**row, "city": people(1, number)[0]["city"]} for number, row in enumerate(rows[:80])]
         many.export(rows)
         sent = Sent(many)
         deaths = sum(
@@ -239,10 +239,10 @@ class TestKill:
         assert finished.error is None
         assert finished.document["resumed"]
         check_as_undisturbed(many, rows, sent, deaths)
-        assert not many.active() & {row["email"] for row in rows[:400]}
+        assert not many.active() & {row["email"] for row in rows[:80]}
 
     def test_with_faults(self, many: Program) -> None:
-        rows = people(1000)
+        rows = people(200)
         many.export(rows)
         for name in ("reset", "error_200", "false", "unauthorized", "drop_row"):
             many.state.faults.set(name, 0.05, only="upsertplus")
@@ -256,19 +256,19 @@ class TestKill:
         assert many.recorded() == {recipient["id"] for recipient in shown.values()}
 
     def test_nobody_is_counted_twice(self, many: Program) -> None:
-        many.export(people(1000))
+        many.export(people(200))
         assert kill_at_write(many, 5, "sync", after=True) != 0
         recorded = len(many.recorded())
-        document = goes_on_to_the_end(many, 1000)
-        assert document["counts"]["created"] == 1000 - recorded
+        document = goes_on_to_the_end(many, 200)
+        assert document["counts"]["created"] == 200 - recorded
         assert document["counts"]["unchanged"] == recorded
-        assert document["activation"]["created_active"] == 1000 - recorded
+        assert document["activation"]["created_active"] == 200 - recorded
 
 
 class TestSignals:
     @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_while_writing(self, many: Program, signum: int, code: int) -> None:
-        many.export(people(2000))
+        many.export(people(400))
         process = many.start("sync", "--format", "json")
         interrupt_at(many, process, 4, signum)
         out, err = process.communicate(timeout=60)
@@ -280,14 +280,14 @@ class TestSignals:
         assert err.startswith("error: ")
         assert "hint: " in err
         # What was under way is recorded: the numbers, the list and the ledger agree.
-        assert 300 <= document["counts"]["created"] < 2000
+        assert 60 <= document["counts"]["created"] < 400
         assert document["counts"]["created"] == len(many.recipients()) == len(many.recorded())
         assert many.checkpoint["interrupted"]["run_id"] == document["run_id"]
         many.state.before_write = None
         finished = many.run()
         assert finished.document["resumed"]
         assert finished.document["run_id"] == document["run_id"]
-        assert finished.document["counts"]["created"] + document["counts"]["created"] == 2000
+        assert finished.document["counts"]["created"] + document["counts"]["created"] == 400
 
     def test_while_waiting_to_try_again(self, program: Program) -> None:
         program.export(people(10))
@@ -349,7 +349,7 @@ class TestSignals:
 
 class TestMaxDuration:
     def test_ends_well_and_the_next_run_goes_on(self, many: Program) -> None:
-        many.export(people(2000))
+        many.export(people(400))
         writes = [0]
 
         def later(_path: str, _rows: Sequence[Any]) -> None:
@@ -362,12 +362,12 @@ class TestMaxDuration:
         assert first.error is None
         assert first.document["exit"]["code"] == 0
         assert (first.document["complete"], first.document["stopped"]) == (False, "max_duration")
-        assert 0 < first.document["counts"]["created"] < 2000
+        assert 0 < first.document["counts"]["created"] < 400
         assert many.checkpoint["interrupted"]
         second = many.run(max_duration=600)
         assert second.document["resumed"]
         assert second.document["complete"]
-        assert second.document["counts"]["created"] + first.document["counts"]["created"] == 2000
+        assert second.document["counts"]["created"] + first.document["counts"]["created"] == 400
 
     def test_ends_a_wait_for_a_server(self, program: Program, gate: Gate) -> None:
         program.export(people(100))

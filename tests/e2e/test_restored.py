@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.errors import GuardError, StateError
+from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.state import checkpoint, files
 from tests.e2e.program import (
     SUBSCRIBER,
@@ -148,6 +149,61 @@ class TestFromABackup:
         program.run("diff")
         program.run("resync", dry_run=True)
         assert generation(program) == before
+
+
+class TestTheWholeFolderFromABackup:
+    """Nothing of the state tells; the Subscriber tag does, as crsync itself had given it since. A resync looks."""
+
+    @staticmethod
+    def said(program: Program, word: str, orders: str, *, dated: bool = False) -> None:
+        program.clock.passed += 3600
+        at = utc_text(int(program.clock.wall())) if dated else ""
+        program.export([{**ANNA, "orders": orders, "subscribed": word, "subscribed_at": at}, BEN])
+
+    @pytest.mark.parametrize("orders", ["1", "0"])
+    @pytest.mark.parametrize("last", ["no", "opted_out"])
+    @pytest.mark.parametrize("first", ["no", "opted_out"])
+    def test_who_came_back_since_and_left_again_is_ended(
+        self, program: Program, first: str, last: str, orders: str
+    ) -> None:
+        self.said(program, "yes", orders)
+        program.counts()
+        self.said(program, first, orders)
+        program.counts()
+        saved = program.files()
+        self.said(program, "yes", orders, dated=True)
+        program.counts()
+        assert program.active() == {ANNA["email"], BEN["email"]}
+        put(program, saved)
+        self.said(program, last, orders)
+        told = counted(program.run("resync", dry_run=True).document)
+        assert program.counts("resync") == told
+        assert told["deactivated"] == 1
+        assert program.active() == {BEN["email"]}
+        assert SUBSCRIBER not in program.recipients()[ANNA["email"]]["tags"]
+
+    @pytest.mark.parametrize("orders", ["1", "0"])
+    @pytest.mark.parametrize("last", ["no", "opted_out"])
+    def test_who_came_since_and_left_again_is_ended(self, program: Program, last: str, orders: str) -> None:
+        program.export([BEN])
+        program.counts()
+        saved = program.files()
+        self.said(program, "yes", orders)
+        program.counts()
+        put(program, saved)
+        self.said(program, last, orders)
+        assert program.counts("resync")["deactivated"] == 1
+        assert program.active() == {BEN["email"]}
+
+    def test_who_came_back_by_a_form_stays(self, program: Program) -> None:
+        """A form gives no tag of the shop."""
+        self.said(program, "yes", "1")
+        program.counts()
+        self.said(program, "no", "1")
+        program.counts()
+        program.state.subscribe(ANNA["email"], program.group)
+        program.counts("resync")
+        assert program.active() == {ANNA["email"], BEN["email"]}
 
 
 class TestPowerCut:

@@ -184,6 +184,8 @@ def test_what_was_agreed(own_tags: bool) -> None:
         is LastAgreed.ENDED
     )
     assert agreed_with(ended(ENDED_NO), own_tags=own_tags, again=True) is LastAgreed.ENDED_BEFORE
+    for memory in (NOTHING, ended(ENDED_NO), ended(ENDED_OPTED_OUT)):
+        assert agreed_with(memory, own_tags=True, renewed=True) is LastAgreed.YES
 
 
 def test_states_of_a_recipient_have_a_standing_each() -> None:

@@ -5,7 +5,7 @@ import pytest
 from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.decide import decide, remembered_recipient
 from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Decision, Outcome, Rules, Suppression, Wanted
-from cleverreach_sync.domain.memory import remember, settle
+from cleverreach_sync.domain.memory import forgotten, remember, settle
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
     ENDED_NO,
@@ -18,6 +18,7 @@ from cleverreach_sync.domain.model import (
     Purchases,
     Recipient,
     RecipientState,
+    Stamps,
 )
 from tests.people import (
     ANNA,
@@ -443,6 +444,32 @@ def test_after_the_end_of_consent() -> None:
     assert (decided.change.state, decided.change.at) == (Wanted.ACTIVE, NOW - 4)
     assert SUBSCRIBER in OWN.among(decided.change.tags_added)
     assert (memory.ended, memory.ended_at, memory.agreed) == (None, None, YES)
+
+
+@pytest.mark.parametrize("said", [NO, OUT])
+def test_the_tag_tells_of_a_consent_that_is_not_remembered(said: ConsentState) -> None:
+    """The memory is of a backup, from before they came, or after an end that they have taken back since."""
+    ended = carried_out(person(NO), *transferred(person(YES, purchases=BOUGHT)))[1]
+    for memory, by in ((NOTHING, rules(resend=True)), (ended, ALL)):
+        found = recipient(ACTIVE, [SUBSCRIBER], ident=memory.receiver_id or "7")
+        decided = plan(person(said, purchases=BOUGHT), memory, found, by)
+        assert decided.outcome is Outcome.DEACTIVATED
+        assert plan(person(YES, purchases=BOUGHT), memory, found, by).outcome is not Outcome.DEACTIVATED
+        by_a_form = found._replace(tags=frozenset())
+        assert plan(person(NO, purchases=BOUGHT), memory, by_a_form, by).outcome is not Outcome.DEACTIVATED
+
+
+def test_nothing_of_a_deleted_recipient_is_kept_but_the_end() -> None:
+    memory, _ = transferred(person(YES, purchases=BOUGHT))
+    assert memory.woken_at is not None
+    kept = forgotten(memory._replace(stamps=Stamps(1, 2, 3, 4)), NOW)
+    assert (kept.receiver_id, kept.woken_at, kept.stamps, kept.ended, kept.ended_at) == (
+        None,
+        None,
+        None,
+        "erased",
+        NOW,
+    )
 
 
 def test_after_a_no_the_person_is_updated_but_stays_inactive() -> None:

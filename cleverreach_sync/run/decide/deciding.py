@@ -48,6 +48,7 @@ _BUFFER: Final = 1000
 _TICK: Final = 500
 NO_PERSON: Final = Decision(Outcome.SKIPPED, NOBODY, frozenset(), ShopConsent.UNKNOWN)
 _NO: Final = Consent(ConsentState.NO)
+_ENDS: Final = frozenset({ShopConsent.NO, ShopConsent.OPTED_OUT})
 _MAY_BE_CREATED: Final = frozenset({Step.NEW, Step.CHECK})
 _TO_WRITE: Final = {Outcome.UPDATED: Step.UPDATE, Outcome.DEACTIVATED: Step.END}
 
@@ -333,6 +334,8 @@ class Decider:
                 return Step.CHECK
         if memory.transferred and not blacklisted and withdrawn_again(decision.shop, person.consent, memory):
             return Step.CHECK
+        if not blacklisted and self._may_be_renewed(decision, memory, unknown=unknown):
+            return Step.CHECK
         if outcome is Outcome.CREATED:
             return Step.NEW
         if outcome is Outcome.UPDATED:
@@ -342,6 +345,14 @@ class Decider:
         if run.options.against_target and outcome is Outcome.UNCHANGED:
             return Step.UPDATE
         return Step.RECORD
+
+    def _may_be_renewed(self, decision: Decision, memory: LastSynced, *, unknown: bool) -> bool:
+        """Whether somebody without a consent, who is to be left alone, may stand in the list with one that is not
+        known here, as the state is of a backup. A resync looks."""
+        run = self._run
+        if not run.rules.resend or decision.outcome is not Outcome.SKIPPED or decision.shop not in _ENDS:
+            return False
+        return (unknown and run.own_tags_in_list) or memory.ended is not None
 
     def _absent(self, met: JoinedPerson, entry: Entry) -> None:
         """Somebody of whom this read brought nothing. They are no person of this run unless they have to be written

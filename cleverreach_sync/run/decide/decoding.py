@@ -33,7 +33,7 @@ class Decoding:
         """What the rows of one person say."""
         self.warned = False
         decoders = self._decoders
-        return [self._carried(row) if row.carried else decoders[row.stream](row) for row in self._fresh(rows)]
+        return [self._carried(row) if row.carried else decoders[row.stream](row) for row in fresh(self._run, rows)]
 
     def to_remember(self, rows: Sequence[RawRow]) -> bytes:
         """One digest of the rows that every run reads again: as long as no others come, nothing has changed. Empty for
@@ -83,19 +83,6 @@ class Decoding:
         if not self.quiet:
             self._run.warnings.no_dates += number
 
-    def _fresh(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
-        """The rows that count: of an ID that a paged source yielded twice the last, and of an earlier run's rows those
-        that nothing of this read replaces."""
-        if len(rows) == 1:
-            return rows
-        now = [row for row in rows if not row.carried]
-        last = {(row.stream, row.ident): row.rowid for row in now if row.ident and not row.place}
-        fresh = [row for row in now if last.get((row.stream, row.ident or ""), row.rowid) == row.rowid]
-        if len(now) == len(rows):
-            return fresh
-        replaced = {(row.stream, self._run.ident_of(row)) for row in now} | {(row.stream, "") for row in now}
-        return [*fresh, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
-
     def _carried(self, row: RawRow) -> SourceRecord:
         label, record = self._run.readers[row.stream].label, self._dated(record_of(orjson.loads(row.body)))
         return SourceRecord(label, row.ident or "", record, row.owner or "")
@@ -104,3 +91,17 @@ class Decoding:
 def seen_of(rows: Sequence[RawRow]) -> bytes:
     """One digest of several rows, in whatever order they came."""
     return blake2b(b"".join(sorted(row.digest for row in rows)), digest_size=DIGEST_BYTES).digest()
+
+
+def fresh(run: Run, rows: Sequence[RawRow]) -> Sequence[RawRow]:
+    """The rows of a person that count: of an ID that a paged source yielded twice the last, and of an earlier run's
+    rows those that nothing of this read replaces."""
+    if len(rows) == 1:
+        return rows
+    now = [row for row in rows if not row.carried]
+    last = {(row.stream, row.ident): row.rowid for row in now if row.ident and not row.place}
+    fresh_now = [row for row in now if last.get((row.stream, row.ident or ""), row.rowid) == row.rowid]
+    if len(now) == len(rows):
+        return fresh_now
+    replaced = {(row.stream, run.ident_of(row)) for row in now} | {(row.stream, "") for row in now}
+    return [*fresh_now, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]

@@ -35,7 +35,8 @@ _WARNED: Final = 600  # without a word
 class Numbers(NamedTuple):
     """What the guards look at; None where a number could not be determined. `size`: recipients in the list at the
     start. `created` is None while nobody looked (no limit is set). `silent`: of whom a statement about the newsletter
-    is gone. `skew`: by how many seconds the servers' clocks are ahead of ours, None if none of them tells the time."""
+    is gone. `skew`: by how many seconds the servers' clocks are ahead of ours, None if none of them tells the time.
+    `in_list_before`: special tags of the source in the list, where nothing else tells of earlier runs."""
 
     people: int
     people_before: int | None
@@ -50,6 +51,7 @@ class Numbers(NamedTuple):
     moved: str | None
     silent: Silent | None = None
     skew: float | None = None
+    in_list_before: int | None = None
 
 
 class People(NamedTuple):
@@ -80,11 +82,9 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
     found = [
         flag(
             "empty_source",
-            refuses=numbers.full and numbers.people == 0 and bool(numbers.people_before),
+            refuses=numbers.full and numbers.people == 0 and bool(numbers.people_before or numbers.in_list_before),
             value=numbers.people,
-            reason=f"the source has nobody with a usable address, the last full read found {numbers.people_before:,}"
-            if numbers.people_before
-            else "",
+            reason=f"the source has nobody with a usable address, {_found_before(numbers)}",
         ),
         within("max_deactivated", limits.max_deactivated, numbers.deactivated, numbers.size),
         within("max_activated", limits.max_activated, numbers.activated, numbers.size),
@@ -110,6 +110,12 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
         ),
     ]
     return [guard if guard.refuses else guard._replace(reason="") for guard in found]
+
+
+def _found_before(numbers: Numbers) -> str:
+    if numbers.people_before is None and numbers.in_list_before is not None:
+        return f"the list carries {numbers.in_list_before:,} of its special tags"
+    return f"the last full read found {numbers.people_before or 0:,}"
 
 
 def _consent_signal(silent: Silent | None) -> Guard:

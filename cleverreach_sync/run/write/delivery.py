@@ -18,6 +18,7 @@ from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, absent, entry, outcome_to_keep
 from cleverreach_sync.run.recheck import Rechecked, decided, recipients_of
+from cleverreach_sync.run.write.unseen import end_unseen
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
@@ -214,7 +215,7 @@ class BatchSender:
             elif one.decision.outcome is Outcome.REJECTED:
                 results.append(self._rejected(one.who.row, batch, one.decision.reason, one)._replace(sent=False))
             elif change is None:
-                results.append(self._at_rest(one))
+                results.append(self._at_rest(batch, one))
             else:
                 results.append(self._answered(batch, one, change, answers[change.email]))
         return results
@@ -232,22 +233,19 @@ class BatchSender:
                     self._echoes_registered = True
                     return
 
-    def _at_rest(self, one: Rechecked) -> Result:
+    def _at_rest(self, batch: Batch, one: Rechecked) -> Result:
         """Nothing was written: unchanged after all, or skipped."""
         who, decision, run = one.who, one.decision, self._run
+        ended = end_unseen(run, who, batch.step) if one.recipient is None else None
+        if ended is not None:
+            state, kept = who.person.consent.state, entry(who.row, ended[1], OPEN, ended[0].kinds)
+            return Result(who.row, who.person.email, ended[0], state, kept, sent=True)
         memory = settle(decision, who.person, absent(one.recipient, who.memory), run.now)
-        kept = (
-            None
-            if decision.outcome is Outcome.INVALID
-            else entry(
-                who.row,
-                memory,
-                outcome_to_keep(decision, memory),
-                decision.kinds,
-                due=end_waits(who.person.consent.state, memory),
-            )
-        )
-        return Result(who.row, who.person.email, decision, who.person.consent.state, kept, sent=False)
+        state = who.person.consent.state
+        if decision.outcome is Outcome.INVALID:
+            return Result(who.row, who.person.email, decision, state, None, sent=False)
+        kept = entry(who.row, memory, outcome_to_keep(decision, memory), decision.kinds, due=end_waits(state, memory))
+        return Result(who.row, who.person.email, decision, state, kept, sent=False)
 
     def _ended_by_id(self, one: Rechecked) -> Result:
         """The end of a consent that no row with an address can bring: the list would take it for another's."""

@@ -1,0 +1,39 @@
+"""Whose consent ended and whom the list does not show: the write by their ID tells whether they are gone.
+
+An answer that lacks somebody, for whatever reason, must not be the end of the matter: nobody would look again.
+"""
+
+from __future__ import annotations
+
+from cleverreach_sync.domain.decide import decide, remembered_recipient
+from cleverreach_sync.domain.decision import Decision, Outcome, Wanted
+from cleverreach_sync.domain.memory import remember
+from cleverreach_sync.domain.model import LastSynced, RecipientState
+from cleverreach_sync.run.context import Run
+from cleverreach_sync.run.plan import Candidate, Step
+
+_BY_CONSENT = frozenset({Step.END, Step.GONE})
+
+
+def end_unseen(run: Run, who: Candidate, step: Step) -> tuple[Decision, LastSynced] | None:
+    """Ends the mailing of somebody whom a reading before the write did not find; None if there was nothing to end, or
+    they are gone indeed."""
+    if step not in _BY_CONSENT:
+        return None
+    own = remembered_recipient(who.person.email, who.memory, run.rules.own)
+    rules = run.rules._replace(end_only=True, resend=False)
+    decision = decide(who.person, who.memory, own, who.suppressed, rules, run.now, who.values())
+    change = decision.change
+    if (
+        own is None
+        or decision.outcome is not Outcome.DEACTIVATED
+        or change is None
+        or change.state is not Wanted.INACTIVE
+    ):
+        return None
+    if not run.target.make_inactive(own.id):
+        return None
+    inactive = own._replace(state=RecipientState.INACTIVE, stamps=None)
+    # No tag was taken away: what they carry shows when they are read again.
+    memory = remember(decision, who.person, who.memory, inactive, run.rules, run.now)._replace(tags=who.memory.tags)
+    return decision, memory
