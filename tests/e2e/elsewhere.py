@@ -1,5 +1,7 @@
 """crsync where what POSIX alone has is missing, as on Windows: `python -m tests.e2e.elsewhere ARGUMENTS`.
 
+Arguments after a `+` are a command of their own, in the same process; the first that fails is the last.
+
 A folder cannot be opened, a file that is open neither replaced nor removed, the locked byte of another process not read;
 the console takes Windows' own encoding, and a file whose encoding is left to the system is an error.
 """
@@ -13,6 +15,7 @@ import subprocess  # noqa: F401
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,7 @@ OF_POSIX = {
     ),
     time: ("tzset", "clock_gettime", "clock_settime", "pthread_getcpuclockid"),
 }  # fmt: skip
+AND = "+"
 MODULES = ("fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog")
 
 
@@ -53,7 +57,10 @@ def main() -> int:
     os.read = _not_the_locked_byte(os.read)
     from cleverreach_sync.cli.app import run
 
-    return run(sys.argv[1:])
+    code, arguments = 0, iter(sys.argv[1:])
+    while not code and (words := list(iter(partial(next, arguments, AND), AND))):
+        code = run(words)
+    return code
 
 
 def _while_closed(change: Callable[..., Any]) -> Callable[..., Any]:

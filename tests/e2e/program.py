@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -13,9 +14,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import orjson
 import pytest
@@ -23,6 +27,7 @@ import yaml
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cleverreach_sync.cli.app import run as command_line
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import CrsyncError
@@ -100,7 +105,7 @@ def people(count: int, start: int = 0) -> list[dict[str, str]]:
 
 
 class Ended(NamedTuple):
-    """How a process ended."""
+    """How a command line ended."""
 
     code: int
     out: str
@@ -212,6 +217,28 @@ class Program:
         with self.start(*words, **options) as process:
             out, err = process.communicate(timeout=60)
         return Ended(process.returncode, out, err)
+
+    def here(self, *words: str, env: Mapping[str, str] = MappingProxyType({})) -> Ended:
+        """The command line in this process: what it says and how it ends is the same, and nothing is started for it."""
+        self.command()
+        before = Path.cwd()
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in "12")
+        os.chdir(self.folder)
+        try:
+            with (
+                redirect_stdout(out),
+                redirect_stderr(err),
+                patch.dict(os.environ, {**environment(), **env}, clear=True),
+            ):
+                code = command_line(words)
+        finally:
+            os.chdir(before)
+        said = []
+        for stream in (out, err):
+            stream.flush()
+            stream.seek(0)
+            said.append(stream.read())
+        return Ended(code, *said)
 
     # What is there
 

@@ -15,7 +15,7 @@ from tests.e2e.program import Program, people, program, sandbox, sandbox_of_proc
 
 def look(program: Program, name: str) -> list[dict[str, Any]]:
     """What is said of one thing."""
-    found = program.cli("check", "--format", "json").document["checks"]
+    found = program.here("check", "--format", "json").document["checks"]
     return [check for check in found if check["name"] == name]
 
 
@@ -26,7 +26,7 @@ def test_a_file_that_does_not_say_who_subscribed(program: Program) -> None:
     assert lacking["level"] == "warning"
     assert lacking["message"] == "customers.csv: no column 'subscribed', so nobody is known to have subscribed"
     assert "columns: {subscribed: ...}" in lacking["hint"]
-    assert program.cli("check").code == 0
+    assert program.here("check").code == 0
     program.configure(tags=["buyer"])
     assert len(look(program, "source")) == 1
 

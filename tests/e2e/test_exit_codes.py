@@ -207,23 +207,23 @@ class TestWell:
         for command in (["sync"], ["diff"], ["resync"], ["status"], ["check"], ["attrs", "list"]):
             assert run_here(shop, capfd, *command, "-q") == (0, "", "")
             assert run_here(shop, capfd, *command, "-q", "--log-format", "json", "--format", "json") == (0, "", "")
-        assert shop.cli("sync", "-q") == (0, "", "")
+        assert shop.here("sync", "-q") == (0, "", "")
 
     def test_quiet_tells_the_warnings_of_a_run_that_fails(self, shop: Program) -> None:
         shop.export([*people(20), person(21, email="no address")])
         shop.configure(limits={"max_rejected": 0})
-        ended = shop.cli("sync", "-q")
+        ended = shop.here("sync", "-q")
         assert ended.code == 4
         assert ended.err.startswith("warning: customers.csv:22: ")
         assert "error: 1 person is invalid or was rejected, 0 are allowed" in ended.err
         assert "next: crsync diff (its warnings name the rows that are invalid)" in " ".join(ended.out.split())
         assert "crsync status" not in ended.out + ended.err
-        logged = shop.cli("diff", "-q", "--log-format", "json")
+        logged = shop.here("diff", "-q", "--log-format", "json")
         assert json.loads(logged.err.splitlines()[0])["level"] == "warning"
 
     def test_3(self, shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
         assert run_here(shop, capfd, "diff").code == 0
-        ended = shop.cli("diff", "--exit-code", "--format", "json")
+        ended = shop.here("diff", "--exit-code", "--format", "json")
         assert ended.code == 3
         assert ended.document["exit"] == {"code": 3, "class": "differences", "retryable": False}
         assert ended.err == ""
@@ -322,12 +322,12 @@ class TestSurroundings:
         ended = shop.cli("sync", env=named)
         assert ended.code == 0
         assert ended.document["counts"]["created"] == 20
-        ended = shop.cli("sync", env={**named, "CRSYNC_MAX_DURATION": "0"})
+        ended = shop.here("sync", env={**named, "CRSYNC_MAX_DURATION": "0"})
         assert ended.code == 5
         assert (ended.document["complete"], ended.document["stopped"]) == (False, "max_duration")
-        assert shop.cli("sync", "--format", "text", env=named).out[:1] != "{"
+        assert shop.here("sync", "--format", "text", env=named).out[:1] != "{"
         # No other option can be set so.
-        ended = shop.cli("sync", env={**named, "CRSYNC_LIMIT": "0", "CRSYNC_DRY_RUN": "1", "CRSYNC_FORCE": "ledger"})
+        ended = shop.here("sync", env={**named, "CRSYNC_LIMIT": "0", "CRSYNC_DRY_RUN": "1", "CRSYNC_FORCE": "ledger"})
         assert ended.document["complete"]
         assert not ended.document["dry_run"]
 
@@ -341,7 +341,7 @@ class TestSurroundings:
         ],
     )
     def test_wrong_variables(self, shop: Program, env: dict[str, str]) -> None:
-        ended = shop.cli("sync", env=env)
+        ended = shop.here("sync", env=env)
         assert ended.code == 2
         assert ended.err.startswith("error: ")
 

@@ -74,7 +74,7 @@ class TestFromABackup:
             assert "ledger: the ledger is older than the checkpoint" in error.message
         document = program.run("diff").document
         assert [guard["refuses"] for guard in document["guards"] if guard["name"] == "ledger"] == [True]
-        ended = program.cli("check", "--format", "json")
+        ended = program.here("check", "--format", "json")
         (found,) = [line for line in ended.document["checks"] if line["name"] == "state"]
         assert found["level"] == "warning"
         assert "older than the checkpoint" in found["message"]
@@ -342,7 +342,7 @@ class TestDamage:
         content = path.read_bytes()
         path.write_bytes(content[:PAGE] + bytes(PAGE) + content[2 * PAGE :])
         before = known.files()
-        ended = known.cli(command, "--format", "json")
+        ended = known.here(command, "--format", "json")
         assert ended.code == 9
         assert "Traceback" not in ended.err
         assert known.files() == {**before, "lock": known.files()["lock"]}

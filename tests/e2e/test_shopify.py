@@ -392,11 +392,11 @@ def test_check_looks_at_the_shop(merchant: Merchant) -> None:
     merchant.fill()
     merchant.program.state.add_group("Online shop")
     merchant.program.configure()
-    ran = merchant.program.cli("check")
+    ran = merchant.program.here("check")
     assert ran.code == 0, ran.err
     assert "'My Shop': 5 customers, guests included" in ran.out
     merchant.shop.scopes = frozenset({"read_customers"})
-    ran = merchant.program.cli("check")
+    ran = merchant.program.here("check")
     assert ran.code == 6
     assert "lacks the scope read_orders" in ran.out + ran.err
 

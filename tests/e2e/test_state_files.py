@@ -419,7 +419,7 @@ class TestLock:
         document = busy.run("diff").document
         assert document["counts"]["people"] == 30
         for command in ("status", "check"):
-            assert busy.cli(command).code == 0
+            assert busy.here(command).code == 0
 
     def test_of_a_dead_process(self, known: Program) -> None:
         (known.state_path / "lock").write_text("1")
@@ -431,6 +431,6 @@ def test_two_configs_in_one_folder_have_states_of_their_own(program: Program) ->
     program.counts()
     other = program.folder / "second.yaml"
     other.write_text(program.config_path.read_text().replace(LIST, "Second list"))
-    assert program.cli("sync", "-c", "second.yaml").code == 0
+    assert program.here("sync", "-c", "second.yaml").code == 0
     assert {path.name for path in (program.folder / ".crsync").iterdir()} == {"sync", "second"}
     assert len(program.state.groups) == 2

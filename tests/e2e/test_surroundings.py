@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from cleverreach_sync.cli import app as cli_app
 from cleverreach_sync.errors import LockedError
 from cleverreach_sync.state import ledger, opened
 from tests.e2e.program import Program, environment, interrupt_at, people, person, program, sandbox, sandbox_of_process
@@ -110,9 +111,9 @@ class TestStreams:
 class TestTerminal:
     def test_no_colours_are_plain_text(self, shop: Program) -> None:
         for words, env in ((["--no-color"], {}), ([], {"NO_COLOR": "1"}), ([], {"CRSYNC_NO_COLOR": "1"})):
-            ended = shop.cli("status", *words, env={"FORCE_COLOR": "1", "TERM": "xterm", **env})
+            ended = shop.here("status", *words, env={"FORCE_COLOR": "1", "TERM": "xterm", **env})
             assert "\x1b" not in ended.out
-        assert "\x1b" in shop.cli("status", env={"FORCE_COLOR": "1", "TERM": "xterm"}).out
+        assert "\x1b" in shop.here("status", env={"FORCE_COLOR": "1", "TERM": "xterm"}).out
 
 
 def test_ctrl_c_while_it_starts_is_no_bug(tmp_path: Path) -> None:
@@ -176,36 +177,48 @@ class TestEnvironment:
         assert ended.returncode == 0
         assert "46 " in ended.stdout  # created by the first run
 
-    def test_a_quiet_demo_says_nothing(self, tmp_path: Path) -> None:
-        ended = in_shell(tmp_path, "crsync demo -q")
-        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    def test_a_quiet_demo_says_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """Its commands run in this process."""
+        commands = []
+
+        def carry_out(command: list[str], **_how: object) -> subprocess.CompletedProcess[str]:
+            commands.append(command[3])
+            return subprocess.CompletedProcess(command, cli_app.run(command[3:]))
+
+        monkeypatch.setattr(subprocess, "run", carry_out)
+        monkeypatch.chdir(tmp_path)
+        assert cli_app.run(["demo", "-q"]) == 0
+        assert commands == ["attrs", "diff", "sync", "sync", "diff", "sync", "status"]
+        assert tuple(capfd.readouterr()) == ("", "")
 
 
 class TestCheckOfTheState:
     def test_of_another_shop(self, shop: Program) -> None:
-        assert shop.cli("sync").code == 0
+        assert shop.here("sync").code == 0
         shop.configure(source={"name": "Other"})
-        ended = shop.cli("check", "--format", "json")
+        ended = shop.here("check", "--format", "json")
         assert ended.code == 9
         (failed,) = [line for line in ended.document["checks"] if not line["ok"]]
         assert failed["name"] == "state"
         assert "belongs to another source name" in failed["message"]
 
     def test_without_its_ledger(self, shop: Program) -> None:
-        assert shop.cli("sync").code == 0
+        assert shop.here("sync").code == 0
         (shop.state_path / "ledger.sqlite3").unlink()
-        ended = shop.cli("check", "--format", "json")
+        ended = shop.here("check", "--format", "json")
         assert ended.code == 0
         (found,) = [line for line in ended.document["checks"] if line["name"] == "state"]
         assert (found["level"], found["message"]) == ("warning", "the ledger is missing")
 
     def test_with_a_damaged_ledger(self, shop: Program) -> None:
-        assert shop.cli("sync").code == 0
+        assert shop.here("sync").code == 0
         (shop.state_path / "ledger.sqlite3").write_bytes(b"")
-        assert shop.cli("check").code == 9
+        assert shop.here("check").code == 9
 
     def test_while_a_run_is_writing_its_ledger(self, shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert shop.cli("sync").code == 0
+        assert shop.here("sync").code == 0
         monkeypatch.setattr(opened, "connect", partial(sqlite3.connect, timeout=0))
         with closing(sqlite3.connect(shop.state_path / "ledger.sqlite3", isolation_level=None)) as other:
             other.execute("begin exclusive")
@@ -224,16 +237,16 @@ def test_every_command_knows_the_options_of_output(shop: Program) -> None:
         ["resync"],
         ["attrs", "create"],
     ):
-        ended = shop.cli(*words, "-q", "--log-format", "json", "--no-color", "--format", "json")
+        ended = shop.here(*words, "-q", "--log-format", "json", "--no-color", "--format", "json")
         assert (ended.code, ended.out, ended.err) == (0, "", "")
-    assert shop.cli("schema", env={"CRSYNC_FORMAT": "csv"}).document["$schema"]
+    assert shop.here("schema", env={"CRSYNC_FORMAT": "csv"}).document["$schema"]
 
 
 def test_status_has_totals(shop: Program) -> None:
     shop.export([*people(20), person(20, subscribed="no", orders="0")])
-    assert shop.cli("status", "--format", "json").document["totals"] is None
-    assert shop.cli("sync").code == 0
-    assert shop.cli("status", "--format", "json").document["totals"] == {"people_known": 21, "in_the_list": 20}
-    assert re.search("^people known +21\nin the list +20$", shop.cli("status").out, re.MULTILINE)
+    assert shop.here("status", "--format", "json").document["totals"] is None
+    assert shop.here("sync").code == 0
+    assert shop.here("status", "--format", "json").document["totals"] == {"people_known": 21, "in_the_list": 20}
+    assert re.search("^people known +21\nin the list +20$", shop.here("status").out, re.MULTILINE)
     (shop.state_path / "ledger.sqlite3").write_bytes(b"no ledger")
-    assert shop.cli("status", "--format", "json").code == 9
+    assert shop.here("status", "--format", "json").code == 9

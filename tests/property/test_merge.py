@@ -134,38 +134,49 @@ def test_an_undated_yes_is_a_new_one_after_a_stated_no_only(states: list[Consent
 # Several reads
 
 
-@st.composite
-def records(draw: st.DrawFn, number: int, version: int) -> SourceRecord:
-    """One version of record `number`. No two records are equally old, and newer versions are newer."""
-    profile = draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["", "a", "b"]), max_size=3))
-    orders = draw(
-        st.lists(
-            st.builds(
-                Order,
-                st.sampled_from([f"{number}a", f"{number}b"]),
-                st.booleans(),
-                st.integers(1, 9),
-                st.sampled_from(["1.00", "2.50", None]),
-                st.just("EUR"),
-            ),
-            max_size=2,
-            unique_by=lambda order: order.id,
-        )
+# Made once: to make a strategy takes longer than to draw from it.
+EITHER = st.booleans()
+RANKS = st.sampled_from([RANK_GUEST, RANK_CUSTOMER])
+AGES = st.integers(0, 9)
+PROFILES = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["", "a", "b"]), max_size=3)
+BOUGHT = st.one_of(st.none(), st.builds(Purchases, st.integers(0, 2), st.integers(1, 9), st.just("1.00")))
+ORDERS = {
+    number: st.lists(
+        st.builds(
+            Order,
+            st.sampled_from([f"{number}a", f"{number}b"]),
+            EITHER,
+            st.integers(1, 9),
+            st.sampled_from(["1.00", "2.50", None]),
+            st.just("EUR"),
+        ),
+        max_size=2,
+        unique_by=lambda order: order.id,
     )
-    record = Record(
+    for number in (1, 2, 3)
+}
+VERSIONS = st.integers(1, 4)
+CHOSEN = st.lists(st.sampled_from(sorted(ORDERS)), unique=True, max_size=3)
+
+
+def version_of(draw: st.DrawFn, number: int, version: int) -> SourceRecord:
+    """One version of record `number`. No two records are equally old, and newer versions are newer."""
+    profile = draw(PROFILES)
+    orders = draw(ORDERS[number])
+    made = Record(
         ANNA,
         str(number),
-        draw(st.sampled_from([RANK_GUEST, RANK_CUSTOMER])),
-        draw(st.integers(0, 9)) * 100 + version * 10 + number,
+        draw(RANKS),
+        draw(AGES) * 100 + version * 10 + number,
         None,
         profile,
         draw(STATEMENTS),
-        draw(st.one_of(st.none(), st.builds(Purchases, st.integers(0, 2), st.integers(1, 9), st.just("1.00")))),
+        draw(BOUGHT),
         tuple(orders),
         None,
-        draw(st.booleans()),
+        draw(EITHER),
     )
-    return SourceRecord("customers", key_of(str(number)), record)
+    return SourceRecord("customers", key_of(str(number)), made)
 
 
 def _says(found: SourceRecord, state: ConsentState) -> bool:
@@ -178,14 +189,14 @@ def reads(draw: st.DrawFn) -> list[list[SourceRecord]]:
     stays in its record: once there, it comes with every later version."""
     latest: dict[int, SourceRecord] = {}
     found: list[list[SourceRecord]] = []
-    for version in range(draw(st.integers(1, 4))):
-        chosen = draw(st.lists(st.integers(1, 3), unique=True, max_size=3))
+    for version in range(draw(VERSIONS)):
+        chosen = draw(CHOSEN)
         part = []
         for number in chosen:
-            if number in latest and draw(st.booleans()):
+            if number in latest and draw(EITHER):
                 part.append(latest[number])
                 continue
-            new = draw(records(number, version))
+            new = version_of(draw, number, version)
             if number in latest:
                 kept = {order.id: order for order in latest[number].record.orders}
                 kept |= {order.id: order for order in new.record.orders}

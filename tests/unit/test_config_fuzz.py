@@ -81,33 +81,37 @@ BELOW = {
     "consent": ["path", "absent", "columns", "values", "delimiter", "encoding", "dates"],
     "source": ["type", "path", "columns", "values", "name", "complete", "encoding"],
 }
+# Made once: to make a strategy takes longer than to draw from it.
+SOME_KEYS = st.lists(st.sampled_from(KEYS), unique=True)
+SOME_BELOW = {key: st.lists(st.sampled_from(names), unique=True) for key, names in BELOW.items()}
+ONE_BELOW = {key: st.lists(st.sampled_from(names), unique=True, min_size=1) for key, names in BELOW.items()}
+SOME_NAMES = st.lists(st.sampled_from(["a", "A", "b-1", "c d", "'..'", "tags"]), unique=True)
+EITHER = st.booleans()
 
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_any_value_under_any_key(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     lines = []
-    for key in data.draw(st.lists(st.sampled_from(KEYS), unique=True)):
-        if key in BELOW and data.draw(st.booleans()):
+    for key in data.draw(SOME_KEYS):
+        if key in BELOW and data.draw(EITHER):
             lines.append(f"{key}:")
-            below = data.draw(st.lists(st.sampled_from(BELOW[key]), unique=True, min_size=1))
-            lines += [f"  {name}: {data.draw(VALUES)}" for name in below]
+            lines += [f"  {name}: {data.draw(VALUES)}" for name in data.draw(ONE_BELOW[key])]
         else:
             lines.append(f"{key}: {data.draw(VALUES)}")
     outcome(tmp_path_factory.getbasetemp(), "\n".join(lines))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)  # each has several transfers
 @given(data=st.data())
 def test_any_value_in_any_transfer(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     lines = [VALID + "transfers:"]
-    for name in data.draw(st.lists(st.sampled_from(["a", "A", "b-1", "c d", "'..'", "tags"]), unique=True)):
+    for name in data.draw(SOME_NAMES):
         lines.append(f"  {name}:")
-        for key in data.draw(st.lists(st.sampled_from(KEYS), unique=True)):
+        for key in data.draw(SOME_KEYS):
             if key in BELOW:
                 lines.append(f"    {key}:")
-                below = data.draw(st.lists(st.sampled_from(BELOW[key]), unique=True))
-                lines += [f"      {step}: {data.draw(VALUES)}" for step in below]
+                lines += [f"      {step}: {data.draw(VALUES)}" for step in data.draw(SOME_BELOW[key])]
             else:
                 lines.append(f"    {key}: {data.draw(VALUES)}")
     outcome(tmp_path_factory.getbasetemp(), "\n".join(lines))
