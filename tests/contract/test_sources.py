@@ -278,9 +278,9 @@ FAULTS = [
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_faults_pass(shop: FakeShop, source: Source, watched: Watched, kind: str) -> None:
-    fill(shop, 250)
+    fill(shop, 120)
     shop.fail(kind, 3, shop.is_page)
-    assert len(people(source)) == 250
+    assert len(people(source)) == 120
     assert watched.traffic.requests == len(shop.log)
     assert watched.traffic.retries == (0 if kind == "bom" else 3)
     if kind.endswith("retry-after"):

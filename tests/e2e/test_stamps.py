@@ -107,7 +107,7 @@ class TestRestored:
         for cells in ({}, {"first_name": "Anna"}, {}):
             shop.write({**again, **cells})
             shop.later(days=1)
-            assert shop.agreed_sync().doc["activation"]["activated"] == 0
+            assert shop.sync().doc["activation"]["activated"] == 0
             assert shop.resync().doc["activation"]["activated"] == 0
         assert not shop.list()[ANNA].active
         assert BUYER in shop.list()[ANNA].tags

@@ -157,7 +157,7 @@ class TestEnvironment:
     )
     def test_what_cannot_be_used_is_named(self, shop: Program, env: dict[str, str], says: str) -> None:
         shop.configure(target={"base_url": "https://cleverreach.invalid"})
-        ended = shop.cli("sync", env=env)
+        ended = shop.here("sync", env=env)
         assert ended.code == 2
         assert says in ended.err
         assert "hint: " in ended.err
@@ -165,7 +165,7 @@ class TestEnvironment:
     def test_a_proxy_that_refuses_is_named(self, shop: Program) -> None:
         shop.configure(target={"base_url": "https://cleverreach.invalid"}, limits={"retry_for": 0})
         with odd_server(lambda _: response(407, b"")) as proxy:
-            ended = shop.cli("sync", env={"HTTPS_PROXY": proxy.url.replace("//", "//anna:s3cret@")})
+            ended = shop.here("sync", env={"HTTPS_PROXY": proxy.url.replace("//", "//anna:s3cret@")})
         assert ended.code == 5
         assert ended.err.startswith("error: the proxy that the environment names does not connect to cleverreach.inv")
         assert "HTTPS_PROXY" in ended.err
