@@ -35,6 +35,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_DATES: Final = frozenset(("null", "(null)", "<null>", "\\n", "none", "nil", "nan", "nat", "n/a", "#n/a", "-", "--"))
 _LONGEST_DATE: Final = 40
 _ZEROS: Final = re.compile(r"[-+]?[0:./tz +-]*0[0:./tz +-]*|-0*1-.*")  # and what PHP makes of 0000-00-00: -0001-11-30
+_DAY: Final = 86_400
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 _SPACES: Final = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'", "\u2212": "-"})
@@ -85,7 +86,8 @@ def is_no_date(text: str, order: DateOrder = "iso") -> bool:
 
 def read_time(text: str, order: DateOrder = "iso", zone: tzinfo = UTC, *, later: bool = False) -> int | None:
     """Unix seconds of a day (its beginning) or a time; without a zone it is in `zone`. Where the clock there is put
-    back, or on, one time may be two: it is the earlier one, or the `later`.
+    back, or on, one time may be two: it is the earlier one. `later`: the last moment that may be meant, of a day its
+    end.
 
     ISO 8601 is read in every order: `2025-12-31`, `20251231`, `2025-12-31 14:30`, `2025-12-31T14:30:00.5+01:00`;
     dmy reads `31.12.2025` and `31/12/25 14:30` too, mdy `12/31/2025 2:30 PM`. Years before 1900 are zero dates.
@@ -112,7 +114,9 @@ def _read_time(text: str, order: DateOrder, zone: tzinfo, *, later: bool) -> int
     seconds = _seconds(hour, minute, second, half)
     if seconds is None:
         return None
-    there = (day.toordinal() - _EPOCH_DAY) * 86400 + seconds
+    there = (day.toordinal() - _EPOCH_DAY) * _DAY + seconds
+    if later and hour is None:
+        there += _DAY - 1
     if offset is not None or zone is UTC:
         return there - _offset(offset)
     moments = _moments((_EPOCH + timedelta(seconds=there)).replace(tzinfo=None), zone)

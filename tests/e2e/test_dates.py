@@ -58,7 +58,9 @@ def test_a_yes_with_a_date_that_is_none_is_undated(shop: Shop) -> None:
     assert shop.sync().skipped == {"opted_out": len(people)}
 
 
-def test_a_withdrawal_with_a_date_that_is_none_counts_from_when_it_was_seen(shop: Shop) -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_a_withdrawal_with_a_date_that_is_none_counts_from_when_it_was_seen(shop: Shop, zone: str) -> None:
+    shop.config(source={"timezone": zone})
     people = [f"p{number}@example.org" for number in range(len(NONE))]
     stated = [opted_out(email, subscribed_at=date) for email, date in zip(people, NONE, strict=True)]
     shop.config(limits={"max_deactivated": "100%"})
@@ -179,3 +181,22 @@ def test_a_zone_that_does_not_exist(shop: Shop, zone: str) -> None:
 @pytest.mark.parametrize("zone", ["W. Europe Standard Time", "+01:00", "../UTC", "Europe", '"\\0"', "12", '""'])
 def test_what_is_no_zone_at_all(shop: Shop, zone: str) -> None:
     assert "sync.yaml:5:13" in refused(shop, zone)
+
+
+def test_who_withdrew_on_a_day_did_so_at_its_end(shop: Shop) -> None:
+    """A yes of the same day is no later one, wherever it stands and whatever is known of them."""
+    known, unknown, again = (f"{name}@example.org" for name in ("anna", "ben", "cora"))
+    morning = {"subscribed_at": "2026-09-20T10:00:30Z"}
+    shop.config(limits={"max_activated": "100%", "max_deactivated": "100%"})
+    shop.write(both(known, **morning), both(again, **morning))
+    shop.sync()
+    gone = [opted_out(known, subscribed_at="2026-09-20"), opted_out(again, subscribed_at="20260920")]
+    shop.write(*gone, opted_out(unknown, subscribed_at="2026-09-20"), both(unknown, **morning))
+    assert shop.sync().counts == {"deactivated": 2, "skipped": 1}
+    assert unknown not in shop.list()
+    shop.write(both(known, **morning), both(again, **morning))
+    shop.sync()
+    assert not any(recipient.active for recipient in shop.list().values())
+    shop.write(both(known, subscribed_at="2026-09-21"), both(again, subscribed_at="2026-09-21 00:00"))
+    shop.sync()
+    assert all(shop.list()[email].active for email in (known, again))

@@ -75,8 +75,9 @@ class Formats:
         # Words, numbers and days come again and again, times do not.
         days = Memo(lambda text: read_time(text, dates, zone))
         self._dates = dates
-        # A time that was twice, as the clock was put back: who gave their consent then did so early, who withdrew late.
-        self.latest = None if zone is UTC else self._reading("subscribed_at", partial(_later, order=dates, zone=zone))
+        # A day, or a time that was twice as the clock was put back: who gave their consent then did so early, who
+        # withdrew late.
+        self.latest = self._reading("subscribed_at", partial(_later, order=dates, zone=zone))
         self.typed = {
             "subscribed": self._memo("subscribed", read_consent),
             "subscribed_at": self._quick("subscribed_at", time, lambda seconds, _: seconds),
@@ -211,8 +212,9 @@ class Plan:
         if not self._has_consent:
             return None
         state, at = values.get("subscribed"), values.get("subscribed_at")
-        if at is not None and state is ConsentState.OPTED_OUT and self._latest and self._stated_at is not None:
-            at = self._latest(cells[self._stated_at] or "")
+        if at is not None and state is ConsentState.OPTED_OUT and self._stated_at is not None:
+            latest = self._latest(cells[self._stated_at] or "")
+            at = latest if isinstance(latest, int) else at
         return _UNKNOWN if state is None else Consent(state, at)
 
     def _report(self, unreadable: list[str], row: Row, warn: Callable[[Warned], None]) -> str | None:
