@@ -1,4 +1,4 @@
-"""The parts of README.md that are made from the program itself, between `<!-- begin NAME -->` and `<!-- end NAME -->`."""
+"""The parts of docs/ that are made from the program itself, between `<!-- begin NAME -->` and `<!-- end NAME -->`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,15 @@ from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
+DOCS: Final = ROOT / "docs"
 _BLOCK: Final = re.compile(r"(<!-- begin (\S+) -->\n)(.*?)(<!-- end \2 -->\n)", re.DOTALL)
 _DEFAULT: Final = re.compile(r" ?Default: ([^.]+(?:\.\d[^.]*)?)\.?$")
+
+
+def pages() -> list[Path]:
+    """What users read: README.md, then docs/ without what is for developers."""
+    folders = ("guides", "reference", "explanation")
+    return [README, DOCS / "README.md", *(page for folder in folders for page in sorted((DOCS / folder).glob("*.md")))]
 
 
 def commands() -> list[tuple[str, ...]]:
@@ -213,5 +220,5 @@ def blocks(text: str) -> dict[str, str]:
 
 
 def renewed(text: str) -> str:
-    """The text with every block made anew."""
+    """The text with every block replaced by what the program says now."""
     return _BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]().rstrip()}\n\n{found[4]}", text)

@@ -1,6 +1,9 @@
-"""Renews the generated parts of README.md: `python -m tests.docs.renew`."""
+"""Renews the generated parts of docs/: `python -m tests.docs.renew`."""
 
-from tests.docs.reference import README, renewed
+from tests.docs.reference import pages, renewed
 
 if __name__ == "__main__":
-    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        if (new := renewed(text)) != text:
+            page.write_text(new, encoding="utf-8")

@@ -16,7 +16,7 @@ from cleverreach_sync.cli.app import run
 from cleverreach_sync.config.loading import load_configs
 from cleverreach_sync.sandbox.server import RunningSandbox
 from tests.config_text import ENV
-from tests.docs.reference import ROOT, commands, exit_codes, options, variables
+from tests.docs.reference import ROOT, commands, exit_codes, options, pages, variables
 
 EXAMPLES = ROOT / "examples"
 FOLDERS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
@@ -41,10 +41,10 @@ def test_every_example_says_what_it_is(folder: Path) -> None:
     assert (folder / "README.md").read_text(encoding="utf-8").startswith("# ")
 
 
-def test_readme_of_the_project_links_every_example() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_guides_link_every_example() -> None:
+    guides = "".join(page.read_text(encoding="utf-8") for page in pages())
     for folder in FOLDERS:
-        assert f"(examples/{folder.name}/README.md)" in readme
+        assert f"(../../examples/{folder.name}/README.md)" in guides
 
 
 def calls(text: str) -> Iterator[list[str]]:

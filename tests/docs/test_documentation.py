@@ -1,4 +1,4 @@
-"""README.md says what the program does: every command, option, key, code and reason, and nothing that is not there."""
+"""README.md and docs/ say what the program does: every command, option, key, code and reason, and nothing that is not there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from cleverreach_sync.clock import Stop
+from cleverreach_sync.config.json_schema import json_schema
 from cleverreach_sync.config.loading import load_config, load_configs
 from cleverreach_sync.domain.decision import SKIP_REASONS
 from cleverreach_sync.domain.guards import FORCEABLE
@@ -17,14 +18,20 @@ from cleverreach_sync.domain.model import PERSON_FIELDS
 from cleverreach_sync.report import words
 from cleverreach_sync.report.document import _RUN_KEYS
 from cleverreach_sync.sandbox.routes_own import ROUTES
+from cleverreach_sync.sources.registry import SOURCE_TYPES
 from cleverreach_sync.state.files import StateFolder
 from tests.config_text import ENV
-from tests.docs.reference import BLOCKS, README, ROOT, blocks, commands, options, variables
+from tests.docs.reference import BLOCKS, DOCS, README, ROOT, blocks, commands, exit_codes, options, pages, variables
 
-TEXT = README.read_text(encoding="utf-8")
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in pages())
 _BLOCK = re.compile(r"<!-- begin (\S+) -->.*?<!-- end \1 -->", re.DOTALL)
 WRITTEN = _BLOCK.sub("", TEXT)  # what people wrote
 _OF_OTHERS = {"--user"}
+
+
+def page(name: str) -> str:
+    """A page of docs/, without its generated parts."""
+    return _BLOCK.sub("", (DOCS / name).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -32,7 +39,46 @@ def test_generated_parts_are_new(name: str) -> None:
     found = blocks(TEXT)
     assert name in found
     made = BLOCKS[name]().rstrip()
-    assert found[name].strip() == made.strip(), "README.md is old; if right: python -m tests.docs.renew"
+    assert found[name].strip() == made.strip(), "docs/ is old; if right: python -m tests.docs.renew"
+
+
+def test_generated_parts_stand_once() -> None:
+    assert sorted(re.findall(r"<!-- begin (\S+) -->", TEXT)) == sorted(BLOCKS)
+
+
+def test_the_index_links_every_page() -> None:
+    index = page("README.md")
+    for path in pages()[2:]:
+        assert f"({path.relative_to(DOCS).as_posix()})" in index
+
+
+def test_readme_names_the_two_commands() -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert {line.partition("#")[0].strip() for line in lines} >= {"make demo", "make test"}
+
+
+@pytest.mark.parametrize("source_type", SOURCE_TYPES)
+def test_every_source_has_a_guide(source_type: str) -> None:
+    assert f"(../reference/config.md#type-{source_type})" in page(f"guides/{source_type}.md")
+
+
+def test_every_key_of_the_config_is_in_the_reference() -> None:
+    text = (DOCS / "reference/config.md").read_text(encoding="utf-8")
+    found = set(re.findall(r"(?:^\| `|Or `|[{ ])(\w+)(?:` \||`: a file|: \d)", text, flags=re.MULTILINE))
+    schema = json_schema()
+    for name, definition in (("", schema), *schema["$defs"].items()):
+        assert set(definition.get("properties", {})) - found == set(), name
+
+
+def test_every_option_is_in_the_reference() -> None:
+    text = (DOCS / "reference/commands.md").read_text(encoding="utf-8")
+    assert options() - set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text)) == set()
+
+
+def test_every_exit_code_is_in_the_reference() -> None:
+    text = (DOCS / "reference/exit-codes.md").read_text(encoding="utf-8")
+    listed = {int(code) for code in re.findall(r"^\| `(\d+)`", text, flags=re.MULTILINE)}
+    assert listed == set(exit_codes()) == {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143}
 
 
 def test_helps_are_plain() -> None:
@@ -56,21 +102,22 @@ def test_no_other_commands() -> None:
 
 
 def test_environment_variables() -> None:
-    table = WRITTEN.partition("## Environment variables")[2].partition("\n## ")[0]
+    table = page("reference/commands.md").partition("## Environment variables")[2]
     assert set(re.findall(r"^\| `(CRSYNC_\w+)`", table, flags=re.MULTILINE)) == variables()
     for name in set(re.findall(r"\bCRSYNC_\w+", TEXT)):
         assert name in variables()
 
 
 def test_guards_have_advice() -> None:
-    section = WRITTEN.partition("## Guards")[2].partition("\n## ")[0]
-    advised = re.findall(r"`(\w+)`", " ".join(re.findall(r"^- (.*?): ", section, flags=re.MULTILINE)))
+    advised = re.findall(
+        r"`(\w+)`", " ".join(re.findall(r"^- (.*?): ", page("reference/guards.md"), flags=re.MULTILINE))
+    )
     assert set(advised) == set(FORCEABLE)
     assert set(words.GUARDS) == set(FORCEABLE)
 
 
 def test_result_keys() -> None:
-    section = WRITTEN.partition("## The result")[2].partition("Other documents")[0]
+    section = page("reference/result-document.md").partition("Other documents")[0]
     rows = re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE)
     assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == {*_RUN_KEYS, "stopped"}
 
@@ -82,16 +129,15 @@ def test_reasons_to_stop() -> None:
 
 
 def test_state_files() -> None:
-    section = WRITTEN.partition("## What is kept between runs")[2].partition("\n## ")[0]
-    listed = set(re.findall(r"^\| `([\w.]+)`", section, flags=re.MULTILINE))
+    listed = set(re.findall(r"^\| `([\w.]+)`", page("reference/state-files.md"), flags=re.MULTILINE))
     folder = StateFolder(Path("x"))
     there = {folder.checkpoint, folder.ledger, folder.key, folder.spool, folder.rejects, folder.history, folder.lock}
     assert listed == {path.name for path in there}
 
 
 def test_sandbox_requests() -> None:
-    section = WRITTEN.partition("## The sandbox")[2].partition("\n## ")[0]
-    assert set(re.findall(r"`((?:GET|POST) /sandbox/\w+)`", section)) == {f"{r.method} {r.path}" for r in ROUTES}
+    listed = set(re.findall(r"`((?:GET|POST) /sandbox/\w+)`", page("guides/sandbox.md")))
+    assert listed == {f"{r.method} {r.path}" for r in ROUTES}
 
 
 def test_reasons_have_words() -> None:
@@ -125,7 +171,7 @@ def test_inline_yaml_is_yaml() -> None:
 def test_consent_words() -> None:
     from cleverreach_sync.sources.values import CONSENT_WORDS
 
-    table = WRITTEN.partition("**Consent**")[2].partition("Any other word")[0]
+    table = page("guides/file.md").partition("## Consent")[2].partition("Any other word")[0]
     listed = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE)))
     assert set(listed) == set(CONSENT_WORDS)
 
@@ -161,9 +207,11 @@ def _texts() -> list[str]:
 def test_the_example_of_an_error_is_real(tmp_path: Path) -> None:
     from cleverreach_sync.errors import ConfigError
 
-    message, hint = re.findall(r"```text\nerror: sync.yaml:\d+:\d+: (.*)\nhint: (.*)\n```", TEXT)[0]
+    example = r"```text\nerror: sync.yaml:\d+:\d+: (.*)\nhint: (.*)\n```"
+    message, hint = re.findall(example, page("reference/exit-codes.md"))[0]
     path = tmp_path / "sync.yaml"
-    path.write_text(re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)[0].replace(", buyer]", ", buyers]"))
+    config = re.findall(r"```yaml\n(.*?)```", page("reference/config.md"), flags=re.DOTALL)[0]
+    path.write_text(config.replace(", buyer]", ", buyers]"))
     with pytest.raises(ConfigError) as caught:
         load_config(path, ENV)
     problem = caught.value.problems[0]
