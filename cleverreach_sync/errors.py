@@ -17,7 +17,7 @@ from __future__ import annotations
 import errno
 import signal
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
@@ -146,3 +146,25 @@ def as_crsync_error(error: BaseException) -> CrsyncError:
         )
     known.__cause__ = error
     return known
+
+
+def exit_object(code: int = 0, name: str = "ok", retryable: bool = False) -> dict[str, Any]:
+    """How a command ended, for its document; `name` is the class of the exit code."""
+    return {"code": code, "class": name, "retryable": retryable}
+
+
+def exit_of(error: CrsyncError) -> dict[str, Any]:
+    """How a command ended that failed, for its document."""
+    return exit_object(error.code, error.kind, error.retryable)
+
+
+def error_object(error: CrsyncError) -> dict[str, Any]:
+    """What went wrong, for a document. `where` and `problems` are there only if they say something."""
+    found: dict[str, Any] = {**exit_of(error), "message": error.message, "hint": error.hint}
+    if error.where:
+        found["where"] = error.where
+    if isinstance(error, ConfigError):
+        found["problems"] = [
+            {"where": problem.where, "message": problem.message, "hint": problem.hint} for problem in error.problems
+        ]
+    return found

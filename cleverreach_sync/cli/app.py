@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cleverreach_sync import __version__
-from cleverreach_sync.cli import attrs, check, demo, init, runs, sandbox, schema, status
+from cleverreach_sync.cli import attrs, check, demo, diff, init, resync, sandbox, schema, status, sync
 from cleverreach_sync.cli.invocation import Invocation
 
 # The base of what typer raises for wrong usage; it has no public name of its own.
@@ -61,9 +61,9 @@ for _panel, _name, _does in (
     (_SET_UP, "init", init.init),
     (_SET_UP, "check", check.check),
     (_SET_UP, "schema", schema.schema),
-    (_TRANSFER, "diff", runs.diff),
-    (_TRANSFER, "sync", runs.sync),
-    (_TRANSFER, "resync", runs.resync),
+    (_TRANSFER, "diff", diff.diff),
+    (_TRANSFER, "sync", sync.sync),
+    (_TRANSFER, "resync", resync.resync),
     (_TRANSFER, "status", status.status),
     (_TRY_OUT, "demo", demo.demo),
     (_TRY_OUT, "sandbox", sandbox.sandbox),

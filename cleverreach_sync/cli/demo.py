@@ -46,7 +46,7 @@ def demo(
     """See it work: sample customers, a sandbox, all in ./crsync-demo/. Needs no account."""
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
-        from cleverreach_sync.cli.schema import schema_text
+        from cleverreach_sync.config.json_schema import schema_text
         from cleverreach_sync.errors import UsageError
         from cleverreach_sync.sandbox import sample
         from cleverreach_sync.sandbox.server import RunningSandbox

@@ -27,7 +27,7 @@ def init(
     """Write a config to start with, every choice explained."""
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
-        from cleverreach_sync.cli.schema import schema_text
+        from cleverreach_sync.config.json_schema import schema_text
         from cleverreach_sync.config.starter import starter_config, variables
         from cleverreach_sync.errors import UsageError
         from cleverreach_sync.sources.registry import SOURCE_TYPES

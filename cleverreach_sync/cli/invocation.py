@@ -16,10 +16,11 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cleverreach_sync.cli.choice import Choice, Refused
     from cleverreach_sync.clock import Stop
-    from cleverreach_sync.report.bars import Lines
-    from cleverreach_sync.report.naming import RunName
+    from cleverreach_sync.fleet.choice import Choice, Refused
+    from cleverreach_sync.fleet.engine import Stops
+    from cleverreach_sync.fleet.naming import RunName
+    from cleverreach_sync.report.live.bars import Lines
 
 QUIET = -1
 _SHOW_CURSOR = "\x1b[?25h"  # bars hide it
@@ -37,18 +38,18 @@ class Invocation:
 
     @property
     def out(self) -> Console:
-        from cleverreach_sync.report.page import open_console
+        from cleverreach_sync.report.forms.page import open_console
 
         return open_console(sys.stdout, no_color=self.no_color)
 
     @property
     def err(self) -> Console:
-        from cleverreach_sync.report.page import open_console
+        from cleverreach_sync.report.forms.page import open_console
 
         return open_console(sys.stderr, no_color=self.no_color, beside=True)
 
     def progress(self) -> Lines:
-        from cleverreach_sync.report.bars import observer
+        from cleverreach_sync.report.live.bars import observer
 
         lines = observer(self.err, self.verbosity, self.log_format)
         lines.about = self.about
@@ -58,7 +59,7 @@ class Invocation:
         self, paths: Sequence[Path], transfers: Sequence[str], *, writes: bool = True, refused: Refused | None = None
     ) -> Choice:
         """The transfers that the options of the call name; see `choose` for `writes` and `refused`."""
-        from cleverreach_sync.cli.choice import choose
+        from cleverreach_sync.fleet.choice import choose
 
         chosen = choose(paths, transfers, os.environ, writes=writes, refused=refused)
         self.about = None if chosen.several else chosen.chosen[0].name
@@ -129,43 +130,16 @@ class Invocation:
 
 def _rendered(form: str, document: dict[str, Any]) -> str:
     if form == "csv":
-        from cleverreach_sync.report.tabular import run_csv
+        from cleverreach_sync.report.forms.tabular import run_csv
 
         return run_csv(document)
     if form == "markdown":
-        from cleverreach_sync.report.markdown import run_markdown
+        from cleverreach_sync.report.forms.markdown import run_markdown
 
         return run_markdown(document)
     from cleverreach_sync.report.document import dumps
 
     return dumps(document)
-
-
-class Stops:
-    """Asks all runs of a call to end, those that are still to begin included. Set from a signal handler."""
-
-    def __init__(self) -> None:
-        self._stops: list[Stop] = []
-        self._signum: int | None = None
-
-    @property
-    def signum(self) -> int | None:
-        return self._signum
-
-    @signum.setter
-    def signum(self, signum: int) -> None:
-        self._signum = signum
-        for stop in list(self._stops):
-            stop.signum = signum
-
-    def one(self) -> Stop:
-        """The stop of one more run."""
-        from cleverreach_sync.clock import Stop
-
-        stop = Stop()
-        self._stops.append(stop)
-        stop.signum = self._signum  # only now: a signal may come in between
-        return stop
 
 
 @contextmanager

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import typer
 
 from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation
-
-
-def schema_text() -> str:
-    """The JSON Schema of the config as it is printed, and as `init` writes it."""
-    from cleverreach_sync.config.json_schema import json_schema
-
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def schema(
@@ -33,6 +25,7 @@ def schema(
     """Print the JSON Schema of the config, for editors."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
+        from cleverreach_sync.config.json_schema import schema_text
         from cleverreach_sync.report.stream import write
 
         if not quiet:

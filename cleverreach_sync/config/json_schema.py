@@ -6,6 +6,7 @@ through whatever spelling the loader takes, and still names unknown keys, wrong 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterable
 from typing import Any, Final
 
@@ -17,6 +18,11 @@ from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
 SCHEMA_ID: Final = "urn:crsync:config:1"
 _VARIABLE: Final = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}
 _BOOLEAN_WORDS: Final = {"type": "string", "pattern": "^([Tt]rue|[Ff]alse|[Yy]es|[Nn]o|[Oo]n|[Oo]ff|TRUE|FALSE)$"}
+
+
+def schema_text() -> str:
+    """The schema as it is printed, and as `init` writes it."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def json_schema() -> dict[str, Any]:

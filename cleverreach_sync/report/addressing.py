@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from cleverreach_sync.report.naming import RunName
+    from cleverreach_sync.fleet.naming import RunName
 
 DEFAULT_CONFIG: Final = "sync.yaml"
 # Those that read a config, and those of the answer that may name them.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.errors import ConfigError, CrsyncError, TemporaryError
+from cleverreach_sync.errors import CrsyncError, error_object
 
-GRAVEST_FIRST: Final = (1, 9, 6, 2, 7, 4, 5, 8, 3, 0)
 _RUN_KEYS: Final = (
     "schema", "command", "run_id", "dry_run", "complete", "resumed", "started_at", "finished_at", "source", "target",
     "config", "transfer", "tags", "counts", "skipped", "invalid", "rejected", "kinds", "activation", "guards",
@@ -80,62 +78,6 @@ def _first(found: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return ordered
 
 
-def exit_object(code: int, name: str, retryable: bool) -> dict[str, Any]:
-    """How a command ends; `name` is the class of the exit code."""
-    return {"code": code, "class": name, "retryable": retryable}
-
-
-def error_object(error: CrsyncError) -> dict[str, Any]:
-    """What went wrong, for a document. `where` and `problems` are there only if they say something."""
-    found: dict[str, Any] = {
-        **exit_object(error.code, error.kind, error.retryable),
-        "message": error.message,
-        "hint": error.hint,
-    }
-    if error.where:
-        found["where"] = error.where
-    if isinstance(error, ConfigError):
-        found["problems"] = [
-            {"where": problem.where, "message": problem.message, "hint": problem.hint} for problem in error.problems
-        ]
-    return found
-
-
 def error_document(error: CrsyncError) -> dict[str, Any]:
     """The document of a command that failed before anything was read."""
     return {"schema": "crsync.error/1", "error": error_object(error)}
-
-
-def failed_entry(command: str, config: str, transfer: str | None, error: CrsyncError) -> dict[str, Any]:
-    """An `error_document` among the entries of several: it says whose it is, and how that ended."""
-    return {
-        "schema": "crsync.error/1",
-        "command": command,
-        "config": config,
-        "transfer": transfer,
-        "error": error_object(error),
-        "exit": exit_object(error.code, error.kind, error.retryable),
-    }
-
-
-def several_document(
-    key: str, entries: list[dict[str, Any]], not_started: Sequence[dict[str, Any]] = (), signum: int | None = None
-) -> dict[str, Any]:
-    """The document `crsync.<key>/1` of a call about several transfers: their documents under `key`; `not_started` if
-    the call ended before some of them. The gravest way one of them ended is how the call ends; a signal beats all."""
-    exits = [entry.get("exit") or exit_object(0, "ok", False) for entry in entries]
-    if signum is not None:
-        exits.append(exit_object(128 + signum, "signal", True))
-    elif not_started and not entries:  # the time was up before anything was begun
-        exits.append(exit_object(TemporaryError.code, TemporaryError.kind, TemporaryError.retryable))
-    found: dict[str, Any] = {"schema": f"crsync.{key}/1", key: entries}
-    if not_started:
-        found["not_started"] = list(not_started)
-    found["exit"] = min(exits, key=_gravity, default=exit_object(0, "ok", False))
-    return found
-
-
-def _gravity(ending: dict[str, Any]) -> int:
-    """The place in GRAVEST_FIRST; a signal comes before all, since it ended the whole call."""
-    code = ending["code"]
-    return GRAVEST_FIRST.index(code) if code in GRAVEST_FIRST else -1

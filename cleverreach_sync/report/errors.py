@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from cleverreach_sync.errors import ConfigError, CrsyncError, as_crsync_error
-from cleverreach_sync.report.page import printable
+from cleverreach_sync.errors import ConfigError, CrsyncError, as_crsync_error, exit_of
+from cleverreach_sync.report.forms.page import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cleverreach_sync.report.naming import RunName
+    from cleverreach_sync.fleet.naming import RunName
 
 
 def print_error(
@@ -32,17 +32,13 @@ def print_error(
     for where, message, hint in _problems(known):
         place = f"{where}: " if where else ""
         if log_format == "json":
-            put_json(console, "error", message, name, where=where, hint=hint, **_class(known))
+            put_json(console, "error", message, name, where=where, hint=hint, **exit_of(known))
             continue
         put_labelled(console, "error", "bold red", place + message, name)
         if hint:
             put_labelled(console, "hint", "cyan", hint, name)
     if verbosity >= 2:
         _put_traceback(error, console, log_format)
-
-
-def _class(error: CrsyncError) -> dict[str, object]:
-    return {"code": error.code, "class": error.kind, "retryable": error.retryable}
 
 
 def _problems(error: CrsyncError) -> Iterator[tuple[str | None, str, str | None]]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from cleverreach_sync.fleet.naming import RunName, names_in
 from cleverreach_sync.report import words
 from cleverreach_sync.report.addressing import options_of
-from cleverreach_sync.report.naming import RunName, names_in
 
 _FAILED: Final = {
     1: "failed: an unexpected error",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cleverreach_sync.cli.check import Checks
 from cleverreach_sync.clock import Stop
+from cleverreach_sync.commands.check import check_document
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import GuardError
 from tests.e2e.program import Program, person, program, sandbox, sandbox_of_process
@@ -77,9 +77,8 @@ def test_more_than_ten_minutes_is_a_warning(program: Program, woo: WooShop, wron
 def test_check_says_it_beforehand(program: Program, woo: WooShop, wrong_by: int, level: str, words: str) -> None:
     program.clock.passed += wrong_by
     config = load_config(program.config_path, {})
-    checks = Checks(config, "sync.yaml", program.said, program.clock, Stop())
-    checks.all()
-    line = next(line for line in checks.document()["checks"] if line["name"] == "clock")
+    document = check_document(config, "sync.yaml", program.said, program.clock, Stop())
+    line = next(line for line in document["checks"] if line["name"] == "clock")
     assert line["level"] == level
     assert words in line["message"]
     assert ("will refuse" in (line["hint"] or "")) is (abs(wrong_by) > DAY)

@@ -438,13 +438,12 @@ def test_an_order_counts_that_came_while_the_consent_could_not_be_read(woo: Prog
 
 
 def test_check_does_not_wait_for_a_shop_that_does_not_get_well(woo: Program, shop: WooShop) -> None:
-    from cleverreach_sync.cli.check import Checks
     from cleverreach_sync.clock import Stop
+    from cleverreach_sync.commands.check import check_document
 
     shop.fail("html", 10_000)
-    checks = Checks(load_config(woo.config_path, {}), "sync.yaml", woo.said, woo.clock, Stop())
-    checks.all()
-    assert checks.code == TemporaryError.code
-    (line,) = [each for each in checks.document()["checks"] if each["name"] == "source"]
+    document = check_document(load_config(woo.config_path, {}), "sync.yaml", woo.said, woo.clock, Stop())
+    assert document["exit"]["code"] == TemporaryError.code
+    (line,) = [each for each in document["checks"] if each["name"] == "source"]
     assert "something that is no JSON" in line["message"]
     assert woo.clock.passed <= 10

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from cleverreach_sync.progress import Progress
-from cleverreach_sync.report.bars import Bars, Lines, observer
-from cleverreach_sync.report.page import open_console
+from cleverreach_sync.report.forms.page import open_console
+from cleverreach_sync.report.live.bars import Bars, Lines, observer
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 

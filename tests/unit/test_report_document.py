@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cleverreach_sync import errors
+from cleverreach_sync.fleet.document import several_document
 from cleverreach_sync.report import document
 from cleverreach_sync.report.stream import write
 from tests.unit import report_documents as docs
@@ -68,7 +69,7 @@ def test_an_error_is_a_document() -> None:
             "hint": "check the client ID",
         },
     }
-    assert document.error_object(errors.Interrupted(15))["code"] == 143
+    assert errors.error_object(errors.Interrupted(15))["code"] == 143
 
 
 def test_all_problems_of_a_config_are_in_it() -> None:
@@ -78,7 +79,7 @@ def test_all_problems_of_a_config_are_in_it() -> None:
             errors.Problem("sync.yaml:9:1", "x"),
         ]
     )
-    found = document.error_object(error)
+    found = errors.error_object(error)
     assert found["where"] == "sync.yaml:3:5"
     assert [problem["where"] for problem in found["problems"]] == ["sync.yaml:3:5", "sync.yaml:9:1"]
 
@@ -100,8 +101,8 @@ def test_all_problems_of_a_config_are_in_it() -> None:
     ],
 )
 def test_the_gravest_ending_counts(codes: list[int], gravest: int) -> None:
-    runs = [docs.run(exit=document.exit_object(code, "x", False)) for code in codes]
-    doc = document.several_document("runs", runs)
+    runs = [docs.run(exit=errors.exit_object(code, "x", False)) for code in codes]
+    doc = several_document("runs", runs)
     assert doc["exit"]["code"] == gravest
     assert list(doc) == ["schema", "runs", "exit"]
     assert json.loads(document.dumps(doc)) == doc

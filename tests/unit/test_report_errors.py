@@ -7,7 +7,7 @@ import pytest
 
 from cleverreach_sync import errors
 from cleverreach_sync.report.errors import print_error
-from cleverreach_sync.report.page import open_console
+from cleverreach_sync.report.forms.page import open_console
 
 CONFIG = errors.ConfigError(
     [

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from cleverreach_sync.report import document
-from cleverreach_sync.report.markdown import code, prose, run_markdown
+from cleverreach_sync.fleet.document import several_document
+from cleverreach_sync.report.forms.markdown import code, prose, run_markdown
 from tests.unit import report_documents as docs
 
 EVIL = [
@@ -65,7 +65,7 @@ def html(text: str) -> str:
         ("diff_values", docs.diff(guards=[], changes=docs.SHOWN)),
         ("second_sync", docs.nothing()),
         ("guard", docs.refused()),
-        ("runs", document.several_document("runs", [docs.nothing(), docs.refused()])),
+        ("runs", several_document("runs", [docs.nothing(), docs.refused()])),
     ],
 )
 def test_comments_are_as_agreed(name: str, doc: dict[str, object], golden: Callable[[str, str], None]) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cleverreach_sync.report import document
-from cleverreach_sync.report.tabular import COLUMNS, run_csv
+from cleverreach_sync.fleet.document import several_document
+from cleverreach_sync.report.forms.tabular import COLUMNS, run_csv
 from tests.unit import report_documents as docs
 
 
@@ -52,7 +52,7 @@ def test_quotes_commas_and_line_ends_survive() -> None:
 
 
 def test_several_runs_say_which_list() -> None:
-    found = rows(run_csv(document.several_document("runs", [docs.diff(), docs.nothing()])))
+    found = rows(run_csv(several_document("runs", [docs.diff(), docs.nothing()])))
     assert {row["list"] for row in found} == {"123"}
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.domain.guards import FORCEABLE
-from cleverreach_sync.report import document, overview, text, words
-from cleverreach_sync.report.page import PipedConsole, open_console, printable
+from cleverreach_sync.fleet.document import several_document
+from cleverreach_sync.report import words
+from cleverreach_sync.report.forms import overview, text
+from cleverreach_sync.report.forms.page import PipedConsole, open_console, printable
 from tests.unit import report_documents as docs
 
 Render = Callable[[dict[str, Any], Any], None]
@@ -28,7 +30,7 @@ PAGES: dict[str, tuple[Render, dict[str, Any]]] = {
     "signal": (text.run_text, docs.failed(130, "signal", True)),
     "runs": (
         overview.runs_text,
-        document.several_document("runs", [docs.run(), docs.diff(config="eu.yaml"), docs.refused()]),
+        several_document("runs", [docs.run(), docs.diff(config="eu.yaml"), docs.refused()]),
     ),
     "status": (text.status_text, docs.STATUS),
     "status_empty": (
@@ -110,13 +112,13 @@ def _uncoloured(page: str) -> list[str]:
 
 
 def test_a_narrow_table_leaves_out_columns_without_anybody() -> None:
-    doc = document.several_document("runs", [docs.nothing(), docs.failed(4, "rejected", complete=True)])
+    doc = several_document("runs", [docs.nothing(), docs.failed(4, "rejected", complete=True)])
     stream = io.StringIO()
     overview.runs_text(doc, PipedConsole(file=stream, width=60))
     head = stream.getvalue().splitlines()[0]
     assert head.split() == ["config", "people", "created", "updated", "deactiv.", "skipped", "failed", "result"]
     stream = io.StringIO()
-    overview.runs_text(document.several_document("runs", [docs.nothing()]), PipedConsole(file=stream, width=60))
+    overview.runs_text(several_document("runs", [docs.nothing()]), PipedConsole(file=stream, width=60))
     head, row = stream.getvalue().splitlines()[:2]
     assert head.split() == ["config", "people", "result"]
     assert row.split()[-1] == "ok"

@@ -11,7 +11,7 @@ import orjson
 
 from cleverreach_sync.clock import timestamp
 from cleverreach_sync.domain.guards import Guard, refusing
-from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted
+from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted, exit_object, exit_of
 from cleverreach_sync.run.context import Options, Run
 from cleverreach_sync.run.prepare.connect import RunRequest
 from cleverreach_sync.run.prepare.setup import Prepared
@@ -85,7 +85,7 @@ def document(
 def failed(call: RunRequest, began: float, error: CrsyncError) -> dict[str, Any]:
     """The document of a run that ended before it read anything, for the history. `began` in unix seconds."""
     config = call.config
-    ending = {"code": error.code, "class": error.kind, "retryable": error.retryable}
+    ending = exit_of(error)
     return {
         "schema": SCHEMA,
         "command": call.options.command,
@@ -130,13 +130,13 @@ def refuses(options: Options, guards: Sequence[Guard], forced: frozenset[str]) -
 
 def _ending(run: Run, error: CrsyncError | None, *, refused: bool) -> dict[str, Any]:
     if error is not None:
-        ending = {"code": error.code, "class": error.kind, "retryable": error.retryable}
+        ending = exit_of(error)
         return {"error": {**ending, "message": error.message, "hint": error.hint}, "exit": ending}
     if refused:
-        return {"exit": {"code": GuardError.code, "class": GuardError.kind, "retryable": False}}
+        return {"exit": exit_object(GuardError.code, GuardError.kind)}
     if run.options.exit_code and any(run.tally.outcomes[name] for name in ("created", "updated", "deactivated")):
-        return {"exit": {"code": 3, "class": "differences", "retryable": False}}
-    return {"exit": {"code": 0, "class": "ok", "retryable": False}}
+        return {"exit": exit_object(3, "differences")}
+    return {"exit": exit_object()}
 
 
 def guard_documents(found: Sequence[Guard], forced: frozenset[str]) -> list[dict[str, Any]]:

@@ -12,8 +12,8 @@ import io
 from collections.abc import Iterator
 from typing import Any, Final
 
-from cleverreach_sync.report.changes import signed, states
-from cleverreach_sync.report.page import visible
+from cleverreach_sync.report.forms.changes import signed, states
+from cleverreach_sync.report.forms.page import visible
 
 COLUMNS: Final = (
     "action",

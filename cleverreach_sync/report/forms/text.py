@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from cleverreach_sync.report import summary, words
-from cleverreach_sync.report.changes import effects
-from cleverreach_sync.report.page import Page
+from cleverreach_sync.report.forms.changes import effects
+from cleverreach_sync.report.forms.page import Page
 
 if TYPE_CHECKING:
     from rich.console import Console

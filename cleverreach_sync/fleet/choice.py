@@ -12,8 +12,8 @@ from typing import NamedTuple
 from cleverreach_sync.config.loading import load_configs
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, UsageError
-from cleverreach_sync.report.naming import RunName, run_names
-from cleverreach_sync.run.collisions import check_apart, check_standard_input
+from cleverreach_sync.fleet.collisions import check_apart, check_standard_input
+from cleverreach_sync.fleet.naming import RunName, run_names
 from cleverreach_sync.settings.types import did_you_mean
 
 Refused = Callable[[Config, str, CrsyncError], None]

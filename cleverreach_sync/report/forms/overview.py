@@ -7,10 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from cleverreach_sync.fleet.naming import names_in
 from cleverreach_sync.report import summary, words
-from cleverreach_sync.report.naming import names_in
-from cleverreach_sync.report.page import Page
-from cleverreach_sync.report.text import attributes_text, check_text, result_of, run_text, runs_table, style_of, when
+from cleverreach_sync.report.forms.page import Page
+from cleverreach_sync.report.forms.text import (
+    attributes_text,
+    check_text,
+    result_of,
+    run_text,
+    runs_table,
+    style_of,
+    when,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cleverreach_sync.report.addressing import addressed
 from cleverreach_sync.report.errors import put_json, put_labelled
-from cleverreach_sync.report.page import printable
+from cleverreach_sync.report.forms.page import printable
 from cleverreach_sync.report.summary import duration
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from cleverreach_sync.report.naming import RunName
+    from cleverreach_sync.fleet.naming import RunName
 
 REFRESHES: Final = 8  # a second
 QUIET: Final = -1

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cleverreach_sync.report.bars import REFRESHES
-from cleverreach_sync.report.page import printable
+from cleverreach_sync.report.forms.page import printable
+from cleverreach_sync.report.live.bars import REFRESHES
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NAMED: Final = 3
 
 
-class Overall:
+class FleetBar:
     """How many transfers are through, and which are under way; nothing unless `shown`. Use as a context manager, from
     any thread."""
 

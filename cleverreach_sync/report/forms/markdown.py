@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from cleverreach_sync.fleet.naming import RunName, names_in
 from cleverreach_sync.report import summary, words
-from cleverreach_sync.report.changes import masked, state_words, unmasked
-from cleverreach_sync.report.naming import RunName, names_in
-from cleverreach_sync.report.page import printable
+from cleverreach_sync.report.forms.changes import masked, state_words, unmasked
+from cleverreach_sync.report.forms.page import printable
 
 _PLAIN: Final = re.compile(r"(?:[^\W_]|[ ,;:()%'-]|(?<=[^\W_])_(?=[^\W_])|\.(?=\s|$))*")
 _IN_CODE: Final = re.compile(r"[^`|\\<>&]+")

@@ -1,0 +1,50 @@
+"""`crsync resync`."""
+
+from __future__ import annotations
+
+import typer
+
+from cleverreach_sync.cli import options as opt
+from cleverreach_sync.cli.invocation import Invocation
+from cleverreach_sync.cli.runs import carry_out
+
+
+def resync(
+    config: opt.ConfigPaths = opt.DEFAULT_CONFIGS,
+    transfer: opt.Transfers = opt.ALL,
+    jobs: opt.Jobs = 1,
+    dry_run: opt.DryRun = False,
+    include_deleted: bool = typer.Option(
+        False,
+        "--include-deleted",
+        metavar="",
+        help="Also transfer those who were deleted from the list by hand.",
+    ),
+    limit: opt.Limit = None,
+    force: opt.Force = [],  # noqa: B006 - typer reads it
+    lock_timeout: opt.LockTimeout = 0.0,
+    max_duration: opt.MaxDuration = None,
+    details: opt.Details = "50",
+    show_pii: opt.ShowPii = False,
+    form: opt.Format = opt.ResultFormat.TEXT,
+    verbose: opt.Verbose = 0,
+    quiet: opt.Quiet = False,
+    log_format: opt.Logs = opt.LogFormat.TEXT,
+    no_color: opt.NoColor = False,
+) -> None:
+    """Transfer everybody selected once more, changed or not."""
+    from cleverreach_sync.run.context import Options
+
+    call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
+    asked = Options(
+        command="resync",
+        dry_run=dry_run,
+        limit=limit,
+        forced=frozenset(force),
+        max_duration=max_duration,
+        lock_timeout=lock_timeout,
+        include_deleted=include_deleted,
+        details=opt.details(details),
+        show_pii=show_pii,
+    )
+    carry_out(call, config, transfer, jobs, asked)
