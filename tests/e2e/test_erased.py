@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from starlette.responses import Response
 
 from cleverreach_sync.errors import GuardError, TemporaryError
 from tests.e2e.program import (
     UPSERT,
     Gate,
     Program,
+    answer,
     counted,
     dropped,
     gate,
@@ -123,6 +125,19 @@ def test_whose_data_were_erased_is_deleted_if_that_is_asked_for(woo: Program, sh
         shop.set_meta(shop.orders[shop.add_guest_order(email)], META, "yes")
     woo.run()
     assert woo.active() == {GUEST, "stays@post.example"}
+
+
+@pytest.mark.parametrize("odd", [answer(200, False), answer(404, b"<h1>Not found</h1>")])
+def test_a_deletion_that_was_not_carried_out_is_tried_again(
+    woo: Program, shop: WooShop, gate: Gate, odd: Callable[..., Response]
+) -> None:
+    woo.configure(erased="delete")
+    order = shop.add_guest_order(GUEST)
+    woo.run()
+    shop.erase_order(order)
+    gate.on("DELETE /v3/groups/{id}/receivers/{receiver}", odd)
+    assert woo.counts()["deactivated"] == 1
+    assert woo.recipients() == {}
 
 
 def test_a_guest_with_another_order_stays(woo: Program, shop: WooShop) -> None:

@@ -37,6 +37,7 @@ from tests.e2e.program import (
 
 FAULTS = ("rate_limit", "unavailable", "reset", "error_200", "false", "drop_row", "unauthorized", "too_large")
 MANY = 400
+PUT = "PUT /v3/groups/{id}/receivers/{receiver}"
 
 
 def stays_out(program: Program) -> list[str]:
@@ -506,3 +507,38 @@ def test_who_was_deleted_and_withdraws_is_asked_for_once(program: Program) -> No
         assert program.run(command).document["skipped"] == {"deleted_in_target": 1}
     assert program.state.traffic.writes == writes
     assert set(program.recipients()) == {rows[1]["email"]}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        answer(200, False),
+        answer(200, True),
+        answer(200, []),
+        answer(200, b""),
+        answer(404, b"<h1>Not found</h1>"),
+        refusal(404, "Not Found"),
+    ],
+)
+def test_an_end_by_id_that_was_not_carried_out_is_none(
+    program: Program, gate: Gate, odd: Callable[..., Response]
+) -> None:
+    rows = people(2)
+    program.export(rows)
+    program.counts()
+    program.export([{**rows[0], "email": "new@example.org"}, rows[1]])
+    gate.on(PUT, odd)
+    assert program.counts()["deactivated"] == 1
+    assert program.active() == {"new@example.org", rows[1]["email"]}
+
+
+def test_an_end_by_id_that_is_never_carried_out_is_told(program: Program, gate: Gate) -> None:
+    rows = people(2)
+    program.export(rows)
+    program.counts()
+    program.export([{**rows[0], "email": "new@example.org"}, rows[1]])
+    gate.always(PUT, answer(200, False))
+    assert isinstance(program.failing(), TemporaryError)
+    gate.meddle = None
+    assert program.counts()["deactivated"] == 1
+    assert program.active() == {"new@example.org", rows[1]["email"]}

@@ -79,12 +79,6 @@ class Session:
         """For calls that only read or may be repeated."""
         return self._retries(lambda: self.once("POST", path, json=json))
 
-    def put(self, path: str, json: Any) -> Any:
-        return self._retries(lambda: self.once("PUT", path, json=json))
-
-    def delete(self, path: str) -> Any:
-        return self._retries(lambda: self.once("DELETE", path))
-
     def once(self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: Any = None) -> Any:
         """One attempt: the parsed body. Raises TryAgain, Refused, AuthError, UsageError."""
         token = self._current_token()

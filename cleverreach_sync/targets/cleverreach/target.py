@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,7 +10,7 @@ import orjson
 from cleverreach_sync.domain.address import folded, normalise
 from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.fields import DataField
-from cleverreach_sync.domain.model import Recipient
+from cleverreach_sync.domain.model import Recipient, RecipientState
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
@@ -27,6 +26,7 @@ from cleverreach_sync.targets.interface import Blocked, ExistingField, Recipient
 PAGE: Final = 5000
 _DETAIL_TAGS: Final = 4
 _IN_ADDRESS_LINE: Final = 80  # addresses of one GET, so that the URL stays below 8 kB
+_NO_RECEIVER: Final = "invalid receiver"
 FIELD_LIMIT: Final = 40  # where the account does not tell: the smaller of the two numbers that are known
 
 
@@ -247,21 +247,40 @@ class CleverReach:
     def make_inactive(self, receiver_id: str) -> bool:
         if identifier(receiver_id) is None:
             raise UsageError("a receiver ID is no number", hint="restore the ledger from a backup")
+        return self._retries(lambda: self._made_inactive(receiver_id))
+
+    def _made_inactive(self, receiver_id: str) -> bool:
         try:
-            self._session.put(f"{self._group}/receivers/{receiver_id}", {"activated": 0})
-        except NotFound:
-            return False
+            body = self._session.once("PUT", f"{self._group}/receivers/{receiver_id}", json={"activated": 0})
+        except NotFound as missing:
+            if _NO_RECEIVER in missing.message.lower():
+                return False
+            body = None
         except Refused as refusal:
             if "blacklisted" not in refusal.message:
                 raise
             return False  # not mailed anyway
-        return True
+        shown = rows.recipient(body, self._scope)
+        if shown is None or shown.id != receiver_id:  # an answer that does not tell how they stand
+            shown = self.read_ids([receiver_id]).get(receiver_id)
+        if shown is not None and shown.state is RecipientState.ACTIVE:
+            raise TryAgain("CleverReach did not make a recipient inactive, and does not say why")
+        return shown is not None
 
     def delete(self, receiver_id: str) -> None:
         if not receiver_id.isdigit():  # an empty one would name the whole list
             raise UsageError("a receiver ID is no number", hint="restore the ledger from a backup")
-        with contextlib.suppress(NotFound):
-            self._session.delete(f"{self._group}/receivers/{receiver_id}")
+        self._retries(lambda: self._deleted(receiver_id))
+
+    def _deleted(self, receiver_id: str) -> None:
+        try:
+            if self._session.once("DELETE", f"{self._group}/receivers/{receiver_id}") is True:
+                return
+        except NotFound as missing:
+            if _NO_RECEIVER in missing.message.lower():
+                return
+        if self.read_ids([receiver_id]):
+            raise TryAgain("CleverReach did not delete a recipient, and does not say why")
 
     # data fields
 
