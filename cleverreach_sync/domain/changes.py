@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.consent import ShopConsent, TargetAction
-from cleverreach_sync.domain.decision import Change, Decision, Outcome, Rules, Wanted
+from cleverreach_sync.domain.decision import Case, Change, Decision, Outcome, Rules, Wanted
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_OPTED_OUT,
@@ -22,6 +22,16 @@ _SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
 _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
 _DISPROVED: Final = frozenset({_SUBSCRIBER, _BUYER})
+
+
+class Applying(NamedTuple):
+    """What applies to somebody who is transferred: the selected kinds, the consent that counts for their tags, the
+    shop's statement, and what the policy makes of the recipient."""
+
+    kinds: frozenset[Kind]
+    stated: ConsentState
+    shop: ShopConsent
+    action: TargetAction
 
 
 def filled(values: dict[str, str], memory: LastSynced, rules: Rules) -> dict[str, str]:
@@ -41,17 +51,10 @@ def sent_anew(memory: LastSynced, recipient: Recipient, rules: Rules) -> bool:
     return (rules.resend and memory.run != rules.run) or recipient.id != memory.receiver_id
 
 
-def end(
-    person: Person,
-    memory: LastSynced,
-    recipient: Recipient,
-    carried: frozenset[Kind],
-    shop: ShopConsent,
-    rules: Rules,
-    values: dict[str, str] | None,
-) -> Decision:
+def end(case: Case, recipient: Recipient, carried: frozenset[Kind], shop: ShopConsent, rules: Rules) -> Decision:
     """The end of somebody's consent. Whoever is to be transferred all the same gets with it what else has changed: it
     may not be read again. After an opt-out no data is sent."""
+    person, memory = case.person, case.memory
     kinds = _NOBODY
     held_back = rules.end_only or person.excluded or rules.exclude.match(person.email)
     if shop is ShopConsent.NO and person.is_person and not held_back:
@@ -59,14 +62,7 @@ def end(
     added, removed = tags_of(kinds, ConsentState.NO, person, carried, after_opt_out=False)
     if person.invalid is not None:  # what was bought may be what could not be read
         removed = _BY_CONSENT
-    if not kinds:
-        values = (
-            rules.fields.emptied(person)
-            if shop is ShopConsent.NO and person.invalid is None and not rules.end_only
-            else {}
-        )
-    elif values is None:
-        values = rules.fields.values(person, buyer=_BUYER in kinds)
+    values = _values_at_the_end(case, kinds, shop, rules)
     sent = filled(values, memory, rules)
     own = rules.own
     change = Change(
@@ -86,18 +82,22 @@ def end(
     return Decision(Outcome.DEACTIVATED, reason, kinds, shop, change, values=values)
 
 
+def _values_at_the_end(case: Case, kinds: frozenset[Kind], shop: ShopConsent, rules: Rules) -> dict[str, str]:
+    """The data fields that an end brings along."""
+    person = case.person
+    if kinds:
+        return rules.fields.values(person, buyer=_BUYER in kinds) if case.values is None else case.values
+    emptied = shop is ShopConsent.NO and person.invalid is None and not rules.end_only
+    return rules.fields.emptied(person) if emptied else {}
+
+
 def disproved(
-    person: Person,
-    memory: LastSynced,
-    recipient: Recipient,
-    carried: frozenset[Kind],
-    stated: ConsentState,
-    shop: ShopConsent,
-    rules: Rules,
+    case: Case, carried: frozenset[Kind], stated: ConsentState, shop: ShopConsent, rules: Rules
 ) -> Decision | None:
     """Somebody in the list to whom no selected kind applies any more: the tags that crsync gave and the facts speak
     against go, and with them what only buyers have. None if there is nothing of that."""
-    if not memory.transferred or recipient.id != memory.receiver_id:
+    person, memory, recipient = case.person, case.memory, case.recipient
+    if recipient is None or not memory.transferred or recipient.id != memory.receiver_id:
         return None
     wrong = contradicted(stated, person.purchases)
     values = rules.fields.emptied(person)
@@ -117,21 +117,13 @@ def disproved(
     return Decision(Outcome.UPDATED, "disproved", _NOBODY, shop, change, values=values)
 
 
-def erase(
-    person: Person,
-    memory: LastSynced,
-    recipient: Recipient,
-    carried: frozenset[Kind],
-    own: OwnTags,
-    *,
-    delete: bool,
-) -> Decision:
+def erase(case: Case, recipient: Recipient, carried: frozenset[Kind], own: OwnTags, *, delete: bool) -> Decision:
     """The end of somebody whose data the shop erased; nothing is left to do for whoever was ended before and is to
     stay in the list."""
-    if memory.ended is not None and recipient.state is RecipientState.INACTIVE and not delete:
+    if case.memory.ended is not None and recipient.state is RecipientState.INACTIVE and not delete:
         return Decision(Outcome.SKIPPED, ENDED_ERASED, _NOBODY, ShopConsent.NO)
     change = Change(
-        email=person.email,
+        email=case.person.email,
         creates=False,
         receiver_id=recipient.id,
         state=Wanted.DELETED if delete else Wanted.INACTIVE,
@@ -163,34 +155,21 @@ def tags_of(
 
 
 def create(
-    person: Person,
-    memory: LastSynced,
-    kinds: frozenset[Kind],
-    shop: ShopConsent,
-    added: frozenset[Kind],
-    values: dict[str, str],
-    rules: Rules,
-    now: int,
+    case: Case, applies: Applying, added: frozenset[Kind], values: dict[str, str], rules: Rules, now: int
 ) -> Decision:
     """Somebody new to the list; whose consent had ended without their agreeing again comes in inactive."""
+    memory, shop = case.memory, applies.shop
     ended = memory.ended is not None or (shop is ShopConsent.NO and memory.agreed is ConsentState.YES)
     ended = ended and shop is not ShopConsent.YES
-    active = bool(kinds & rules.activate) and not ended
-    return creation(person, kinds, shop, rules.own.texts(added), values, now, active=active)
+    active = bool(applies.kinds & rules.activate) and not ended
+    like = Decision(Outcome.CREATED, "", applies.kinds, shop, activates=active)
+    return creation(case.person, like, rules.own.texts(added), values, now)
 
 
-def creation(
-    person: Person,
-    kinds: frozenset[Kind],
-    shop: ShopConsent,
-    tags: tuple[str, ...],
-    values: dict[str, str],
-    now: int,
-    *,
-    active: bool,
-) -> Decision:
-    """Somebody new to the list, active or not. Empty data fields are not sent."""
+def creation(person: Person, like: Decision, tags: tuple[str, ...], values: dict[str, str], now: int) -> Decision:
+    """Somebody new to the list, for whom the decision is `like` that one. Empty data fields are not sent."""
     created = person.created_at
+    active = like.activates
     change = Change(
         person.email,
         True,
@@ -202,7 +181,7 @@ def creation(
         (),
         values if "" not in values.values() else {name: value for name, value in values.items() if value},
     )
-    return Decision(Outcome.CREATED, "", kinds, shop, change, active, values)
+    return Decision(Outcome.CREATED, "", like.kinds, like.shop, change, active, values)
 
 
 def _consent_date(person: Person, now: int) -> int:
@@ -211,22 +190,17 @@ def _consent_date(person: Person, now: int) -> int:
 
 
 def new_state(
-    person: Person,
-    memory: LastSynced,
-    recipient: Recipient,
-    kinds: frozenset[Kind],
-    becomes: TargetAction,
-    rules: Rules,
-    now: int,
+    case: Case, recipient: Recipient, applies: Applying, rules: Rules, now: int
 ) -> tuple[Wanted | None, int | None]:
     """The state somebody in the list is to get: none, but for the two cases in which crsync may make them active."""
+    person, memory = case.person, case.memory
     if recipient.state is not RecipientState.INACTIVE:
         return None, None
     own_doing = memory.made_inactive and memory.receiver_id == recipient.id and memory.ended is None
     if memory.ended_at is not None:  # it may be another's by now
         own_doing = own_doing and person.consent.state is ConsentState.YES
         own_doing = own_doing and person.consent.is_later_than(memory.ended_at)
-    may_activate = becomes is TargetAction.REACTIVATED or own_doing
-    if may_activate and kinds & rules.activate:
+    may_activate = applies.action is TargetAction.REACTIVATED or own_doing
+    if may_activate and applies.kinds & rules.activate:
         return Wanted.ACTIVE, _consent_date(person, now)
     return None, None

@@ -11,6 +11,7 @@ from typing import Final
 
 from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.changes import (
+    Applying,
     create,
     creation,
     disproved,
@@ -35,6 +36,7 @@ from cleverreach_sync.domain.consent import (
 from cleverreach_sync.domain.decision import (
     NOT_SUPPRESSED,
     SKIP_REASONS,
+    Case,
     Change,
     Decision,
     Outcome,
@@ -84,10 +86,9 @@ def remembered_recipient(email: str, memory: LastSynced, own: OwnTags) -> Recipi
     return Recipient(memory.receiver_id, email, state, tags, stamps=memory.stamps)
 
 
-def standing_of(
-    recipient: Recipient | None, memory: LastSynced, person: Person, suppressed: Suppression, rules: Rules
-) -> TargetStatus:
+def standing_of(case: Case, rules: Rules) -> TargetStatus:
     """How somebody stands in the target."""
+    person, memory, recipient, suppressed, _ = case
     if suppressed.blacklisted:
         return TargetStatus.BLACKLISTED
     if recipient is not None and recipient.state is not RecipientState.ABSENT:
@@ -114,17 +115,9 @@ def _by_our_doing(memory: LastSynced, recipient: Recipient) -> bool:
     return memory.ended is not None or (memory.made_inactive and memory.receiver_id == recipient.id)
 
 
-def decide(
-    person: Person,
-    memory: LastSynced,
-    recipient: Recipient | None,
-    suppressed: Suppression,
-    rules: Rules,
-    now: int,
-    values: dict[str, str] | None = None,
-) -> Decision:
-    """What is to happen to `person`, given the `recipient` (None: not in the list). `now` in unix seconds; `values` are
-    the data fields where they were filled before."""
+def decide(case: Case, rules: Rules, now: int) -> Decision:
+    """What is to happen to somebody. `now` in unix seconds."""
+    person, memory, recipient, suppressed, values = case
     known = memory is not NOTHING or suppressed != NOT_SUPPRESSED or person.invalid is not None
     known = known or person.excluded or person.erased or not person.is_person
     if recipient is None and not known:
@@ -135,9 +128,8 @@ def decide(
     elif recipient is not None and _in_other_hands(memory, recipient):
         assumed = from_now_on(memory, recipient)
     else:
-        return _decide(person, memory, recipient, carried, suppressed, rules, now, values)
-    decision = _decide(person, assumed, recipient, carried, suppressed, rules, now, values)
-    return decision._replace(adopted=assumed)
+        return _decide(case, carried, rules, now)
+    return _decide(case._replace(memory=assumed), carried, rules, now)._replace(adopted=assumed)
 
 
 def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, str] | None) -> Decision:
@@ -153,7 +145,7 @@ def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, st
         return decision
     if values is None:
         values = rules.fields.values(person, buyer=_BUYER in decision.kinds)
-    return creation(person, decision.kinds, decision.shop, change.tags_added, values, now, active=decision.activates)
+    return creation(person, decision, change.tags_added, values, now)
 
 
 @lru_cache(maxsize=256)
@@ -163,47 +155,41 @@ def _like(
     """The decision about anybody who is seen for the first time."""
     anybody = Person("", {}, Consent(consent), None if bought is None else Purchases(int(bought)), None)
     rules = Rules(selection, activate, Patterns(()), own, FieldMap(()), Fingerprints(b""))
-    return _decide(anybody, NOTHING, None, _NOBODY, NOT_SUPPRESSED, rules, 0, {})
+    return _decide(Case(anybody, NOTHING, None, values={}), _NOBODY, rules, 0)
 
 
-def _decide(
-    person: Person,
-    memory: LastSynced,
-    recipient: Recipient | None,
-    carried: frozenset[Kind],
-    suppressed: Suppression,
-    rules: Rules,
-    now: int,
-    values: dict[str, str] | None,
-) -> Decision:
-    if suppressed.still_mailed:  # whose mailing has to be ended all the same, without any data
-        ends = rules._replace(end_only=True)
-        decision = _decide(person, memory, recipient, carried, NOT_SUPPRESSED, ends, now, values)
+def _decide(case: Case, carried: frozenset[Kind], rules: Rules, now: int) -> Decision:
+    person, memory = case.person, case.memory
+    if case.suppressed.still_mailed:  # whose mailing has to be ended all the same, without any data
+        decision = _decide(case._replace(suppressed=NOT_SUPPRESSED), carried, rules._replace(end_only=True), now)
         if decision.outcome is Outcome.DEACTIVATED:
             return decision
     shop = ShopConsent.OPTED_OUT if person.withdrew else weigh(person.consent, memory)
     if person.erased or erasure_waits(memory, shop):
-        return _erased(person, memory, recipient, carried, suppressed, rules)
+        return _erased(case, carried, rules)
     if person.invalid is not None and not person.withdrew:
         return Decision(Outcome.INVALID, person.invalid, _NOBODY, ShopConsent.UNKNOWN)
-    standing = standing_of(recipient, memory, person, suppressed, rules)
     again = withdrawn_again(shop, person.consent, memory)
+    decision = _by_policy(case, carried, shop, rules, now, again=again)
+    return decision._replace(again=True) if again else decision
+
+
+def _by_policy(
+    case: Case, carried: frozenset[Kind], shop: ShopConsent, rules: Rules, now: int, *, again: bool
+) -> Decision:
+    """What the table says, and whom it lets through."""
+    person, memory, recipient = case.person, case.memory, case.recipient
+    standing = standing_of(case, rules)
     renewed = _renewed(memory, recipient, carried, rules)
     ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again, renewed=renewed))
-
     if ruled.target is TargetAction.ENDED and recipient is not None:
-        return end(person, memory, recipient, carried, shop, rules, values)
+        return end(case, recipient, carried, shop, rules)
     if person.invalid is not None:
         return Decision(Outcome.INVALID, person.invalid, _NOBODY, shop)
-    if (
-        standing is TargetStatus.INACTIVE
-        and recipient is not None
-        and _left_elsewhere(person, suppressed)
-        and _by_our_doing(memory, recipient)
-    ):  # crsync must not be what brings them back
+    if _must_stay_away(case, standing):
         ruled = verdict(shop, TargetStatus.UNSUBSCRIBED, LastAgreed.ENDED)
 
-    left_before = _barred(memory, recipient, shop)
+    left_before = _left_before(memory, recipient, shop)
     stated = person.consent.state if ruled.subscriber or left_before else ConsentState.NO
     applying = kinds_of(stated, person.purchases)
     if person.excluded:
@@ -213,21 +199,38 @@ def _decide(
         return Decision(Outcome.SKIPPED, "excluded", kinds, shop)
     if not kinds:
         less = None
-        if recipient is not None and ruled.reason is None and ruled.target is not TargetAction.CREATED:
-            less = disproved(person, memory, recipient, carried, stated, shop, rules)
+        if ruled.reason is None and ruled.target is not TargetAction.CREATED:
+            less = disproved(case, carried, stated, shop, rules)
         return less or Decision(Outcome.SKIPPED, "not_selected", kinds, shop)
     reasons = [reason for reason in (ruled.reason, left_before) if reason is not None]
     if reasons:
         return Decision(Outcome.SKIPPED, min(reasons, key=SKIP_REASONS.index), kinds, shop)
+    return _transferred(case, carried, Applying(kinds, stated, shop, ruled.target), rules, now)
 
+
+def _must_stay_away(case: Case, standing: TargetStatus) -> bool:
+    """Whether somebody is inactive by crsync's doing who left elsewhere in the account: crsync must not be what brings
+    them back."""
+    recipient = case.recipient
+    return (
+        standing is TargetStatus.INACTIVE
+        and recipient is not None
+        and _left_elsewhere(case.person, case.suppressed)
+        and _by_our_doing(case.memory, recipient)
+    )
+
+
+def _transferred(case: Case, carried: frozenset[Kind], applies: Applying, rules: Rules, now: int) -> Decision:
+    """Somebody whom nothing keeps away: created, updated, or left as they are."""
+    person, memory, recipient, _, values = case
+    kinds, stated, shop, action = applies
     after_opt_out = memory.ended == ENDED_OPTED_OUT and shop is not ShopConsent.YES
     added, removed = tags_of(kinds, stated, person, carried, after_opt_out=after_opt_out)
     if values is None:
         values = rules.fields.values(person, buyer=_BUYER in kinds)
-    if ruled.target is TargetAction.CREATED or recipient is None:
-        return create(person, memory, kinds, shop, added, values, rules, now)
-
-    state, at = new_state(person, memory, recipient, kinds, ruled.target, rules, now)
+    if action is TargetAction.CREATED or recipient is None:
+        return create(case, applies, added, values, rules, now)
+    state, at = new_state(case, recipient, applies, rules, now)
     if not (
         sent_anew(memory, recipient, rules)
         or state is not None
@@ -249,28 +252,22 @@ def _decide(
         filled(values, memory, rules),
     )
     activates = state is Wanted.ACTIVE
-    reason = "" if not activates else "reactivated" if ruled.target is TargetAction.REACTIVATED else "activated"
+    reason = "" if not activates else "reactivated" if action is TargetAction.REACTIVATED else "activated"
     return Decision(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
 
 
-def _erased(
-    person: Person,
-    memory: LastSynced,
-    recipient: Recipient | None,
-    carried: frozenset[Kind],
-    suppressed: Suppression,
-    rules: Rules,
-) -> Decision:
+def _erased(case: Case, carried: frozenset[Kind], rules: Rules) -> Decision:
     """Somebody whose data the shop erased. Who left by themselves, and who came into the list without crsync, stays as
     they are."""
-    standing = standing_of(recipient, memory, person, suppressed, rules)
+    recipient = case.recipient
+    standing = standing_of(case, rules)
     left = verdict(ShopConsent.UNKNOWN, standing, LastAgreed.NOTHING).reason
-    ours = memory.transferred or carried
+    ours = case.memory.transferred or carried
     if recipient is None or recipient.state is RecipientState.ABSENT or left is not None or not ours:
         away = left is None or standing is TargetStatus.DELETED
         return Decision(Outcome.SKIPPED, ENDED_ERASED if away else left or "", _NOBODY, ShopConsent.NO)
-    delete = rules.delete_erased and suppressed.unsubscribed_at is None
-    return erase(person, memory, recipient, carried, rules.own, delete=delete)
+    delete = rules.delete_erased and case.suppressed.unsubscribed_at is None
+    return erase(case, recipient, carried, rules.own, delete=delete)
 
 
 def erasure_waits(memory: LastSynced, shop: ShopConsent) -> bool:
@@ -291,7 +288,7 @@ def _renewed(memory: LastSynced, recipient: Recipient | None, carried: frozenset
     return memory.ended is not None or (rules.resend and not memory.transferred)
 
 
-def _barred(memory: LastSynced, recipient: Recipient | None, shop: ShopConsent) -> str | None:
+def _left_before(memory: LastSynced, recipient: Recipient | None, shop: ShopConsent) -> str | None:
     """Why an address is skipped whose customer had left another one: it is not in the list, or was there before they
     came, for a reason of its own, which goes on to hold. Whose data were erased stays away in any case."""
     if memory.left_before is None or shop is ShopConsent.YES:

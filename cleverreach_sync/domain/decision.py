@@ -9,7 +9,7 @@ from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
-from cleverreach_sync.domain.model import Kind, LastSynced
+from cleverreach_sync.domain.model import Kind, LastSynced, Person, Recipient
 from cleverreach_sync.domain.tags import OwnTags
 
 
@@ -70,6 +70,17 @@ class Suppression(NamedTuple):
 NOT_SUPPRESSED: Final = Suppression()
 
 
+class Case(NamedTuple):
+    """Somebody about whom is to be decided: who they are, what was last agreed, and how they stand in the target
+    (`recipient` None: not in the list). `values` are the data fields where they were filled before."""
+
+    person: Person
+    memory: LastSynced
+    recipient: Recipient | None
+    suppressed: Suppression = NOT_SUPPRESSED
+    values: dict[str, str] | None = None
+
+
 class Wanted(StrEnum):
     """The state a recipient is to get."""
 
@@ -102,7 +113,7 @@ class Change(NamedTuple):
 class Decision(NamedTuple):
     """The decision about one person. `change` is None unless something is to be written; `kinds` are the selected
     kinds that apply; `reason` says why, in a word of the reports; `adopted` is what had to be assumed about a recipient
-    with an own special tag."""
+    with an own special tag; `again`: the shop's withdrawal is another one than the end that was recorded."""
 
     outcome: Outcome
     reason: str
@@ -112,3 +123,8 @@ class Decision(NamedTuple):
     activates: bool = False
     values: dict[str, str] | None = None  # the data fields, empty ones included
     adopted: LastSynced | None = None
+    again: bool = False
+
+    def instead(self, outcome: Outcome, reason: str) -> Decision:
+        """The same person, to whom nothing is written after all."""
+        return Decision(outcome, reason, self.kinds, self.shop, again=self.again)

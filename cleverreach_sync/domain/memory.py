@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cleverreach_sync.domain.consent import ShopConsent, withdrawn_again
+from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.decision import Change, Decision, Outcome, Rules, Wanted
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
@@ -46,28 +46,20 @@ def remember(
             return forgotten(memory, now)
         ended = erased(memory, now)._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE, woken_at=None)
         return ended._replace(tags=carried - dropped, run=rules.run, stamps=confirmed.stamps)
+    tags = (carried - dropped) | sent
+    fingerprint = _fingerprint(change, b"" if anew else memory.fingerprint, rules)
     if decision.outcome is Outcome.DEACTIVATED:
-        return memory._replace(
-            receiver_id=confirmed.id,
-            state=RecipientState.INACTIVE,
-            tags=(carried - dropped) | sent,
-            fingerprint=_fingerprint(change, b"" if anew else memory.fingerprint, rules),
-            agreed=ConsentState.OPTED_OUT if decision.shop is ShopConsent.OPTED_OUT else ConsentState.NO,
-            ended=ENDED_OPTED_OUT if decision.shop is ShopConsent.OPTED_OUT else ENDED_NO,
-            ended_at=_ended_at(person, memory, now),
-            made_inactive=False,
-            run=rules.run,
-            woken_at=None,
-            stamps=confirmed.stamps,
-        )
+        ended = _ended(memory, _ended_at(person, memory, now), withdrew=decision.shop is ShopConsent.OPTED_OUT)
+        ended = ended._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE, stamps=confirmed.stamps)
+        return ended._replace(tags=tags, fingerprint=fingerprint, run=rules.run)
     reopened = decision.activates or (decision.shop is ShopConsent.YES and confirmed.state is RecipientState.ACTIVE)
     if end_is_open(decision, memory):  # created anew, as who they are now
         memory = memory._replace(ended=ENDED_NO, ended_at=now)
     return LastSynced(
         confirmed.id,
         confirmed.state,
-        (carried - dropped) | sent,
-        _fingerprint(change, b"" if anew else memory.fingerprint, rules),
+        tags,
+        fingerprint,
         _agreed(person, decision, memory),
         None if reopened else memory.ended,
         None if reopened else memory.ended_at,
@@ -76,6 +68,17 @@ def remember(
         None if reopened else memory.left_before,
         _woken_at(change, confirmed, None if anew else memory.woken_at, now),
         confirmed.stamps,
+    )
+
+
+def _ended(memory: LastSynced, at: int, *, withdrew: bool) -> LastSynced:
+    """What is remembered of an end of consent."""
+    return memory._replace(
+        agreed=ConsentState.OPTED_OUT if withdrew else ConsentState.NO,
+        ended=ENDED_OPTED_OUT if withdrew else ENDED_NO,
+        ended_at=at,
+        made_inactive=False,
+        woken_at=None,
     )
 
 
@@ -129,7 +132,7 @@ def as_last_seen(decision: Decision, memory: LastSynced, rules: Rules) -> Decisi
         return decision
     if decision.outcome is not Outcome.UNCHANGED and decision.reason != ENDED_OPTED_OUT:
         return decision
-    return Decision(Outcome.SKIPPED, left, decision.kinds, decision.shop)
+    return decision.instead(Outcome.SKIPPED, left)
 
 
 def settle(decision: Decision, person: Person, memory: LastSynced, now: int) -> LastSynced:
@@ -146,9 +149,7 @@ def settle(decision: Decision, person: Person, memory: LastSynced, now: int) -> 
         return memory._replace(left_before=ENDED_ERASED, ended_at=now) if waits else erased(memory, now)
     if not memory.transferred:
         return memory
-    if withdrawn_again(decision.shop, person.consent, memory) or (
-        decision.shop is ShopConsent.OPTED_OUT and memory.ended is None and _left(decision, memory)
-    ):
+    if decision.again or (decision.shop is ShopConsent.OPTED_OUT and memory.ended is None and _left(decision, memory)):
         at = _ended_at(person, memory, now)
         return memory._replace(agreed=ConsentState.OPTED_OUT, ended=ENDED_OPTED_OUT, ended_at=at)
     if (

@@ -64,32 +64,35 @@ class SourceRecord(NamedTuple):
     owner: str = ""
 
 
+class ReadScope(NamedTuple):
+    """What a read was about, alike for everybody. `complete` names the streams that were read completely. `now` is the
+    time an undated withdrawal counts from, `order_key` hashes the ID of an order. `followed` are the streams whose
+    records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
+    `read` are the streams that are read at all; None: all that are known."""
+
+    complete: Collection[str]
+    now: int
+    order_key: Callable[[str], str]
+    followed: Mapping[str, int] = NOT_FOLLOWED
+    read: Collection[str] | None = None
+
+
 def merge(
     email: str,
     found: Sequence[SourceRecord],
     before: PersonFacts,
-    *,
-    complete: Collection[str],
-    implied: Consent | None,
-    now: int,
-    order_key: Callable[[str], str],
-    followed: Mapping[str, int] = NOT_FOLLOWED,
-    read: Collection[str] | None = None,
+    scope: ReadScope,
+    implied: Consent | None = None,
 ) -> tuple[Person, PersonFacts]:
     """One person of the records of this read and of what is remembered, and what is to be remembered from now on.
-
-    `complete` names the streams that were read completely. `implied` is what absence from a complete consent file
-    means for somebody who is not in it. `now` is the time an undated withdrawal counts from. `followed` are the streams
-    whose records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
-    `read` are the streams that are read at all; None: all that are known.
-    """
-    if read is not None and before.records:
-        before = _without_unread(before, read)
-    kept, gone = _still_valid(found, before.records, complete) if before.records else ((), ())
+    `implied` is what absence from a complete consent file means for somebody who is not in it."""
+    if scope.read is not None and before.records:
+        before = _without_unread(before, scope.read)
+    kept, gone = _still_valid(found, before.records, scope.complete) if before.records else ((), ())
     left = {old.ident for old in kept if old.ident and old.rank == RANK_LEFT} if kept else _NONE_LEFT
-    fresh = tuple([_remember(item, before.records, now, followed, complete, left) for item in found])
+    fresh = tuple([_remember(item, before.records, scope, left) for item in found])
     known = _without(before, gone) if gone else before
-    orders = _orders(found, known.orders, order_key)
+    orders = _orders(found, known.orders, scope.order_key)
     invalid: str | None = None
     created: int | None = None
     for _, _, record, _ in found:
@@ -211,12 +214,7 @@ def _without(facts: PersonFacts, gone: Sequence[RecordFacts]) -> PersonFacts:
 
 
 def _remember(
-    item: SourceRecord,
-    remembered: Sequence[RecordFacts],
-    now: int,
-    followed: Mapping[str, int],
-    complete: Collection[str],
-    left: Collection[str],
+    item: SourceRecord, remembered: Sequence[RecordFacts], scope: ReadScope, left: Collection[str]
 ) -> RecordFacts:
     record = item.record
     profile = record.profile
@@ -226,8 +224,8 @@ def _remember(
     said = NONE
     if record.consent is not None or remembered:
         same = [old for old in remembered if old.ident == item.ident and old.stream == item.stream]
-        last_read = followed.get(item.stream) if item.ident else None
-        said = state_of(record, same, now, last_read, complete=item.stream in complete)
+        last_read = scope.followed.get(item.stream) if item.ident else None
+        said = state_of(record, same, scope.now, last_read, complete=item.stream in scope.complete)
     bought = record.purchases
     return RecordFacts(
         item.stream,

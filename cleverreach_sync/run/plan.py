@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.domain.consent import ShopConsent
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Decision, Outcome, Suppression, Wanted
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Change, Decision, Outcome, Suppression, Wanted
 from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
 from cleverreach_sync.domain.identity import idents_of
 from cleverreach_sync.domain.memory import end_is_open, end_waits
@@ -67,10 +67,11 @@ class Candidate(NamedTuple):
     memory: LastSynced
     suppressed: Suppression
 
-    def values(self) -> dict[str, str] | None:
-        """The data fields as they were filled in phase 2."""
+    def against(self, recipient: Recipient | None) -> Case:
+        """What is decided again: with the data fields as they were filled in phase 2."""
         fields = self.row.fields
-        return None if fields is None else unpack(fields)
+        values = None if fields is None else unpack(fields)
+        return Case(self.person, self.memory, recipient, self.suppressed, values)
 
 
 def plan_row(

@@ -82,7 +82,7 @@ def decided(
     rules = run.rules._replace(end_only=True) if end_only else run.rules
     if not row.email:  # of whom this read brought nothing: nobody is made again, or sent anew
         rules = rules._replace(resend=False, include_deleted=False)
-    decision = decide(who.person, who.memory, recipient, who.suppressed, rules, run.now, who.values())
+    decision = decide(who.against(recipient), rules, run.now)
     if recipient is not None and not (attempted or rules.resend) and _is_there(decision, recipient, run):
         decision = as_it_stands(decision, who.person, who.memory, recipient, rules, run.now)
     return Rechecked(who, recipient, decision)
@@ -102,15 +102,13 @@ def _taken_for_another(run: Run, who: Candidate) -> Rechecked:
     """Somebody whose address the list takes for that of somebody else: nothing is written to either. The end of a
     consent goes to the recipient that crsync itself had put there."""
     own = remembered_recipient(who.person.email, who.memory, run.rules.own)
-    decision = decide(
-        who.person, who.memory, own, who.suppressed, run.rules._replace(end_only=True), run.now, who.values()
-    )
+    decision = decide(who.against(own), run.rules._replace(end_only=True), run.now)
     if decision.outcome is Outcome.DEACTIVATED:
         return Rechecked(
             who, own, decision, by_id=decision.change is not None and decision.change.state is Wanted.INACTIVE
         )
     if decision.change is not None:
-        decision = Decision(Outcome.REJECTED, AMBIGUOUS, decision.kinds, decision.shop)
+        decision = decision.instead(Outcome.REJECTED, AMBIGUOUS)
     return Rechecked(who, own, decision)
 
 
@@ -192,7 +190,7 @@ def against_list(run: Run, who: Candidate, recipient: Recipient) -> Decision:
         memory = adopted(memory, recipient, carried)
         if Kind.SUBSCRIBER in carried:
             memory = memory._replace(ended=None, ended_at=None)
-    decision = decide(who.person, memory, recipient, who.suppressed, run.rules, run.now, who.values())
+    decision = decide(who.against(recipient)._replace(memory=memory), run.rules, run.now)
     change = decision.change
     if change is None:
         return decision

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Outcome
+from cleverreach_sync.domain.decision import Case, Outcome
 from cleverreach_sync.domain.model import NOTHING, ConsentState, Kind, Purchases, RecipientState
 from cleverreach_sync.domain.tags import contradicted, kinds_of
 from tests.people import BUYER, CONTACT, NO, NOW, OUT, OWN, SELECTIONS, SUBSCRIBER, TAGS, YES, person, recipient, rules
@@ -28,7 +28,7 @@ def test_kinds(consent: ConsentState, purchases: Purchases | None) -> None:
 
 @given(CONSENTS, PURCHASES, CHOSEN)
 def test_new_people(consent: ConsentState, purchases: Purchases | None, selection: frozenset[Kind]) -> None:
-    plan = decide(person(consent, None, purchases), NOTHING, None, NOT_SUPPRESSED, rules(selection), NOW)
+    plan = decide(Case(person(consent, None, purchases), NOTHING, None), rules(selection), NOW)
     expected = kinds_of(consent, purchases) & selection
     if not expected:
         assert (plan.outcome, plan.reason) == (Outcome.SKIPPED, "not_selected")
@@ -51,7 +51,7 @@ def test_people_in_the_list(
     state: RecipientState,
 ) -> None:
     found = recipient(state, carried, other_tags=["Shop-Role.VIP"])
-    plan = decide(person(consent, None, purchases), NOTHING, found, NOT_SUPPRESSED, rules(selection), NOW)
+    plan = decide(Case(person(consent, None, purchases), NOTHING, found), rules(selection), NOW)
     if plan.change is None:
         assert plan.outcome is Outcome.SKIPPED
         return
@@ -81,7 +81,7 @@ def test_a_wider_selection_takes_nobody_out(
 ) -> None:
     who = person(consent, None, purchases)
     for found in (None, recipient(kinds=carried)):
-        by_selection = {s: decide(who, NOTHING, found, NOT_SUPPRESSED, rules(s), NOW) for s in SELECTIONS}
+        by_selection = {s: decide(Case(who, NOTHING, found), rules(s), NOW) for s in SELECTIONS}
         for narrow, plan in by_selection.items():
             for wide, other in by_selection.items():
                 if narrow <= wide and plan.change is not None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, ReadScope, SourceRecord, merge
 from cleverreach_sync.domain.model import (
     RANK_CUSTOMER,
     RANK_GUEST,
@@ -118,9 +118,7 @@ def test_an_undated_yes_is_a_new_one_after_a_stated_no_only(states: list[Consent
         record = Record(ANNA, "1", consent=Consent(ConsentState(state))) if state != GONE else None
         found = [] if record is None else [SourceRecord("customers", "c1", record)]
         followed = {"customers": NOW + day - 1 if full and day > 1 else 0}
-        person, facts = merge(
-            ANNA, found, facts, complete=["customers"], implied=None, now=NOW + day, order_key=key_of, followed=followed
-        )
+        person, facts = merge(ANNA, found, facts, ReadScope(["customers"], NOW + day, key_of, followed))
         consent = person.consent
     others = [day for day, state in enumerate(states) if state != YES]
     since = others[-1] + 1 if others else 0
@@ -213,7 +211,7 @@ def reads(draw: st.DrawFn) -> list[list[SourceRecord]]:
 
 
 def read(found: Sequence[SourceRecord], before: PersonFacts, now: int = NOW) -> tuple[Person, PersonFacts]:
-    return merge(ANNA, found, before, complete=(), implied=None, now=now, order_key=key_of)
+    return merge(ANNA, found, before, ReadScope((), now, key_of))
 
 
 def purchases_of(person: Person) -> tuple[int, int | None, Decimal | None] | None:
@@ -291,9 +289,7 @@ def test_absence_ends_a_yes_only_in_a_stream_that_was_read_completely(
     person = read([], facts)[0]
     for part in parts:
         person, facts = read(part, facts)
-    gone, _ = merge(
-        ANNA, [], facts, complete=["customers" if complete else "orders"], implied=None, now=NOW, order_key=key_of
-    )
+    gone, _ = merge(ANNA, [], facts, ReadScope(["customers" if complete else "orders"], NOW, key_of))
     if not complete:
         assert gone.consent == person.consent
     else:

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, SKIP_REASONS, Decision, Outcome, Rules, Suppression, Wanted
+from cleverreach_sync.domain.decision import (
+    NOT_SUPPRESSED,
+    SKIP_REASONS,
+    Case,
+    Decision,
+    Outcome,
+    Rules,
+    Suppression,
+    Wanted,
+)
 from cleverreach_sync.domain.memory import remember, settle
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
@@ -112,7 +121,7 @@ SUPPRESSIONS = st.one_of(
 )
 
 
-class Case(NamedTuple):
+class Situation(NamedTuple):
     who: Person
     memory: LastSynced
     found: Recipient | None
@@ -120,10 +129,10 @@ class Case(NamedTuple):
     by: Rules
 
     def decided(self) -> Decision:
-        return decide(self.who, self.memory, self.found, self.suppressed, self.by, NOW)
+        return decide(Case(self.who, self.memory, self.found, self.suppressed), self.by, NOW)
 
 
-CASES = st.builds(Case, PEOPLE, memories(), st.one_of(st.none(), *[RECIPIENTS] * 3), SUPPRESSIONS, RULES)
+CASES = st.builds(Situation, PEOPLE, memories(), st.one_of(st.none(), *[RECIPIENTS] * 3), SUPPRESSIONS, RULES)
 
 
 def fresh(who: Person, memory: LastSynced) -> bool:
@@ -136,7 +145,7 @@ def fresh(who: Person, memory: LastSynced) -> bool:
 
 
 @given(CASES)
-def test_a_decision_is_whole(case: Case) -> None:
+def test_a_decision_is_whole(case: Situation) -> None:
     plan = case.decided()
     assert (plan.change is not None) is (plan.outcome in WRITTEN)
     assert (plan.outcome is Outcome.SKIPPED) is (
@@ -158,7 +167,7 @@ def test_a_decision_is_whole(case: Case) -> None:
 
 
 @given(CASES)
-def test_stamps_of_people_in_the_list(case: Case) -> None:
+def test_stamps_of_people_in_the_list(case: Situation) -> None:
     change = case.decided().change
     if change is None or case.found is None:
         return
@@ -174,7 +183,7 @@ def test_stamps_of_people_in_the_list(case: Case) -> None:
 
 
 @given(CASES)
-def test_who_left_is_never_active_nor_sent_anything(case: Case) -> None:
+def test_who_left_is_never_active_nor_sent_anything(case: Situation) -> None:
     plan = case.decided()
     left = case.found is not None and case.found.state in (RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED)
     if left or (case.suppressed.blacklisted and not case.suppressed.still_mailed):
@@ -203,7 +212,7 @@ STAMPS = st.one_of(
 
 @given(CASES, STAMPS, STAMPS)
 def test_only_who_stands_as_they_were_left_or_agreed_later_is_made_active(
-    case: Case, left: Stamps | None, shown: Stamps | None
+    case: Situation, left: Stamps | None, shown: Stamps | None
 ) -> None:
     """Where the target gives stamps at all."""
     if case.found is None or case.memory is NOTHING or shown is None:
@@ -218,7 +227,7 @@ def test_only_who_stands_as_they_were_left_or_agreed_later_is_made_active(
 
 
 @given(CASES)
-def test_after_an_end_only_a_newer_dated_yes_makes_active(case: Case) -> None:
+def test_after_an_end_only_a_newer_dated_yes_makes_active(case: Situation) -> None:
     plan = case.decided()
     if case.memory.ended is not None and not fresh(case.who, case.memory):
         assert not plan.activates
@@ -230,19 +239,19 @@ def test_after_an_end_only_a_newer_dated_yes_makes_active(case: Case) -> None:
 
 
 @given(CASES)
-def test_who_was_deleted_comes_back_only_when_asked_for(case: Case) -> None:
+def test_who_was_deleted_comes_back_only_when_asked_for(case: Situation) -> None:
     if case.found is None and case.memory.transferred and not case.by.include_deleted:
         assert case.decided().change is None
 
 
 @given(CASES)
-def test_the_end_of_consent_is_held_back_by_nothing_in_the_config(case: Case) -> None:
+def test_the_end_of_consent_is_held_back_by_nothing_in_the_config(case: Situation) -> None:
     everything = case._replace(by=rules(adopt=case.by.adopt))
     assert (everything.decided().outcome is Outcome.DEACTIVATED) is (case.decided().outcome is Outcome.DEACTIVATED)
 
 
 @given(CASES)
-def test_an_unknown_consent_ends_nothing(case: Case) -> None:
+def test_an_unknown_consent_ends_nothing(case: Situation) -> None:
     who = case.who._replace(consent=Consent(ConsentState.UNKNOWN), invalid=None, withdrew=False)
     plan = case._replace(who=who).decided()
     assert plan.outcome is not Outcome.DEACTIVATED
@@ -252,7 +261,7 @@ def test_an_unknown_consent_ends_nothing(case: Case) -> None:
 # Carried out
 
 
-def carried_out(case: Case) -> tuple[Decision, LastSynced, Recipient | None]:
+def carried_out(case: Situation) -> tuple[Decision, LastSynced, Recipient | None]:
     plan = case.decided()
     if plan.change is None:
         return plan, settle(plan, case.who, case.memory, NOW), case.found
@@ -261,13 +270,13 @@ def carried_out(case: Case) -> tuple[Decision, LastSynced, Recipient | None]:
 
 
 @given(CASES)
-def test_what_is_confirmed_is_not_written_again(case: Case) -> None:
+def test_what_is_confirmed_is_not_written_again(case: Situation) -> None:
     plan, memory, then = carried_out(case)
     if plan.change is None:
         return
     plain = case.by._replace(adopt=False, resend=False)
     for by in (plain, case.by, plain._replace(run="three")):
-        again = decide(case.who, memory, then, NOT_SUPPRESSED, by, NOW)
+        again = decide(Case(case.who, memory, then), by, NOW)
         if plan.reason == "disproved":  # no selected kind applies
             assert again.change is None
         elif plan.outcome is not Outcome.DEACTIVATED:
@@ -278,7 +287,7 @@ def test_what_is_confirmed_is_not_written_again(case: Case) -> None:
 
 
 @given(CASES)
-def test_narrowing_the_config_alone_writes_nothing(case: Case) -> None:
+def test_narrowing_the_config_alone_writes_nothing(case: Situation) -> None:
     plan, memory, then = carried_out(case._replace(by=case.by._replace(adopt=False)))
     if plan.outcome not in (Outcome.CREATED, Outcome.UPDATED):
         return
@@ -290,22 +299,22 @@ def test_narrowing_the_config_alone_writes_nothing(case: Case) -> None:
     ]
     narrower += [by._replace(activate=frozenset())]
     for less in narrower:
-        assert decide(case.who, memory, then, NOT_SUPPRESSED, less, NOW).change is None
+        assert decide(Case(case.who, memory, then), less, NOW).change is None
 
 
 @given(CASES)
-def test_resend_sends_everybody_selected_without_touching_their_state(case: Case) -> None:
+def test_resend_sends_everybody_selected_without_touching_their_state(case: Situation) -> None:
     plan, memory, then = carried_out(case._replace(by=case.by._replace(adopt=False)))
     if plan.outcome not in (Outcome.CREATED, Outcome.UPDATED) or plan.reason == "disproved":
         return
-    again = decide(case.who, memory, then, NOT_SUPPRESSED, case.by._replace(resend=True, run="three"), NOW)
+    again = decide(Case(case.who, memory, then), case.by._replace(resend=True, run="three"), NOW)
     assert again.outcome is Outcome.UPDATED
     assert again.change is not None
     assert (again.change.state, again.change.registered) == (None, None)
 
 
 @given(CASES)
-def test_an_end_is_never_forgotten(case: Case) -> None:
+def test_an_end_is_never_forgotten(case: Situation) -> None:
     plan, memory, then = carried_out(case)
     if case.memory.ended is not None and not fresh(case.who, case.memory):
         assert memory.ended is not None
@@ -323,18 +332,18 @@ def test_an_end_is_never_forgotten(case: Case) -> None:
             stale = case.who._replace(consent=Consent(YES, at), invalid=None, withdrew=False)
             for by in (case.by._replace(adopt=False), rules(include_deleted=True, resend=True)):
                 for found in (then._replace(state=INACTIVE), None):
-                    assert not decide(stale, memory, found, NOT_SUPPRESSED, by, NOW).activates
+                    assert not decide(Case(stale, memory, found), by, NOW).activates
 
 
 @given(CASES)
-def test_a_consent_that_was_agreed_is_forgotten_only_by_its_end(case: Case) -> None:
+def test_a_consent_that_was_agreed_is_forgotten_only_by_its_end(case: Situation) -> None:
     plan, memory, _ = carried_out(case)
     if case.memory.transferred and case.memory.agreed is YES and memory.agreed is not YES:
         assert plan.outcome is Outcome.DEACTIVATED or memory.ended is not None
 
 
 @given(CASES)
-def test_adoption(case: Case) -> None:
+def test_adoption(case: Situation) -> None:
     by = case.by._replace(adopt=True)
     plan, memory, _ = carried_out(case._replace(by=by))
     carried = OWN.among(case.found.tags) if case.found is not None else frozenset()
@@ -414,7 +423,7 @@ def test_nobody_who_left_is_mailed_again(steps: list[Step]) -> None:
             found = found._replace(state=stood)
         found = happened(step.happens, found)
         came_back = came_back or step.happens == "confirms"
-        plan = decide(who, memory, found, NOT_SUPPRESSED, step.by, now)
+        plan = decide(Case(who, memory, found), step.by, now)
         if plan.activates:
             assert found is None or found.state is INACTIVE
             assert withdrew_at is None or (who.consent.state is YES and (who.consent.at or 0) > withdrew_at)
@@ -450,13 +459,11 @@ def test_who_is_seen_for_the_first_time_is_decided_as_anybody_else(
     wanted = rules(selection, activate=activate, exclude=exclude)
     nothing = LastSynced()
     assert nothing is not NOTHING
-    assert decide(person, NOTHING, None, NOT_SUPPRESSED, wanted, NOW) == decide(
-        person, nothing, None, NOT_SUPPRESSED, wanted, NOW
-    )
+    assert decide(Case(person, NOTHING, None), wanted, NOW) == decide(Case(person, nothing, None), wanted, NOW)
 
 
 @given(CASES)
-def test_nobody_erased_is_created_or_made_active(case: Case) -> None:
+def test_nobody_erased_is_created_or_made_active(case: Situation) -> None:
     plan = case._replace(who=case.who._replace(erased=True)).decided()
     assert plan.outcome in (Outcome.SKIPPED, Outcome.DEACTIVATED)
     assert not plan.activates

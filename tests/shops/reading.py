@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, ReadScope, SourceRecord, merge
 from cleverreach_sync.domain.model import Person
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.redaction import Redaction
@@ -124,10 +124,7 @@ class Known:
                 email,
                 found.get(email, ()),
                 self.facts.get(email, NO_FACTS),
-                complete=complete,
-                implied=None,
-                now=1_800_000_000,
-                order_key=str,
+                ReadScope(complete, 1_800_000_000, str),
             )
             people[email] = person
         for name, reading in readings.items():

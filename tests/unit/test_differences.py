@@ -4,7 +4,7 @@ import pytest
 
 from cleverreach_sync.domain.comparison import has_effect, same
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Change, Decision, Wanted
+from cleverreach_sync.domain.decision import Case, Change, Decision, Wanted
 from cleverreach_sync.domain.fields import FieldType
 from cleverreach_sync.domain.model import NOTHING, Kind, LastSynced, Person, Recipient, RecipientState
 from cleverreach_sync.domain.tags import OwnTags
@@ -67,7 +67,7 @@ def test_numbers_may_come_back_as_numbers() -> None:
 
 
 def plan(who: Person, memory: LastSynced = NOTHING, found: Recipient | None = None) -> Decision:
-    return decide(who, memory, found, NOT_SUPPRESSED, rules(), NOW)
+    return decide(Case(who, memory, found), rules(), NOW)
 
 
 def shown(decided: Decision, found: Recipient | None, *, show_pii: bool = False) -> dict[str, object]:
@@ -149,7 +149,7 @@ def test_an_end() -> None:
 def test_a_tag_that_came_back_folded_is_there() -> None:
     by = rules()._replace(own=OwnTags("Größe"))
     found = recipient(other_tags=["Gr__e-Special.Contact", "Gr__e-Special.Subscriber"])
-    decided = decide(person(YES), NOTHING, found, NOT_SUPPRESSED, by, NOW)
+    decided = decide(Case(person(YES), NOTHING, found), by, NOW)
     assert shown(decided, found)["tags"] == ["-Größe-Special.Contact"]
 
 

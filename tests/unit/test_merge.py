@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, ReadScope, SourceRecord, merge
 from cleverreach_sync.domain.model import (
     PROFILE_FIELDS,
     RANK_CUSTOMER,
@@ -53,9 +53,7 @@ def read(
     implied: Consent | None = None,
     now: int = T,
 ) -> tuple[Person, PersonFacts]:
-    return merge(
-        ANNA, items, before, complete=complete, implied=implied, now=now, order_key=lambda ident: f"key-{ident}"
-    )
+    return merge(ANNA, items, before, ReadScope(complete, now, lambda ident: f"key-{ident}"), implied)
 
 
 def order(

@@ -4,7 +4,7 @@ import pytest
 
 from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.decide import decide, remembered_recipient
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Decision, Outcome, Rules, Suppression, Wanted
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Decision, Outcome, Rules, Suppression, Wanted
 from cleverreach_sync.domain.memory import forgotten, remember, settle
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
@@ -57,12 +57,12 @@ def plan(
     by: Rules = ALL,
     suppressed: Suppression = NOT_SUPPRESSED,
 ) -> Decision:
-    return decide(who, memory, found, suppressed, by, NOW)
+    return decide(Case(who, memory, found, suppressed), by, NOW)
 
 
 def transferred(who: Person, by: Rules = ALL, *, at: int = NOW - 1000) -> tuple[LastSynced, Recipient]:
     """What is remembered of somebody who was created, and how they stand in the list."""
-    made = decide(who, NOTHING, None, NOT_SUPPRESSED, by, at)
+    made = decide(Case(who, NOTHING, None), by, at)
     found = confirmed(made, None)
     return remember(made, who, NOTHING, found, by, at), found
 
@@ -70,7 +70,7 @@ def transferred(who: Person, by: Rules = ALL, *, at: int = NOW - 1000) -> tuple[
 def carried_out(
     who: Person, memory: LastSynced, found: Recipient | None, by: Rules = ALL, *, at: int = NOW
 ) -> tuple[Decision, LastSynced, Recipient]:
-    decided = decide(who, memory, found, NOT_SUPPRESSED, by, at)
+    decided = decide(Case(who, memory, found), by, at)
     then = confirmed(decided, found)
     return decided, remember(decided, who, memory, then, by, at), then
 
@@ -605,7 +605,7 @@ def test_adopted_and_inactive_stays_so(who: Person, preset: str) -> None:
     assert memory.transferred
     assert memory.ended is not None
     for later in (person(YES, NOW + 9, BOUGHT), person(NO, purchases=BOUGHT), person(OUT, NOW + 5)):
-        assert not decide(later, memory, then, NOT_SUPPRESSED, rules(), NOW + 10).activates
+        assert not decide(Case(later, memory, then), rules(), NOW + 10).activates
 
 
 @pytest.mark.parametrize(
@@ -718,7 +718,7 @@ def test_nobody_is_remembered_who_was_never_confirmed() -> None:
 
 
 def test_values_that_were_filled_before_are_taken() -> None:
-    decided = decide(person(YES), NOTHING, None, NOT_SUPPRESSED, ALL, NOW, {"firstname": "Otto"})
+    decided = decide(Case(person(YES), NOTHING, None, values={"firstname": "Otto"}), ALL, NOW)
     assert decided.change is not None
     assert decided.change.attributes == {"firstname": "Otto"}
 

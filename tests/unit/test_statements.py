@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from cleverreach_sync.domain.identity import joined, parted
-from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, ReadScope, SourceRecord, merge
 from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Person, Record
 from tests.people import ANNA, NO, OUT, UNKNOWN, YES
 
@@ -36,7 +36,7 @@ def read(
     last_read: int = 0,
 ) -> tuple[Person, PersonFacts]:
     streams = dict.fromkeys(("customers", "orders"), last_read) if followed else {}
-    return merge(ANNA, items, before, complete=complete, implied=None, now=now, order_key=str, followed=streams)
+    return merge(ANNA, items, before, ReadScope(complete, now, str, streams))
 
 
 def after(*states: ConsentState | str | None, changed: int | None = None, followed: bool = True) -> Consent:

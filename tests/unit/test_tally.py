@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Decision, Outcome, Rules
+from cleverreach_sync.domain.decision import Case, Decision, Outcome, Rules
 from cleverreach_sync.domain.model import NOTHING, LastSynced, Person, Recipient, RecipientState
 from cleverreach_sync.run.tally import Tally
 from tests.people import BOUGHT, NO, NOW, OUT, UNKNOWN, YES, B, S, person, recipient, rules
@@ -12,7 +12,7 @@ ZERO = {outcome.value: 0 for outcome in Outcome}
 def plan(
     who: Person, memory: LastSynced = NOTHING, found: Recipient | None = None, by: Rules | None = None
 ) -> Decision:
-    return decide(who, memory, found, NOT_SUPPRESSED, by or rules(), NOW)
+    return decide(Case(who, memory, found), by or rules(), NOW)
 
 
 def tallied(*people: tuple[Decision, Person]) -> Tally:

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.consent import ShopConsent, withdrawn_again
+from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.decide import decide, remembered_recipient
-from cleverreach_sync.domain.decision import Decision, Outcome, Suppression
+from cleverreach_sync.domain.decision import Case, Decision, Outcome, Suppression
 from cleverreach_sync.domain.identity import idents_of, owners_of, without_reason
 from cleverreach_sync.domain.memory import as_last_seen, settle
-from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, SourceRecord, left_behind, merge
+from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, ReadScope, SourceRecord, left_behind, merge
 from cleverreach_sync.domain.model import (
     NOTHING,
     RANK_LEFT,
@@ -70,7 +70,8 @@ class Decider:
         self._run = run
         self._implied_by = implied_by
         self._complete = frozenset(label for label, complete in run.complete.items() if complete)
-        self._read = frozenset(reader.label for reader in run.readers)
+        read = frozenset(reader.label for reader in run.readers)
+        self._scope = ReadScope(self._complete, run.now, run.keys.ident, run.followed, read)
         self._classes: Counter[int] = Counter()
         self._activates = 0
         self._people = 0
@@ -177,7 +178,7 @@ class Decider:
         self.silence.note(entry.key, facts_before, ())
         person, facts = self.absent_person(email, facts_before)
         person = _known_to_have_left(person, facts, memory)
-        decision = decide(person, memory, recipient, suppressed, rules, run.now)
+        decision = decide(Case(person, memory, recipient, suppressed), rules, run.now)
         step = _TO_WRITE.get(decision.outcome, Step.RECORD) if recipient is not None else Step.RECORD
         if step is Step.RECORD:
             step, decision = Step.RECORD, decision._replace(outcome=Outcome.SKIPPED, reason=OPEN)
@@ -189,17 +190,7 @@ class Decider:
 
     def absent_person(self, email: str, facts: PersonFacts) -> tuple[Person, PersonFacts]:
         """Somebody of whom this read brought nothing: who was in a stream that was read completely is gone from it."""
-        return merge(
-            email,
-            (),
-            facts,
-            complete=self._complete,
-            implied=self._implied(()),
-            now=self._run.now,
-            order_key=self._run.keys.ident,
-            followed=self._run.followed,
-            read=self._read,
-        )
+        return merge(email, (), facts, self._scope, self._implied(()))
 
     def _count_fast(self) -> None:
         for (outcome, kinds), number in self._fast.items():
@@ -215,17 +206,7 @@ class Decider:
         rows = met.rows
         found = self._decoding.found(rows)
         self.silence.note(met.key, facts_before, found)
-        person, facts = merge(
-            rows[0].email,
-            found,
-            facts_before,
-            complete=self._complete,
-            implied=self._implied(found),
-            now=run.now,
-            order_key=run.keys.ident,
-            followed=run.followed,
-            read=self._read,
-        )
+        person, facts = merge(rows[0].email, found, facts_before, self._scope, self._implied(found))
         person = _known_to_have_left(person, facts, memory)
         if met.key in run.erased:
             person = _after_erasure(person, facts)
@@ -239,14 +220,14 @@ class Decider:
         nobody = not person.is_person and person.invalid is None and not person.erased
         decision = NO_PERSON
         if not nobody or memory.transferred:
-            decision = decide(person, memory, recipient, suppressed, run.rules, run.now)
+            decision = decide(Case(person, memory, recipient, suppressed), run.rules, run.now)
         if nobody and decision.change is None:
             memory = settle(decision, person, memory, run.now)
             decision = NO_PERSON._replace(shop=decision.shop)
             self._add(plan_row(Step.RECORD, seq, met.key, person, decision, memory, facts, seen, unsubscribed_at))
             return
         looked = met.entry is not None and met.entry.outcome == ELSEWHERE and met.entry.seen == seen
-        step = self._class(decision, person, memory, blacklisted=blacklisted and not still_mailed, looked=looked)
+        step = self._class(decision, memory, blacklisted=blacklisted and not still_mailed, looked=looked)
         if step is Step.RECORD:
             decision = as_last_seen(decision, memory, run.rules)
             run.tally.done(decision, person.consent.state)
@@ -317,9 +298,7 @@ class Decider:
         kept = facts.records[: len(facts.records) - len(found)]
         return any(record.rank != RANK_LEFT and record.stream in self._full_labels for record in kept)
 
-    def _class(
-        self, decision: Decision, person: Person, memory: LastSynced, *, blacklisted: bool, looked: bool
-    ) -> Step:
+    def _class(self, decision: Decision, memory: LastSynced, *, blacklisted: bool, looked: bool) -> Step:
         run = self._run
         outcome = decision.outcome
         unknown = not memory.transferred and run.list_exists and not run.created_list
@@ -332,7 +311,7 @@ class Decider:
             away = unknown or memory.state is RecipientState.INACTIVE  # they may have come back by themselves
             if away and decision.reason == ELSEWHERE and (run.rules.resend or not looked):
                 return Step.CHECK
-        if memory.transferred and not blacklisted and withdrawn_again(decision.shop, person.consent, memory):
+        if memory.transferred and not blacklisted and decision.again:
             return Step.CHECK
         if not blacklisted and self._may_be_renewed(decision, memory, unknown=unknown):
             return Step.CHECK
@@ -374,7 +353,7 @@ class Decider:
             return
         person = _known_to_have_left(person, facts, memory)
         recipient = remembered_recipient("", memory, run.rules.own)
-        decision = decide(person, memory, recipient, Suppression(), run.rules._replace(resend=False), run.now)
+        decision = decide(Case(person, memory, recipient), run.rules._replace(resend=False), run.now)
         step = Step.RECORD
         if decision.change is not None and recipient is not None:
             if met.blacklisted and not met.still_mailed:
@@ -398,7 +377,8 @@ class Decider:
         person = _after_erasure(person, facts)
         suppressed = Suppression(met.blacklisted, met.unsubscribed_at or None, still_mailed=met.still_mailed)
         rules = run.rules._replace(resend=False)
-        decision = decide(person, memory, remembered_recipient("", memory, run.rules.own), suppressed, rules, run.now)
+        recipient = remembered_recipient("", memory, run.rules.own)
+        decision = decide(Case(person, memory, recipient, suppressed), rules, run.now)
         step = Step.RECORD
         if decision.outcome is Outcome.DEACTIVATED:
             # Whether a pattern of the blacklist fits is known by their address only, which the list knows.

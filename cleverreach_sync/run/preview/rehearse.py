@@ -92,7 +92,7 @@ def _against_target(run: Run, seen: Rechecked) -> Decision:
     if recipient is None or decision.outcome is not Outcome.UNCHANGED:
         return decision
     resent = run.rules._replace(resend=True)
-    again = decide(who.person, who.memory._replace(run=""), recipient, who.suppressed, resent, run.now, who.values())
+    again = decide(who.against(recipient)._replace(memory=who.memory._replace(run="")), resent, run.now)
     if again.change is None or not has_effect(again.change, recipient, run.rules.fields.types):
         return decision
     return again._replace(reason="differs_in_list")

@@ -188,7 +188,7 @@ class BatchSender:
         if recipient is None or one.decision.change is None or one.by_id or not self._remade(batch, one, recipient):
             return one
         self._run.target.make_inactive(recipient.id)
-        decision = Decision(Outcome.SKIPPED, "deleted_in_target", one.decision.kinds, one.decision.shop)
+        decision = one.decision.instead(Outcome.SKIPPED, "deleted_in_target")
         return one._replace(recipient=None, decision=decision)
 
     def _remade(self, batch: Batch, one: Rechecked, recipient: Recipient) -> bool:
@@ -302,7 +302,7 @@ class BatchSender:
         """They were deleted between reading and writing, and the write made them again: undone at once."""
         who, run = one.who, self._run
         run.target.make_inactive(confirmed.id)
-        decision = Decision(Outcome.SKIPPED, "deleted_in_target", one.decision.kinds, one.decision.shop)
+        decision = one.decision.instead(Outcome.SKIPPED, "deleted_in_target")
         memory = settle(decision, who.person, absent(None, who.memory), run.now)
         if not memory.transferred:
             memory = memory._replace(receiver_id=one.recipient.id if one.recipient else confirmed.id)
@@ -330,7 +330,7 @@ class BatchSender:
         if one is None:
             one = decided(self._run, row, (batch.found or {}).get(row.key))
         who = one.who
-        decision = Decision(Outcome.REJECTED, reason, one.decision.kinds, one.decision.shop)
+        decision = one.decision.instead(Outcome.REJECTED, reason)
         due = batch.step in _ENDS
         kept = entry(who.row, who.memory, OPEN, decision.kinds, due=due)
         return Result(who.row, who.person.email, decision, who.person.consent.state, kept, sent=True)

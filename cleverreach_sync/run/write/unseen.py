@@ -22,7 +22,7 @@ def end_unseen(run: Run, who: Candidate, step: Step) -> tuple[Decision, LastSync
         return None
     own = remembered_recipient(who.person.email, who.memory, run.rules.own)
     rules = run.rules._replace(end_only=True, resend=False)
-    decision = decide(who.person, who.memory, own, who.suppressed, rules, run.now, who.values())
+    decision = decide(who.against(own), rules, run.now)
     change = decision.change
     if (
         own is None
