@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
@@ -25,6 +25,9 @@ from cleverreach_sync.http.network import Network
 from cleverreach_sync.http.opening import open_client
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.traffic import RequestCount
+
+if TYPE_CHECKING:
+    from cleverreach_sync.http.context import HttpContext
 
 _BOM: Final = b"\xef\xbb\xbf"
 _JSON: Final = re.compile(r"[\[{]\s*[\[{\"]")
@@ -73,6 +76,19 @@ class HttpClient:
         self._client = client or open_client(base_url, timeout, connections)
         self._network = Network(wanted)
         self._network.serve(self._client)
+
+    @classmethod
+    def of(cls, context: HttpContext, base_url: str, timeout: float) -> Self:
+        """A client by the means of a run."""
+        return cls(
+            base_url,
+            timeout=timeout,
+            redact=context.redact,
+            traffic=context.traffic,
+            log=context.log,
+            wall=context.wall,
+            wanted=context.wanted,
+        )
 
     def exchange(
         self,

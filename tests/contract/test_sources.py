@@ -211,6 +211,26 @@ def test_changes_in_the_future_hide_no_others(shop: FakeShop, source: Source) ->
     assert found["p1@mail.example"].profile["city"] == "Neu"
 
 
+SINCE = "2026-11-21T19:00:00Z 2026-11-21T19:00:00Z"
+EARLIER = {  # what versions before this one wrote, an hour before the fakes begin
+    "woocommerce": ("orders", SINCE),
+    "shopify": ("customers", '{"changed":"2026-11-21T19:00:00Z","everybody":"2026-11-21T19:00:00Z"}'),
+    "shopware6": ("orders", SINCE),
+    "plentymarkets": ("orders", f"{SINCE} recipients"),
+}
+
+
+def test_a_cursor_of_an_earlier_version_goes_on(shop: FakeShop, source: Source) -> None:
+    stream, cursor = EARLIER[source.type]
+    shop.add_order(shop.add_customer("p1@mail.example"))
+    found = read(source, stream, cursor)
+    assert len(found.rows) == 1
+    assert found.end is not None
+    assert not found.end.complete, "changes only"
+    assert found.end.cursor is not None
+    assert read(source, stream, found.end.cursor).end is not None
+
+
 def before_page(shop: FakeShop, number: int, do: Callable[[], None]) -> None:
     """Does something before the n-th request for rows is answered."""
     seen = iter(range(1, 10_000))

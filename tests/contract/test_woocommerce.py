@@ -405,6 +405,19 @@ def test_a_clock_that_is_wrong_loses_nothing(shop: WooShop, opened: Opening, wro
     assert str(new) in changed(source, cursor)
 
 
+def test_a_clock_that_was_put_back_hides_no_changes(shop: WooShop, opened: Opening) -> None:
+    order = shop.add_order(shop.add_customer("p@mail.example"))
+    source = opened()
+    first = read(source, "orders").end
+    shop.now -= 86_400
+    shop.cancel_order(order)
+    assert first is not None
+    again = read(source, "orders", first.cursor)
+    assert [orjson.loads(row.body)["status"] for row in again.rows] == ["cancelled"]
+    assert again.end is not None
+    assert again.end.complete
+
+
 def test_an_order_dated_in_the_future_stops_nothing(shop: WooShop, opened: Opening) -> None:
     (order,) = fill(shop, 1)
     shop.orders[order] |= shop._stamp("date_modified", shop.now + 900_000)

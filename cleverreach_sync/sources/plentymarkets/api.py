@@ -52,15 +52,7 @@ class PlentyApi:
     def __init__(self, url: str, username: str, password: str, means: HttpContext) -> None:
         self.url = url
         self.doubts = Doubts()
-        self._http = HttpClient(
-            url,
-            timeout=TIMEOUT,
-            redact=means.redact,
-            traffic=means.traffic,
-            log=means.log,
-            wall=means.wall,
-            wanted=means.wanted,
-        )
+        self._http = HttpClient.of(means, url, TIMEOUT)
         self._session = Session(self._http, username, password, retries=means.retries, clock=means.clock)
         self._api = ShopApi(
             self._http,

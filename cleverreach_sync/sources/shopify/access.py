@@ -46,15 +46,7 @@ class Access:
 
     def __init__(self, settings: ShopifySettings, means: HttpContext) -> None:
         self._settings = settings
-        self._http = HttpClient(
-            settings.base_url,
-            timeout=_TIMEOUT,
-            redact=means.redact,
-            traffic=means.traffic,
-            log=means.log,
-            wall=means.wall,
-            wanted=means.wanted,
-        )
+        self._http = HttpClient.of(means, settings.base_url, _TIMEOUT)
         self.download = partial(stream_lines, self._http)
         self.versions: set[str] = set()
         self._graphql = GraphQL(

@@ -73,15 +73,7 @@ class ShopwareApi:
         self.url = settings.url
         self.limit = LARGEST_PAGE
         self.doubts = Doubts()
-        http = HttpClient(
-            self.url,
-            timeout=TIMEOUT,
-            redact=means.redact,
-            traffic=means.traffic,
-            log=means.log,
-            wall=means.wall,
-            wanted=means.wanted,
-        )
+        http = HttpClient.of(means, self.url, TIMEOUT)
         tokens = ClientCredentials(
             http,
             _TOKEN_PATH,

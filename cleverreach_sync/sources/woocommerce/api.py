@@ -43,15 +43,7 @@ class WooApi:
         self.doubts = Doubts()
         self._key = key
         self._login = login
-        http = HttpClient(
-            url,
-            timeout=TIMEOUT,
-            redact=means.redact,
-            traffic=means.traffic,
-            log=means.log,
-            wall=means.wall,
-            wanted=means.wanted,
-        )
+        http = HttpClient.of(means, url, TIMEOUT)
         self._api = ShopApi(
             http,
             means.retries,

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_val
 
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
-from cleverreach_sync.sources.woocommerce.rows import MetaRule
+from cleverreach_sync.sources.woocommerce.consent import MetaRule
 
 MAILPOET: Final = "mailpoet"
 _META: Final = "meta:"

@@ -1,0 +1,120 @@
+"""What every shop system that is asked over HTTP repeats, as plain values: a table of its streams, what its statuses
+and words mean, and what its refusals mean to a merchant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from cleverreach_sync.domain.model import Record
+from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.answer import Answer
+from cleverreach_sync.http.paging import Doubts
+from cleverreach_sync.settings.source import SourceSettings
+from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, Warned
+from cleverreach_sync.sources.walks import Cursor, RowOf, Stopped, Walk
+
+Warn = Callable[[Warned], None]
+RecordOf = Callable[[Row, Warn], Record]
+
+
+class ShopStream(NamedTuple):
+    """One line of a shop's table: what the stream tells, how it is walked, what is kept of a raw row, and what a kept
+    row says about a person."""
+
+    stream: Stream
+    walk: Walk
+    row: RowOf
+    record: RecordOf
+
+
+class Access(Protocol):
+    """The way into a shop, as far as every source uses it."""
+
+    @property
+    def doubts(self) -> Doubts: ...
+    @property
+    def clock_ahead(self) -> float | None: ...
+    def close(self) -> None: ...
+
+
+class ShopSource:
+    """A shop, by the table of its streams. `noted` is what the user should know beside the doubts about its lists."""
+
+    def __init__(self, settings: SourceSettings, url: str, access: Access, table: Sequence[ShopStream]) -> None:
+        self.type = settings.type
+        self.name = settings.tag_source
+        self.url: str | None = url
+        self.noted: list[str] = []
+        self._access = access
+        self._table = {each.stream.name: each for each in table}
+
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._access.clock_ahead
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return [*self.noted, *self._access.doubts.warnings]
+
+    def streams(self) -> Sequence[Stream]:
+        return [each.stream for each in self._table.values()]
+
+    def location(self, stream: str) -> str:
+        return f"{self.name} {stream}"
+
+    def read(self, stream: str, since: str | None, stopped: Stopped) -> Iterator[Chunk]:
+        """Yields a chunk for every page; `done` and `total` are rows of the shop."""
+        found = self._table[stream]
+        return found.walk(found.row, Cursor.parse(since), stopped)
+
+    def decode(self, stream: str, row: Row, warn: Warn) -> Record:
+        return self._table[stream].record(row, warn)
+
+    def inspect(self) -> Iterator[Finding]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self._access.close()
+
+
+class Statuses(NamedTuple):
+    """Which orders make somebody a buyer: those with a status in `only` (None: all), but `never` those."""
+
+    only: Collection[str] | None
+    never: Collection[str] = ()
+
+    def count(self, status: str) -> bool:
+        return status not in self.never if self.only is None else status in self.only
+
+    def finding(self, seen: Sequence[str], total: int | None, key: str, words: str = "statuses") -> Finding:
+        """What the first orders show; `key` says in the config which count."""
+        counting = sum(map(self.count, seen))
+        others = sorted({status for status in seen if not self.count(status)})
+        message = f"{total} orders; of the first {len(seen)} {counting} make somebody a buyer"
+        hint = f"the {words} seen are {', '.join(others)}; {key} says which count"
+        return Finding(message, hint if others and not counting else None)
+
+
+class Refusal(NamedTuple):
+    """What a status means: an error of the tree with its words, where `{said}` is the status and what the shop says of
+    it, and what to do."""
+
+    error: type[CrsyncError]
+    message: str
+    hint: str
+
+    def as_error(self, said: str) -> CrsyncError:
+        return self.error(self.message.replace("{said}", said), hint=self.hint)
+
+
+Refusals = Mapping[int, Refusal | Callable[[Answer], CrsyncError]]
+"""By HTTP status; a function where more than the status tells."""
+
+
+def explain(refusals: Refusals, answer: Answer, words: str) -> CrsyncError | None:
+    """The error of an answer that refuses; None for a status of which nothing is known. `words` are the shop's."""
+    found = refusals.get(answer.status)
+    if isinstance(found, Refusal):
+        return found.as_error(f"{answer.status}: {words}" if words else str(answer.status))
+    return None if found is None else found(answer)
