@@ -220,7 +220,8 @@ EARLIER = {  # what versions before this one wrote, an hour before the fakes beg
 }
 
 
-def test_a_cursor_of_an_earlier_version_goes_on(shop: FakeShop, source: Source) -> None:
+def test_a_cursor_of_an_earlier_version_goes_on(shop: FakeShop, watched: Watched) -> None:
+    source = open_source(shop.settings(reconcile_every="24h"), watched, shop.secrets())
     stream, cursor = EARLIER[source.type]
     shop.add_order(shop.add_customer("p1@mail.example"))
     found = read(source, stream, cursor)
@@ -229,6 +230,7 @@ def test_a_cursor_of_an_earlier_version_goes_on(shop: FakeShop, source: Source) 
     assert not found.end.complete, "changes only"
     assert found.end.cursor is not None
     assert read(source, stream, found.end.cursor).end is not None
+    close(source)
 
 
 def before_page(shop: FakeShop, number: int, do: Callable[[], None]) -> None:
