@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.decision import Change, Decision, Rules, Wanted
-from cleverreach_sync.domain.fields import FieldMap, data_fields
+from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints
 from cleverreach_sync.domain.model import Consent, ConsentState, Kind, Person, Purchases, Recipient, RecipientState
 from cleverreach_sync.domain.tags import OwnTags
+from cleverreach_sync.targets.cleverreach.fields import data_fields
 
 ANNA = "anna@example.org"
 NOW = 1_700_000_000

@@ -9,7 +9,7 @@ from typing import Any
 
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.domain.fields import DataField, data_fields
+from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.errors import UsageError, exit_object
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.progress import Progress
@@ -28,12 +28,12 @@ class Mode(Enum):
 
 def attributes_document(config: Config, mode: Mode, progress: Progress, clock: Clock, stop: Stop) -> dict[str, Any]:
     """The document `crsync.attributes/1`. Raises UsageError where there is no room for those that are missing."""
-    wanted = data_fields(config.attributes.preset, config.attributes.map)
+    wanted = config.attributes.data_fields()
     scope = config.attributes.scope
     target, _ = open_target(config, progress, clock, stop, Redaction(config.secrets()))
     with closing(target):
         found = _list(target, config, mode, progress) if scope == "list" else None
-        there = target.existing_fields(scope) if scope == "global" or found is not None else {}
+        there = target.existing_fields()
         missing = [field for field in wanted if field.name not in there]
         limit = target.field_limit() if mode is not Mode.LIST else None
         if limit is not None and len(there) + len(missing) > limit:
@@ -44,12 +44,12 @@ def attributes_document(config: Config, mode: Mode, progress: Progress, clock: C
         created = set()
         if mode is Mode.CREATE:
             for field in missing:
-                target.create_field(field, scope)
+                target.create_field(field)
                 created.add(field.name)
     return {
         "schema": "crsync.attributes/1",
         "scope": scope,
-        "list": found.name if found is not None else str(config.target.list),
+        "list": found.name if found is not None else config.target.list_spelling,
         "fields": list(_fields(wanted, there, created)),
         "limit": limit,
         "dry_run": mode is not Mode.CREATE,
@@ -70,11 +70,11 @@ def _fields(
     for field in wanted:
         has = there.get(field.name)
         state = "created" if field.name in created else "missing" if has is None else "exists"
-        if has is not None and has.type and has.type != field.type.value:
+        if has is not None and has.type and has.type != field.word:
             state = "wrong_type"
         yield {
             "name": field.name,
-            "type": field.type.value,
+            "type": field.word,
             "person_field": field.person_field,
             "state": state,
             "existing_type": has.type if has is not None else None,

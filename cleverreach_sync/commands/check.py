@@ -16,8 +16,8 @@ from cleverreach_sync.run.prepare import state
 from cleverreach_sync.run.prepare.connect import open_source, open_target
 from cleverreach_sync.run.prepare.setup import least
 from cleverreach_sync.run.prepare.target_list import find_list, mapped_fields
-from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Finding, Source
+from cleverreach_sync.sources.registry import open_consent
 from cleverreach_sync.state import checkpoint, rejects
 from cleverreach_sync.state.files import StateFolder
 from cleverreach_sync.targets.interface import RecipientList
@@ -141,7 +141,7 @@ class _Checks:
         known = checkpoint.load(StateFolder(self._config.state_path).checkpoint)
         self._found = found = find_list(self._target, self._config, known, self._progress)
         if found is None:
-            return Finding(f"{str(self._config.target.list)!r} does not exist yet; the first sync creates it")
+            return Finding(f"{self._config.target.list_spelling!r} does not exist yet; the first sync creates it")
         size = self._target.size()
         many = "unknown number of recipients" if size is None else f"{size:,} recipient{'' if size == 1 else 's'}"
         return Finding(f"{found.name!r} ({found.id}), {many}")
@@ -149,14 +149,14 @@ class _Checks:
     def _permissions(self) -> Finding:
         """Every kind of reading that a run does."""
         next(self._target.blacklist(), None)
-        if self._config.target.unsubscribed_in == "account":
+        if self._config.target.account_wide:
             next(self._target.unsubscribed(), None)
         if self._found is not None:
             self._target.read(["nobody@example.org"])
         return Finding("recipients, blacklist and unsubscriptions can be read")
 
     def _fields(self) -> Finding:
-        fields = mapped_fields(self._target, self._config, self._found, self._progress).fields
+        fields = mapped_fields(self._target, self._config, self._progress).fields
         return Finding(f"{len(fields)} data fields are there")
 
     def _clocks(self) -> Finding:

@@ -26,7 +26,7 @@ def status_document(config: Config) -> dict[str, Any]:
         "target": {
             "type": config.target.type,
             "list_id": identity.list_id or None if identity else None,
-            "list_name": identity.list_name if identity else str(config.target.list),
+            "list_name": identity.list_name if identity else config.target.list_spelling,
         },
         "tags": sorted(kind.value for kind in config.selected),
         "cursors": known.cursors if known is not None else {},

@@ -30,7 +30,7 @@ def decision_digest(config: Config) -> str:
             **{key: value for key, value in _options(config.source).items() if key not in _NOT_DECIDING},
             "name": config.source.tag_source,
         },
-        "unsubscribed_in": config.target.unsubscribed_in,
+        **config.target.decides,
     }
     text = json.dumps(decides, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -13,7 +13,9 @@ from pydantic.fields import FieldInfo
 from cleverreach_sync.config.nodes import Node
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.settings.source import SourceSettings
-from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
+from cleverreach_sync.settings.target import AttributesSettings, TargetSettings
+from cleverreach_sync.sources import registry as sources
+from cleverreach_sync.targets import registry as targets
 
 FILE_SUFFIX: Final = "_file"
 
@@ -61,12 +63,15 @@ def _at(path: Sequence[str | int], top: Node) -> tuple[object, Node | None]:
 
 
 def model_of(annotation: object, node: Node | None) -> type[BaseModel] | None:
-    """The model of a value of this type; that of a source depends on its `type`, so it takes the value itself."""
+    """The model of a value of this type; that of a source or target depends on its `type`, so it takes the value
+    itself."""
     for part in _parts(annotation):
         if part is SourceSettings:
-            kind = node.child("type") if node else None
-            known = kind is not None and isinstance(kind.value, str) and kind.value in SOURCE_TYPES
-            return settings_class(str(kind.value)) if kind and known else None
+            source_type = _type_of(node, sources.SOURCE_TYPES)
+            return None if source_type is None else sources.settings_class(source_type)
+        if part is TargetSettings:
+            target_type = _type_of(node, targets.TARGET_TYPES)
+            return None if target_type is None else targets.settings_class(target_type)
         if isinstance(part, type) and issubclass(part, BaseModel):
             return part
     return None
@@ -77,7 +82,7 @@ def below(annotation: object, step: str | int, node: Node | None) -> object:
     model = model_of(annotation, node)
     if model is not None:
         field = keys(model).get(step) if isinstance(step, str) else None
-        return None if field is None else field.annotation
+        return None if field is None else _by_target(field.annotation, node)
     for part in _parts(annotation):
         origin, args = get_origin(part), get_args(part)
         if isinstance(step, str) and isinstance(origin, type) and issubclass(origin, Mapping) and len(args) == 2:
@@ -85,6 +90,21 @@ def below(annotation: object, step: str | int, node: Node | None) -> object:
         if isinstance(step, int) and isinstance(origin, type) and issubclass(origin, Sequence) and args:
             return args[0]
     return None
+
+
+def _type_of(node: Node | None, known: Sequence[str]) -> str | None:
+    """The `type` of a section, if it is a known one."""
+    kind = node.child("type") if node else None
+    value = kind.value if kind else None
+    return str(value) if isinstance(value, str) and value in known else None
+
+
+def _by_target(annotation: object, top: Node | None) -> object:
+    """The section with the data fields is another one for each target."""
+    if AttributesSettings not in _parts(annotation):
+        return annotation
+    target_type = _type_of(top.child("target") if top else None, targets.TARGET_TYPES)
+    return targets.settings_class(target_type or targets.TARGET_TYPES[0]).attributes
 
 
 def _key(name: str, field: FieldInfo) -> str:

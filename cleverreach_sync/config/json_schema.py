@@ -10,10 +10,13 @@ import json
 from collections.abc import Container, Iterable
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from cleverreach_sync.config.fields import FILE_SUFFIX
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.config.transfers import DESCRIPTION, KEY, NAME, OF_THE_WHOLE
-from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
+from cleverreach_sync.sources import registry as sources
+from cleverreach_sync.targets import registry as targets
 
 SCHEMA_ID: Final = "urn:crsync:config:1"
 _VARIABLE: Final = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}
@@ -26,20 +29,17 @@ def schema_text() -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema as a document; the source is one of the known types."""
+    """The schema as a document; source and target are each one of the known types."""
     schema = Config.model_json_schema(mode="validation")
     definitions: dict[str, Any] = schema.setdefault("$defs", {})
-    sources = []
-    for source_type in SOURCE_TYPES:
-        source = settings_class(source_type).model_json_schema(mode="validation")
-        definitions.update(source.pop("$defs", {}))
-        source["properties"]["type"] = {"const": source_type, "description": f"The shop system: {source_type}."}
-        source["required"] = sorted({*source.get("required", ()), "type"})
-        name = f"source_{source_type}"
-        definitions[name] = source
-        sources.append({"$ref": f"#/$defs/{name}"})
+    of_sources = [_source(definitions, source_type) for source_type in sources.SOURCE_TYPES]
+    systems = [(name, targets.settings_class(name)) for name in targets.TARGET_TYPES]
+    of_targets = [_put(definitions, f"target_{name}", model) for name, model in systems]
+    of_attributes = [_put(definitions, f"attributes_{name}", model.attributes) for name, model in systems]
     properties = schema["properties"]
-    properties["source"] = {"description": properties["source"]["description"], "oneOf": sources}
+    properties["source"] = {**_described(properties["source"]), "oneOf": of_sources}
+    properties["target"] = {**_described(properties["target"]), "oneOf": of_targets}
+    properties["attributes"] = {**_described(properties["attributes"]), "anyOf": [*of_attributes, {"type": "null"}]}
     _open_mapping(schema)
     for name, definition in definitions.items():
         if "properties" in definition:
@@ -56,6 +56,22 @@ def json_schema() -> dict[str, Any]:
     }
     _drop_unused(top)
     return top
+
+
+def _put(definitions: dict[str, Any], name: str, model: type[BaseModel]) -> dict[str, str]:
+    """Puts a model's schema among the definitions; the reference to it."""
+    found = model.model_json_schema(mode="validation")
+    definitions.update(found.pop("$defs", {}))
+    definitions[name] = found
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _source(definitions: dict[str, Any], source_type: str) -> dict[str, str]:
+    reference = _put(definitions, f"source_{source_type}", sources.settings_class(source_type))
+    source = definitions[f"source_{source_type}"]
+    source["properties"]["type"] = {"const": source_type, "description": f"The shop system: {source_type}."}
+    source["required"] = sorted({*source.get("required", ()), "type"})
+    return reference
 
 
 def _add_transfers(schema: dict[str, Any]) -> None:

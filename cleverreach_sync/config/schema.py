@@ -25,10 +25,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from cleverreach_sync.domain.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
 from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.settings.source import SourceSettings
-from cleverreach_sync.settings.types import Duration, LimitOption, PathOption, PersonField, wrong
+from cleverreach_sync.settings.target import AttributesSettings, TargetSettings
+from cleverreach_sync.settings.types import Duration, LimitOption, PathOption, wrong
+from cleverreach_sync.sources import registry as sources
 from cleverreach_sync.sources.file.settings import STDIN, FileOptions
-from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
-from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
+from cleverreach_sync.targets import registry as targets
 
 DEFAULT_PATH: Final = Path("sync.yaml")
 
@@ -43,18 +44,6 @@ def _distinct(values: tuple[Kind, ...]) -> tuple[Kind, ...]:
     if len(set(values)) < len(values):
         raise wrong("one of the kinds is given twice")
     return values
-
-
-def _attribute_name(name: str) -> str:
-    if not name.strip() or not all(c.isascii() and (c.isalnum() or c in "_ ") for c in name):
-        raise wrong("the name of a data field may hold the letters a to z, digits, '_' and spaces only")
-    return name
-
-
-def _unlike(names: dict[str, str | None]) -> dict[str, str | None]:
-    if len({name.strip().lower().replace(" ", "_") for name in names}) < len(names):
-        raise wrong("two names mean the same data field; case, and a space or '_', make no difference")
-    return names
 
 
 def _version(value: object) -> int:
@@ -84,50 +73,51 @@ def _source(value: object) -> SourceSettings:
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "expected a mapping")
     kind = value.get("type")
-    if not isinstance(kind, str) or kind not in SOURCE_TYPES:
-        known = PydanticCustomError("crsync_type", "unknown type of source", {"known": list(SOURCE_TYPES)})
+    if not isinstance(kind, str) or kind not in sources.SOURCE_TYPES:
+        known = PydanticCustomError("crsync_type", "unknown type of source", {"known": list(sources.SOURCE_TYPES)})
         kind_of_error: Any = known if "type" in value else "missing"
         raise ValidationError.from_exception_data(
             "source", [InitErrorDetails(type=kind_of_error, loc=("type",), input=kind)], hide_input=True
         )
-    return settings_class(kind).model_validate(value)
+    return sources.settings_class(kind).model_validate(value)
 
 
-def _by_preset(shop: str, plentymarkets: str) -> Any:
-    return lambda data: plentymarkets if data.get("preset") == "plentymarkets" else shop
+def _target(value: object) -> TargetSettings:
+    if isinstance(value, TargetSettings):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("dict_type", "expected a mapping")
+    kind = value.get("type")
+    if not isinstance(kind, str) or kind not in targets.TARGET_TYPES:
+        known = PydanticCustomError("crsync_choice", "unknown type of target", {"known": list(targets.TARGET_TYPES)})
+        kind_of_error: Any = known if "type" in value else "missing"
+        raise ValidationError.from_exception_data(
+            "target", [InitErrorDetails(type=kind_of_error, loc=("type",), input=kind)], hide_input=True
+        )
+    return targets.settings_class(kind).model_validate(value)
+
+
+def _attributes(value: object, known: ValidationInfo) -> object:
+    """Which keys there are depends on the target."""
+    if isinstance(value, AttributesSettings):
+        return value
+    target: TargetSettings | None = known.data.get("target")
+    of_type = targets.settings_class(targets.TARGET_TYPES[0]) if target is None else type(target)
+    return of_type.attributes.model_validate(_section(value))
+
+
+def _no_attributes(known: dict[str, Any]) -> AttributesSettings:
+    attributes: type[AttributesSettings] = known["target"].attributes
+    return attributes.model_validate({})
 
 
 Kinds = Annotated[tuple[Kind, ...], AfterValidator(_distinct)]
-AttributeName = Annotated[str, AfterValidator(_attribute_name), WithJsonSchema({"pattern": "^[A-Za-z0-9_ ]+$"})]
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "minLength": 1})]
 
 
 def _words_for_default(schema: dict[str, Any]) -> None:
     """The larger of two numbers has no spelling; the description tells."""
     schema.pop("default", None)
-
-
-class AttributesSettings(Section):
-    """The `attributes:` section."""
-
-    preset: Literal["shop", "plentymarkets", "none"] = Field(
-        default="shop", description="A ready set of data fields: shop, plentymarkets, or none."
-    )
-    scope: Literal["global", "list"] = Field(
-        default_factory=_by_preset("global", "list"),
-        description="Whether missing data fields are created for the whole account (global) or for the list only."
-        " Default: global, with preset plentymarkets list.",
-    )
-    map: Annotated[dict[AttributeName, PersonField | None], AfterValidator(_unlike), BeforeValidator(_section)] = Field(
-        default_factory=dict,
-        description="Further data fields, by name: the person field each is filled from; null leaves out a data field"
-        " of the preset.",
-    )
-    missing: Literal["refuse", "ignore"] = Field(
-        default_factory=_by_preset("refuse", "ignore"),
-        description="What happens when a data field does not exist in CleverReach: refuse to run, or ignore it with a"
-        " warning. Default: refuse, with preset plentymarkets ignore.",
-    )
 
 
 class ConsentSettings(FileOptions):
@@ -190,9 +180,11 @@ class Config(Section):
         " (everybody else).",
         json_schema_extra={"uniqueItems": True},
     )
-    target: CleverReachSettings = Field(description="Where the recipients go.")
-    attributes: Annotated[AttributesSettings, BeforeValidator(_section)] = Field(
-        default_factory=AttributesSettings, description="Which data fields are filled, and from what."
+    target: Annotated[SerializeAsAny[TargetSettings], BeforeValidator(_target)] = Field(
+        description="Where the recipients go."
+    )
+    attributes: Annotated[SerializeAsAny[AttributesSettings], BeforeValidator(_attributes)] = Field(
+        default_factory=_no_attributes, description="Which data fields are filled, and from what."
     )
     activate: Kinds | None = Field(
         default=None,

@@ -12,21 +12,26 @@ from cleverreach_sync.domain.model import Person
 
 
 class FieldType(StrEnum):
+    """How values of a data field are compared; what a target calls its types is its own matter."""
+
     TEXT = "text"
     NUMBER = "number"
     DATE = "date"
-    GENDER = "gender"
 
 
 class DataField(NamedTuple):
     """One data field. `name` is the technical name, `written` the name as the preset or the config writes it,
-    `person_field` where the value comes from. `buyers_only`: sent only for people sent as Buyer."""
+    `person_field` where the value comes from, `word` the target's own name of the type. `buyers_only`: sent only for
+    people sent as Buyer. `compose` makes the value of several person fields, None for a missing one; then
+    `person_field` only names it."""
 
     name: str
     written: str
     person_field: str
     type: FieldType
+    word: str
     buyers_only: bool = False
+    compose: Callable[[Person], str | None] | None = None
 
 
 _TYPES: Final[Mapping[str, FieldType]] = {
@@ -38,66 +43,11 @@ _TYPES: Final[Mapping[str, FieldType]] = {
     "orders": FieldType.NUMBER,
     "total_spent": FieldType.NUMBER,
 }
-_BUYERS_ONLY: Final = frozenset({"lastorderdate", "ordercount", "totalspent"})
-
-_SHOP: Final[Mapping[str, str]] = {
-    "salutation": "salutation",
-    "title": "title",
-    "firstname": "first_name",
-    "lastname": "last_name",
-    "street": "street",
-    "zip": "zip",
-    "city": "city",
-    "company": "company",
-    "state": "state",
-    "country": "country",
-    "phone": "phone",
-    "language": "language",
-    "shop": "shop",
-    "customernumber": "customer_number",
-    "birthday": "birthday",
-    "lastorderdate": "last_order_at",
-    "ordercount": "orders",
-    "totalspent": "total_spent",
-}
-_PLENTYMARKETS: Final[Mapping[str, str]] = {
-    "Birthday": "birthday",
-    "Vorname": "first_name",
-    "Gender": "gender",
-    "Lang": "language",
-    "Nachname": "last_name",
-}
-PRESETS: Final[Mapping[str, Mapping[str, str]]] = {"shop": _SHOP, "plentymarkets": _PLENTYMARKETS, "none": {}}
 
 
-def technical_name(written: str) -> str:
-    """The name the target derives: lower case, blanks become `_`."""
-    return written.strip().lower().replace(" ", "_")
-
-
-def data_fields(preset: str, mapping: Mapping[str, str | None]) -> tuple[DataField, ...]:
-    """The preset's fields with `mapping` (written name -> person field; None drops a field) laid over them."""
-    chosen: dict[str, tuple[str, str]] = {
-        technical_name(name): (name, field) for name, field in PRESETS[preset].items()
-    }
-    for written, person_field in mapping.items():
-        name = technical_name(written)
-        if person_field is None:
-            chosen.pop(name, None)
-        else:
-            chosen[name] = (chosen[name][0] if name in chosen else written, person_field)
-    return tuple(
-        DataField(
-            name,
-            written,
-            person_field,
-            FieldType.GENDER
-            if preset == "plentymarkets" and person_field == "gender"
-            else _TYPES.get(person_field, FieldType.TEXT),
-            name in _BUYERS_ONLY and preset == "shop",
-        )
-        for name, (written, person_field) in chosen.items()
-    )
+def type_of(person_field: str) -> FieldType:
+    """The type of a person field's values."""
+    return _TYPES.get(person_field, FieldType.TEXT)
 
 
 def _day(at: int | None) -> str | None:
@@ -130,16 +80,14 @@ class FieldMap:
     def __init__(self, chosen: tuple[DataField, ...]) -> None:
         self.fields = chosen
         self.types = {field.name: field.type for field in chosen}
-        self._plain = tuple(
-            (field.name, field.person_field)
-            for field in chosen
-            if field.person_field not in _COMPUTED and field.person_field not in _DAYS_OF_TIMES
-        )
-        self._days = tuple((field.name, field.person_field) for field in chosen if field.person_field in _DAYS_OF_TIMES)
+        computed = {field.name: field.compose or _COMPUTED.get(field.person_field) for field in chosen}
+        plain = [(field.name, field.person_field) for field in chosen if computed[field.name] is None]
+        self._plain = tuple(each for each in plain if each[1] not in _DAYS_OF_TIMES)
+        self._days = tuple(each for each in plain if each[1] in _DAYS_OF_TIMES)
         self._computed = tuple(
-            (field.name, _COMPUTED[field.person_field], field.buyers_only)
+            (field.name, compute, field.buyers_only)
             for field in chosen
-            if field.person_field in _COMPUTED
+            if (compute := computed[field.name]) is not None
         )
         self._buyers_only = tuple(field.name for field in chosen if field.buyers_only)
         self._zeros = tuple(field.name for field in chosen if field.buyers_only and field.person_field == "orders")

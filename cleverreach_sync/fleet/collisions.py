@@ -45,8 +45,8 @@ def check_apart(transfers: Sequence[tuple[str, Config]], *, writes: bool) -> Non
             if one.tags & other.tags and one.shop != other.shop:
                 raise UsageError(
                     f"{one.label} and {other.label} are different shops with the same source.name "
-                    f"({other.config.source.tag_source!r}) and the same list ({str(other.config.target.list)!r}): each "
-                    "would take the other's tags for its own",
+                    f"({other.config.source.tag_source!r}) and the same list ({other.config.target.list_spelling!r}): "
+                    "each would take the other's tags for its own",
                     hint="give each shop a source.name of its own, or a list of its own",
                 )
 
@@ -92,8 +92,8 @@ def _marks(label: str, config: Config) -> _Marks:
 
 def _lists(config: Config) -> Iterator[tuple[str, ...]]:
     target = config.target
-    account = (target.base_url, target.client_id.get_secret_value())
-    written = str(target.list)
+    account = target.account_marks
+    written = target.list_spelling
     yield (*account, "written", written)
     if written.isdigit():
         yield (*account, "id", written)
@@ -101,7 +101,7 @@ def _lists(config: Config) -> Iterator[tuple[str, ...]]:
         known = checkpoint.load(StateFolder(config.state_path).checkpoint)
     except StateError:  # the run itself will say so
         known = None
-    if known is not None and known.identity.base_url == target.base_url and known.identity.list_id:
+    if known is not None and known.identity.base_url == target.account_key and known.identity.list_id:
         yield (*account, "id", known.identity.list_id)
         yield (*account, "written", known.identity.list_name)
 

@@ -101,7 +101,7 @@ def _ledger(path: Path, config: Config, source: Source, found: RecipientList) ->
     whose = known.identity
     if (whose.source_type, whose.source_name) != (source.type, source.name):
         return None
-    if (whose.base_url, whose.list_id) != (config.target.base_url, found.id):
+    if (whose.base_url, whose.list_id) != (config.target.account_key, found.id):
         return None
     ledger = Ledger(folder.ledger, read_only=True)
     if ledger.id == known.ledger_id and ledger.generation >= known.generation:

@@ -56,8 +56,8 @@ class StreamEnd(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some rows of a stream, in its order. `done`/`total` are for the progress bar, in any unit, total None if unknown.
-    `end` is set on the last chunk only, which may be without rows."""
+    """Some rows of a stream, in its order. `done`/`total` are for the progress bar, in the stream's unit, total None
+    if unknown. `end` is set on the last chunk only, which may be without rows."""
 
     rows: Sequence[Row]
     unreadable: Sequence[Unreadable] = ()
@@ -70,7 +70,8 @@ class Stream(NamedTuple):
     """One stream of a source. `full_read`: it has no change filter, every run reads it from the start. `owners` names
     the stream whose records its rows' `owner` refers to; with `orphans` a row whose owner is not in it has none: it
     lists every owner in every run. `followed`: a record says at any time what holds then, so that
-    its consent can be compared with that of an earlier read; not so the rows of a file."""
+    its consent can be compared with that of an earlier read; not so the rows of a file. `unit` is what `done` and
+    `total` of its chunks count."""
 
     name: str
     signals: frozenset[Signal]
@@ -78,6 +79,7 @@ class Stream(NamedTuple):
     owners: str | None = None
     followed: bool = True
     orphans: bool = False
+    unit: str = "rows"
 
 
 class Finding(NamedTuple):
@@ -143,3 +145,13 @@ class Anchored(Protocol):
     is kept from the first write on."""
 
     anchor: str | None
+
+
+@runtime_checkable
+class LacksConsent(Protocol):
+    """A source of which only a reading tells whether it says who subscribed."""
+
+    @property
+    def lacks_consent(self) -> str | None:
+        """That it was read and does not say so, for the user; None if it does, or was not read."""
+        ...

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from pathlib import Path
 
     from cleverreach_sync.http.context import HttpContext
     from cleverreach_sync.settings.source import SourceSettings
+    from cleverreach_sync.sources.file.settings import FileOptions
     from cleverreach_sync.sources.interface import Source
 
 # type: its package, and the class of its settings there in `settings`; `open_source` is in `source` beside it
@@ -36,3 +38,10 @@ def open_source(settings: SourceSettings, base: Path, means: HttpContext) -> Sou
     package, _ = _SYSTEMS[settings.type]
     found: Source = import_module(f"{package}.source").open_source(settings, base, means)
     return found
+
+
+def open_consent(options: FileOptions, base: Path, absent: Literal["no", "unknown"], zone: tzinfo) -> Source:
+    """The consent file beside a shop, a source of consent alone; `absent` as in the config."""
+    from cleverreach_sync.sources.file.source import open_consent as opened  # noqa: PLC0415 - as the systems above
+
+    return opened(options, base, absent, zone)

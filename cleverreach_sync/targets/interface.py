@@ -72,6 +72,10 @@ class Target(Protocol):
         if it has told none that can be true."""
         ...
 
+    def account(self) -> str:
+        """The account's ID, "" if it does not say."""
+        ...
+
     def find_list(self, known_id: str | None) -> RecipientList | None:
         """The list by `known_id`, else by what the config says; None if there is none yet. Raises UsageError for a
         `known_id` that is gone and a name that two lists share."""
@@ -125,11 +129,11 @@ class Target(Protocol):
         """Deletes one recipient from the list by ID; one that is gone already counts as deleted."""
         ...
 
-    def existing_fields(self, scope: str) -> dict[str, ExistingField]:
-        """The data fields of the account ("global") or the list ("list"), by technical name."""
+    def existing_fields(self) -> dict[str, ExistingField]:
+        """The data fields there are to be filled, by technical name; none of a list that does not exist yet."""
         ...
 
-    def create_field(self, field: DataField, scope: str) -> None: ...
+    def create_field(self, field: DataField) -> None: ...
 
     def field_limit(self) -> int:
         """How many data fields there may be."""

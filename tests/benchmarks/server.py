@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.domain.fields import PRESETS, data_fields
+from cleverreach_sync.targets.cleverreach.fields import PRESETS, data_fields
 
 LIST_ID: Final = "1"
 LIST_NAME: Final = "Benchmark"
 _FIELDS: Final = data_fields("shop", {})
-_UNSET: Final = dict.fromkeys(PRESETS["shop"], "")
+_UNSET: Final = dict.fromkeys(PRESETS["shop"].fields, "")
 
 
 class Account:

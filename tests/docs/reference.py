@@ -19,7 +19,7 @@ from pydantic_core import PydanticUndefined
 from cleverreach_sync import errors
 from cleverreach_sync.cli.app import app
 from cleverreach_sync.config.fields import file_keys, keys
-from cleverreach_sync.config.schema import AttributesSettings, Config, ConsentSettings, LimitsSettings
+from cleverreach_sync.config.schema import Config, ConsentSettings, LimitsSettings
 from cleverreach_sync.config.transfers import DESCRIPTION, KEY
 from cleverreach_sync.domain.decision import SKIP_REASONS
 from cleverreach_sync.domain.guards import FORCEABLE
@@ -27,7 +27,7 @@ from cleverreach_sync.domain.model import PERSON_FIELDS
 from cleverreach_sync.report import words
 from cleverreach_sync.sandbox.faults import FAULTS
 from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
-from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
+from cleverreach_sync.targets.cleverreach.settings import CleverReachAttributes, CleverReachSettings
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
@@ -139,7 +139,7 @@ def _config() -> str:
     parts: list[tuple[str, type[BaseModel]]] = [
         ("Top level", Config),
         ("`target`", CleverReachSettings),
-        ("`attributes`", AttributesSettings),
+        ("`attributes`", CleverReachAttributes),
         ("`consent`", ConsentSettings),
         ("`limits`", LimitsSettings),
     ]

@@ -145,7 +145,7 @@ def test_reasons_have_words() -> None:
 
 
 def test_data_fields_of_the_preset() -> None:
-    from cleverreach_sync.domain.fields import data_fields
+    from cleverreach_sync.targets.cleverreach.fields import data_fields
 
     part = WRITTEN.partition("The data fields of `preset: shop` are")[2].partition("the last three")[0]
     assert tuple(re.findall(r"`(\w+)`", part)) == tuple(field.name for field in data_fields("shop", {}))
@@ -192,6 +192,8 @@ def _generic(part: str) -> list[str]:
     """Messages whose middle is filled in by a name."""
     if part.startswith("refused by "):
         return ["refused by "]
+    if part.endswith(" in CleverReach"):
+        return [part.removesuffix("CleverReach")]
     return ["belongs to another "] if part.startswith("belongs to another ") else []
 
 

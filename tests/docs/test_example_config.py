@@ -14,6 +14,7 @@ from cleverreach_sync.config.json_schema import json_schema
 from cleverreach_sync.config.loading import load_config, load_configs
 from tests.config_text import ENV
 from tests.editor import as_editor
+from tests.targets import cleverreach
 
 EXAMPLE = Path(__file__).parents[2] / "sync.example.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -37,7 +38,7 @@ def test_its_comments_are_valid_too(tmp_path: Path) -> None:
     daily, staff = load_configs(path, ENV)
     assert daily.consent is not None
     assert daily.source.model_dump()["encoding"] == "utf-8"
-    assert (daily.target.list, staff.target.list) == ("Online shop", "Staff")
+    assert (cleverreach(daily).list, cleverreach(staff).list) == ("Online shop", "Staff")
 
 
 def uncommented() -> str:

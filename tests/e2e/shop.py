@@ -19,9 +19,9 @@ import pytest
 
 from cleverreach_sync.cli.app import run as command_line
 from cleverreach_sync.clock import Clock
-from cleverreach_sync.domain.fields import data_fields
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.sandbox.state import State
+from cleverreach_sync.targets.cleverreach.fields import data_fields
 
 NOW: Final = 1_790_000_000  # 2026-09-21T14:13:20Z
 DAY: Final = 86400
@@ -129,7 +129,7 @@ class Shop:
         group = int(self.list_id) if in_list else 0
         for field in data_fields(name, {}):
             if field.name not in self.server.fields(group):
-                self.server.create_attribute(field.name, field.type.value, group)
+                self.server.create_attribute(field.name, field.word, group)
 
     def config(self, **sections: Any) -> None:
         """Lays sections over the config; a mapping is merged key by key, None takes a section or a key out."""

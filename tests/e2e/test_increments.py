@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 import pytest
 
 from cleverreach_sync.clock import Stop
-from cleverreach_sync.domain.fields import data_fields
 from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.targets.cleverreach.fields import data_fields
 from tests.e2e.program import Program, RunningSandbox, counted, sandbox, sandbox_of_process
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.shopify import FakeShopify

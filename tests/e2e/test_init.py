@@ -16,6 +16,7 @@ from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.domain.model import Kind
 from tests.config_text import ENV
 from tests.e2e.program import environment
+from tests.targets import cleverreach
 
 _LONGEST_SILENCE = 200  # pieces of half a second, or of what is shown
 
@@ -69,7 +70,7 @@ def test_whoever_mistypes_is_asked_again(tmp_path: Path) -> None:
     assert shown.count("please answer again") == 2
     config = load_config(tmp_path / "sync.yaml", ENV)
     assert config.source.model_dump()["path"] == "kunden.csv"
-    assert (config.target.list, config.target.create_list) == ("Mein Shop", False)
+    assert (cleverreach(config).list, cleverreach(config).create_list) == ("Mein Shop", False)
     assert config.tags == (Kind.BUYER,)
 
 

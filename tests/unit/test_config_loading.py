@@ -9,13 +9,14 @@ import pytest
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import ConfigError, UsageError
 from tests.config_text import ENV, HEAD, SOURCE, TARGET, VALID, lines, load, problems, told
+from tests.targets import cleverreach
 
 
 def test_a_small_config_loads(tmp_path: Path) -> None:
     config = load(tmp_path, VALID)
     assert config.source.type == "file"
-    assert config.target.list == "Online shop"
-    assert config.target.client_secret.get_secret_value() == "s3cret-0815"
+    assert cleverreach(config).list == "Online shop"
+    assert cleverreach(config).client_secret.get_secret_value() == "s3cret-0815"
 
 
 def test_no_file_names_init(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from cleverreach_sync.domain.guards import Limit
 from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.settings.types import Duration, HttpUrl
 from tests.config_text import VALID, lines, load, problems
+from tests.targets import cleverreach
 
 
 def test_defaults(tmp_path: Path) -> None:
     config = load(tmp_path, VALID)
-    target, limits = config.target, config.limits
+    target, limits = cleverreach(config), config.limits
     assert (target.create_list, target.unsubscribed_in, target.base_url) == (
         False,
         "account",
@@ -57,7 +58,7 @@ def test_a_text_stays_what_it_is(tmp_path: Path, text: str) -> None:
         VALID.replace("path: customers.csv", f"path: customers.csv, name: {text}").replace("Online shop", text)
         + f"state_dir: {text}\nexclude: [{text}]\n",
     )
-    assert (config.source.name, config.target.list, config.exclude) == (text, text, (text,))
+    assert (config.source.name, cleverreach(config).list, config.exclude) == (text, text, (text,))
     assert type(config.source.name) is str
     assert config.state_dir == Path(text)
 
@@ -86,7 +87,7 @@ def test_a_key_stays_what_it_is(tmp_path: Path, key: str) -> None:
     ],
 )
 def test_an_id_is_a_number_without_quotes(tmp_path: Path, written: str, expected: int | str) -> None:
-    found = load(tmp_path, VALID.replace("Online shop", written)).target.list
+    found = cleverreach(load(tmp_path, VALID.replace("Online shop", written))).list
     assert (found, type(found)) == (expected, type(expected))
 
 
@@ -98,7 +99,7 @@ def test_an_id_is_a_number_without_quotes(tmp_path: Path, written: str, expected
     ],
 )
 def test_booleans(tmp_path: Path, written: str, expected: bool) -> None:
-    assert load(tmp_path, VALID + f"  create_list: {written}\n").target.create_list is expected
+    assert cleverreach(load(tmp_path, VALID + f"  create_list: {written}\n")).create_list is expected
 
 
 @pytest.mark.parametrize(

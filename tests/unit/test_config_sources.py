@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from cleverreach_sync.config import fields, json_schema, schema
+from cleverreach_sync.config import json_schema
 from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.settings.types import Duration, ShopUrl
@@ -65,8 +65,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     module.ToySettings = ToySettings  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "toy_source.settings", module)
     monkeypatch.setitem(registry._SYSTEMS, "toy", ("toy_source", "ToySettings"))
-    for user in (schema, fields, json_schema):
-        monkeypatch.setattr(user, "SOURCE_TYPES", ("file", "toy"))
+    monkeypatch.setattr(registry, "SOURCE_TYPES", ("file", "toy"))
 
 
 TOY = """source:

@@ -15,6 +15,7 @@ from cleverreach_sync.config.starter import questions, starter_config, variables
 from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.sources.registry import SOURCE_TYPES
 from tests.config_text import ENV
+from tests.targets import cleverreach
 
 
 def loaded(folder: Path, answers: dict[str, str], source_type: str = "file") -> Config:
@@ -41,7 +42,7 @@ def test_it_names_every_variable_it_needs(source_type: str) -> None:
 def test_it_loads_without_answers(tmp_path: Path, source_type: str) -> None:
     config = loaded(tmp_path, {}, source_type)
     assert config.source.type == source_type
-    assert (config.target.list, config.target.create_list) == ("Online shop", True)
+    assert (cleverreach(config).list, cleverreach(config).create_list) == ("Online shop", True)
     assert config.selected == {Kind.SUBSCRIBER, Kind.BUYER}
 
 
@@ -49,7 +50,7 @@ def test_answers_are_in_it(tmp_path: Path) -> None:
     answers = {"path": "exports/*.csv", "list": "123", "create_list": "no", "tags": "Contact, buyer"}
     config = loaded(tmp_path, answers)
     assert config.source.model_dump()["path"] == "exports/*.csv"
-    assert (config.target.list, config.target.create_list) == (123, False)
+    assert (cleverreach(config).list, cleverreach(config).create_list) == (123, False)
     assert config.tags == (Kind.BUYER, Kind.CONTACT)
 
 
@@ -57,14 +58,14 @@ def test_answers_are_in_it(tmp_path: Path) -> None:
 def test_any_answer_stays_what_it_is(tmp_path_factory: pytest.TempPathFactory, answer: str) -> None:
     config = loaded(tmp_path_factory.getbasetemp(), {"path": f"x{answer}", "list": f"x{answer}"})
     assert config.source.model_dump()["path"] == f"x{answer}".strip()
-    assert config.target.list == f"x{answer}".strip()
+    assert cleverreach(config).list == f"x{answer}".strip()
 
 
 @pytest.mark.parametrize(
     "name", ["no", "null", "~", "- a", "a: b", "a #b", "${HOME}", "'", '"', "*", "{}", "0123", "1.5"]
 )
 def test_odd_names_stay_what_they_are(tmp_path: Path, name: str) -> None:
-    assert loaded(tmp_path, {"list": name}).target.list == name
+    assert cleverreach(loaded(tmp_path, {"list": name})).list == name
 
 
 @pytest.mark.parametrize("answers", [{"tags": "everybody"}, {"tags": ","}, {"create_list": "perhaps"}])
@@ -74,7 +75,7 @@ def test_answers_that_mean_nothing_are_refused(answers: dict[str, str]) -> None:
 
 
 def test_control_characters_are_left_out(tmp_path: Path) -> None:
-    assert loaded(tmp_path, {"list": "a\x00\x7f\nb"}).target.list == "ab"
+    assert cleverreach(loaded(tmp_path, {"list": "a\x00\x7f\nb"})).list == "ab"
 
 
 @pytest.mark.parametrize("source_type", SOURCE_TYPES)

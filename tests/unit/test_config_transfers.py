@@ -14,6 +14,7 @@ from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.model import Kind
 from tests.config_text import ENV, HEAD, TARGET, VALID, lines, load, problems
 from tests.editor import as_editor
+from tests.targets import cleverreach
 
 TWO = """transfers:
   daily: {}
@@ -35,13 +36,17 @@ def test_each_is_the_config_with_some_values_replaced(tmp_path: Path) -> None:
     found = transfers(tmp_path, base + TWO + "limits: {max_created: 3}\n")
     assert list(found) == ["daily", "retail"]
     daily, retail = found["daily"], found["retail"]
-    assert (daily.target.list, daily.source.tag_source, daily.selected) == (
+    assert (cleverreach(daily).list, daily.source.tag_source, daily.selected) == (
         "Online shop", "Shop", frozenset({Kind.SUBSCRIBER, Kind.BUYER}),
     )  # fmt: skip
-    assert (retail.target.list, retail.source.tag_source, retail.selected) == (17, "Retail", frozenset({Kind.CONTACT}))
+    assert (cleverreach(retail).list, retail.source.tag_source, retail.selected) == (
+        17,
+        "Retail",
+        frozenset({Kind.CONTACT}),
+    )
     assert retail.source.model_dump()["columns"] == {"email": "Mail", "city": "Ort"}
     assert retail.exclude == daily.exclude == ("*@a.de",)
-    assert retail.target.client_id.get_secret_value() == ENV["CLEVERREACH_CLIENT_ID"]
+    assert cleverreach(retail).client_id.get_secret_value() == ENV["CLEVERREACH_CLIENT_ID"]
     assert decision_digest(retail) != decision_digest(daily)
 
 
@@ -79,18 +84,18 @@ def test_a_secret_may_be_replaced_by_a_file_and_the_other_way_round(tmp_path: Pa
         (tmp_path / f"{name}.txt").write_text(f"{name}\n")
     text = VALID.replace("client_secret: ${CLEVERREACH_CLIENT_SECRET}", base)
     found = transfers(tmp_path, text + f"transfers: {{a: {{}}, b: {{target: {{{own}}}}}}}\n")
-    assert [config.target.client_secret.get_secret_value() for config in found.values()] == ["base", "own"]
+    assert [cleverreach(config).client_secret.get_secret_value() for config in found.values()] == ["base", "own"]
 
 
 def test_a_variable_that_every_transfer_replaces_is_not_needed(tmp_path: Path) -> None:
     text = VALID.replace("list: Online shop", "list: ${NOWHERE}") + "transfers: {a: {target: {list: A}}}\n"
-    assert transfers(tmp_path, text)["a"].target.list == "A"
+    assert cleverreach(transfers(tmp_path, text)["a"]).list == "A"
 
 
 def test_what_every_transfer_completes_is_complete(tmp_path: Path) -> None:
     text = HEAD + TARGET.replace("  list: Online shop\n", "")
     both = "transfers:\n  a: {target: {list: A}}\n  b: {target: {list: B}}\n"
-    assert [config.target.list for config in transfers(tmp_path, text + both).values()] == ["A", "B"]
+    assert [cleverreach(config).list for config in transfers(tmp_path, text + both).values()] == ["A", "B"]
     assert lines(tmp_path, text + "transfers:\n  a: {target: {list: A}}\n  b: {}\n") == [
         "4:1 target: the key 'list' is missing (transfer b)"
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from cleverreach_sync.config.variables import fill
 from tests.config_text import ENV, HEAD, TARGET, VALID, lines, load, problems
+from tests.targets import cleverreach
 
 FILLED = {
     "none": ("a $ b", "a $ b"),
@@ -73,12 +74,12 @@ def test_variables_work_where_numbers_and_words_are_meant(tmp_path: Path) -> Non
     text = VALID.replace("list: Online shop", "list: ${LIST}").replace("subscriber", '"${KIND}"')
     text += "  batch_size: ${SIZE}\n  create_list: ${CREATE}\nlimits: {max_created: '${LIMIT}'}\n"
     config = load(tmp_path, text, env)
-    assert config.target.batch_size == 100
-    assert config.target.create_list is True
+    assert cleverreach(config).batch_size == 100
+    assert cleverreach(config).create_list is True
     assert config.tags == ("contact", "buyer")
     assert config.limits.max_created is not None
     assert config.limits.max_created.percent == 7.0
-    assert config.target.list == 123
+    assert cleverreach(config).list == 123
 
 
 @pytest.mark.parametrize("line", ["exclude: [a, ${A}]", "limits: {max_created: ${A}}", "exclude: [${A}]"])
@@ -90,7 +91,7 @@ def test_a_variable_in_brackets_needs_quotes(tmp_path: Path, line: str) -> None:
 
 def test_a_list_in_quotes_stays_a_name(tmp_path: Path) -> None:
     text = VALID.replace("Online shop", '"${LIST}"')
-    assert load(tmp_path, text, {**ENV, "LIST": "123"}).target.list == "123"
+    assert cleverreach(load(tmp_path, text, {**ENV, "LIST": "123"})).list == "123"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ FROM_FILE = HEAD + TARGET.replace("client_secret: ${CLEVERREACH_CLIENT_SECRET}",
 def test_a_secret_from_a_file_loses_the_line_end(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "secret.txt").write_bytes(content)
     config = load(tmp_path, FROM_FILE)
-    assert config.target.client_secret.get_secret_value() == expected
+    assert cleverreach(config).client_secret.get_secret_value() == expected
     assert expected in config.secrets()
 
 
@@ -139,7 +140,7 @@ def test_the_path_of_a_secret_may_hold_a_variable(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("s3cret")
     text = FROM_FILE.replace("secret.txt", "${DIR}/secret.txt")
     config = load(tmp_path, text, {**ENV, "DIR": str(tmp_path)})
-    assert config.target.client_secret.get_secret_value() == "s3cret"
+    assert cleverreach(config).client_secret.get_secret_value() == "s3cret"
 
 
 BAD_SECRETS = {
@@ -186,7 +187,7 @@ def test_what_is_no_secret_has_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("behind", ["\n", "\r\n", "\n\n"])
 def test_a_line_end_behind_a_secret_is_no_part_of_it(tmp_path: Path, behind: str) -> None:
     config = load(tmp_path, VALID, {**ENV, "CLEVERREACH_CLIENT_SECRET": f"se cret{behind}"})
-    assert config.target.client_secret.get_secret_value() == "se cret"
+    assert cleverreach(config).client_secret.get_secret_value() == "se cret"
 
 
 @pytest.mark.parametrize("within", ["\n", "\r", "\x00", "\x1b", "\x7f"])

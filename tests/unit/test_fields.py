@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleverreach_sync.domain.fields import DataField, FieldMap, FieldType, data_fields, technical_name
+from cleverreach_sync.domain.fields import DataField, FieldMap, FieldType
 from cleverreach_sync.domain.fingerprints import Fingerprints, split
 from cleverreach_sync.domain.model import PERSON_FIELDS, Consent, Person, Purchases
+from cleverreach_sync.targets.cleverreach.fields import data_fields, technical_name
 from tests.people import ANNA, FINGERPRINTS, NO, OUT, UNKNOWN, YES
 
-TEXT, NUMBER, DATE, GENDER = FieldType.TEXT, FieldType.NUMBER, FieldType.DATE, FieldType.GENDER
+TEXT, NUMBER, DATE = FieldType.TEXT, FieldType.NUMBER, FieldType.DATE
 
 SHOP = [
     ("salutation", "salutation", TEXT, False),
@@ -34,11 +35,11 @@ SHOP = [
     ("totalspent", "total_spent", NUMBER, True),
 ]
 PLENTYMARKETS = [
-    DataField("birthday", "Birthday", "birthday", DATE),
-    DataField("vorname", "Vorname", "first_name", TEXT),
-    DataField("gender", "Gender", "gender", GENDER),
-    DataField("lang", "Lang", "language", TEXT),
-    DataField("nachname", "Nachname", "last_name", TEXT),
+    DataField("birthday", "Birthday", "birthday", DATE, "date"),
+    DataField("vorname", "Vorname", "first_name", TEXT, "text"),
+    DataField("gender", "Gender", "gender", TEXT, "gender"),
+    DataField("lang", "Lang", "language", TEXT, "text"),
+    DataField("nachname", "Nachname", "last_name", TEXT, "text"),
 ]
 
 
@@ -53,7 +54,7 @@ def test_preset_plentymarkets() -> None:
 
 def test_preset_none() -> None:
     assert data_fields("none", {}) == ()
-    assert data_fields("none", {"City": "city"}) == (DataField("city", "City", "city", TEXT),)
+    assert data_fields("none", {"City": "city"}) == (DataField("city", "City", "city", TEXT, "text"),)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +67,9 @@ def test_technical_names(written: str, name: str) -> None:
 
 def test_a_map_adds_replaces_and_drops() -> None:
     chosen = {f.name: f for f in data_fields("shop", {"VIP Level": "extra.vip", "Phone": None, "CITY": "extra.town"})}
-    assert chosen["vip_level"] == DataField("vip_level", "VIP Level", "extra.vip", TEXT)
+    assert chosen["vip_level"] == DataField("vip_level", "VIP Level", "extra.vip", TEXT, "text")
     assert "phone" not in chosen
-    assert chosen["city"] == DataField("city", "city", "extra.town", TEXT)
+    assert chosen["city"] == DataField("city", "city", "extra.town", TEXT, "text")
     assert len(chosen) == len(SHOP)
     assert data_fields("none", {"phone": None}) == ()
 
@@ -122,6 +123,18 @@ def test_every_person_field_can_be_mapped() -> None:
     assert found["last_order_at"] == "1970-01-03"
     assert found["total_spent"] == "9.90"
     assert found["extra.vip"] == "gold"
+
+
+def test_a_target_may_make_a_value_of_several_fields() -> None:
+    def address(who: Person) -> str | None:
+        parts = [who.profile.get(name, "") for name in ("street", "zip", "city")]
+        return "|".join(parts) if all(parts) else None
+
+    fields = FieldMap((DataField("ADDRESS", "ADDRESS", "address", TEXT, "address", compose=address),))
+    assert fields.values(person(street="Weg 1", zip="24103", city="Kiel"), buyer=False) == {
+        "ADDRESS": "Weg 1|24103|Kiel"
+    }
+    assert fields.values(person(street="Weg 1", city="Kiel"), buyer=False) == {}
 
 
 def test_some_fields_are_for_people_sent_as_buyer() -> None:

@@ -55,7 +55,7 @@ def test_the_source_itself(tmp_path: Path) -> None:
     assert (source.type, source.name, source.url) == ("file", "Hofladen", None)
     assert source.location("rows") == "customers.csv"
     assert opened(tmp_path, "x.csv").name == "Shop"
-    assert list(source.streams()) == [Stream("rows", frozenset(Signal), full_read=True, followed=False)]
+    assert list(source.streams()) == [Stream("rows", frozenset(Signal), full_read=True, followed=False, unit="bytes")]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_the_consent_file_says_nothing_else(tmp_path: Path) -> None:
         "email,subscribed,subscribed_at,city,orders,birthday\na@example.org,yes,2025-01-02,Köln,many,never\n",
     )
     assert list(found.source.streams()) == [
-        Stream("consent", frozenset({Signal.CONSENT}), full_read=True, followed=False)
+        Stream("consent", frozenset({Signal.CONSENT}), full_read=True, followed=False, unit="bytes")
     ]
     record = found.only
     assert record.consent == Consent(YES, at(2025, 1, 2))

@@ -56,7 +56,7 @@ def document(
         "target": {
             "type": config.target.type,
             "list_id": found.id if found else None,
-            "list_name": found.name if found else str(config.target.list),
+            "list_name": found.name if found else config.target.list_spelling,
         },
         "config": call.shown_path,
         "transfer": config.transfer,
@@ -95,7 +95,7 @@ def failed(call: RunRequest, began: float, error: CrsyncError) -> dict[str, Any]
         "started_at": timestamp(began),
         "finished_at": timestamp(call.clock.wall()),
         "source": {"type": config.source.type, "name": config.source.tag_source},
-        "target": {"type": config.target.type, "list_id": None, "list_name": str(config.target.list)},
+        "target": {"type": config.target.type, "list_id": None, "list_name": config.target.list_spelling},
         "config": call.shown_path,
         "transfer": config.transfer,
         "tags": sorted(kind.value for kind in config.selected),

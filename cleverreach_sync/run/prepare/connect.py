@@ -9,7 +9,6 @@ from typing import Final
 
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
@@ -17,10 +16,11 @@ from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.run.context import Options
-from cleverreach_sync.sources import registry
+from cleverreach_sync.sources import registry as sources
 from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.state.files import StateFolder
-from cleverreach_sync.targets.cleverreach.target import CleverReach
+from cleverreach_sync.targets import registry as targets
+from cleverreach_sync.targets.interface import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,11 @@ class RunRequest:
 
 def open_target(
     config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
-) -> tuple[CleverReach, Retries]:
+) -> tuple[Target, Retries]:
     """The target of a config, and how its requests are repeated. What is written when the run is to end gets a little
     time to be answered."""
-    traffic = RequestCount()
-    retries = retries_of(config, traffic, progress, clock, stop)
-    http = HttpClient(
-        config.target.base_url,
-        timeout=config.target.timeout,
-        redact=redact,
-        traffic=traffic,
-        connections=2 * config.target.concurrency + 4,
-        log=progress.info,
-        wall=clock.wall,
-        wanted=lambda: stop.check_wanted(clock, _GRACE),
-    )
-    return CleverReach(config.target, http, retries, clock.now, scope=config.attributes.scope), retries
+    means = _means(config, progress, clock, stop, redact, _GRACE)
+    return targets.open_target(config.target, config.attributes, means), means.retries
 
 
 def retries_of(config: Config, traffic: RequestCount, progress: Progress, clock: Clock, stop: Stop) -> Retries:
@@ -75,8 +64,16 @@ def open_source(
     config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction
 ) -> tuple[Source, RequestCount]:
     """The source of a config, and the count of its requests."""
+    means = _means(config, progress, clock, stop, redact, 0.0)
+    return sources.open_source(config.source, config.base, means), means.traffic
+
+
+def _means(
+    config: Config, progress: Progress, clock: Clock, stop: Stop, redact: Redaction, grace: float
+) -> HttpContext:
+    """`grace`: for how many seconds a request under way is still answered when the run is to end."""
     traffic = RequestCount()
-    means = HttpContext(
+    return HttpContext(
         redact=redact,
         traffic=traffic,
         retries=retries_of(config, traffic, progress, clock, stop),
@@ -84,9 +81,8 @@ def open_source(
         clock=clock.now,
         sleep=partial(stop.pause, clock),
         log=progress.info,
-        wanted=lambda: stop.check_wanted(clock, 0.0),
+        wanted=lambda: stop.check_wanted(clock, grace),
     )
-    return registry.open_source(config.source, config.base, means), traffic
 
 
 _GRACE: Final = 3.0  # seconds

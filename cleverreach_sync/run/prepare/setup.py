@@ -24,13 +24,12 @@ from cleverreach_sync.run.context import Options, Reader, Run
 from cleverreach_sync.run.prepare import state
 from cleverreach_sync.run.prepare.connect import RunRequest, open_source, open_target
 from cleverreach_sync.run.prepare.target_list import find_list, mapped_fields
-from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Anchored, Source
+from cleverreach_sync.sources.registry import open_consent
 from cleverreach_sync.state import rejects
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.spool import Spool
-from cleverreach_sync.targets.cleverreach.target import CleverReach
-from cleverreach_sync.targets.interface import RecipientList
+from cleverreach_sync.targets.interface import RecipientList, Target
 
 _IN_STEP: Final = 60  # seconds; no two clocks show the same, and an answer takes its time
 _KEPT: Final = 2  # what is kept of a row; another number and everybody's is read once more
@@ -46,7 +45,7 @@ class Prepared:
     began: float
     source: Source
     read_traffic: RequestCount
-    target: CleverReach
+    target: Target
     retries: Retries
     known: Checkpoint | None
     found: RecipientList | None
@@ -135,7 +134,7 @@ def prepare(call: RunRequest, stack: ExitStack) -> tuple[Prepared, Run]:
     target, retries = open_target(config, progress, call.clock, call.stop, redact)
     stack.callback(target.close)
     found = find_list(target, config, known, progress)
-    fields = mapped_fields(target, config, found, progress)
+    fields = mapped_fields(target, config, progress)
     memory = state.nothing() if alone else state.open_memory(call.folder, known, read_only=options.dry_run)
     lost = memory.lost
     if lost is not None and "ledger" in options.forced and not options.dry_run:
@@ -215,10 +214,10 @@ def _run(
         followed=_followed(setting, readers),
         own_tags_in_list=not (setting.first_run and setting.carriers == 0),
         full=setting.full,
-        batch_size=config.target.batch_size,
-        concurrency=config.target.concurrency,
+        batch_size=config.target.people_per_write,
+        concurrency=config.target.writes_at_once,
         goes_on=setting.interrupted is not None,
-        unsubscribed_in_account=config.target.unsubscribed_in == "account",
+        unsubscribed_in_account=config.target.account_wide,
     )
 
 

@@ -7,8 +7,7 @@ from typing import Final, NamedTuple
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.errors import StateError
-from cleverreach_sync.sources.file.source import FileSource
-from cleverreach_sync.sources.interface import Source
+from cleverreach_sync.sources.interface import LacksConsent, Source
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, Identity
 from cleverreach_sync.state.files import StateFolder, remove
@@ -33,8 +32,8 @@ def identity_of(config: Config, source: Source, found: RecipientList | None) -> 
     return Identity(
         source_type=source.type,
         source_name=source.name,
-        base_url=config.target.base_url,
-        list=str(config.target.list),
+        base_url=config.target.account_key,
+        list=config.target.list_spelling,
         list_id=found.id if found else "",
         list_name=found.name if found else "",
     )
@@ -45,7 +44,7 @@ def check_identity(known: Checkpoint, config: Config, source: Source) -> None:
     pairs = (
         ("source type", known.identity.source_type, source.type),
         ("source name", known.identity.source_name, source.name),
-        ("CleverReach address", known.identity.base_url, config.target.base_url),
+        (f"{config.target.system} address", known.identity.base_url, config.target.account_key),
     )
     for what, before, now in pairs:
         if before != now:
@@ -56,13 +55,10 @@ def check_identity(known: Checkpoint, config: Config, source: Source) -> None:
 
 
 def missing_consent(config: Config, source: Source) -> str | None:
-    """What is to be said of a file that was opened and does not say who subscribed, though that is asked for."""
+    """What is to be said of a source that was read and does not say who subscribed, though that is asked for."""
     if Kind.SUBSCRIBER not in config.selected or config.consent is not None:
         return None
-    if not isinstance(source, FileSource) or not source.fields or source.has_consent:
-        return None
-    where = source.location(source.streams()[0].name)
-    return f"{where}: no column 'subscribed', so nobody is known to have subscribed"
+    return source.lacks_consent if isinstance(source, LacksConsent) else None
 
 
 def nothing() -> OpenState:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
 
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.domain.fields import DataField, FieldMap, data_fields
+from cleverreach_sync.domain.fields import DataField, FieldMap
 from cleverreach_sync.errors import StateError, UsageError
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.state.checkpoint import Checkpoint
@@ -17,7 +16,7 @@ def find_list(target: Target, config: Config, known: Checkpoint | None, progress
     """The list, by its ID once that is known. Raises UsageError if it is gone, StateError if the config names
     another."""
     recorded = known.identity if known is not None and known.identity.list_id else None
-    wanted = str(config.target.list)
+    wanted = config.target.list_spelling
     if recorded is not None and wanted not in (recorded.list, recorded.list_id):
         found = None
         with contextlib.suppress(UsageError):  # there is none, or more than one
@@ -31,42 +30,41 @@ def find_list(target: Target, config: Config, known: Checkpoint | None, progress
     found = target.find_list(recorded.list_id if recorded is not None else None)
     if recorded is not None and found is not None and found.name != recorded.list_name:
         progress.warn(f"the list {recorded.list_id} was renamed from {recorded.list_name!r} to {found.name!r}")
-    if found is None and not config.target.create_list:
+    if found is None and not config.target.may_create_list:
         raise UsageError(
             f"there is no recipient list called {wanted!r}",
-            hint="create it in CleverReach, or set target.create_list: true",
+            hint=f"create it in {config.target.system}, or set target.create_list: true",
         )
     return found
 
 
-def mapped_fields(target: Target, config: Config, found: RecipientList | None, progress: Progress) -> FieldMap:
+def mapped_fields(target: Target, config: Config, progress: Progress) -> FieldMap:
     """The data fields that are filled. Raises UsageError when mapped ones are missing and that is not to be ignored."""
-    wanted = data_fields(config.attributes.preset, config.attributes.map)
+    wanted = config.attributes.data_fields()
     if not wanted:
         return FieldMap(())
-    scope = config.attributes.scope
-    there: Collection[str] = () if scope == "list" and found is None else target.existing_fields(scope)
+    there = target.existing_fields()
     missing = [field for field in wanted if field.name not in there]
     if not missing:
         return FieldMap(wanted)
     names = ", ".join(field.name for field in missing)
     if config.attributes.missing == "refuse":
         raise UsageError(
-            f"these data fields do not exist in CleverReach: {names}",
-            hint=_how_to_go_on(target, len(there), len(missing)),
+            f"these data fields do not exist in {config.target.system}: {names}",
+            hint=_how_to_go_on(target, config.target.system, len(there), len(missing)),
         )
-    progress.warn(f"these data fields do not exist in CleverReach and are left out: {names}")
+    progress.warn(f"these data fields do not exist in {config.target.system} and are left out: {names}")
     return FieldMap(_without(wanted, missing))
 
 
-def _how_to_go_on(target: Target, there: int, missing: int) -> str:
+def _how_to_go_on(target: Target, system: str, there: int, missing: int) -> str:
     """What to do about data fields that are missing. Those that an account has no room for nobody can create."""
     ignore = "attributes.missing: ignore leaves them out"
     limit = target.field_limit()
     if there + missing <= limit:
         return f"`crsync attrs create` creates them; {ignore}"
     return (
-        f"there may be only {limit} data fields, and {there} exist: delete some that nobody needs in CleverReach, or "
+        f"there may be only {limit} data fields, and {there} exist: delete some that nobody needs in {system}, or "
         f"leave some out with attributes.map: {{name: null}}; {ignore}"
     )
 

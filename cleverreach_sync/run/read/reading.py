@@ -32,7 +32,8 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     pump = Pump(iterators, run.stop_waiting)
     stopped.append(pump.stopped)
 
-    run.progress.begin("read", None, "bytes" if all(_by_bytes(reader) for reader in readers) else "rows")
+    units = {reader.stream.unit for reader in readers}
+    run.progress.begin("read", None, units.pop() if len(units) == 1 else "rows")
     spooled = _Spooled(run)
     ended: dict[str, tuple[bool, str | None]] = {}
     done = [(0, 0)] * len(readers)
@@ -70,10 +71,6 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
 
 def _stream(reader: Reader, since: str | None, stopped: Callable[[], bool]) -> Callable[[], Iterator[Chunk]]:
     return lambda: reader.source.read(reader.stream.name, since, stopped)
-
-
-def _by_bytes(reader: Reader) -> bool:
-    return reader.source.type == "file"
 
 
 class _Spooled:

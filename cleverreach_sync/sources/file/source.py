@@ -85,9 +85,15 @@ class FileSource:
         """Whether the file says who subscribed."""
         return "subscribed" in self.fields
 
+    @property
+    def lacks_consent(self) -> str | None:
+        if not self.fields or self.has_consent:
+            return None
+        return f"{self._location}: no column 'subscribed', so nobody is known to have subscribed"
+
     def streams(self) -> Sequence[Stream]:
         signals = (Signal.CONSENT,) if self._consent_only else tuple(Signal)
-        return (Stream(self._stream, frozenset(signals), full_read=True, followed=False),)
+        return (Stream(self._stream, frozenset(signals), full_read=True, followed=False, unit="bytes"),)
 
     def location(self, stream: str) -> str:  # noqa: ARG002 - there is one stream
         return self._location

@@ -1,13 +1,16 @@
-"""The `target:` section of a config."""
+"""The `target:` and `attributes:` sections of a config for CleverReach."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
-from cleverreach_sync.settings.types import Duration, HttpUrl, Plain, wrong
+from cleverreach_sync.domain.fields import DataField
+from cleverreach_sync.settings.target import AttributesClass, AttributesSettings, TargetSettings
+from cleverreach_sync.settings.types import Duration, HttpUrl, PersonField, Plain, wrong
+from cleverreach_sync.targets.cleverreach.fields import PRESETS, data_fields, technical_name
 
 DEFAULT_BASE_URL: Final = "https://rest.cleverreach.com"
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
@@ -26,10 +29,57 @@ def _list(value: object) -> int | str:
     return int(text) if isinstance(value, Plain) and _ID.fullmatch(text) else str(text)
 
 
-class CleverReachSettings(BaseModel):
+def _attribute_name(name: str) -> str:
+    if not name.strip() or not all(c.isascii() and (c.isalnum() or c in "_ ") for c in name):
+        raise wrong("the name of a data field may hold the letters a to z, digits, '_' and spaces only")
+    return name
+
+
+def _unlike(names: dict[str, str | None]) -> dict[str, str | None]:
+    if len({technical_name(name) for name in names}) < len(names):
+        raise wrong("two names mean the same data field; case, and a space or '_', make no difference")
+    return names
+
+
+def _section(value: object) -> object:
+    """A heading with nothing below it leaves everything at its default."""
+    return {} if value is None else value
+
+
+AttributeName = Annotated[str, AfterValidator(_attribute_name), WithJsonSchema({"pattern": "^[A-Za-z0-9_ ]+$"})]
+
+
+class CleverReachAttributes(AttributesSettings):
+    """The `attributes:` section."""
+
+    preset: Literal["shop", "plentymarkets", "none"] = Field(
+        default="shop", description="A ready set of data fields: shop, plentymarkets, or none."
+    )
+    scope: Literal["global", "list"] = Field(
+        default_factory=lambda data: PRESETS[data["preset"]].scope,
+        description="Whether missing data fields are created for the whole account (global) or for the list only."
+        " Default: global, with preset plentymarkets list.",
+    )
+    map: Annotated[dict[AttributeName, PersonField | None], AfterValidator(_unlike), BeforeValidator(_section)] = Field(
+        default_factory=dict,
+        description="Further data fields, by name: the person field each is filled from; null leaves out a data field"
+        " of the preset.",
+    )
+    missing: Literal["refuse", "ignore"] = Field(
+        default_factory=lambda data: PRESETS[data["preset"]].missing,
+        description="What happens when a data field does not exist in CleverReach: refuse to run, or ignore it with a"
+        " warning. Default: refuse, with preset plentymarkets ignore.",
+    )
+
+    def data_fields(self) -> tuple[DataField, ...]:
+        return data_fields(self.preset, self.map)
+
+
+class CleverReachSettings(TargetSettings):
     """The `target:` section."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    system: ClassVar[str] = "CleverReach"
+    attributes: ClassVar[AttributesClass] = CleverReachAttributes
 
     type: Literal["cleverreach"] = Field(description="The e-mail system; cleverreach is the only one so far.")
     client_id: SecretStr = Field(
@@ -57,3 +107,35 @@ class CleverReachSettings(BaseModel):
     )
     batch_size: int = Field(default=250, ge=1, le=1000, description="People in one write request, 1 to 1000.")
     concurrency: int = Field(default=2, ge=1, le=8, description="Write requests that run at the same time, 1 to 8.")
+
+    @property
+    def account_key(self) -> str:
+        return self.base_url
+
+    @property
+    def account_marks(self) -> tuple[str, ...]:
+        return (self.base_url, self.client_id.get_secret_value())
+
+    @property
+    def list_spelling(self) -> str:
+        return str(self.list)
+
+    @property
+    def may_create_list(self) -> bool:
+        return self.create_list
+
+    @property
+    def people_per_write(self) -> int:
+        return self.batch_size
+
+    @property
+    def writes_at_once(self) -> int:
+        return self.concurrency
+
+    @property
+    def account_wide(self) -> bool:
+        return self.unsubscribed_in == "account"
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        return {"unsubscribed_in": self.unsubscribed_in}

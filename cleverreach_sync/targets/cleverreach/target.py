@@ -13,14 +13,16 @@ from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.domain.model import Recipient, RecipientState
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.client import HttpClient
+from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.targets.cleverreach import departures, rows
 from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms, is_note
+from cleverreach_sync.targets.cleverreach.lists import Lists
 from cleverreach_sync.targets.cleverreach.session import Session
-from cleverreach_sync.targets.cleverreach.settings import CleverReachSettings
+from cleverreach_sync.targets.cleverreach.settings import CleverReachAttributes, CleverReachSettings
 from cleverreach_sync.targets.interface import Blocked, ExistingField, RecipientList, RowAnswer
 
 PAGE: Final = 5000
@@ -28,6 +30,21 @@ _DETAIL_TAGS: Final = 4
 _IN_ADDRESS_LINE: Final = 80  # addresses of one GET, so that the URL stays below 8 kB
 _NO_RECEIVER: Final = "invalid receiver"
 FIELD_LIMIT: Final = 40  # where the account does not tell: the smaller of the two numbers that are known
+
+
+def open_target(settings: CleverReachSettings, attributes: CleverReachAttributes, means: HttpContext) -> CleverReach:
+    """The list of a config."""
+    http = HttpClient(
+        settings.base_url,
+        timeout=settings.timeout,
+        redact=means.redact,
+        traffic=means.traffic,
+        connections=2 * settings.concurrency + 4,
+        log=means.log,
+        wall=means.wall,
+        wanted=means.wanted,
+    )
+    return CleverReach(settings, http, means.retries, means.clock, scope=attributes.scope)
 
 
 class CleverReach:
@@ -44,13 +61,13 @@ class CleverReach:
         *,
         scope: str,
     ) -> None:
-        self._settings = settings
         self._scope = scope
         self._http = http
         self._session = Session(
             http, settings.client_id.get_secret_value(), settings.client_secret.get_secret_value(), retries, clock
         )
         self._retries = retries
+        self._lists = Lists(self._session, retries, settings.list)
         self._list: RecipientList | None = None
         self._by_query = False
 
@@ -67,69 +84,11 @@ class CleverReach:
     # the list
 
     def find_list(self, known_id: str | None) -> RecipientList | None:
-        wanted = self._settings.list
-        if known_id is not None:
-            self._list = self._list_by_id(known_id)
-            if self._list is None:
-                raise UsageError(
-                    f"the recipient list {known_id} of earlier runs does not exist any more",
-                    hint="restore the list, or use another state_dir to start anew with another list",
-                )
-        elif isinstance(wanted, int):
-            self._list = self._list_by_id(str(wanted))
-            if self._list is None:
-                raise UsageError(f"there is no recipient list with the ID {wanted}", hint="check target.list")
-        else:
-            self._list = self._list_by_name(wanted)
+        self._list = self._lists.find(known_id)
         return self._list
 
-    def _list_by_id(self, ident: str) -> RecipientList | None:
-        if identifier(ident) != ident:
-            raise UsageError("the ID of the recipient list is no number", hint="restore the state folder from a backup")
-        try:
-            found = self._session.rows("GET", f"/groups/{ident}")
-        except NotFound:
-            return None
-        except UsageError as error:
-            if "404" in error.message:
-                return None
-            raise
-        there = _list_of(found[0]) if found else None
-        if there is not None and there.id != ident:
-            raise TemporaryError(
-                f"CleverReach was asked for the recipient list {ident} and answers with {there.id}",
-                hint="is there a proxy or a cache before it? If this stays so, please report it",
-            )
-        return there
-
-    def _list_by_name(self, name: str) -> RecipientList | None:
-        lists, named = self._lists_called(name)
-        if len(named) > 1:
-            ids = ", ".join(row.id for row in named)
-            raise UsageError(
-                f"{len(named)} recipient lists are called {name!r} (IDs {ids})",
-                hint="put the ID of the right one, without quotes, into target.list",
-            )
-        if named:
-            return named[0]
-        return next((row for row in lists if row.id == name), None)
-
-    def _lists_called(self, name: str) -> tuple[list[RecipientList], list[RecipientList]]:
-        """All lists, and those of that name."""
-        lists = [_list_of(row) for row in self._session.rows("GET", "/groups")]
-        return lists, [row for row in lists if row.name == name]
-
     def create_list(self) -> RecipientList:
-        name = str(self._settings.list)
-        tried = False
-
-        def attempt() -> RecipientList:
-            nonlocal tried
-            there = self._lists_called(name)[1] if tried else []  # made by an attempt whose answer was lost
-            tried = True
-            return there[0] if there else _list_of(self._session.once("POST", "/groups", json={"name": name}))
-
-        self._list = self._retries(attempt)
+        self._list = self._lists.create()
         return self._list
 
     def size(self) -> int | None:
@@ -284,19 +243,23 @@ class CleverReach:
 
     # data fields
 
-    def existing_fields(self, scope: str) -> dict[str, ExistingField]:
-        path = "/attributes" if scope == "global" else f"{self._group}/attributes"
+    @property
+    def _attributes(self) -> str:
+        return "/attributes" if self._scope == "global" else f"{self._group}/attributes"
+
+    def existing_fields(self) -> dict[str, ExistingField]:
         found: dict[str, ExistingField] = {}
-        for row in self._session.rows("GET", path):
+        if self._scope == "list" and self._list is None:
+            return found
+        for row in self._session.rows("GET", self._attributes):
             if isinstance(row.get("name"), str):
                 name = row["name"].strip().lower()
                 found[name] = ExistingField(str(row.get("id", "")), name, str(row.get("type", "")))
         return found
 
-    def create_field(self, field: DataField, scope: str) -> None:
-        path = "/attributes" if scope == "global" else f"{self._group}/attributes"
+    def create_field(self, field: DataField) -> None:
         try:
-            self._session.post(path, {"name": field.name, "type": field.type.value, "description": field.written})
+            self._session.post(self._attributes, {"name": field.name, "type": field.word, "description": field.written})
         except Conflict:
             return
 
@@ -329,15 +292,6 @@ def _answers(found: Sequence[dict[str, Any]], by: str, asked: Sequence[str]) -> 
         return len(found) <= len(asked) and {str(row.get("id")) for row in found} <= set(asked)
     wanted = {folded(email) for email in asked}
     return all(folded(normalise(text) or text) in wanted for text in (str(row.get("email", "")) for row in found))
-
-
-def _list_of(row: object) -> RecipientList:
-    """A list of an answer. Raises TryAgain for one without an ID that may stand in an address: passed over, it would
-    be made a second time."""
-    ident = identifier(row.get("id")) if isinstance(row, dict) else None
-    if not isinstance(row, dict) or ident is None:
-        raise TryAgain("CleverReach names a recipient list without an ID that is a number")
-    return RecipientList(ident, str(row.get("name", "")))
 
 
 def _whole_rows(found: list[Any]) -> list[Any]:

@@ -1,0 +1,82 @@
+"""What the `target:` and `attributes:` sections of every config have; each e-mail system adds its own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from cleverreach_sync.domain.fields import DataField
+
+
+class AttributesSettings(BaseModel):
+    """The `attributes:` section of a config; every system has its own subclass, with its presets, its types of data
+    fields and its rules for their names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    preset: str
+    scope: str
+    map: Mapping[str, str | None]
+    missing: Literal["refuse", "ignore"]
+
+    def data_fields(self) -> tuple[DataField, ...]:
+        """The data fields that are filled: those of the preset, with `map` laid over them."""
+        raise NotImplementedError
+
+
+AttributesClass = type[AttributesSettings]  # in a model with a field `type` the word means that
+
+
+class TargetSettings(BaseModel):
+    """The `target:` section of a config; every system has its own subclass beside its code."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    system: ClassVar[str]
+    """What the system is called in messages."""
+    attributes: ClassVar[AttributesClass]
+    """The class of the `attributes:` section."""
+
+    type: str
+
+    @property
+    def account_key(self) -> str:
+        """What tells this account from others, as it is kept in the state; no secret."""
+        raise NotImplementedError
+
+    @property
+    def account_marks(self) -> tuple[str, ...]:
+        """What two configs have in common that write to the same account; never kept or shown."""
+        raise NotImplementedError
+
+    @property
+    def list_spelling(self) -> str:
+        """The list as the config names it."""
+        raise NotImplementedError
+
+    @property
+    def may_create_list(self) -> bool:
+        """Whether a list that is not there is created."""
+        raise NotImplementedError
+
+    @property
+    def people_per_write(self) -> int:
+        """How many people are in one write, at most."""
+        raise NotImplementedError
+
+    @property
+    def writes_at_once(self) -> int:
+        """How many writes may be under way at the same time."""
+        raise NotImplementedError
+
+    @property
+    def account_wide(self) -> bool:
+        """Whether an unsubscription anywhere in the account counts for people who are new to the list."""
+        raise NotImplementedError
+
+    @property
+    def decides(self) -> dict[str, Any]:
+        """The keys that decide about people, by name."""
+        raise NotImplementedError

@@ -1,0 +1,95 @@
+"""Finds the recipient list of a config in the account, and creates it."""
+
+from __future__ import annotations
+
+from cleverreach_sync.errors import TemporaryError, UsageError
+from cleverreach_sync.http.failures import NotFound, TryAgain
+from cleverreach_sync.http.foreign import identifier
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.targets.cleverreach.session import Session
+from cleverreach_sync.targets.interface import RecipientList
+
+
+class Lists:
+    """The lists of an account, of which one is `wanted`: by its ID, or by its name."""
+
+    def __init__(self, session: Session, retries: Retries, wanted: int | str) -> None:
+        self._session = session
+        self._retries = retries
+        self._wanted = wanted
+
+    def find(self, known_id: str | None) -> RecipientList | None:
+        """As `Target.find_list`."""
+        wanted = self._wanted
+        if known_id is not None:
+            found = self._by_id(known_id)
+            if found is None:
+                raise UsageError(
+                    f"the recipient list {known_id} of earlier runs does not exist any more",
+                    hint="restore the list, or use another state_dir to start anew with another list",
+                )
+            return found
+        if isinstance(wanted, str):
+            return self._by_name(wanted)
+        found = self._by_id(str(wanted))
+        if found is None:
+            raise UsageError(f"there is no recipient list with the ID {wanted}", hint="check target.list")
+        return found
+
+    def create(self) -> RecipientList:
+        """Creates it; one that an attempt made whose answer was lost is taken."""
+        name = str(self._wanted)
+        tried = False
+
+        def attempt() -> RecipientList:
+            nonlocal tried
+            there = self._called(name)[1] if tried else []
+            tried = True
+            return there[0] if there else _list_of(self._session.once("POST", "/groups", json={"name": name}))
+
+        return self._retries(attempt)
+
+    def _by_id(self, ident: str) -> RecipientList | None:
+        if identifier(ident) != ident:
+            raise UsageError("the ID of the recipient list is no number", hint="restore the state folder from a backup")
+        try:
+            found = self._session.rows("GET", f"/groups/{ident}")
+        except NotFound:
+            return None
+        except UsageError as error:
+            if "404" in error.message:
+                return None
+            raise
+        there = _list_of(found[0]) if found else None
+        if there is not None and there.id != ident:
+            raise TemporaryError(
+                f"CleverReach was asked for the recipient list {ident} and answers with {there.id}",
+                hint="is there a proxy or a cache before it? If this stays so, please report it",
+            )
+        return there
+
+    def _by_name(self, name: str) -> RecipientList | None:
+        lists, named = self._called(name)
+        if len(named) > 1:
+            ids = ", ".join(row.id for row in named)
+            raise UsageError(
+                f"{len(named)} recipient lists are called {name!r} (IDs {ids})",
+                hint="put the ID of the right one, without quotes, into target.list",
+            )
+        if named:
+            return named[0]
+        return next((row for row in lists if row.id == name), None)
+
+    def _called(self, name: str) -> tuple[list[RecipientList], list[RecipientList]]:
+        """All lists, and those of that name."""
+        lists = [_list_of(row) for row in self._session.rows("GET", "/groups")]
+        return lists, [row for row in lists if row.name == name]
+
+
+def _list_of(row: object) -> RecipientList:
+    """A list of an answer. Raises TryAgain for one without an ID that may stand in an address: passed over, it would
+    be made a second time."""
+    ident = identifier(row.get("id")) if isinstance(row, dict) else None
+    if not isinstance(row, dict) or ident is None:
+        raise TryAgain("CleverReach names a recipient list without an ID that is a number")
+    return RecipientList(ident, str(row.get("name", "")))
