@@ -1,15 +1,22 @@
-"""Golden files: `pytest --renew-golden` writes what is compared otherwise. Properties: the same examples in every run."""
+"""Golden files: `pytest --renew-golden` writes what is compared otherwise. Properties: the same examples in every run.
+
+`sandbox` is one server per test process, as new for every test."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:  # what most unit tests start without
+    from cleverreach_sync.sandbox.server import RunningSandbox
+    from tests.shops.shopify import FakeShopify
 
 # A state folder is synced to the disk again and again, which says nothing where it is thrown away.
 _IN_MEMORY = Path("/dev/shm")
@@ -42,3 +49,28 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert found == path.read_bytes().decode(), f"{name} differs; if right: pytest --renew-golden"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def sandbox_of_process() -> Iterator[RunningSandbox]:
+    from cleverreach_sync.sandbox.server import RunningSandbox
+
+    with RunningSandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(sandbox_of_process: RunningSandbox) -> RunningSandbox:
+    state = sandbox_of_process.state
+    state.reset()
+    state.faults.random.seed(1)
+    return sandbox_of_process
+
+
+@pytest.fixture
+def shopify() -> Iterator[FakeShopify]:
+    from tests.shops.shopify import FakeShopify
+
+    running = FakeShopify()
+    yield running
+    running.close()

@@ -1,6 +1,5 @@
 """The endpoints of the sandbox: what they take, what they answer, how they refuse."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import base64
@@ -10,7 +9,7 @@ import httpx  # noqa: TID251 - raw requests
 import pytest
 
 from cleverreach_sync.sandbox.server import RunningSandbox
-from tests.sandbox_server import NOW, Api, api, sandbox, sandbox_of_process
+from tests.sandbox_api import NOW, Api
 
 GRANT = {"grant_type": "client_credentials"}
 SECRETS = {"client_id": "id", "client_secret": "secret"}

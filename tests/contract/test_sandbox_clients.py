@@ -1,6 +1,5 @@
 """What other clients of the API ask for: the official plug-ins, older ones, and a browser that somebody else steers."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import os
@@ -15,7 +14,7 @@ import pytest
 
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.sandbox.server import RunningSandbox
-from tests.sandbox_server import NOW, Api, api, sandbox, sandbox_of_process
+from tests.sandbox_api import NOW, Api
 
 RULE = {"field": "tags", "logic": "CONTAINS", "condition": "Shop-Special.Buyer"}
 

@@ -1,6 +1,5 @@
 """Faults: each does what its name says, to the calls it is meant for, as often as it is told."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import threading
@@ -15,7 +14,7 @@ from cleverreach_sync.errors import UsageError
 from cleverreach_sync.sandbox.faults import FAULTS, Faults
 from cleverreach_sync.sandbox.oauth import SPARED_REQUESTS
 from cleverreach_sync.sandbox.server import RunningSandbox, parse_faults
-from tests.sandbox_server import Api, api, sandbox, sandbox_of_process
+from tests.sandbox_api import Api
 
 UPSERT = "POST /v3/groups/{id}/receivers/upsertplus"
 

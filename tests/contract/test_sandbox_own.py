@@ -1,6 +1,5 @@
 """The sandbox's own endpoints, its database, its start and its end."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import signal
@@ -17,7 +16,7 @@ import pytest
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.sandbox.server import RunningSandbox, serve
 from cleverreach_sync.sandbox.state import State
-from tests.sandbox_server import NOW, Api, api, sandbox, sandbox_of_process
+from tests.sandbox_api import NOW, Api
 
 
 @pytest.fixture

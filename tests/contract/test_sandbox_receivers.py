@@ -1,6 +1,5 @@
 """What a write makes of a receiver: activation, tags, values, refused rows."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from cleverreach_sync.sandbox.receivers import tag_written
 from cleverreach_sync.sandbox.server import RunningSandbox
-from tests.sandbox_server import NOW, Api, api, sandbox, sandbox_of_process
+from tests.sandbox_api import NOW, Api
 
 T = NOW - 500
 EARLIER = NOW - 9000

@@ -22,9 +22,7 @@ from cleverreach_sync.sources.shopify.settings import ShopifySettings
 from cleverreach_sync.sources.shopify.source import ShopifySource
 from tests.shops.reading import Known, Watched, open_source
 from tests.shops.server import Reply
-from tests.shops.shopify import CLIENT, NOW, RESET, SHOP, TOKEN, FakeShopify, errors, html, shopify, time_text
-
-__all__ = ["shopify"]
+from tests.shops.shopify import CLIENT, NOW, RESET, SHOP, TOKEN, FakeShopify, errors, html, time_text
 
 DAY = 24 * 3600
 COUNT, PAGE, RUN, POLL, CANCEL, FILE = "CustomersCount", "Customers", "RunBulk", "Bulk", "CancelBulk", "file"

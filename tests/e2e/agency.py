@@ -17,9 +17,6 @@ import yaml
 from cleverreach_sync.cli import app as cli_app
 from cleverreach_sync.sandbox.server import RunningSandbox
 from tests.e2e.program import COLUMNS, Ended, environment, person
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["Agency", "agency", "sandbox", "sandbox_of_process"]
 
 ALL = "shops/*.yaml"
 SECRET = "s3cret-of"
@@ -116,8 +113,3 @@ class Agency:
 
     def state_of(self, shop: str, *more: str) -> Path:
         return self.folder.joinpath("shops", ".crsync", shop, *more)
-
-
-@pytest.fixture
-def agency(tmp_path: Path, sandbox: RunningSandbox, capfd: pytest.CaptureFixture[str]) -> Agency:
-    return Agency(tmp_path, sandbox, capfd)

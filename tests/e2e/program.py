@@ -39,9 +39,6 @@ from cleverreach_sync.sandbox import app
 from cleverreach_sync.sandbox.endpoints import Endpoint
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.state import checkpoint
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["Gate", "Program", "RunningSandbox", "gate", "program", "sandbox", "sandbox_of_process"]
 
 SECRET = "s3cret-of-the-client"
 LIST = "Online shop"
@@ -342,6 +339,14 @@ class Gate:
         self.meddle: Callable[[Asked, Answered], Response] | None = None
         self._lock = threading.Lock()
 
+    def stand_before_the_sandbox(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        carry_out = app._Answers._carry_out
+
+        def passed(answers: Any, endpoint: Endpoint, request: Request, body: bytes) -> Response:
+            return self.pass_on(endpoint, request, body, lambda: carry_out(answers, endpoint, request, body))
+
+        monkeypatch.setattr(app._Answers, "_carry_out", passed)
+
     def pass_on(self, endpoint: Endpoint, request: Request, body: bytes, carry_out: Answered) -> Response:
         asked = Asked(endpoint.name, orjson.loads(body) if body else None, request.url.path, self.clock())
         with self._lock:
@@ -397,23 +402,6 @@ def answer(status: int, body: Any = None, **headers: str) -> Callable[[Asked, An
 
 def refusal(status: int, message: str = "No", **headers: str) -> Callable[[Asked, Answered], Response]:
     return answer(status, {"error": {"code": status, "message": message}}, **headers)
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch, sandbox: RunningSandbox) -> Gate:
-    found = Gate()
-    carry_out = app._Answers._carry_out
-
-    def passed(self: Any, endpoint: Endpoint, request: Request, body: bytes) -> Response:
-        return found.pass_on(endpoint, request, body, lambda: carry_out(self, endpoint, request, body))
-
-    monkeypatch.setattr(app._Answers, "_carry_out", passed)
-    return found
-
-
-@pytest.fixture
-def program(tmp_path: Path, sandbox: RunningSandbox) -> Program:
-    return Program(tmp_path, sandbox)
 
 
 def until(fits: Callable[[], bool], seconds: float = 20.0) -> None:

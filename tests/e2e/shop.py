@@ -1,6 +1,5 @@
 """A shop with its export, a config and a recipient list, to run commands against as a merchant would.
 
-`from tests.e2e.shop import shop` (with the fixtures of `tests.sandbox_server`) gives one that is as new for every test.
 The time is NOW, for the program and for the sandbox, until a test moves it.
 """
 
@@ -18,7 +17,6 @@ from typing import Any, Final
 import pytest
 
 from cleverreach_sync.cli.app import run as command_line
-from cleverreach_sync.clock import Clock
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.sandbox.state import State
 from cleverreach_sync.targets.cleverreach.fields import data_fields
@@ -252,17 +250,6 @@ def _check_counts(doc: dict[str, Any]) -> None:
         assert counts[name] == sum(doc[name].values()), name
     assert doc["activation"]["created_active"] + doc["activation"]["created_inactive"] == counts["created"]
     assert doc["activation"]["without_consent"] <= doc["activation"]["created_active"]
-
-
-@pytest.fixture
-def shop(
-    sandbox: RunningSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Shop:
-    for name in ("CRSYNC_CONFIG", "CRSYNC_FORMAT", "CRSYNC_LOG_FORMAT", "CRSYNC_NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    made = Shop(tmp_path, sandbox, capsys)
-    monkeypatch.setattr(Clock, "wall", lambda _: float(made.now))
-    return made
 
 
 # People, as rows of the export

@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, S, Shop, both, buyer, neither, person, shop, subscriber
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, S, Shop, both, buyer, neither, person, subscriber
 
 ANNA, BEN, CARL = "anna@example.org", "ben@example.org", "carl@example.org"
 

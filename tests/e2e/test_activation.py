@@ -18,12 +18,8 @@ from tests.e2e.shop import (
     neither,
     opted_out,
     person,
-    shop,
     subscriber,
 )
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 STAMPS = {"activated", "registered", "deactivated"}

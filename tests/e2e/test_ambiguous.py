@@ -7,11 +7,8 @@ from collections.abc import Iterator
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import READ, Answered, Asked, Gate, gate, refusal
-from tests.e2e.shop import NOW, Shop, both, buyer, opted_out, shop
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["gate", "sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.program import READ, Answered, Asked, Gate, refusal
+from tests.e2e.shop import NOW, Shop, both, buyer, opted_out
 
 JORG, ACCENTED, OTHER, BEN = "jorg@example.org", "jörg@example.org", "jórg@example.org", "ben@example.org"
 REJECTED = {"ambiguous_address": 1}

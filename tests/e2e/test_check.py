@@ -1,6 +1,5 @@
 """`crsync check` foresees what would keep a run from beginning, or make it do something else than meant."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import json
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.cli.app import run as command_line
-from tests.e2e.program import Program, people, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program, people
 
 
 def look(program: Program, name: str) -> list[dict[str, Any]]:

@@ -10,10 +10,8 @@ from cleverreach_sync.clock import Stop
 from cleverreach_sync.commands.check import check_document
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import GuardError
-from tests.e2e.program import Program, person, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program, person
 from tests.shops.woocommerce import WooShop
-
-__all__ = ["program", "sandbox", "sandbox_of_process"]
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 

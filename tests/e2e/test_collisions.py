@@ -1,11 +1,10 @@
 """Shops of one call that would get in each other's way are refused before anything runs."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import pytest
 
-from tests.e2e.agency import ALL, Agency, agency, customers, sandbox, sandbox_of_process
+from tests.e2e.agency import ALL, Agency, customers
 
 SAME = "would take the other's tags for its own"
 ONE_LIST = {"list": "All shops"}

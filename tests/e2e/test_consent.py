@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import UPSERT, Answered, Asked, Gate, Program, answer, counted, gate, people, program, refusal
+from tests.e2e.program import UPSERT, Answered, Asked, Gate, Program, answer, counted, people, refusal
 from tests.e2e.program import person as customer
 from tests.e2e.shop import (
     BUYER,
@@ -22,12 +22,8 @@ from tests.e2e.shop import (
     neither,
     opted_out,
     person,
-    shop,
     subscriber,
 )
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["gate", "program", "sandbox", "sandbox_of_process", "shop"]
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 

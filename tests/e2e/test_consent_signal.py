@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.errors import GuardError
-from tests.e2e.program import Program, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.shopware6 import FakeShopware
 from tests.shops.woocommerce import META, PASSWORD, USER, WooShop
-
-__all__ = ["program", "sandbox", "sandbox_of_process"]
 
 DAY = 86_400
 PEOPLE = [f"p{number}@mail.example" for number in range(6)]

@@ -6,10 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.shop import NOW, SUBSCRIBER, Shop, at, both, buyer, opted_out, shop, subscriber
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import NOW, SUBSCRIBER, Shop, at, both, buyer, opted_out, subscriber
 
 ANNA = "anna@example.org"
 NONE = [

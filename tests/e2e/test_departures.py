@@ -9,11 +9,8 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import UPSERT, Answered, Asked, Gate, gate, refusal
-from tests.e2e.shop import BUYER, DAY, NOW, SUBSCRIBER, S, Shop, both, buyer, opted_out, shop, subscriber
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["gate", "sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.program import UPSERT, Answered, Asked, Gate, refusal
+from tests.e2e.shop import BUYER, DAY, NOW, SUBSCRIBER, S, Shop, both, buyer, opted_out, subscriber
 
 ANNA, BEN, CARL = "anna@example.org", "ben@example.org", "carl@example.org"
 FILTER, STATS = "POST /v3/receivers/filter", "GET /v3/groups/{id}/stats"

@@ -9,10 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import BUYER, CONTACT, SUBSCRIBER, B, C, S, Shop, both, buyer, person, shop, subscriber
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import BUYER, CONTACT, SUBSCRIBER, B, C, S, Shop, both, buyer, person, subscriber
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 SECRETS = (ANNA, BEN, "carla@example.org", "Beatrice", "Ludwigsburg", "Buxtehude")

@@ -7,24 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import (
-    BUYER,
-    SUBSCRIBER,
-    B,
-    Ran,
-    S,
-    Shop,
-    both,
-    buyer,
-    neither,
-    opted_out,
-    person,
-    shop,
-    subscriber,
-)
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import BUYER, SUBSCRIBER, B, Ran, S, Shop, both, buyer, neither, opted_out, person, subscriber
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 

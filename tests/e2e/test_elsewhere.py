@@ -1,17 +1,14 @@
 """The main path on a system that is no POSIX, and on file systems that lack something."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,21 +18,7 @@ from cleverreach_sync.errors import StateError
 from cleverreach_sync.state import lock
 from cleverreach_sync.state.lock import held
 from tests.e2e.elsewhere import AND
-from tests.e2e.program import (
-    UPSERT,
-    Ended,
-    Gate,
-    Program,
-    answer,
-    environment,
-    gate,
-    people,
-    person,
-    program,
-    refusal,
-    sandbox,
-    sandbox_of_process,
-)
+from tests.e2e.program import UPSERT, Ended, Gate, Program, answer, environment, people, person, refusal
 
 ROOT = Path(__file__).parents[2]
 WINDOWS = {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONWARNDEFAULTENCODING": "1"}

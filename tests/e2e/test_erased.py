@@ -8,22 +8,9 @@ import pytest
 from starlette.responses import Response
 
 from cleverreach_sync.errors import GuardError, TemporaryError
-from tests.e2e.program import (
-    UPSERT,
-    Gate,
-    Program,
-    answer,
-    counted,
-    dropped,
-    gate,
-    program,
-    sandbox,
-    sandbox_of_process,
-)
+from tests.e2e.program import UPSERT, Gate, Program, answer, counted, dropped
 from tests.shops.contract import FAKES, FakeShop
 from tests.shops.woocommerce import META, PASSWORD, USER, WooShop
-
-__all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
 
 BUYER, CONTACT = "WooCommerce-Special.Buyer", "WooCommerce-Special.Contact"
 GUEST = "gast@post.example"

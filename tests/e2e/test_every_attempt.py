@@ -12,10 +12,7 @@ import pytest
 
 from cleverreach_sync.sandbox.refusals import Refused
 from cleverreach_sync.state.lock import held
-from tests.e2e.shop import Ran, Shop, both, opted_out, shop
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import Ran, Shop, both, opted_out
 
 ANNA = "anna@example.org"
 

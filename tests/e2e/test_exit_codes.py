@@ -1,6 +1,5 @@
 """How commands end: exit codes, what is on stdout, what on stderr."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import json
@@ -9,28 +8,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cleverreach_sync.cli import app as cli_app
 from tests.e2e.program import (
     LIST,
-    SECRET,
     Ended,
     Gate,
     Program,
     answer,
-    counted,
     environment,
-    gate,
     people,
     person,
-    program,
     refusal,
-    sandbox,
-    sandbox_of_process,
-    until,
 )
 
 Prepared = Callable[[Program, Gate], None]

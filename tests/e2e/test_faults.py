@@ -1,6 +1,5 @@
 """A server that misbehaves: the list ends up right, and nobody is counted sent who was not confirmed."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import base64
@@ -24,14 +23,10 @@ from tests.e2e.program import (
     answer,
     counted,
     dropped,
-    gate,
     lost,
     people,
     person,
-    program,
     refusal,
-    sandbox,
-    sandbox_of_process,
     tally_of,
 )
 

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import SUBSCRIBER, B, C, S, Shop, at, both, buyer, neither, person, shop, subscriber
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import SUBSCRIBER, B, C, S, Shop, at, both, buyer, neither, person, subscriber
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 PROFILE = {

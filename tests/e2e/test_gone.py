@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.program import Program, counted, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program, counted
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.shopware6 import FakeShopware
 from tests.shops.woocommerce import WooShop
-
-__all__ = ["program", "sandbox", "sandbox_of_process"]
 
 ANNA, BEN, GUEST, OTHER = (f"{name}@mail.example" for name in ("anna", "ben", "guest", "other"))
 DAY = 86_400

@@ -8,25 +8,7 @@ import pytest
 
 from cleverreach_sync.report.words import counted
 from tests.e2e.program import change_checkpoint
-from tests.e2e.shop import (
-    BUYER,
-    CONTACT,
-    SUBSCRIBER,
-    B,
-    C,
-    Ran,
-    S,
-    Shop,
-    both,
-    buyer,
-    neither,
-    person,
-    shop,
-    subscriber,
-)
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import BUYER, CONTACT, SUBSCRIBER, B, C, Ran, S, Shop, both, buyer, neither, person, subscriber
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 

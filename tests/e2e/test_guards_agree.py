@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, Ran, S, Shop, both, buyer, neither, person, shop, subscriber
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, Ran, S, Shop, both, buyer, neither, person, subscriber
 
 
 def crowd(number: int, **values: str) -> list[dict[str, str]]:

@@ -1,6 +1,5 @@
 """Exchanges with servers that have no manners, over real connections."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import gzip
@@ -8,7 +7,6 @@ import json
 import shutil
 import ssl
 import subprocess
-from collections.abc import Iterator
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.traffic import RequestCount
-from tests.e2e.program import SECRET, Program, people, person, program, sandbox, sandbox_of_process
+from tests.e2e.program import SECRET, Program, people, person
 from tests.odd_server import Answering, Heard, odd_server, response
 
 TOKEN = response(200, json.dumps({"access_token": "a-token-of-this-test", "expires_in": 3600}).encode())

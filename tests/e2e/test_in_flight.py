@@ -1,14 +1,12 @@
 """Batches whose answer never came: who was in them is looked up first by the next run, whatever the shop says by then."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.responses import Response
@@ -24,13 +22,9 @@ from tests.e2e.program import (
     Program,
     counted,
     environment,
-    gate,
     people,
     person,
-    program,
     refusal,
-    sandbox,
-    sandbox_of_process,
 )
 
 ROOT = Path(__file__).parents[2]

@@ -18,14 +18,13 @@ import pytest
 
 from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.targets.cleverreach.fields import data_fields
-from tests.e2e.program import Program, RunningSandbox, counted, sandbox, sandbox_of_process
+from tests.e2e.program import Program, counted
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.shopify import FakeShopify
 from tests.shops.shopware6 import FakeShopware
 from tests.shops.woocommerce import WooShop
-
-__all__ = ["sandbox", "sandbox_of_process"]
 
 ADDRESSES = tuple(f"{letter}@mail.example" for letter in "abcdefg")
 OTHER = "other@mail.example"

@@ -1,10 +1,8 @@
 """Runs that end before they are through: killed, stopped by a signal, out of time. The next one goes on."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -17,25 +15,16 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.clock import Stop
 from tests.e2e.program import (
-    BUYER,
-    READ,
     SUBSCRIBER,
     UPSERT,
     Gate,
     Program,
-    counted,
     environment,
-    gate,
     interrupt_at,
-    lost,
     people,
     person,
-    program,
     refusal,
-    sandbox,
-    sandbox_of_process,
     until,
 )
 

@@ -6,21 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.shop import (
-    BUYER,
-    DAY,
-    NOW,
-    SUBSCRIBER,
-    Shop,
-    at,
-    both,
-    buyer,
-    opted_out,
-    shop,
-)
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import BUYER, DAY, NOW, SUBSCRIBER, Shop, at, both, buyer, opted_out
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 

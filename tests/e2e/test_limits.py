@@ -1,24 +1,12 @@
 """`--limit N`: exactly N people are sent; who is not reached is not counted; the next run goes on."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
 
-from tests.e2e.program import (
-    LIST,
-    Gate,
-    Program,
-    counted,
-    gate,
-    people,
-    person,
-    program,
-    sandbox,
-    sandbox_of_process,
-)
+from tests.e2e.program import LIST, Gate, Program, counted, people, person
 
 
 def sent(gate: Gate) -> set[str]:

@@ -6,10 +6,7 @@ import shutil
 
 import pytest
 
-from tests.e2e.shop import LIST, B, S, Shop, both, shop
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import LIST, B, S, Shop, both
 
 ANNA = "anna@example.org"
 

@@ -6,10 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, S, Shop, both, buyer, neither, person, shop, subscriber
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, S, Shop, both, buyer, neither, person, subscriber
 
 OLD, NEW, OTHER = "old@example.org", "new@example.org", "other@example.org"
 

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.program import Program, counted, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program, counted
 from tests.shops.woocommerce import WooShop
-
-__all__ = ["program", "sandbox", "sandbox_of_process"]
 
 ADDRESSES = tuple(f"{letter}@mail.example" for letter in "abcdef")
 OTHER = "other@mail.example"

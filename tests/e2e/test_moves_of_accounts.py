@@ -10,19 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.e2e.program import (
-    Program,
-    counted,
-    environment,
-    gate,
-    program,
-    sandbox,
-    sandbox_of_process,
-)
+from tests.e2e.program import Program, counted, environment
 from tests.shops.contract import FAKES
 from tests.shops.woocommerce import WooShop
-
-__all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
 
 SUBSCRIBER, BUYER, CONTACT = (f"WooCommerce-Special.{kind}" for kind in ("Subscriber", "Buyer", "Contact"))
 HOUR, DAY = 3600, 86_400

@@ -1,6 +1,5 @@
 """IDs and tokens from a server that would lead elsewhere, or cannot be sent."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import json
@@ -8,7 +7,7 @@ import json
 import pytest
 
 from cleverreach_sync.errors import CrsyncError
-from tests.e2e.program import SECRET, Program, people, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program, people
 from tests.odd_server import Heard, odd_server, response
 
 ODD: list[object] = [

@@ -14,10 +14,8 @@ from pathlib import Path
 import pytest
 
 from cleverreach_sync.state.keys import Keys
-from tests.e2e.program import Program, counted, environment, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program, counted, environment
 from tests.shops.woocommerce import WooShop
-
-__all__ = ["program", "sandbox", "sandbox_of_process"]
 
 STATES = Path(__file__).parent / "states"
 A, MIXED, GUEST, NEW = "a@mail.example", "mixed@mail.example", "guest@mail.example", "new@mail.example"

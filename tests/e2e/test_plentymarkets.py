@@ -13,22 +13,10 @@ import pytest
 
 from cleverreach_sync.domain.decision import Outcome
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
-from tests.e2e.program import (
-    UPSERT,
-    Gate,
-    Program,
-    RunningSandbox,
-    gate,
-    interrupt_at,
-    program,
-    refusal,
-    sandbox,
-    sandbox_of_process,
-)
+from cleverreach_sync.sandbox.server import RunningSandbox
+from tests.e2e.program import UPSERT, Gate, Program, interrupt_at, refusal
 from tests.shops.plentymarkets import PASSWORD, USER, PlentySystem
 from tests.shops.server import Asked
-
-__all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
 
 SUBSCRIBER, BUYER, CONTACT = (f"plentymarkets-Special.{kind}" for kind in ("Subscriber", "Buyer", "Contact"))
 DAY = 86_400

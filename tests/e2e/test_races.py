@@ -1,6 +1,5 @@
 """Somebody leaves or joins while a run is at work: between its reading of them and its writing."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from cleverreach_sync.errors import TemporaryError
 from tests.e2e.program import (
     BUYER,
     READ,
@@ -21,14 +19,10 @@ from tests.e2e.program import (
     Program,
     answer,
     counted,
-    gate,
     lost,
     people,
     person,
-    program,
     refusal,
-    sandbox,
-    sandbox_of_process,
 )
 
 ONE = person(3)["email"]

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.shop import (
-    BUYER,
-    SUBSCRIBER,
-    Shop,
-    neither,
-    person,
-    shop,
-    subscriber,
-)
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.shop import BUYER, SUBSCRIBER, Shop, neither, person, subscriber
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 

@@ -1,6 +1,5 @@
 """People whom the list refused are decided anew by what the shop says now, never by what it said then."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import pytest
@@ -14,14 +13,9 @@ from tests.e2e.program import (
     Asked,
     Gate,
     Program,
-    counted,
-    gate,
     people,
     person,
-    program,
     refusal,
-    sandbox,
-    sandbox_of_process,
 )
 
 ANNA, BEN = people(1)[0], person(1, orders="0")

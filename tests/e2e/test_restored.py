@@ -1,13 +1,11 @@
 """A state of which a part is older than the rest: from a backup, or after a power cut; and one that is damaged."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import json
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,20 +15,7 @@ import pytest
 from cleverreach_sync.errors import GuardError, StateError
 from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.state import checkpoint, files
-from tests.e2e.program import (
-    SUBSCRIBER,
-    UPSERT,
-    Gate,
-    Program,
-    counted,
-    gate,
-    people,
-    person,
-    program,
-    refusal,
-    sandbox,
-    sandbox_of_process,
-)
+from tests.e2e.program import SUBSCRIBER, UPSERT, Gate, Program, counted, people, person, refusal
 
 ANNA, BEN = people(2)
 OUT = {**ANNA, "subscribed": "opted_out"}

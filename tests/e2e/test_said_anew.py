@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.program import Program, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program
 from tests.e2e.test_shopify import at
-from tests.shops.shopify import CLIENT, SHOP, FakeShopify, shopify
+from tests.shops.shopify import CLIENT, SHOP, FakeShopify
 from tests.shops.woocommerce import PASSWORD, USER, WooShop
-
-__all__ = ["program", "sandbox", "sandbox_of_process", "shopify"]
 
 HOUR, DAY = 3600, 86_400
 ANNA = "anna@mail.example"

@@ -1,34 +1,16 @@
 """No secret, no full address and no value of a person field in anything that is shown or logged."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import (
-    READ,
-    SECRET,
-    UPSERT,
-    Answered,
-    Asked,
-    Gate,
-    Program,
-    answer,
-    gate,
-    people,
-    person,
-    program,
-    refusal,
-    sandbox,
-    sandbox_of_process,
-)
+from tests.e2e.program import READ, SECRET, UPSERT, Answered, Asked, Gate, Program, answer, people, person
 from tests.e2e.test_exit_codes import run_here
 
 BASIC = base64.b64encode(f"id:{SECRET}".encode()).decode()
@@ -103,7 +85,7 @@ def test_of_a_server_that_repeats_what_it_was_sent(
 def test_of_a_token_endpoint_that_repeats_credentials(
     shop: Program, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cleverreach_sync.sandbox import app, oauth
+    from cleverreach_sync.sandbox import oauth
     from cleverreach_sync.sandbox.refusals import OAuthRefused
 
     def refuses(*_given: Any) -> None:

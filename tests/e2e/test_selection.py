@@ -19,12 +19,8 @@ from tests.e2e.shop import (
     buyer,
     neither,
     person,
-    shop,
     subscriber,
 )
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["sandbox", "sandbox_of_process", "shop"]
 
 NEITHER, READER, CLIENT, BOTH = "neither@example.org", "reader@example.org", "client@example.org", "both@example.org"
 # selection -> the kinds each of the four gets; nobody else is in the list.

@@ -1,21 +1,19 @@
 """Many shops in one call: which, in what order, at a time; how one that fails leaves the others alone."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import fcntl
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.agency import ALL, SECRET, Agency, agency, customers, sandbox, sandbox_of_process
-from tests.e2e.program import Asked, Gate, gate, until
+from tests.e2e.agency import ALL, SECRET, Agency, customers
+from tests.e2e.program import Asked, Gate
 from tests.odd_server import OddServer, response
 
 Broken = Callable[[Agency, ExitStack], None]

@@ -1,9 +1,7 @@
 """Whole runs from a shop at Shopify into a list: what changes in the shop arrives, and nothing else is sent."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
-import threading
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -13,19 +11,9 @@ import pytest
 from cleverreach_sync.cli.app import run
 from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
-from tests.e2e.program import (
-    UPSERT,
-    Gate,
-    Program,
-    RunningSandbox,
-    counted,
-    gate,
-    program,
-    refusal,
-    sandbox,
-    sandbox_of_process,
-)
-from tests.shops.shopify import CLIENT, SHOP, TOKEN, FakeShopify, html, shopify
+from cleverreach_sync.sandbox.server import RunningSandbox
+from tests.e2e.program import UPSERT, Gate, Program, refusal
+from tests.shops.shopify import CLIENT, SHOP, TOKEN, FakeShopify, html
 
 DAY = 24 * 3600
 SUBSCRIBER, BUYER, CONTACT = "Shopify-Special.Subscriber", "Shopify-Special.Buyer", "Shopify-Special.Contact"

@@ -1,6 +1,5 @@
 """Whole runs from a Shopware 6 shop into a list: each change in the shop arrives, and nothing else is sent."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import json
@@ -14,18 +13,8 @@ import pytest
 
 from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
-from tests.e2e.program import (
-    UPSERT,
-    Gate,
-    Program,
-    RunningSandbox,
-    change_checkpoint,
-    gate,
-    interrupt_at,
-    program,
-    sandbox,
-    sandbox_of_process,
-)
+from cleverreach_sync.sandbox.server import RunningSandbox
+from tests.e2e.program import UPSERT, Gate, Program, change_checkpoint, interrupt_at
 from tests.shops.server import altered
 from tests.shops.shopware6 import CLIENT_ID, CLIENT_SECRET, OUTLET, FakeShopware
 

@@ -1,6 +1,5 @@
 """Servers that never come to an end: whatever they do, an exchange ends in its time, and when the run is to end."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import gzip
@@ -23,7 +22,7 @@ from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.traffic import RequestCount
-from tests.e2e.program import Program, people, program, sandbox, sandbox_of_process, until
+from tests.e2e.program import Program, people, until
 from tests.odd_server import Answering, Heard, OddServer, odd_server, response
 
 GENEROUS = 15.0  # seconds; a server here goes on for ever

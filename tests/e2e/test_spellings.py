@@ -6,11 +6,8 @@ import json
 
 import pytest
 
-from tests.e2e.program import UPSERT, Gate, Program, answer, gate, person, program
-from tests.e2e.shop import Shop, both, buyer, opted_out, shop
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["gate", "program", "sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.program import UPSERT, Gate, Program, answer, person
+from tests.e2e.shop import Shop, both, buyer, opted_out
 
 ANNA = "anna@xn--bcher-kva.de"
 SPELLINGS = [

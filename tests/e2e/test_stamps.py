@@ -11,11 +11,8 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import Answered, Asked, Gate, gate
-from tests.e2e.shop import BUYER, SUBSCRIBER, S, Shop, both, buyer, opted_out, shop
-from tests.sandbox_server import sandbox, sandbox_of_process
-
-__all__ = ["gate", "sandbox", "sandbox_of_process", "shop"]
+from tests.e2e.program import Answered, Asked, Gate
+from tests.e2e.shop import BUYER, SUBSCRIBER, S, Shop, both, buyer, opted_out
 
 ANNA = "anna@example.org"
 TODAY = "2026-09-21"

@@ -1,6 +1,5 @@
 """The state folder: what is in it, who may read it, and what happens when it is not what it should be."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import json
@@ -8,33 +7,14 @@ import os
 import resource
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from cleverreach_sync.errors import CrsyncError, GuardError, LockedError, StateError, UsageError
-from tests.e2e.program import (
-    LIST,
-    SECRET,
-    UPSERT,
-    Gate,
-    Program,
-    answer,
-    counted,
-    gate,
-    people,
-    person,
-    program,
-    refusal,
-    sandbox,
-    sandbox_of_process,
-    until,
-)
+from cleverreach_sync.errors import GuardError, LockedError, StateError, UsageError
+from tests.e2e.program import LIST, SECRET, UPSERT, Gate, Program, answer, counted, people, person, refusal, until
 
 LATER = b'{"schema": "crsync.checkpoint/2"}'
 

@@ -1,10 +1,8 @@
 """What is around the program: streams that are closed or full, a proxy, a terminal, the environment."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import os
-import pty
 import re
 import signal
 import sqlite3
@@ -19,7 +17,7 @@ import pytest
 from cleverreach_sync.cli import app as cli_app
 from cleverreach_sync.errors import LockedError
 from cleverreach_sync.state import ledger, opened
-from tests.e2e.program import Program, environment, interrupt_at, people, person, program, sandbox, sandbox_of_process
+from tests.e2e.program import Program, environment, interrupt_at, people, person
 from tests.odd_server import odd_server, response
 
 

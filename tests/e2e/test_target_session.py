@@ -1,30 +1,14 @@
 """Tokens of CleverReach: fetched when needed, renewed when refused, never shown."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 
 import pytest
 
 from cleverreach_sync.errors import AuthError, TemporaryError
-from tests.e2e.program import (
-    SECRET,
-    UPSERT,
-    Answered,
-    Asked,
-    Gate,
-    Program,
-    dropped,
-    gate,
-    people,
-    program,
-    refusal,
-    sandbox,
-    sandbox_of_process,
-)
+from tests.e2e.program import SECRET, UPSERT, Answered, Asked, Gate, Program, people, refusal
 from tests.odd_server import Heard, odd_server, response
 
 TOKENS = "POST /oauth/token.php"

@@ -1,13 +1,12 @@
 """Named transfers of one config: each a run with a state of its own."""
 
-# ruff: noqa: F401, F811 - fixtures are imported by name
 from __future__ import annotations
 
 import json
 
 import pytest
 
-from tests.e2e.agency import Agency, agency, customers, sandbox, sandbox_of_process
+from tests.e2e.agency import Agency, customers
 from tests.e2e.program import person
 
 CONFIG = ("-c", "shops/tea.yaml")

@@ -11,20 +11,9 @@ import pytest
 
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import AuthError, TemporaryError
-from tests.e2e.program import (
-    UPSERT,
-    Gate,
-    Program,
-    RunningSandbox,
-    gate,
-    program,
-    refusal,
-    sandbox,
-    sandbox_of_process,
-)
+from cleverreach_sync.sandbox.server import RunningSandbox
+from tests.e2e.program import UPSERT, Gate, Program, refusal
 from tests.shops.woocommerce import KEY, META, PASSWORD, SECRET, USER, Key, WooShop
-
-__all__ = ["gate", "program", "sandbox", "sandbox_of_process"]
 
 SUBSCRIBER, BUYER, CONTACT = (f"WooCommerce-Special.{kind}" for kind in ("Subscriber", "Buyer", "Contact"))
 DAY = 86_400

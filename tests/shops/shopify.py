@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import graphql
-import pytest
 from graphql import GraphQLError
 
 from cleverreach_sync.domain.address import normalise
@@ -507,10 +506,3 @@ def _picked(value: Any, wanted: Mapping[str, Any]) -> Any:
     if not wanted or value is None:
         return value
     return {name: _picked(value[name], below) for name, below in wanted.items()}
-
-
-@pytest.fixture
-def shopify() -> Iterator[FakeShopify]:
-    running = FakeShopify()
-    yield running
-    running.close()

@@ -1,21 +1,12 @@
-"""The sandbox for tests: `from tests.sandbox_server import sandbox, sandbox_of_process` (and `api`) gives the fixtures.
-
-`sandbox` is one server per test process, as new for every test. `api` is a client of it with a token; it knows
-nothing of crsync, so that the sandbox is not tested by the code it is to test.
-"""
+"""A client of the sandbox that knows nothing of crsync, so that the sandbox is not tested by the code it is to test."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx  # noqa: TID251 - a client that is not the project's own
-import pytest
-
-from cleverreach_sync.sandbox.server import RunningSandbox
 
 NOW = 1_790_000_000  # what time it is in tests that freeze the sandbox's clock
-_SEED = 1
 
 
 class Api:
@@ -50,25 +41,3 @@ class Api:
         error = response.json()["error"]
         assert error["code"] == response.status_code
         return response.status_code, error["message"]
-
-
-@pytest.fixture(scope="session")
-def sandbox_of_process() -> Iterator[RunningSandbox]:
-    with RunningSandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(sandbox_of_process: RunningSandbox) -> RunningSandbox:
-    state = sandbox_of_process.state
-    state.reset()
-    state.faults.random.seed(_SEED)
-    return sandbox_of_process
-
-
-@pytest.fixture
-def api(sandbox: RunningSandbox) -> Iterator[Api]:
-    client = Api(sandbox.url)
-    sandbox.state.traffic.clear()
-    yield client
-    client.http.close()
