@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Progress(Protocol):
@@ -36,3 +36,10 @@ class Silent:
     def warn(self, message: str) -> None: ...
     def info(self, message: str) -> None: ...
     def waiting(self, message: str, seconds: float) -> None: ...
+
+
+class Finding(NamedTuple):
+    """What a look at a source or target showed: one line for the user, and what to do if it is not as it should be."""
+
+    message: str
+    hint: str | None = None

@@ -10,13 +10,13 @@ from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, Interrupted, exit_object, exit_of
 from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.progress import Progress
+from cleverreach_sync.progress import Finding, Progress
 from cleverreach_sync.run.decide.run_guards import DAY, clock_words
 from cleverreach_sync.run.prepare import state
 from cleverreach_sync.run.prepare.connect import open_source, open_target
 from cleverreach_sync.run.prepare.setup import least
 from cleverreach_sync.run.prepare.target_list import find_list, mapped_fields
-from cleverreach_sync.sources.interface import Finding, Source
+from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.sources.registry import open_consent
 from cleverreach_sync.state import checkpoint, rejects
 from cleverreach_sync.state.files import StateFolder
@@ -51,11 +51,9 @@ class _Checks:
         target, _ = open_target(self._impatient(), self._progress, clock, stop, redact)
         with closing(target):
             self._target = target
-            if not self._check("credentials", self._credentials):
-                return
-            self._found: RecipientList | None = None
-            self._check("list", self._list)
-            self._check("permissions", self._permissions)
+            for each in target.inspect(self._find):
+                if not self._check(each.about, each.look) and each.needed:
+                    return
             self._check("data fields", self._fields)
             self._check("clock", self._clocks)
 
@@ -133,27 +131,9 @@ class _Checks:
             return Finding("the last run was interrupted; the next one does the rest", "run `crsync sync`")
         return Finding(f"first full transfer {known.initial_sync_at or 'not finished yet'}")
 
-    def _credentials(self) -> Finding:
-        account = self._target.account()
-        return Finding(f"CleverReach account {account}" if account else "accepted by CleverReach")
-
-    def _list(self) -> Finding:
+    def _find(self) -> RecipientList | None:
         known = checkpoint.load(StateFolder(self._config.state_path).checkpoint)
-        self._found = found = find_list(self._target, self._config, known, self._progress)
-        if found is None:
-            return Finding(f"{self._config.target.list_spelling!r} does not exist yet; the first sync creates it")
-        size = self._target.size()
-        many = "unknown number of recipients" if size is None else f"{size:,} recipient{'' if size == 1 else 's'}"
-        return Finding(f"{found.name!r} ({found.id}), {many}")
-
-    def _permissions(self) -> Finding:
-        """Every kind of reading that a run does."""
-        next(self._target.blacklist(), None)
-        if self._config.target.account_wide:
-            next(self._target.unsubscribed(), None)
-        if self._found is not None:
-            self._target.read(["nobody@example.org"])
-        return Finding("recipients, blacklist and unsubscriptions can be read")
+        return find_list(self._target, self._config, known, self._progress)
 
     def _fields(self) -> Finding:
         fields = mapped_fields(self._target, self._config, self._progress).fields

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from cleverreach_sync.domain.model import Record, Signal
+from cleverreach_sync.progress import Finding
 
 
 class Row(NamedTuple):
@@ -80,13 +81,6 @@ class Stream(NamedTuple):
     followed: bool = True
     orphans: bool = False
     unit: str = "rows"
-
-
-class Finding(NamedTuple):
-    """What a look at the source showed: one line for the user, and what to do if it is not as it should be."""
-
-    message: str
-    hint: str | None = None
 
 
 class Source(Protocol):

@@ -10,8 +10,9 @@ from cleverreach_sync.domain.model import Record
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.paging import Doubts
+from cleverreach_sync.progress import Finding
 from cleverreach_sync.settings.source import SourceSettings
-from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, Warned
+from cleverreach_sync.sources.interface import Chunk, Row, Stream, Warned
 from cleverreach_sync.sources.walks import Cursor, RowOf, Stopped, Walk
 
 Warn = Callable[[Warned], None]

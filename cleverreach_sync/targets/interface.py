@@ -6,7 +6,7 @@ allows; `write` makes one attempt and raises `TryAgain` or `Refused`, because wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
@@ -14,6 +14,7 @@ from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.domain.model import Recipient
 from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.progress import Finding
 
 AMBIGUOUS: Final = "ambiguous_address"  # the list takes an address for that of another recipient
 
@@ -58,6 +59,15 @@ class Blocked(NamedTuple):
     still_mailed: bool = False
 
 
+class Look(NamedTuple):
+    """One thing to look at, read-only: `look` says what it showed, or raises why a run could not begin. Without what is
+    `needed` nothing else can be looked at."""
+
+    about: str
+    look: Callable[[], Finding]
+    needed: bool = False
+
+
 class Target(Protocol):
     """A recipient list of an e-mail system."""
 
@@ -72,8 +82,9 @@ class Target(Protocol):
         if it has told none that can be true."""
         ...
 
-    def account(self) -> str:
-        """The account's ID, "" if it does not say."""
+    def inspect(self, find: Callable[[], RecipientList | None]) -> Sequence[Look]:
+        """What to look at before a run, in this order: the credentials, the list, which `find` finds as a run does, and
+        every kind of reading that a run does."""
         ...
 
     def find_list(self, known_id: str | None) -> RecipientList | None:

@@ -13,6 +13,7 @@ import orjson
 from cleverreach_sync.domain.model import PERSON_FIELDS, ConsentState, Record, Signal
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.http.context import HttpContext
+from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.file.columns import EMAIL_HEADINGS, Matched, match, missing
 from cleverreach_sync.sources.file.encodings import mended
 from cleverreach_sync.sources.file.json_lines import JsonRows, Keys, json_cells
@@ -20,7 +21,7 @@ from cleverreach_sync.sources.file.rows import Formats, Plan
 from cleverreach_sync.sources.file.settings import STDIN, FileOptions, FileSettings
 from cleverreach_sync.sources.file.tables import LOST, CsvRows, Header, csv_cells, read_header
 from cleverreach_sync.sources.file.text import TextFile, find
-from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Warned
+from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Warned
 
 _JSON_NAMES: Final = (".jsonl", ".ndjson")
 _CSV_NAMES: Final = (".csv", ".tsv", ".txt")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from cleverreach_sync.http.paging import Page
-from cleverreach_sync.sources.interface import Finding
+from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, NotAllowed, PlentyApi, SmallerPages
 from cleverreach_sync.sources.plentymarkets.names import folder_id, listed, type_id
 from cleverreach_sync.sources.plentymarkets.origins import Origin, Origins

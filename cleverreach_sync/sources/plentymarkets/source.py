@@ -13,7 +13,8 @@ from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.progress import Finding
+from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
 from cleverreach_sync.sources.plentymarkets.inspect import look
 from cleverreach_sync.sources.plentymarkets.names import folder_id, iso_codes, type_id

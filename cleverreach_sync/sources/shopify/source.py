@@ -12,7 +12,8 @@ import orjson
 from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.paging import Doubts
-from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.progress import Finding
+from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.shopify.access import Access, no_personal_data
 from cleverreach_sync.sources.shopify.changes import Pages, changed_since
 from cleverreach_sync.sources.shopify.export import Export, download, prepare

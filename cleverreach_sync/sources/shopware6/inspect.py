@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cleverreach_sync.http.paging import Page, RawRow
-from cleverreach_sync.sources.interface import Finding
+from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.shopware6.api import MissingPrivileges, ShopwareApi
 from cleverreach_sync.sources.shopware6.channels import SalesChannels
 from cleverreach_sync.sources.shopware6.criteria import CUSTOMER, ORDER, RECIPIENT, Filter

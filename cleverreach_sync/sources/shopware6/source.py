@@ -10,7 +10,8 @@ from cleverreach_sync.domain.model import Record, Signal
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
-from cleverreach_sync.sources.interface import Chunk, Finding, Row, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.progress import Finding
+from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Unreadable, Warned
 from cleverreach_sync.sources.shopware6.api import ShopwareApi
 from cleverreach_sync.sources.shopware6.channels import SalesChannels
 from cleverreach_sync.sources.shopware6.criteria import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cleverreach_sync.domain.model import ConsentState
 from cleverreach_sync.http.paging import RawRow
-from cleverreach_sync.sources.interface import Finding
+from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.shop import Statuses
 from cleverreach_sync.sources.woocommerce.api import WooApi
 from cleverreach_sync.sources.woocommerce.consent import MetaRule, mailpoet_state

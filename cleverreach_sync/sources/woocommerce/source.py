@@ -10,7 +10,8 @@ from cleverreach_sync.domain.model import Signal
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Refused
 from cleverreach_sync.http.paging import Page, keyset_pages
-from cleverreach_sync.sources.interface import Finding, Stream
+from cleverreach_sync.progress import Finding
+from cleverreach_sync.sources.interface import Stream
 from cleverreach_sync.sources.shop import ShopSource, ShopStream, Statuses
 from cleverreach_sync.sources.walks import ByNumber, Cursor, InFull, Listing, ReadAll, Stopped, ThenChanges
 from cleverreach_sync.sources.woocommerce.api import PER_PAGE, READERS, WooApi, ident, since

@@ -20,10 +20,11 @@ from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.targets.cleverreach import departures, rows
 from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms, is_note
+from cleverreach_sync.targets.cleverreach.inspect import inspections
 from cleverreach_sync.targets.cleverreach.lists import Lists
 from cleverreach_sync.targets.cleverreach.session import Session
 from cleverreach_sync.targets.cleverreach.settings import CleverReachAttributes, CleverReachSettings
-from cleverreach_sync.targets.interface import Blocked, ExistingField, RecipientList, RowAnswer
+from cleverreach_sync.targets.interface import Blocked, ExistingField, Look, RecipientList, RowAnswer
 
 PAGE: Final = 5000
 _DETAIL_TAGS: Final = 4
@@ -61,6 +62,7 @@ class CleverReach:
         *,
         scope: str,
     ) -> None:
+        self._settings = settings
         self._scope = scope
         self._http = http
         self._session = Session(
@@ -272,10 +274,8 @@ class CleverReach:
         known = [number for number in numbers if 0 < number <= 1000]
         return max(known, default=FIELD_LIMIT)
 
-    def account(self) -> str:
-        """The account's ID, of `debug/whoami`."""
-        body = self._session.get("/debug/whoami")
-        return str(body.get("id", "")) if isinstance(body, dict) else ""
+    def inspect(self, find: Callable[[], RecipientList | None]) -> Sequence[Look]:
+        return inspections(self, self._session, self._settings, find)
 
     @property
     def clock_ahead(self) -> float | None:
