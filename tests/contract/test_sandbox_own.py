@@ -274,7 +274,7 @@ class TestServing:
 
 
 def test_big_lists_stay_fast(sandbox: RunningSandbox, api: Api) -> None:
-    """Generous bounds: only what grows with the square of the list would break them."""
+    """Generous bounds of CPU time, the server's included: only what grows with the square of the list would break them."""
     group = sandbox.state.add_group("Big")
     sandbox.state.create_attribute("firstname")
     rows = [
@@ -282,12 +282,12 @@ def test_big_lists_stay_fast(sandbox: RunningSandbox, api: Api) -> None:
         for n in range(20_000)
     ]
     sandbox.state.write(group, *rows)
-    begin = time.monotonic()
+    begin = time.process_time()
     for start in range(0, 2500, 250):
         assert len(api.post(f"/v3/groups/{group}/receivers/upsertplus", rows[start : start + 250])) == 250
         body = {"email_list": [row["email"] for row in rows[start : start + 250]], "pagesize": 250}
         assert len(api.post(f"/v3/groups/{group}/get_receivers", body)) == 250
-    assert time.monotonic() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 def test_without_its_packages_it_says_what_to_install() -> None:
