@@ -222,7 +222,7 @@ class _Pipeline:
         run, limits = self._run, self._call.config.limits
         if (words := clock_words(self._setting.skew)) is not None:
             run.progress.warn(words)
-        _, more_activates = resolve_checks(run) if summary.classes[Step.CHECK] else (0, 0)
+        _, more_activates = resolve_checks(run) if run.spool.count(Step.CHECK) else (0, 0)
         size = self._size()
         counted = people(run, summary.activates + more_activates, size, limits)
         self._guards = guards(self._numbers(summary, counted, size), limits)

@@ -33,7 +33,6 @@ from cleverreach_sync.state.entries import (
     memory_tuple,
 )
 from cleverreach_sync.state.plans import PlanRow
-from cleverreach_sync.state.spool import NOTE_ONLY
 
 
 class Step(IntEnum):
@@ -74,41 +73,35 @@ class Candidate(NamedTuple):
         return Case(self.person, self.memory, recipient, self.suppressed, values)
 
 
-def plan_row(
-    step: Step,
-    seq: int,
-    key: bytes,
-    person: Person,
-    decision: Decision,
-    memory: LastSynced,
-    facts: PersonFacts,
-    seen: bytes,
-    suppressed_at: int | None,
-    fingerprints: Fingerprints | None = None,
-    *,
-    by_other_transfer: bool = False,
-) -> tuple[object, ...]:
+class Decided(NamedTuple):
+    """A person who was decided. `seq`: the order of the source; `seen`: a digest of their rows, empty if they are to be
+    decided anew next time; `counted`: they are a person of this run to whom nothing is written, and were counted."""
+
+    key: bytes
+    person: Person
+    decision: Decision
+    memory: LastSynced
+    facts: PersonFacts
+    seq: int = 0
+    seen: bytes = b""
+    suppressed: Suppression = NOT_SUPPRESSED
+    by_other_transfer: bool = False
+    counted: bool = False
+
+
+def plan_row(step: Step, decided: Decided, fingerprints: Fingerprints | None = None) -> tuple[object, ...]:
     """The row in the form of PlanRow; with `fingerprints` a creation is made ready to be sent."""
+    key, person, decision, memory, facts, seq, seen, suppressed, by_other_transfer, counted = decided
+    outcome = decision.outcome._value_
     return (
         step._value_,
         seq,
         key,
         person.email,
-        decision.outcome._value_ if step else outcome_to_keep(decision, memory),
+        outcome if step else outcome_to_keep(decision, memory),
         kind_bits(decision.kinds),
         decision.activates,
-        (
-            person.consent.state._value_,
-            person.consent.at,
-            None if person.purchases is None else tuple(person.purchases),
-            person.created_at,
-            person.invalid,
-            person.withdrew,
-            person.excluded,
-            person.consent.after,
-            person.is_person,
-            person.erased,
-        ),
+        _plain(person),
         pack(decision.values, decision.change) if step and decision.values is not None else None,
         memory_tuple(memory),
         memory.receiver_id,
@@ -116,9 +109,27 @@ def plan_row(
         facts_json(facts),
         seen,
         idents_of(facts),
-        suppressed_at,
+        suppressed.unsubscribed_at,
+        suppressed.still_mailed,
         None if fingerprints is None else _creation(decision, fingerprints),
         by_other_transfer,
+        (outcome, decision.reason) if counted else None,
+    )
+
+
+def _plain(person: Person) -> tuple[object, ...]:
+    consent = person.consent
+    return (
+        consent.state._value_,
+        consent.at,
+        None if person.purchases is None else tuple(person.purchases),
+        person.created_at,
+        person.invalid,
+        person.withdrew,
+        person.excluded,
+        consent.after,
+        person.is_person,
+        person.erased,
     )
 
 
@@ -193,11 +204,11 @@ def candidate(row: PlanRow) -> Candidate:
         excluded,
         erased,
     )
-    if row.suppressed == NOTE_ONLY:
+    if row.still_mailed:
         suppressed = Suppression(blacklisted=True, still_mailed=True)
     else:
-        known = row.suppressed is not None or row.by_other_transfer
-        suppressed = Suppression(False, row.suppressed, row.by_other_transfer) if known else NOT_SUPPRESSED
+        known = row.unsubscribed_at is not None or row.by_other_transfer
+        suppressed = Suppression(False, row.unsubscribed_at, row.by_other_transfer) if known else NOT_SUPPRESSED
     return Candidate(row, person, remembered(row), suppressed)
 
 

@@ -66,8 +66,8 @@ def decided(
     """The decision about one row, against the recipient as read. `end_only`: an end of consent brings nothing else
     along. `attempted`: a write may have been carried out without an answer."""
     left_at = run.departed.get(row.key) if run.departed else None
-    if left_at is not None and (row.suppressed or 0) >= 0:
-        row = row._replace(suppressed=max(row.suppressed or 0, left_at), created=None)
+    if left_at is not None and not row.still_mailed:
+        row = row._replace(unsubscribed_at=max(row.unsubscribed_at or 0, left_at), created=None)
     who = candidate(row)
     if row.email and recipient is not None and recipient.email != row.email:
         return _taken_for_another(run, who)

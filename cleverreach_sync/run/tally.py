@@ -36,11 +36,15 @@ class Tally:
         self.invalid.update(unreadable)
         self.outcomes[Outcome.INVALID] += sum(unreadable.values())
 
-    def take_back(self, other: Tally) -> None:
-        """People who were counted, and are to be counted anew."""
-        for name in ("outcomes", "skipped", "invalid", "rejected", "kinds", "activation"):
-            numbers: Counter[str] = getattr(self, name)
-            numbers.subtract(getattr(other, name))
+    def take_back(self, outcome: str, reason: str, kinds: frozenset[Kind]) -> None:
+        """Somebody to whom nothing was to be written, and who is to be counted anew."""
+        self.outcomes[outcome] -= 1
+        if outcome == Outcome.SKIPPED:
+            self.skipped[reason] -= 1
+        elif outcome == Outcome.INVALID:
+            self.invalid[reason] -= 1
+        else:
+            self.kinds.subtract(kinds)
 
     def unchanged(self, kinds: frozenset[Kind], number: int = 1) -> None:
         self.outcomes[Outcome.UNCHANGED] += number

@@ -21,9 +21,10 @@ create table plan (
 class PlanRow(NamedTuple):
     """One decided person. `step` is the order of writing, `seq` the order of the source; `fields` are the data field
     values (the filled ones as JSON, the names of the empty ones), `person` and `memory` who they are and what was
-    agreed as plain tuples (None: nothing), `suppressed` when they unsubscribed elsewhere, or NOTED, `created` how they
-    are created if they are not in the list, `by_other_transfer` whether another transfer had put them there. Values of
-    built-in types only."""
+    agreed as plain tuples (None: nothing), `unsubscribed_at` when they did so elsewhere, `still_mailed` whether the
+    target mails them although they are blacklisted, `created` how they are created if they are not in the list,
+    `by_other_transfer` whether another transfer had put them there, `counted` the outcome and reason by which they were
+    counted already. Values of built-in types only."""
 
     step: int
     seq: int
@@ -40,9 +41,11 @@ class PlanRow(NamedTuple):
     facts: bytes
     seen: bytes
     idents: bytes
-    suppressed: int | None
+    unsubscribed_at: int | None
+    still_mailed: bool
     created: tuple[Any, ...] | None
-    by_other_transfer: bool = False
+    by_other_transfer: bool
+    counted: tuple[str, str] | None
 
 
 class Plans:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Suppression
 from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.database import connect
 from cleverreach_sync.state.files import private, remove
@@ -21,14 +22,12 @@ _TABLES: Final = """
 create table raw (
   key blob not null, stream integer not null, ident text, place integer not null, email text not null,
   digest blob not null, body blob not null, carried integer not null, owner text);
-create table suppressed (key blob not null, at integer, known integer not null);
+create table suppressed (key blob not null, still_mailed integer, at integer, known integer not null);
 create table arrived (ident blob not null, key blob not null);
 create table handed (entry blob not null);
 create table woken (key blob not null, without_consent integer);
 create table shown (seq integer not null, line blob not null);
 """
-BLACKLISTED: Final = -1
-NOTE_ONLY: Final = -2  # blacklisted by a note that the target takes no notice of
 
 
 class RawRow(NamedTuple):
@@ -114,10 +113,13 @@ class Spool(Plans):
         finally:
             self._db.execute("drop table wanted")
 
-    def suppress(self, rows: Iterable[tuple[bytes, int]], *, known: bool = False) -> None:
-        """Addresses that are blacklisted (BLACKLISTED, NOTED), or when they unsubscribed in the account. `known`: the
-        ledger says so."""
-        self._db.executemany("insert into suppressed values (?, ?, ?)", ((key, at, known) for key, at in rows))
+    def blacklist(self, rows: Iterable[tuple[bytes, bool]]) -> None:
+        """Addresses of the blacklist, and whether the target takes no notice of the entry and still mails them."""
+        self._db.executemany("insert into suppressed values (?, ?, null, 0)", rows)
+
+    def unsubscribe(self, rows: Iterable[tuple[bytes, int]], *, known: bool = False) -> None:
+        """When addresses unsubscribed in the account. `known`: the ledger says so."""
+        self._db.executemany("insert into suppressed values (?, null, ?, ?)", ((key, at, known) for key, at in rows))
 
     def newly_departed(self) -> Iterator[tuple[bytes, int]]:
         """Who unsubscribed in the account without the ledger knowing, or later than it knows, and when."""
@@ -127,13 +129,11 @@ class Spool(Plans):
         )
         yield from self._db.execute(query)
 
-    def suppressed(self) -> Iterator[tuple[bytes, int, int]]:
-        """By person: key, BLACKLISTED or NOTED if they are, the last time they unsubscribed (0: never)."""
-        cursor = self._db.execute(
-            "select key, max(case when at < 0 then at end), max(at) from suppressed group by key order by key"
-        )
-        for key, blacklisted, at in cursor:
-            yield key, blacklisted or 0, max(at, 0)
+    def suppressed(self) -> Iterator[tuple[bytes, Suppression]]:
+        """What the account says of addresses: whether they are blacklisted, when they unsubscribed last."""
+        query = "select key, min(still_mailed), max(at) from suppressed group by key order by key"
+        for key, still_mailed, at in self._db.execute(query):
+            yield key, _suppression(still_mailed, at)
 
     def wake(self, rows: Iterable[tuple[bytes, bool | None]]) -> None:
         """Whom this run has made active: created (without consent, or with it), or None for those who were there."""
@@ -182,11 +182,10 @@ class Spool(Plans):
             self._db.execute("select 1 from raw where key = ? and not carried limit 1", (key,)).fetchone() is not None
         )
 
-    def suppressed_at(self, key: bytes) -> int | None:
-        """BLACKLISTED or NOTED, the last time somebody unsubscribed, or None; for the few that have to be looked up."""
-        query = "select max(case when at < 0 then at end), max(at) from suppressed where key = ?"
-        blacklisted, at = self._db.execute(query, (key,)).fetchone()
-        return int(blacklisted) if blacklisted else at
+    def suppression(self, key: bytes) -> Suppression:
+        """What the account says of an address; for the few that have to be looked up."""
+        query = "select min(still_mailed), max(at) from suppressed where key = ?"
+        return _suppression(*self._db.execute(query, (key,)).fetchone())
 
     def show(self, lines: Iterable[tuple[int, bytes]]) -> None:
         """What a dry run shows of a person: place in the source, JSON."""
@@ -212,6 +211,12 @@ class Spool(Plans):
         self.close()
         if self.path is not None:
             remove(self.path)
+
+
+def _suppression(still_mailed: int | None, at: int | None) -> Suppression:
+    if still_mailed is None and at is None:
+        return NOT_SUPPRESSED
+    return Suppression(still_mailed is not None, at, still_mailed=bool(still_mailed))
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

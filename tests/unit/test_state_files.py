@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Suppression
 from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts
 from cleverreach_sync.domain.model import (
     NOTHING,
@@ -34,7 +35,7 @@ from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.lock import held
 from cleverreach_sync.state.rejects import Fact, Reject, record_json, record_of
-from cleverreach_sync.state.spool import BLACKLISTED, NOTE_ONLY, Spool
+from cleverreach_sync.state.spool import Spool
 
 
 def mode(path: Path) -> int:
@@ -319,11 +320,17 @@ class TestSpool:
 
     def test_suppressions_of_one_address(self, path: Path) -> None:
         spool = Spool.create(path)
-        spool.suppress(
-            [(b"a", 5), (b"a", 9), (b"b", BLACKLISTED), (b"b", 3), (b"b", NOTE_ONLY), (b"c", NOTE_ONLY), (b"c", 4)]
-        )
-        assert list(spool.suppressed()) == [(b"a", 0, 9), (b"b", BLACKLISTED, 3), (b"c", NOTE_ONLY, 4)]
-        assert [spool.suppressed_at(key) for key in (b"a", b"b", b"c", b"d")] == [9, BLACKLISTED, NOTE_ONLY, None]
+        spool.unsubscribe([(b"a", 5), (b"a", 9), (b"b", 3), (b"c", 4)])
+        spool.blacklist([(b"b", False), (b"b", True), (b"c", True), (b"e", False)])
+        expected = {
+            b"a": Suppression(unsubscribed_at=9),
+            b"b": Suppression(True, 3),
+            b"c": Suppression(True, 4, still_mailed=True),
+            b"e": Suppression(blacklisted=True),
+        }
+        assert dict(spool.suppressed()) == expected
+        assert {key: spool.suppression(key) for key in expected} == expected
+        assert spool.suppression(b"d") is NOT_SUPPRESSED
         spool.delete()
 
     @pytest.mark.parametrize("left", [b"", b"x" * 5000, b"SQLite format 3\0" + b"\xff" * 9000])

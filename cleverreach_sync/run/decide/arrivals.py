@@ -9,7 +9,7 @@ from typing import Final
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.join import JoinedPerson
 from cleverreach_sync.state.entries import Entry, split_idents
-from cleverreach_sync.state.spool import NOTE_ONLY, RawRow
+from cleverreach_sync.state.spool import RawRow
 
 _ARRIVALS_AT_ONCE: Final = 100_000
 
@@ -58,6 +58,6 @@ def without_left(run: Run, rows: list[RawRow], gone: dict[str, bytes]) -> list[R
     return [row for row in rows if not row.carried or row.ident not in left]
 
 
-def met(run: Run, key: bytes, rows: Sequence[RawRow], entry: Entry | None) -> JoinedPerson:
-    at = run.spool.suppressed_at(key) or 0
-    return JoinedPerson(key, rows, entry, at < 0, max(at, 0), at == NOTE_ONLY)
+def join_one(run: Run, key: bytes, rows: Sequence[RawRow], entry: Entry | None) -> JoinedPerson:
+    """One person, as the join of everybody gives them."""
+    return JoinedPerson(key, rows, entry, run.spool.suppression(key))
