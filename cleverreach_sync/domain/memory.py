@@ -37,7 +37,6 @@ def remember(
     memory = decision.adopted or memory
     if change is None:
         return memory
-    sent = decision.kinds & rules.own.among(change.tags_added)
     dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NONE
     # Made again under another ID: nothing of what was sent before is there.
     anew = change.creates or confirmed.id != memory.receiver_id
@@ -46,7 +45,7 @@ def remember(
             return forgotten(memory, now)
         ended = erased(memory, now)._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE, woken_at=None)
         return ended._replace(tags=carried - dropped, run=rules.run, stamps=confirmed.stamps)
-    tags = (carried - dropped) | sent
+    tags = (carried - dropped) | (decision.kinds & rules.own.among(change.tags_added))
     fingerprint = _fingerprint(change, b"" if anew else memory.fingerprint, rules)
     if decision.outcome is Outcome.DEACTIVATED:
         ended = _ended(memory, _ended_at(person, memory, now), withdrew=decision.shop is ShopConsent.OPTED_OUT)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from cleverreach_sync.domain.decision import Change, Decision, Outcome, Wanted
 from cleverreach_sync.domain.memory import end_waits, remember, settle
@@ -18,8 +17,8 @@ from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, absent, entry, outcome_to_keep
 from cleverreach_sync.run.recheck import Rechecked, decided, recipients_of
+from cleverreach_sync.run.write.batch import Batch, Result, Split
 from cleverreach_sync.run.write.unseen import end_unseen
-from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
 
@@ -27,46 +26,6 @@ OLDEST_READING: Final = 60.0
 _TIMEOUTS_WHOLE: Final = 2
 _TOO_LARGE: Final = 413
 _ENDS: Final = frozenset({Step.END, Step.GONE, Step.MOVED})
-
-
-@dataclass(slots=True)
-class Batch:
-    """Some people of one class. `fresh`: nobody has tried to write it yet; `attempted`: a write may have been carried
-    out without an answer; `before`: the receiver IDs as read before such a write. `end_only`: ends of consent
-    bring nothing else along. `answered`: what became of some of its people, should it fail after a split."""
-
-    number: int
-    step: Step
-    rows: Sequence[PlanRow]
-    fresh: bool = True
-    attempted: bool = False
-    timeouts: int = 0
-    found: dict[bytes, Recipient] | None = None
-    before: dict[bytes, str] = field(default_factory=dict)
-    read_at: float = field(default=0.0)
-    end_only: bool = False
-    answered: list[Result] = field(default_factory=list)
-
-    def part(self, rows: Sequence[PlanRow]) -> Batch:
-        """Some of its people, to be tried once more."""
-        again = Batch(self.number, self.step, rows, False, self.attempted, before=self.before, end_only=self.end_only)
-        again.answered = self.answered
-        return again
-
-
-class Result(NamedTuple):
-    """What became of one person. `sent`: a row about them was in a write request."""
-
-    row: PlanRow
-    email: str
-    decision: Decision
-    consent: ConsentState
-    entry: Entry | None
-    sent: bool
-
-
-class Split(Exception):
-    """The batch is to be tried in halves."""
 
 
 class BatchSender:

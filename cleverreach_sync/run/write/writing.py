@@ -25,7 +25,8 @@ from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.departures import catch_up, record_departed, undo
 from cleverreach_sync.run.plan import Step, entry, remembered, still_due, stored
 from cleverreach_sync.run.recheck import batches
-from cleverreach_sync.run.write.delivery import Batch, BatchSender, Result
+from cleverreach_sync.run.write.batch import Batch, Result
+from cleverreach_sync.run.write.delivery import BatchSender
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
 
