@@ -15,7 +15,7 @@ from cleverreach_sync.run.erasures import find_erased
 from cleverreach_sync.run.in_flight import look_up
 from cleverreach_sync.run.read.pump import Pump
 from cleverreach_sync.run.read.suppressions import suppress, suppressions
-from cleverreach_sync.sources.interface import Chunk
+from cleverreach_sync.sources.interface import Chunk, StreamEnd
 
 DIGEST_BYTES: Final = 12
 
@@ -35,32 +35,19 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     units = {reader.stream.unit for reader in readers}
     run.progress.begin("read", None, units.pop() if len(units) == 1 else "rows")
     spooled = _Spooled(run)
-    ended: dict[str, tuple[bool, str | None]] = {}
-    done = [(0, 0)] * len(readers)
     patterns: list[str] = []
     for name, item in pump:
         if run.stop.asked(run.clock.now()):
             run.stop.check()
             run.progress.end()
             return False
-        if name is None:
-            continue
         if isinstance(name, int):
             spooled.add(name, item)
-            done[name] = (item.done, item.total or 0)
-            if item.end is not None:
-                ended[readers[name].label] = (item.end.complete, item.end.cursor)
-            total = sum(each[1] for each in done) if all(each[1] for each in done) else None
-            run.progress.advance(sum(each[0] for each in done), total)
-        else:
+        elif name is not None:
             patterns += suppress(run, name, item)
     run.progress.end()
-    missing = [reader.label for reader in readers if reader.label not in ended]
-    if missing:
-        raise CrsyncError(f"stream {missing[0]} ended without an end", hint="please report this")
     run.blocked = Patterns(patterns)
-    run.complete = {label: complete for label, (complete, _) in ended.items()}
-    run.cursors = {label: cursor for label, (_, cursor) in ended.items() if cursor is not None}
+    spooled.take_ends()
     _give_to_owners(run)
     look_up(run)
     if spooled.placeholders:
@@ -74,13 +61,33 @@ def _stream(reader: Reader, since: str | None, stopped: Callable[[], bool]) -> C
 
 
 class _Spooled:
-    """Puts chunks into the spool and counts."""
+    """Puts chunks into the spool and counts. `placeholders`: an address is one that a shop gives to the erased."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._ended: dict[str, StreamEnd] = {}
+        self._done = [(0, 0)] * len(run.readers)
         self.placeholders = False
 
+    def take_ends(self) -> None:
+        """How far each stream was read."""
+        missing = [reader.label for reader in self._run.readers if reader.label not in self._ended]
+        if missing:
+            raise CrsyncError(f"stream {missing[0]} ended without an end", hint="please report this")
+        self._run.complete = {label: end.complete for label, end in self._ended.items()}
+        self._run.cursors = {label: end.cursor for label, end in self._ended.items() if end.cursor is not None}
+
     def add(self, number: int, chunk: Chunk) -> None:
+        """A chunk of the stream with that number."""
+        self._spool(number, chunk)
+        if chunk.end is not None:
+            self._ended[self._run.readers[number].label] = chunk.end
+        done = self._done
+        done[number] = (chunk.done, chunk.total or 0)
+        total = sum(each[1] for each in done) if all(each[1] for each in done) else None
+        self._run.progress.advance(sum(each[0] for each in done), total)
+
+    def _spool(self, number: int, chunk: Chunk) -> None:
         run = self._run
         address, salt = run.keys.address, run.salt
         rows = chunk.rows
