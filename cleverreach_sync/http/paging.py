@@ -23,12 +23,14 @@ RawRow = Mapping[str, Any]
 
 class Page(NamedTuple):
     """Some rows of a list. `total` are the rows of the whole list, None if the server does not say; `at` is the
-    server's time in unix seconds, None if it tells none. `last`: no rows follow, None if only their number tells."""
+    server's time in unix seconds, None if it tells none. `last`: no rows follow, None if only their number tells.
+    `newest` is how new a change is that led to these rows and that they do not tell of, in unix seconds."""
 
     rows: Sequence[RawRow]
     total: int | None = None
     at: float | None = None
     last: bool | None = None
+    newest: int = 0
 
 
 class Doubts:

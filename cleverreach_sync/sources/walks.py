@@ -19,11 +19,11 @@ RowOf = Callable[[Any], Kept]
 
 
 class Cursor(NamedTuple):
-    """Where the reading of a stream goes on: changes since `since`; `whole` is when all of it was read, None if that is
-    not known. Unix seconds by the shop's clock. `mark` is a word of the source's own."""
+    """Where the reading of a stream goes on: changes since `since`; `whole` is when all of it was read. Unix seconds by
+    the shop's clock. `mark` is a word of the source's own."""
 
     since: int
-    whole: int | None = None
+    whole: int
     mark: str = ""
 
     @classmethod
@@ -32,10 +32,8 @@ class Cursor(NamedTuple):
         if text is not None and text.startswith("{"):
             return cls._of_json(text)
         words = (text or "").split()
-        times = [read_time(word) for word in words[:2]]
-        if not 1 <= len(words) <= 3 or times[0] is None or times[-1] is None:
-            return None
-        return cls(times[0], times[1] if len(times) > 1 else None, *words[2:])
+        times = [time for word in words[:2] if (time := read_time(word)) is not None]
+        return cls(times[0], times[1], *words[2:]) if len(times) == 2 and len(words) <= 3 else None
 
     @classmethod
     def _of_json(cls, text: str) -> Cursor | None:
@@ -58,11 +56,10 @@ class Cursor(NamedTuple):
 
     def is_due(self, now: float | None, every: float) -> bool:
         """Whether all is to be read again; also where the shop tells no time, or its clock was put back."""
-        return now is None or self.whole is None or not 0 <= now - self.whole < every
+        return now is None or not 0 <= now - self.whole < every
 
     def __str__(self) -> str:
-        times = (utc_text(time) for time in (self.since, self.whole) if time is not None)
-        return " ".join((*times, self.mark)).rstrip()
+        return f"{utc_text(self.since)} {utc_text(self.whole)} {self.mark}".rstrip()
 
 
 class ReadAll(Exception):
@@ -119,7 +116,7 @@ class Walked:
             self.began = None if page.at is None else int(page.at)
         self.pages += 1
         if self._changed is not None:
-            self.newest = max(self.newest, max(map(self._changed, page.rows), default=0))
+            self.newest = max(self.newest, page.newest, max(map(self._changed, page.rows), default=0))
         self.done += len(page.rows)
         self._total = max(self._total, self.done, page.total or 0)
         return chunk_of(map(self._row, page.rows), self.done, self._total)
@@ -148,8 +145,8 @@ class ThenChanges:
     """Everything once, then what was changed since; everything again when `every` seconds have passed (None: never),
     when the shop's clock was put back, and when `changes` raises ReadAll.
 
-    `changed` is when a row was changed last, 0 if it does not say. A list that is in doubt is read in full again by the
-    next run, unless it is `ordered`, walked in the order of its changes: then nothing is passed over.
+    `changed` is when a row was changed last, 0 if it does not say. A list that is empty is read in full again by
+    the next run; so is one in doubt, unless it is `ordered`, walked in the order of its changes.
     """
 
     def __init__(

@@ -651,6 +651,7 @@ def test_an_answer_that_is_empty_by_mistake_is_no_end(shop: FakeShopware, opened
 def test_nor_is_it_one_of_what_was_changed(shop: FakeShopware, opened: Opening, stream: str) -> None:
     """The next run asks for later changes only."""
     shop.max_limit = 10
+    shop.add_order(shop.add_customer("first@mail.example", consent=True))
     since = cursor_of(opened(), stream)
     shop.now += HOUR
     for number in range(35):
@@ -660,11 +661,12 @@ def test_nor_is_it_one_of_what_was_changed(shop: FakeShopware, opened: Opening, 
     shop.fail(altered(empty), 1, lambda asked: b'"gt"' in asked.body and next(answered) == 2)
     with pytest.raises(TemporaryError, match="showed only"):
         read(opened(), stream, since)
-    assert len(set(changed(opened(), stream, since))) == 35
+    assert len(set(changed(opened(), stream, since)) - {"first@mail.example"}) == 35
 
 
 def test_who_is_deleted_while_changes_are_read_is_not_missed(shop: FakeShopware, opened: Opening) -> None:
     shop.max_limit = 10
+    shop.add_customer("first@mail.example")
     since = cursor_of(opened(), "customers")
     shop.now += HOUR
     customers = [shop.add_customer(f"p{number}@mail.example") for number in range(35)]
@@ -675,7 +677,7 @@ def test_who_is_deleted_while_changes_are_read_is_not_missed(shop: FakeShopware,
             shop.delete_customer(customers[-1])
 
     shop.before_page = before
-    assert len(changed(opened(), "customers", since)) == 34
+    assert len(set(changed(opened(), "customers", since)) - {"first@mail.example"}) == 34
 
 
 @pytest.mark.parametrize("field", ["id", "autoIncrement"])

@@ -23,8 +23,8 @@ class SalesChannels:
 
     def chosen(self) -> Mapping[str, str] | None:
         """Their names by ID; None if all are read. Raises UsageError for a name that none or several have."""
-        if self._wanted is None:
-            return None
+        if self._wanted is None or self._chosen is not None:
+            return self._chosen
         with self._lock:
             if self._chosen is None:
                 self._chosen = _named(self._wanted, list(self._all()))

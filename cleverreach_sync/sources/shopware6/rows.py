@@ -7,7 +7,7 @@ and is empty for those who never had to confirm; `customer.orderCount` counts co
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -15,24 +15,15 @@ from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
+from cleverreach_sync.sources.shop import Statuses
 from cleverreach_sync.sources.values import is_no_date, json_text, read_amount, read_day, utc_text
 
-CANCELLED: Final = "cancelled"
+CANCELLED: Final = frozenset({"cancelled"})
 _CUSTOMER_KEPT: Final = ("guest", "birthday", "createdAt", "updatedAt")
 _RECIPIENT_KEPT: Final = ("status", "confirmedAt", "createdAt", "updatedAt")
 _GENDERS: Final = {"mr": "m", "mrs": "f", "ms": "f"}
 _NO_SALUTATION: Final = frozenset({"", "not_specified", "undefined"})
 _YES: Final = frozenset({"optIn", "direct"})
-
-
-class States(NamedTuple):
-    """Which orders make somebody a buyer: those in `counting`; None: all but cancelled ones."""
-
-    counting: frozenset[str] | None
-
-    def count(self, state: str) -> bool:
-        state = state.lower()
-        return state != CANCELLED if self.counting is None else state in self.counting
 
 
 def customer_row(raw: Mapping[str, Any]) -> Row | Unreadable:
@@ -56,7 +47,7 @@ def customer_row(raw: Mapping[str, Any]) -> Row | Unreadable:
     return Row(email, ident, orjson.dumps(kept), 0)
 
 
-def order_row(raw: Mapping[str, Any], states: States, channels: Collection[str] | None) -> Row | Unreadable | None:
+def order_row(raw: Mapping[str, Any], statuses: Statuses, channels: Collection[str] | None) -> Row | Unreadable | None:
     """What is kept of an order; None for one that makes nobody a person and names nobody either.
 
     An order of an account belongs to the address that the account has now. `channels` are the sales channels whose
@@ -71,7 +62,7 @@ def order_row(raw: Mapping[str, Any], states: States, channels: Collection[str] 
     email = normalise(_text(account.get("email")) or typed if registered else typed)
     owner = (_text(buyer.get("customerId")) or None) if known else None
     if email is None and owner is None:
-        if not states.count(state):
+        if not statuses.count(state.lower()):
             return None
         return Unreadable("email", f"order {ident}: no usable e-mail address", 0)
     kept: dict[str, Any] = {
@@ -128,10 +119,10 @@ def customer_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     )
 
 
-def order_record(row: Row, states: States, warn: Callable[[Warned], None]) -> Record:
+def order_record(row: Row, statuses: Statuses, warn: Callable[[Warned], None]) -> Record:
     """An order: a purchase if its state counts, and the address of somebody without an account."""
     raw = orjson.loads(row.body)
-    what, counts = f"order {raw['id']}", states.count(raw["state"])
+    what, counts = f"order {raw['id']}", statuses.count(raw["state"].lower())
     at = _time(raw, "at", what, warn)
     total = _amount(raw["total"])
     if total is None and counts:
