@@ -46,11 +46,11 @@ def catch_up(run: Run) -> None:
     if not run.unsubscribed_in_account:
         return
     left: dict[bytes, int] = {}
-    for page in run.target.unsubscribed(run.account_read_at):
+    for page in run.target.suppressions(run.account_read_at):
         run.stop.check()
-        for email, at in page:
-            key = run.keys.address(email)
-            left[key] = max(at, left.get(key, 0))
+        for each in page:
+            key = run.keys.address(each.text)
+            left[key] = max(run.now if each.at is None else each.at, left.get(key, 0))
     run.ledger.depart(left.items())
     run.ledger.commit()
     run.departed = {**run.departed, **left}

@@ -51,12 +51,22 @@ class ExistingField(NamedTuple):
     type: str
 
 
-class Blocked(NamedTuple):
-    """An address or a pattern (`*@domain`) of a blacklist. `still_mailed`: the target itself takes no notice
-    of the entry."""
+class Why(StrEnum):
+    """Why somebody is not to be written to."""
+
+    BLACKLISTED = "blacklisted"
+    NOTED = "noted"  # blacklisted by a note of which the target itself takes no notice
+    UNSUBSCRIBED = "unsubscribed"  # anywhere in the account
+
+
+class Suppressed(NamedTuple):
+    """Somebody who is not to be written to: a normalised address, or with `pattern` all that it matches (`*@domain`).
+    `at`: since when (unix seconds), None if nobody knows."""
 
     text: str
-    still_mailed: bool = False
+    why: Why
+    at: int | None = None
+    pattern: bool = False
 
 
 class Look(NamedTuple):
@@ -102,13 +112,9 @@ class Target(Protocol):
         """How many recipients of the list carry one of the tags, at least; None if the target does not say."""
         ...
 
-    def blacklist(self) -> Iterator[Sequence[Blocked]]:
-        """The account's blacklist, in pages."""
-        ...
-
-    def unsubscribed(self, since: int = 1) -> Iterator[Sequence[tuple[str, int]]]:
-        """Who unsubscribed anywhere in the account later than `since`, and when (unix seconds), in pages. Nobody is
-        missed who comes, goes or moves meanwhile; somebody may come twice."""
+    def suppressions(self, since: int | None = None) -> Iterator[Sequence[Suppressed]]:
+        """Who is not to be written to, as far as the config counts that, in pages; with `since` (unix seconds) only
+        those dated later than that. Nobody is missed who comes, goes or moves meanwhile; somebody may come twice."""
         ...
 
     def read(self, emails: Sequence[str]) -> dict[str, Recipient]:

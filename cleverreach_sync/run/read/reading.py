@@ -14,7 +14,7 @@ from cleverreach_sync.run.departures import note_time
 from cleverreach_sync.run.erasures import find_erased
 from cleverreach_sync.run.in_flight import look_up
 from cleverreach_sync.run.read.pump import Pump
-from cleverreach_sync.run.read.suppressions import suppress, suppressions
+from cleverreach_sync.run.read.suppressions import suppress, suppress_known
 from cleverreach_sync.sources.interface import Chunk, StreamEnd
 
 DIGEST_BYTES: Final = 12
@@ -28,7 +28,8 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     for number, reader in enumerate(readers):
         iterators[number] = _stream(reader, cursors.get(reader.label), lambda: stopped[0]())  # noqa: PLW0108 - set below
     note_time(run)
-    iterators |= suppressions(run)
+    suppress_known(run)
+    iterators["suppressions"] = run.target.suppressions
     pump = Pump(iterators, run.stop_waiting)
     stopped.append(pump.stopped)
 
@@ -44,7 +45,7 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
         if isinstance(name, int):
             spooled.add(name, item)
         elif name is not None:
-            patterns += suppress(run, name, item)
+            patterns += suppress(run, item)
     run.progress.end()
     run.blocked = Patterns(patterns)
     spooled.take_ends()

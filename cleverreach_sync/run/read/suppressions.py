@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Sequence
 
 from cleverreach_sync.run.context import Run
+from cleverreach_sync.targets.interface import Suppressed, Why
 
 
-def suppressions(run: Run) -> dict[Any, Callable[[], Iterator[Any]]]:
-    found: dict[Any, Callable[[], Iterator[Any]]] = {"blacklist": run.target.blacklist}
+def suppress_known(run: Run) -> None:
+    """Spools who unsubscribed in the account, as far as that is remembered."""
     if run.unsubscribed_in_account:
         run.spool.unsubscribe(run.ledger.departed(), known=True)
-        found["unsubscribed"] = run.target.unsubscribed
-    return found
 
 
-def suppress(run: Run, name: str, page: Any) -> list[str]:
+def suppress(run: Run, page: Sequence[Suppressed]) -> list[str]:
     """Spools a page of addresses; the patterns among them are returned."""
-    address = run.keys.address
-    if name == "unsubscribed":
-        run.spool.unsubscribe([(address(email), at) for email, at in page])
+    address, undated = run.keys.address, run.now  # an unsubscription without a date is later than any consent so far
+    left = [each for each in page if each.why is Why.UNSUBSCRIBED]
+    if left:
+        run.spool.unsubscribe([(address(each.text), undated if each.at is None else each.at) for each in left])
+    if len(left) == len(page):
         return []
-    run.spool.blacklist([(address(text), still_mailed) for text, still_mailed in page if not _is_pattern(text)])
-    return [text for text, _ in page if _is_pattern(text)]
-
-
-def _is_pattern(entry: str) -> bool:
-    return "*" in entry or "?" in entry
+    listed = [each for each in page if each.why is not Why.UNSUBSCRIBED]
+    run.spool.blacklist([(address(each.text), each.why is Why.NOTED) for each in listed if not each.pattern])
+    return [each.text for each in listed if each.pattern]

@@ -26,9 +26,8 @@ def inspections(
         return Finding(f"{found.name!r} ({found.id}), {many}")
 
     def readings() -> Finding:
-        next(target.blacklist(), None)
-        if settings.account_wide:
-            next(target.unsubscribed(), None)
+        for since in (None, 1):  # the blacklist, and who unsubscribed
+            next(target.suppressions(since), None)
         if there:
             target.read(["nobody@example.org"])
         return Finding("recipients, blacklist and unsubscriptions can be read")

@@ -18,15 +18,14 @@ from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
-from cleverreach_sync.targets.cleverreach import departures, rows
-from cleverreach_sync.targets.cleverreach.blacklist import blocked_forms, is_note
+from cleverreach_sync.targets.cleverreach import rows
 from cleverreach_sync.targets.cleverreach.inspect import inspections
 from cleverreach_sync.targets.cleverreach.lists import Lists
 from cleverreach_sync.targets.cleverreach.session import Session
 from cleverreach_sync.targets.cleverreach.settings import CleverReachAttributes, CleverReachSettings
-from cleverreach_sync.targets.interface import Blocked, ExistingField, Look, RecipientList, RowAnswer
+from cleverreach_sync.targets.cleverreach.suppressions import suppressions
+from cleverreach_sync.targets.interface import ExistingField, Look, RecipientList, RowAnswer, Suppressed
 
-PAGE: Final = 5000
 _DETAIL_TAGS: Final = 4
 _IN_ADDRESS_LINE: Final = 80  # addresses of one GET, so that the URL stays below 8 kB
 _NO_RECEIVER: Final = "invalid receiver"
@@ -107,19 +106,8 @@ class CleverReach:
 
     # who is not to be written to
 
-    def blacklist(self) -> Iterator[Sequence[Blocked]]:
-        body = self._session.rows("GET", "/blacklist", texts=True)
-        for start in range(0, len(body), PAGE):
-            page: list[Blocked] = []
-            for row in body[start : start + PAGE]:
-                entry = row.get("email") if isinstance(row, dict) else row
-                if isinstance(entry, str):
-                    still_mailed = is_note(entry)
-                    page.extend(Blocked(form, still_mailed) for form in blocked_forms(entry))
-            yield page
-
-    def unsubscribed(self, since: int = 1) -> Iterator[Sequence[tuple[str, int]]]:
-        return departures.unsubscribed(lambda asked: self._session.rows("POST", "/receivers/filter", json=asked), since)
+    def suppressions(self, since: int | None = None) -> Iterator[Sequence[Suppressed]]:
+        return suppressions(self._session, since, account_wide=self._settings.account_wide)
 
     # recipients
 
