@@ -46,7 +46,7 @@ class Cursor(NamedTuple):
         return None if since is None or whole is None else cls(since, whole)
 
     @classmethod
-    def of_all(cls, newest: int, began: int, overlap: int = OVERLAP, mark: str = "") -> Cursor:
+    def of_all(cls, newest: int, began: int, mark: str = "", overlap: int = OVERLAP) -> Cursor:
         """After all was read: never past the newest change that was seen, nor the shop's own time when it began."""
         return cls(min(newest or began, began) - overlap, began, mark)
 

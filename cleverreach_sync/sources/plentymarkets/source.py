@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from cleverreach_sync.domain.model import Record, Signal
+from cleverreach_sync.domain.model import Signal
 from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.http.context import HttpContext
-from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import Page, RawRow
 from cleverreach_sync.progress import Finding
-from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Unreadable, Warned
+from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Unreadable
 from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
 from cleverreach_sync.sources.plentymarkets.inspect import look
 from cleverreach_sync.sources.plentymarkets.names import folder_id, iso_codes, type_id
@@ -30,13 +30,18 @@ from cleverreach_sync.sources.plentymarkets.rows import (
     touched,
 )
 from cleverreach_sync.sources.plentymarkets.settings import AUTOMATIC, PlentymarketsSettings
-from cleverreach_sync.sources.plentymarkets.window import (
-    CONTACTS,
-    RECIPIENTS,
-    Anchor,
+from cleverreach_sync.sources.plentymarkets.window import CONTACTS, RECIPIENTS, Anchor, day_before
+from cleverreach_sync.sources.shop import ShopSource, ShopStream
+from cleverreach_sync.sources.walks import (
+    ByKey,
+    ByNumber,
     Cursor,
-    day_before,
-    moved_on,
+    InFull,
+    Listing,
+    RowOf,
+    Stopped,
+    ThenChanges,
+    Walked,
 )
 
 ORDERS: Final = "orders"
@@ -61,13 +66,18 @@ class _Begun:
         """Since when who comes in is brought in; None in a manual transfer."""
         return self.anchor.floor
 
+    @property
+    def by_contact(self) -> bool:
+        """Whether the contacts say who subscribed."""
+        return self.anchor.consent == CONTACTS
+
 
 def open_source(settings: PlentymarketsSettings, base: Path, means: HttpContext) -> Plentymarkets:  # noqa: ARG001 - no files
     """The source; nothing is asked of the shop yet."""
     return Plentymarkets(settings, means)
 
 
-class Plentymarkets:
+class Plentymarkets(ShopSource):
     """A system at plentymarkets.
 
     In an automatic transfer only contacts and guests' orders since the floor of the first run bring people in;
@@ -76,13 +86,8 @@ class Plentymarkets:
     read.
     """
 
-    type = "plentymarkets"
-
     def __init__(self, settings: PlentymarketsSettings, means: HttpContext) -> None:
-        self.name = settings.tag_source
-        self.url: str | None = settings.url
         self.anchor: str | None = None
-        self._noted: list[str] = []
         self._settings = settings
         self._automatic = settings.transfer == AUTOMATIC
         self._lock = threading.Lock()
@@ -91,47 +96,41 @@ class Plentymarkets:
         self._named: set[int] | None = None
         self._api = PlentyApi(settings.url, settings.username, settings.password.get_secret_value(), means)
         self._doubts = self._api.doubts
+        super().__init__(settings, settings.url, self._api, self._streams())
 
-    @property
-    def clock_ahead(self) -> float | None:
-        return self._api.clock_ahead
-
-    @property
-    def warnings(self) -> Sequence[str]:
-        return [*self._noted, *self._doubts.warnings]
-
-    def streams(self) -> Sequence[Stream]:
+    def _streams(self) -> Sequence[ShopStream]:
         return (
-            Stream(CONTACTS, frozenset({Signal.PROFILE, Signal.CONSENT}), full_read=not self._automatic),
-            Stream(RECIPIENTS, frozenset({Signal.CONSENT}), full_read=True),
-            Stream(ORDERS, frozenset({Signal.PROFILE, Signal.PURCHASES}), full_read=False, owners=CONTACTS),
+            ShopStream(
+                Stream(CONTACTS, frozenset({Signal.PROFILE, Signal.CONSENT}), full_read=not self._automatic),
+                self._contacts,
+                self._contact,
+                lambda row, _: contact_record(row),
+            ),
+            ShopStream(
+                Stream(RECIPIENTS, frozenset({Signal.CONSENT}), full_read=True),
+                self._recipients,
+                self._recipient,
+                lambda row, _: recipient_record(row),
+            ),
+            ShopStream(
+                Stream(ORDERS, frozenset({Signal.PROFILE, Signal.PURCHASES}), full_read=False, owners=CONTACTS),
+                ThenChanges(self._orders, self._changed_orders, changed, Listing(ORDERS, self._doubts)),
+                self._order,
+                order_record,
+            ),
         )
 
-    def location(self, stream: str) -> str:
-        return f"{self.name} {stream}"
-
-    def close(self) -> None:
-        self._api.close()
-
-    def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:
-        if stream == CONTACTS:
-            return contact_record(row)
-        if stream == RECIPIENTS:
-            return recipient_record(row)
-        return order_record(row, warn)
-
-    def read(self, stream: str, since: str | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
+    def read(self, stream: str, since: str | None, stopped: Stopped) -> Iterator[Chunk]:
         """Yields pages of at most 250 rows; `done` and `total` are rows of the system."""
-        begun = self._begin()
-        if stream == RECIPIENTS:
-            return self._recipients(begun, stopped)
-        known = Cursor.parse(since)
-        return self._contacts(begun, known, stopped) if stream == CONTACTS else self._orders(begun, known, stopped)
+        self._begin()
+        return super().read(stream, since, stopped)
 
     # What has to be known first
 
     def _begin(self) -> _Begun:
         """Settles, once, what all streams go by."""
+        if self._begun is not None:
+            return self._begun
         with self._lock:
             if self._begun is None:
                 self._begun = self._settle()
@@ -148,7 +147,7 @@ class Plentymarkets:
             anchor = anchor.automatic(now, settings.first_run_days)
         origins = Origins(settings.order_referrers, self._referrers())
         if origins.unknown:
-            self._noted.append(f"plentymarkets lists no order origin {', '.join(origins.unknown)} (order_referrers)")
+            self.noted.append(f"plentymarkets lists no order origin {', '.join(origins.unknown)} (order_referrers)")
         reading = Reading(origins, settings.order_status, iso_codes(self._api), settings.zone)
         first = before is None or before.floor is None
         return _Begun(anchor, reading, type_id(self._api, settings.customer_type), folder, first)
@@ -167,7 +166,7 @@ class Plentymarkets:
             if before is not None and before.consent == RECIPIENTS:
                 # Who unsubscribed since then would not be noticed.
                 raise AuthError(f"{denied.message}, but could before", hint=denied.hint) from None
-            self._noted.append(f"{denied.message}; who subscribed is taken from the contacts (newsletterAllowanceAt)")
+            self.noted.append(f"{denied.message}; who subscribed is taken from the contacts (newsletterAllowanceAt)")
             return CONTACTS
         return RECIPIENTS
 
@@ -175,54 +174,46 @@ class Plentymarkets:
         try:
             return self._api.referrers()
         except NotAllowed as denied:
-            self._noted.append(f"{denied.message}; without order_referrers only the system's own origins (0, 1) count")
+            self.noted.append(f"{denied.message}; without order_referrers only the system's own origins (0, 1) count")
             return None
 
     # Contacts
 
-    def _contacts(self, begun: _Begun, known: Cursor | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
-        by_contact = begun.anchor.consent == CONTACTS
-        if known is not None and (known.consent != begun.anchor.consent or (by_contact and self._is_due(known))):
+    def _contacts(self, row: RowOf, known: Cursor | None, stopped: Stopped) -> Iterator[Chunk]:
+        begun = self._begin()
+        consent, by_contact = begun.anchor.consent, begun.by_contact
+        if known is not None and (known.mark != consent or (by_contact and self._is_due(known))):
             known = None
-        began: float | None = None
-        newest = done = total = 0
+        walked = Walked(lambda raw: row(raw) if _since(raw, known) else None, changed)
         seen: set[int] = set()
         listed: set[int] = set()
-        for query in self._windows(begun, known, by_contact=by_contact):
+        for query in self._windows(begun, known):
             for page in self._numbered(partial(self._contact_page, query), CONTACTS, stopped):
-                began = began or page.at
                 fresh = [raw for raw in page.rows if raw["id"] not in seen]
                 seen.update(raw["id"] for raw in fresh)
-                newest = max((newest, *map(changed, fresh)))
-                done += len(fresh)
-                total = max(done, page.total or 0)
                 listed.update(raw["id"] for raw in fresh if begun.floor is None or created(raw) >= begun.floor)
-                found = (self._contact(begun, raw, by_contact=by_contact) for raw in fresh if _since(raw, known))
-                yield _chunk(found, done, total)
+                yield walked(page._replace(rows=fresh))
         if not stopped():
             if known is None and begun.type is None:
                 self._listed = listed
                 self._warn_of_unlisted()
             whole = CONTACTS not in self._doubts
-            moves = self._automatic and (done > 0 or whole)
-            cursor = self._cursor(begun, known, newest, began) if moves else None
-            yield Chunk((), (), done, done, StreamEnd(complete=known is None and whole, cursor=cursor))
+            cursor = None
+            if self._automatic and (walked.done > 0 or whole):
+                now = self._now() if walked.began is None else walked.began
+                cursor = known.moved_on(walked.newest, now) if known else Cursor.of_all(walked.newest, now, consent)
+            yield walked.end(complete=known is None and whole, cursor=cursor)
 
     def _contact_page(self, query: Mapping[str, str | int], number: int, size: int) -> Page:
         return self._api.contacts(number, query, size)
 
     def _is_due(self, known: Cursor) -> bool:
-        """Whether all contacts are read for the consent stated with them; also where the clock was put back."""
-        return not 0 <= self._now() - known.whole < self._settings.reconcile_every
+        """Whether all contacts are read for the consent stated with them."""
+        return known.is_due(self._now(), self._settings.reconcile_every)
 
-    def _cursor(self, begun: _Begun, known: Cursor | None, newest: int, began: float | None) -> str:
-        """Where a stream goes on, `began` is when its first page was read."""
-        now = self._now() if began is None else int(began)
-        return str(moved_on(known, newest, now, begun.anchor.consent))
-
-    def _windows(self, begun: _Begun, known: Cursor | None, *, by_contact: bool) -> Iterator[dict[str, str | int]]:
+    def _windows(self, begun: _Begun, known: Cursor | None) -> Iterator[dict[str, str | int]]:
         """The filters of the walks that find whoever may be brought in, or was changed since the cursor."""
-        if by_contact and known is None:
+        if begun.by_contact and known is None:
             yield {}  # who subscribed; whoever is of another type, or older than the floor, is not gone
             return
         floor, first = begun.floor, begun.anchor.began
@@ -237,9 +228,12 @@ class Plentymarkets:
             for happened in ("lastOrderAtAfter", "newsletterAllowanceAfter"):
                 yield {happened: day_before(since)}
 
-    def _contact(self, begun: _Begun, raw: RawRow, *, by_contact: bool) -> Row | Unreadable | None:
+    def _contact(self, raw: RawRow) -> Row | Unreadable | None:
+        begun = self._begin()
         brings = self._brings(begun, raw)
-        return begun.reading.contact(raw, brings=brings, consent=by_contact) if brings or by_contact else None
+        if not brings and not begun.by_contact:
+            return None
+        return begun.reading.contact(raw, brings=brings, consent=begun.by_contact)
 
     def _brings(self, begun: _Begun, raw: RawRow) -> bool:
         floor, first = begun.floor, begun.anchor.began
@@ -249,54 +243,44 @@ class Plentymarkets:
 
     # Newsletter recipients
 
-    def _recipients(self, begun: _Begun, stopped: Callable[[], bool]) -> Iterator[Chunk]:
-        if begun.anchor.consent == CONTACTS:
+    def _recipients(self, row: RowOf, known: Cursor | None, stopped: Stopped) -> Iterator[Chunk]:
+        begun = self._begin()
+        if begun.by_contact:
             yield Chunk((), (), 0, 0, StreamEnd(complete=False))
             return
-        done = total = 0
-        for page in self._numbered(partial(self._recipient_page, begun), NEWSLETTER, stopped):
-            done += len(page.rows)
-            total = max(done, page.total or 0)
-            yield _chunk(
-                (recipient_row(raw, begun.reading.zone) for raw in page.rows if _is_in(raw, begun.folder)), done, total
-            )
-        if not stopped():
-            yield Chunk((), (), done, total, StreamEnd(complete=NEWSLETTER not in self._doubts))
 
-    def _recipient_page(self, begun: _Begun, number: int, size: int) -> Page:
-        return self._api.recipients(number, begun.folder, size)
+        def fetch(number: int, size: int) -> Page:
+            return self._api.recipients(number, begun.folder, size)
+
+        pages = partial(self._numbered, fetch, NEWSLETTER)
+        yield from InFull(pages, Listing(NEWSLETTER, self._doubts))(row, known, stopped)
+
+    def _recipient(self, raw: RawRow) -> Row | None:
+        begun = self._begin()
+        return recipient_row(raw, begun.reading.zone) if _is_in(raw, begun.folder) else None
 
     # Orders
 
-    def _orders(self, begun: _Begun, known: Cursor | None, stopped: Callable[[], bool]) -> Iterator[Chunk]:
-        began: float | None = None
-        since = None if known is None else known.since
+    def _orders(self, stopped: Stopped) -> Iterator[Page]:
+        begun = self._begin()
         floor = begun.floor if self._automatic else None
-        newest = done = left = 0
         named: set[int] = set()
-        pages = keyset_pages(
-            lambda after: self._api.orders(after, since),
-            _ident,
-            _ident,
-            0,
-            size=PER_PAGE,
-            stopped=stopped,
-        )
-        for page in pages:
-            began = began or page.at
-            newest = max((newest, *map(changed, page.rows)))
-            left = max(page.total or 0, len(page.rows))
+        for page in self._orders_since(None, stopped):
             named.update(account for raw in page.rows if (account := begun.reading.buyer(raw, floor)) is not None)
-            found = (begun.reading.order(raw, floor) for raw in page.rows)
-            yield _chunk(found, done + len(page.rows), done + left)
-            done += len(page.rows)
+            yield page
         if not stopped():
-            if known is None:
-                self._named = named
-                self._warn_of_unlisted()
-            whole = ORDERS not in self._doubts  # else they are asked for again from the same time on
-            cursor = self._cursor(begun, known, newest, began) if whole else None
-            yield Chunk((), (), done, done, StreamEnd(complete=known is None and whole, cursor=cursor))
+            self._named = named
+            self._warn_of_unlisted()
+
+    def _changed_orders(self, known: Cursor, stopped: Stopped) -> Iterator[Page]:
+        return self._orders_since(known.since, stopped)
+
+    def _orders_since(self, since: int | None, stopped: Stopped) -> Iterator[Page]:
+        return ByKey(lambda after: self._api.orders(after, since), _ident, size=PER_PAGE)(stopped)
+
+    def _order(self, raw: RawRow) -> Row | Unreadable | None:
+        begun = self._begin()
+        return begun.reading.order(raw, begun.floor if self._automatic else None)
 
     def _warn_of_unlisted(self) -> None:
         """Orders may name contacts of guests that the list of contacts does not show. IDs only grow, so that whoever
@@ -309,21 +293,14 @@ class Plentymarkets:
             self._named = None
         if unlisted:
             contacts = "1 contact" if unlisted == 1 else f"{unlisted} contacts"
-            self._noted.append(f"orders name {contacts} that plentymarkets does not list; they are not transferred")
+            self.noted.append(f"orders name {contacts} that plentymarkets does not list; they are not transferred")
 
-    def _numbered(self, fetch: _Fetch, what: str, stopped: Callable[[], bool]) -> Iterator[Page]:
+    def _numbered(self, fetch: _Fetch, what: str, stopped: Stopped) -> Iterator[Page]:
         """All pages of a list. Nothing was given yet when the first page turns out to be smaller than it should be."""
 
         def pages(size: int) -> Iterator[Page]:
-            return numbered_pages(
-                lambda number: fetch(number, size),
-                _ident,
-                size=size,
-                what=what,
-                readers=READERS,
-                stopped=stopped,
-                doubts=self._doubts,
-            )
+            listing = Listing(what, self._doubts)
+            return ByNumber(lambda number: fetch(number, size), _ident, listing, size=size, readers=READERS)(stopped)
 
         try:
             yield from pages(PER_PAGE)
@@ -347,14 +324,3 @@ def _is_in(raw: RawRow, folder: int | None) -> bool:
 def _since(raw: RawRow, known: Cursor | None) -> bool:
     """The filters know whole days; this knows seconds."""
     return known is None or touched(raw) >= known.since
-
-
-def _chunk(found: Iterator[Row | Unreadable | None] | Any, done: int, total: int) -> Chunk:
-    rows: list[Row] = []
-    unreadable: list[Unreadable] = []
-    for each in found:
-        if isinstance(each, Row):
-            rows.append(each)
-        elif each is not None:
-            unreadable.append(each)
-    return Chunk(rows, unreadable, done, total)

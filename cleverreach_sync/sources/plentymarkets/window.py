@@ -1,4 +1,4 @@
-"""From when on customers of plentymarkets are transferred, and where reading goes on. Times are the system's own."""
+"""From when on customers of plentymarkets are transferred. Times are the system's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import orjson
 from cleverreach_sync.sources.values import read_time, utc_text
 
 DAY: Final = 86400
-OVERLAP: Final = 300  # seconds that are read again: what was being saved while the last run read
 _MARGIN: Final = 2 * DAY  # for filters that know days only, in a time zone of their own
 RECIPIENTS: Final = "recipients"
 CONTACTS: Final = "contacts"
@@ -43,36 +42,6 @@ class Anchor(NamedTuple):
         if self.floor is not None and self.began is not None:
             return self
         return self._replace(floor=now - first_run_days * DAY, began=now)
-
-
-class Cursor(NamedTuple):
-    """Where the reading of a stream goes on: changes since `since`; `whole` is when all of it was read, `consent` what
-    said then who subscribed."""
-
-    since: int
-    whole: int
-    consent: str
-
-    @classmethod
-    def parse(cls, text: str | None) -> Cursor | None:
-        """None for what is no cursor; then everything is read."""
-        words = (text or "").split()
-        if len(words) != 3:
-            return None
-        since, whole = read_time(words[0]), read_time(words[1])
-        return None if since is None or whole is None else cls(since, whole, words[2])
-
-    def __str__(self) -> str:
-        return f"{utc_text(self.since)} {utc_text(self.whole)} {self.consent}"
-
-
-def moved_on(known: Cursor | None, newest: int, now: int, consent: str) -> Cursor:
-    """The next cursor: never past the newest change that was seen, nor the system's own time, less OVERLAP. `known`
-    None: all was read."""
-    seen = min(newest, now) - OVERLAP if newest else now - OVERLAP
-    if known is None:
-        return Cursor(seen, now, consent)
-    return known._replace(since=max(known.since, seen if newest else 0))
 
 
 def day_before(at: int) -> str:
