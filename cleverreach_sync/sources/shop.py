@@ -47,16 +47,16 @@ class ShopSource:
         self.name = settings.tag_source
         self.url: str | None = url
         self.noted: list[str] = []
-        self._access = access
+        self._shop = access
         self._table = {each.stream.name: each for each in table}
 
     @property
     def clock_ahead(self) -> float | None:
-        return self._access.clock_ahead
+        return self._shop.clock_ahead
 
     @property
     def warnings(self) -> Sequence[str]:
-        return [*self.noted, *self._access.doubts.warnings]
+        return [*self.noted, *self._shop.doubts.warnings]
 
     def streams(self) -> Sequence[Stream]:
         return [each.stream for each in self._table.values()]
@@ -76,7 +76,7 @@ class ShopSource:
         raise NotImplementedError
 
     def close(self) -> None:
-        self._access.close()
+        self._shop.close()
 
 
 class Statuses(NamedTuple):

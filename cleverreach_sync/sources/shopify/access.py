@@ -17,6 +17,7 @@ from cleverreach_sync.http.failures import Redirected, Refused
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
 from cleverreach_sync.http.loopback import is_loopback
+from cleverreach_sync.http.paging import Doubts
 from cleverreach_sync.http.tokens import ClientCredentials, FixedToken, Tokens
 from cleverreach_sync.sources.shopify.queries import COUNT
 
@@ -49,6 +50,7 @@ class Access:
         self._http = HttpClient.of(means, settings.base_url, _TIMEOUT)
         self.download = partial(stream_lines, self._http)
         self.versions: set[str] = set()
+        self.doubts = Doubts()
         self._graphql = GraphQL(
             self._http,
             f"/admin/api/{settings.api_version}/graphql.json",
