@@ -142,11 +142,13 @@ def merge_consent(records: Sequence[RecordFacts]) -> Consent:
     return Consent(_NO, _latest(no)) if no else _UNKNOWN
 
 
-def still_left(consent: Consent, records: Sequence[RecordFacts]) -> Consent:
-    """What somebody says of whom no end is recorded: a withdrawal that was read once holds until a yes that is later,
-    also if the record says something else by now."""
+def still_left(consent: Consent, records: Sequence[RecordFacts], ended_at: int | None = None) -> Consent:
+    """What somebody says of whom no end is recorded, or one at `ended_at`: a withdrawal since that was read once holds
+    until a yes that is later, also if the record says something else by now."""
     left_at = _latest([record.left_at for record in records])
-    if left_at is None or (consent.state is _YES and consent.is_later_than(left_at)):
+    if left_at is None or (ended_at is not None and left_at <= ended_at):
+        return consent
+    if consent.state is _YES and consent.is_later_than(left_at):
         return consent
     at = consent.at if consent.state is _OUT else None
     return Consent(_OUT, left_at if at is None else max(at, left_at))

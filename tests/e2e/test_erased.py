@@ -114,6 +114,18 @@ def test_whose_data_were_erased_is_deleted_if_that_is_asked_for(woo: Program, sh
     assert woo.active() == {GUEST, "stays@post.example"}
 
 
+def test_who_unsubscribed_in_another_list_is_not_deleted(woo: Program, shop: WooShop) -> None:
+    woo.configure(erased="delete")
+    order = shop.add_guest_order(GUEST)
+    woo.run()
+    woo.clock.passed += DAY
+    other = woo.state.add_group("Another list")
+    woo.state.write(other, {"email": GUEST, "activated": 1, "deactivated": int(woo.clock.wall())})
+    shop.erase_order(order)
+    assert agreed(woo)["deactivated"] == 1
+    assert [shown["active"] for shown in woo.recipients().values()] == [False]
+
+
 @pytest.mark.parametrize("odd", [answer(200, False), answer(404, b"<h1>Not found</h1>")])
 def test_a_deletion_that_was_not_carried_out_is_tried_again(
     woo: Program, shop: WooShop, gate: Gate, odd: Callable[..., Response]

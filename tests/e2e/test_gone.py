@@ -331,3 +331,20 @@ class TestPlentymarkets:
         program.run("resync")
         assert any("1 contact" in warning for warning in program.said.warnings)
         assert ANNA not in program.recipients()
+
+
+def test_who_unsubscribed_elsewhere_is_not_made_active_as_an_account_is_gone(program: Program, woo: WooShop) -> None:
+    """Created inactive, they would be active by now, but for their unsubscribing; of the account no row is left."""
+    merchant = Merchant(program, woo)
+    program.configure(activate=["subscriber"])
+    account = woo.add_customer(ANNA)
+    woo.add_order(account)
+    merchant.day()
+    woo.add_guest_order(GUEST)
+    other = program.state.add_group("Another list")
+    program.state.write(other, {"email": ANNA, "activated": 1, "deactivated": int(program.clock.wall())})
+    program.configure(activate=["subscriber", "buyer"])
+    assert merchant.day()["skipped"] == 1
+    woo.delete_customer(account)
+    merchant.day(0.2)
+    assert program.active() == {GUEST}

@@ -122,6 +122,23 @@ class TestTheOldOneHadLeft:
         assert shop.agreed_sync().counts == {"created": 1}
         assert shop.list()[NEW].active
 
+    def test_a_withdrawal_at_the_new_address_is_not_forgotten(self, shop: Shop) -> None:
+        """Later than the move, it outlasts a yes that lies between the two; also in a row that cannot be read."""
+        shop.server.unsubscribe(OLD)
+        shop.write(both(NEW, source_id="1"))
+        shop.sync()
+        shop.later(days=5)
+        withdrew = person(NEW, source_id="1", subscribed="opted_out", subscribed_at="2026-09-25")
+        shop.write(withdrew)
+        assert shop.sync().counts == {"skipped": 1}
+        shop.write({**withdrew, "subscribed_at": "2026-09-23", "orders": "many"})
+        assert shop.sync().counts == {"invalid": 1}
+        shop.write(both(NEW, source_id="1", subscribed_at="2026-09-24"))
+        for ran in (shop.sync(), shop.resync()):
+            assert ran.counts == {"skipped": 1}
+        shop.write(both(NEW, source_id="1", subscribed_at="2026-09-26"))
+        assert shop.agreed_sync().counts == {"created": 1}
+
     def test_moved_twice(self, shop: Shop) -> None:
         shop.server.unsubscribe(OLD)
         shop.write(both(NEW, source_id="1"))

@@ -50,14 +50,16 @@ class Absent:
             return
         person = known_to_have_left(person, facts, memory)
         recipient = remembered_recipient("", memory, run.rules.own)
-        decision = decide(Case(person, memory, recipient), self._rules, run.now)
+        barred = joined.suppressed.blacklisted and not joined.suppressed.still_mailed
+        known = joined.suppressed._replace(blacklisted=False) if barred else joined.suppressed
+        decision = decide(Case(person, memory, recipient, known), self._rules, run.now)
         if decision.change is None or recipient is None:
             step, decision = Step.RECORD, _open(decision)
-        elif joined.suppressed.blacklisted and not joined.suppressed.still_mailed:
+        elif barred:
             return  # nobody mails them, and no change is taken: it is to be seen again when they no longer are
         else:
             step = self._end(memory) if decision.outcome is Outcome.DEACTIVATED else Step.UPDATE
-        self._planning.add(step, Decided(joined.key, person, decision, memory, facts))
+        self._planning.add(step, Decided(joined.key, person, decision, memory, facts, suppressed=known))
 
     def _end(self, memory: LastSynced) -> Step:
         """Whether a pattern of the blacklist fits is known by their address only, which the list knows."""

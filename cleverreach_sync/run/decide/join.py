@@ -57,7 +57,5 @@ def join(run: Run, *, absent_too: bool) -> Iterator[JoinedPerson]:
 
 
 def _absent(entry: Entry, left: tuple[bytes, Suppression] | None) -> JoinedPerson:
-    """Somebody of whom this read brought nothing; the list tells whether they left it."""
-    if left is None or left[0] != entry[0] or not left[1].blacklisted:
-        return JoinedPerson(entry[0], (), entry)
-    return JoinedPerson(entry[0], (), entry, left[1]._replace(unsubscribed_at=None))
+    """Somebody of whom this read brought nothing."""
+    return JoinedPerson(entry[0], (), entry, left[1] if left is not None and left[0] == entry[0] else NOT_SUPPRESSED)

@@ -73,17 +73,16 @@ def readable(
             same = [old for old in known if (old.stream, old.ident) == (record.stream, record.ident)]
             out = left_behind(record)
             known = [old for old in known if old not in same]
-            known += [old._replace(consent=out.consent, consent_at=out.consent_at, turned=None) for old in same] or [
-                out
-            ]
+            known += [
+                old._replace(consent=out.consent, consent_at=out.consent_at, turned=None, left_at=out.left_at)
+                for old in same
+            ] or [out]
     return facts._replace(records=(*records, *known))
 
 
 def known_to_have_left(person: Person, facts: PersonFacts, memory: LastSynced) -> Person:
     """Who withdrew without any end to be recorded, as they were not in the list, say, has left all the same."""
-    if memory.ended is not None:
-        return person
-    consent = still_left(person.consent, facts.records)
+    consent = still_left(person.consent, facts.records, None if memory.ended is None else memory.ended_at)
     return person if consent is person.consent else person._replace(consent=consent)
 
 
