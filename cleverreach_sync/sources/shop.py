@@ -6,10 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from cleverreach_sync.domain.model import Record
+from cleverreach_sync.domain.model import ConsentState, Record, Signal
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.answer import Answer
-from cleverreach_sync.http.paging import Doubts
+from cleverreach_sync.http.client import Query
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.foreign import identifier, whole
+from cleverreach_sync.http.headers import parse_date
+from cleverreach_sync.http.paging import Doubts, Insisting, Page
+from cleverreach_sync.http.shop import ShopApi
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.sources.interface import Chunk, Row, Stream, Warned
@@ -37,6 +42,47 @@ class Access(Protocol):
     @property
     def clock_ahead(self) -> float | None: ...
     def close(self) -> None: ...
+
+
+class JsonLists:
+    """The way into a shop whose lists come as an object: `rows` and `total` are the names of the list and of the number
+    of all its rows, `ident` is that of a row's ID. Every page is asked for until it makes sense."""
+
+    def __init__(self, api: ShopApi, *, rows: str, total: str, ident: str = "id") -> None:
+        self.doubts = Doubts()
+        self._api = api
+        self._names = rows, total, ident
+
+    @property
+    def clock_ahead(self) -> float | None:
+        return self._api.http.clock_ahead
+
+    def page(self, what: str, path: str, query: Query, needs: Sequence[str] = ()) -> Page:
+        """A page of a list; `what` is the list in words, `needs` what every row has: an order whose status is not shown
+        would take its purchase back."""
+        name, total_name, ident = self._names
+        found: list[Page] = []
+        empty = Insisting()
+
+        def is_row(row: object) -> bool:
+            return isinstance(row, dict) and identifier(row.get(ident)) is not None and all(key in row for key in needs)
+
+        def check(answer: Answer) -> None:
+            body = answer.body if isinstance(answer.body, dict) else {}
+            rows, total = body.get(name), whole(body.get(total_name))
+            if not isinstance(rows, list) or not all(map(is_row, rows)):
+                raise TryAgain(f"the shop answered with something that is no list of {what}")
+            if total and not rows and query.get("page", 1) == 1:
+                if not empty.on(total):
+                    raise TryAgain(f"the shop answered with an empty page where there are {total} {what}")
+                self.doubts.add(what)
+            found[:] = [Page(rows, total, parse_date(answer.headers.get("date")))]
+
+        self._api.get(path, query, check=check)
+        return found[0]
+
+    def close(self) -> None:
+        self._api.http.close()
 
 
 class ShopSource:
@@ -73,10 +119,29 @@ class ShopSource:
         return self._table[stream].record(row, warn)
 
     def inspect(self) -> Iterator[Finding]:
-        raise NotImplementedError
+        """The first rows of every stream: how many there are, who subscribed, which orders count."""
+        where = f" at {self.url}"
+        for name, each in self._table.items():
+            chunk = next(each.walk(each.row, None, lambda: False))
+            records = [each.record(row, lambda _: None) for row in chunk.rows]
+            yield _seen(f"{chunk.total} {name}{where}", records, each.stream.signals)
+            where = ""
 
     def close(self) -> None:
         self._shop.close()
+
+
+def _seen(words: str, records: Sequence[Record], signals: Collection[Signal]) -> Finding:
+    hint = None
+    if Signal.CONSENT in signals and records:
+        yes = sum(record.consent is not None and record.consent.state is ConsentState.YES for record in records)
+        words = f"{words}; of the first {len(records)} {yes} say yes to the newsletter"
+        hint = None if yes else "nobody is a subscriber by what they say"
+    if Signal.PURCHASES in signals and records:
+        counting = sum(any(order.counts for order in record.orders) for record in records)
+        words = f"{words}; of the first {len(records)} {counting} make somebody a buyer"
+        hint = hint if counting else "nobody is a buyer by the statuses that they have"
+    return Finding(words, hint)
 
 
 class Statuses(NamedTuple):

@@ -10,7 +10,7 @@ import pytest
 
 from cleverreach_sync.errors import CrsyncError
 from tests.odd_json import mutated
-from tests.shops.contract import FAKES, FakeShop
+from tests.shops.contract import FAKES_OF_SOURCES, FakeShop
 from tests.shops.reading import Known, Watched, close, open_source
 from tests.shops.server import Answering, Asked, Reply
 
@@ -18,7 +18,7 @@ ROUNDS = 12
 
 
 def filled(kind: str) -> FakeShop:
-    shop = FAKES[kind]()
+    shop = FAKES_OF_SOURCES[kind]()
     for number in range(3):
         customer = shop.add_customer(f"p{number}@mail.example", consent=number % 2 == 0, first_name="Anna", city="Bonn")
         shop.add_order(customer, "12.50")
@@ -36,7 +36,7 @@ def tried(work: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", FAKES)
+@pytest.mark.parametrize("kind", FAKES_OF_SOURCES)
 def test_only_errors_of_the_tree(kind: str, seed: int) -> None:
     chance = random.Random(f"{kind} {seed}")
     shop = filled(kind)

@@ -8,7 +8,7 @@ import pytest
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError
 from cleverreach_sync.sources.interface import Source
-from tests.shops.contract import FAKES, FakeShop
+from tests.shops.contract import FAKES_OF_SOURCES, FakeShop
 from tests.shops.reading import Watched, close, open_source, read
 from tests.shops.server import Answering, Asked, Reply, answering
 
@@ -20,9 +20,9 @@ NUMBERS = ("1e308", "-1e308", "nan", "inf", "-7", "9" * 400, "\u00b2", "1_0", "0
 COUNTS = ("x-wp-total", "x-plenty-global-short-period-calls-left", "x-plenty-global-short-period-decay", "age")
 
 
-@pytest.fixture(params=FAKES)
+@pytest.fixture(params=FAKES_OF_SOURCES)
 def shop(request: pytest.FixtureRequest) -> Iterator[FakeShop]:
-    found = FAKES[request.param]()
+    found = FAKES_OF_SOURCES[request.param]()
     found.add_customer("anna@mail.example", consent=True)
     yield found
     found.close()

@@ -12,6 +12,7 @@ from tests.shops.plentymarkets import PlentySystem
 from tests.shops.server import Asked, Fault
 from tests.shops.shopify import FakeShopify
 from tests.shops.shopware6 import FakeShopware
+from tests.shops.table_shop import TableShop
 from tests.shops.woocommerce import WooShop
 
 
@@ -62,3 +63,5 @@ FAKES: dict[str, Callable[[], FakeShop]] = {
     "shopware6": FakeShopware,
     "plentymarkets": PlentySystem,
 }
+FAKES_OF_SOURCES: dict[str, Callable[[], FakeShop]] = {**FAKES, "corner": TableShop}
+"""With the made-up system, which no config knows."""
