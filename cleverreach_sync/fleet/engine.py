@@ -168,7 +168,7 @@ def _last_run(lane: Lane) -> float:
     found = []
     for _, one in lane:
         try:
-            found.append(StateFolder(one.config.state_path).history.stat().st_mtime if one.config else 0.0)
+            found.append(StateFolder(one.config.state_path).history.path.stat().st_mtime if one.config else 0.0)
         except OSError:
             found.append(0.0)
     return min(found)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from cleverreach_sync.errors import StateError
-from cleverreach_sync.state.files import content_of, write_atomically
+from cleverreach_sync.state.store import Document
 
 SCHEMA: Final = "crsync.checkpoint/1"
 _FAMILY: Final = "crsync.checkpoint/"
@@ -67,46 +66,43 @@ class Checkpoint(_Model):
     interrupted: InterruptedRun | None = None
 
 
-def load(path: Path) -> Checkpoint | None:
+def load(kept: Document) -> Checkpoint | None:
     """The checkpoint, None if there is none. Raises StateError for a corrupt, foreign or newer one, which is left as
     it is."""
-    try:
-        content = content_of(path)
-    except FileNotFoundError:
+    content = kept.read()
+    if content is None:
         return None
-    except OSError as error:
-        raise StateError(f"cannot read {path}: {error.strerror}", hint="check owner and permissions") from None
     try:
         document = from_json(content)
     except ValueError:
-        raise _unusable(path, "it is no JSON") from None
+        raise _unusable(kept, "it is no JSON") from None
     schema = document.pop("schema", None) if isinstance(document, dict) else None
     if not isinstance(schema, str) or not schema.startswith(_FAMILY):
-        raise _unusable(path, "it is no checkpoint of crsync")
+        raise _unusable(kept, "it is no checkpoint of crsync")
     if schema != SCHEMA:
         raise StateError(
-            f"{path} was written by another version of crsync ({schema})",
+            f"{kept} was written by another version of crsync ({schema})",
             hint="use that version, or a newer one that still reads it",
         )
     told = document.pop("checksum", None)
     if told != _checksum(document) and (told is not None or "generation" in document):
-        raise _unusable(path, "it is not as crsync wrote it")
+        raise _unusable(kept, "it is not as crsync wrote it")
     if isinstance(interrupted := document.get("interrupted"), dict):
         interrupted.pop("spool", None)  # older versions went on with what the run had read
     try:
         return Checkpoint.model_validate(document)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
-        raise _unusable(path, f"{place or 'the document'} is not what it should be") from None
+        raise _unusable(kept, f"{place or 'the document'} is not what it should be") from None
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Raises StateError when the disk is full, say; the file before it then stays."""
+def save(kept: Document, checkpoint: Checkpoint) -> None:
+    """Raises StateError when the disk is full, say, or it was changed meanwhile; the one before it then stays."""
     import orjson  # noqa: PLC0415 - start-up
 
     content = checkpoint.model_dump(mode="json")
     document = {"schema": SCHEMA, **content, "checksum": _checksum(content)}
-    write_atomically(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    kept.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def _checksum(content: dict[str, Any]) -> str | None:
@@ -119,9 +115,9 @@ def _checksum(content: dict[str, Any]) -> str | None:
         return None
 
 
-def _unusable(path: Path, why: str) -> StateError:
+def _unusable(kept: Document, why: str) -> StateError:
     return StateError(
-        f"{path} cannot be used: {why}",
+        f"{kept} cannot be used: {why}",
         hint="restore it from a backup; or move the whole state folder away, and crsync starts anew "
         "(then run `crsync diff` first)",
     )

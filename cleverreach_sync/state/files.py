@@ -12,6 +12,7 @@ import secrets
 import stat
 import time
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +30,12 @@ class StateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.checkpoint = path / "checkpoint.json"
+        self.checkpoint = LocalDocument(path / "checkpoint.json")
+        self.key = LocalDocument(path / "key")
+        self.rejects = LocalDocument(path / "rejects.jsonl")
+        self.history = LocalDocument(path / "history.jsonl")
         self.ledger = path / "ledger.sqlite3"
-        self.key = path / "key"
         self.spool = path / "spool.sqlite3"
-        self.rejects = path / "rejects.jsonl"
-        self.history = path / "history.jsonl"
         self.lock = path / "lock"
 
     def create(self, root: Path | None = None) -> None:
@@ -55,7 +56,8 @@ class StateFolder:
 
     def refuse_links(self) -> None:
         """Raises StateError if one of its files is a link."""
-        for path in (self.lock, self.key, self.checkpoint, self.ledger, self.spool, self.rejects, self.history):
+        documents = (self.key, self.checkpoint, self.rejects, self.history)
+        for path in (self.lock, self.ledger, self.spool, *(document.path for document in documents)):
             refuse_link(path)
 
     def writable(self) -> bool:
@@ -67,10 +69,50 @@ class StateFolder:
         """Removes what a run that was killed has left: its spool, and what it was about to put in the place of a file.
         Only for who holds the lock."""
         remove(self.spool)
-        for path in (self.checkpoint, self.rejects, self.history):
-            for left in self.path.glob(f".{path.name}.*"):
+        for document in (self.checkpoint, self.key, self.rejects, self.history):
+            for left in self.path.glob(f".{document.path.name}.*"):
                 with contextlib.suppress(OSError):
                     left.unlink()
+
+
+class LocalDocument:
+    """A document of the state in a file (see `store.Document`)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: bytes | None = None  # what tells the content that was last read or written
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def read(self) -> bytes | None:
+        content = self._content()
+        self._seen = _version(content)
+        return content
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def write(self, content: bytes) -> None:
+        if self._seen is not None and _version(self._content()) != self._seen:
+            raise StateError(
+                f"{self.path} was changed while crsync was using it",
+                hint="restore or change files of the state only while no run is under way; then run the command again",
+            )
+        write_atomically(self.path, content)
+        self._seen = _version(content)
+
+    def _content(self) -> bytes | None:
+        try:
+            return content_of(self.path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(f"cannot read {self.path}: {error.strerror}", hint="check owner and permissions") from None
+
+
+def _version(content: bytes | None) -> bytes:
+    return b"" if content is None else blake2b(content, digest_size=16).digest()
 
 
 def write_atomically(path: Path, content: bytes, sleep: Callable[[float], None] = time.sleep) -> None:

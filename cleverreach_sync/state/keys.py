@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from hashlib import blake2b
-from pathlib import Path
 from typing import Final
 
-from cleverreach_sync.state.files import content_of, open_file, private
+from cleverreach_sync.state.store import Document
 
 KEY_BYTES: Final = 32
 HASH_BYTES: Final = 16
@@ -36,11 +34,12 @@ class Keys:
         return hashed.hexdigest()
 
     @classmethod
-    def load(cls, path: Path) -> Keys | None:
-        """The keys of a state folder; None if the file is missing or no key. Raises StateError for a link."""
+    def load(cls, kept: Document) -> Keys | None:
+        """The keys of a state; None if there are none or they are damaged. Raises StateError for what cannot be
+        read."""
         try:
-            secret = bytes.fromhex(content_of(path).decode("ascii").strip())
-        except (OSError, ValueError):
+            secret = bytes.fromhex((kept.read() or b"").decode("ascii").strip())
+        except ValueError:
             return None
         return cls(secret) if len(secret) == KEY_BYTES else None
 
@@ -48,9 +47,5 @@ class Keys:
     def fresh(cls) -> Keys:
         return cls(secrets.token_bytes(KEY_BYTES))
 
-    def save(self, path: Path) -> None:
-        private(path)
-        with os.fdopen(open_file(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
-            file.write(self.secret.hex().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def save(self, kept: Document) -> None:
+        kept.write(self.secret.hex().encode() + b"\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -13,7 +12,7 @@ from cleverreach_sync.domain.address import mask
 from cleverreach_sync.domain.model import Consent, ConsentState, Order, Purchases, Record
 from cleverreach_sync.errors import StateError
 from cleverreach_sync.state.checksums import of_bytes
-from cleverreach_sync.state.files import content_of, write_atomically
+from cleverreach_sync.state.store import Document
 
 _KEY_BYTES: Final = 16
 
@@ -44,21 +43,15 @@ class Reject(NamedTuple):
         return self.email if "***@" in self.email else mask(self.email)
 
 
-def load(path: Path) -> dict[str, Reject]:
+def load(kept: Document) -> dict[str, Reject]:
     """The open rejects by key. Raises StateError for a file that cannot be read."""
-    try:
-        lines = content_of(path).splitlines()
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise StateError(f"cannot read {path}: {error.strerror}", hint="check owner and permissions") from None
     found: dict[str, Reject] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate((kept.read() or b"").splitlines(), 1):
         try:
             reject = _reject(orjson.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             raise StateError(
-                f"{path}:{number} cannot be read",
+                f"{kept}:{number} cannot be read",
                 hint="restore the file from a backup, or move it away: rejected people are then sent again when the "
                 "source yields them next",
             ) from None
@@ -83,7 +76,7 @@ def _reject(item: dict[str, Any]) -> Reject:
     return Reject(str(item["email"]), str(item["key"]), str(item["reason"]), since, int(item["attempts"]), facts)
 
 
-def save(path: Path, people: Iterable[Reject], *, keep: bool) -> None:
+def save(kept: Document, people: Iterable[Reject], *, keep: bool) -> None:
     """Replaces the file. With `keep` false only the reason and a masked address are written."""
     lines: list[dict[str, Any]] = []
     for reject in people:
@@ -97,8 +90,8 @@ def save(path: Path, people: Iterable[Reject], *, keep: bool) -> None:
         if keep and reject.facts:
             line["facts"] = [fact._asdict() for fact in reject.facts]
         lines.append({**line, "check": _check(line)})
-    if lines or path.exists():
-        write_atomically(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
+    if lines or kept.exists():
+        kept.write(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
 
 
 def _check(line: dict[str, Any]) -> str:

@@ -39,6 +39,7 @@ from cleverreach_sync.sandbox import app
 from cleverreach_sync.sandbox.endpoints import Endpoint
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.state import checkpoint
+from cleverreach_sync.state.files import LocalDocument
 
 SECRET = "s3cret-of-the-client"
 LIST = "Online shop"
@@ -284,9 +285,10 @@ class Program:
 
 def change_checkpoint(path: Path, **changes: Any) -> None:
     """Another checkpoint in the place of one, as crsync would have written it."""
-    known = checkpoint.load(path)
+    kept = LocalDocument(path)
+    known = checkpoint.load(kept)
     assert known is not None
-    checkpoint.save(path, known.model_copy(update=changes))
+    checkpoint.save(kept, known.model_copy(update=changes))
 
 
 def adds_up(document: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cleverreach_sync.state.files import LocalDocument
 from cleverreach_sync.state.keys import Keys
 from tests.e2e.program import Program, counted, environment
 from tests.shops.woocommerce import WooShop
@@ -65,7 +66,7 @@ class Older:
                 query = "update person set receiver_id = ? where key = ? and outcome = 'unchanged'"
                 assert ledger.execute(query, (shown["id"], keys.address(email))).rowcount == 1
             ledger.commit()
-        keys.save(state / "key")
+        keys.save(LocalDocument(state / "key"))
         checkpoint = json.loads((state / "checkpoint.json").read_text())
         for name in ("checksum", "generation"):
             del checkpoint[name]

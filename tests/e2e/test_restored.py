@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from cleverreach_sync.errors import GuardError, StateError
 from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.state import checkpoint, files
-from tests.e2e.program import SUBSCRIBER, UPSERT, Gate, Program, counted, people, person, refusal
+from cleverreach_sync.state.files import LocalDocument
+from tests.e2e.program import SUBSCRIBER, UPSERT, Answered, Asked, Gate, Program, counted, people, person, refusal
 
 ANNA, BEN = people(2)
 OUT = {**ANNA, "subscribed": "opted_out"}
@@ -206,11 +208,11 @@ class TestPowerCut:
         cut, seen = program.folder / "cut", [0]
         save = checkpoint.save
 
-        def saved(path: Path, state: Any) -> None:
-            save(path, state)
+        def saved(kept: LocalDocument, state: Any) -> None:
+            save(kept, state)
             seen[0] += 1
             if seen[0] == at:
-                shutil.copytree(path.parent, cut, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
+                shutil.copytree(kept.path.parent, cut, ignore=shutil.ignore_patterns("*-wal", "*-shm"))
 
         monkeypatch.setattr(checkpoint, "save", saved)
         program.run()
@@ -246,7 +248,7 @@ class TestPowerCut:
                 known.append((int(value), number))
             replaced(path, content)
 
-        monkeypatch.setattr(checkpoint, "write_atomically", noted)
+        monkeypatch.setattr(files, "write_atomically", noted)
         program.counts()
         assert [number for _, number in known] == [0, 0, 60]
         assert [value for value, _ in known] == [1, 2, 3]
@@ -343,3 +345,26 @@ class TestDamage:
         before = self.kept(known)
         assert known.failing().code == 9
         assert self.kept(known) == before
+
+
+def test_a_checkpoint_restored_during_a_run_is_not_written_over(program: Program, gate: Gate) -> None:
+    program.configure(target={"batch_size": 10})
+    program.export(people(20))
+    program.run()
+    path = program.state_path / "checkpoint.json"
+    old = path.read_bytes()
+    program.export(people(40))
+
+    def restore(asked: Asked, carry_out: Answered) -> Response:
+        if asked.name == UPSERT:
+            path.write_bytes(old)
+        return carry_out()
+
+    gate.meddle = restore
+    finished = program.run()
+    assert isinstance(finished.error, StateError)
+    assert "checkpoint.json was changed while crsync was using it" in finished.error.message
+    assert path.read_bytes() == old
+    gate.meddle = None
+    assert program.run().error is None
+    assert len(program.recipients()) == 40

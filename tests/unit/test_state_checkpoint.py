@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cleverreach_sync.errors import StateError
 from cleverreach_sync.state import checkpoint as checkpoints
 from cleverreach_sync.state.checkpoint import Checkpoint, Identity, InterruptedRun
-from cleverreach_sync.state.files import write_atomically
+from cleverreach_sync.state.files import LocalDocument, write_atomically
 
 CHECKPOINT = Checkpoint(
     identity=Identity(
@@ -56,7 +56,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(path: Path) -> bytes:
-    checkpoints.save(path, CHECKPOINT)
+    checkpoints.save(LocalDocument(path), CHECKPOINT)
     return path.read_bytes()
 
 
@@ -65,14 +65,14 @@ def read_or_refused(path: Path, content: bytes) -> Checkpoint | None:
     path.write_bytes(content)
     found, refused = None, None
     try:
-        found = checkpoints.load(path)
+        found = checkpoints.load(LocalDocument(path))
     except StateError as error:
         refused = error
     assert refused is None or (str(path) in refused.message and refused.hint)
     assert path.read_bytes() == content
     if found is not None:  # what can be read can be written
-        checkpoints.save(path, found)
-        assert checkpoints.load(path) == found
+        checkpoints.save(LocalDocument(path), found)
+        assert checkpoints.load(LocalDocument(path)) == found
     return found
 
 
@@ -84,7 +84,7 @@ def test_comes_back_as_it_was(path: Path, whole: bytes) -> None:
 
 
 def test_none_yet(tmp_path: Path) -> None:
-    assert checkpoints.load(tmp_path / "checkpoint.json") is None
+    assert checkpoints.load(LocalDocument(tmp_path / "checkpoint.json")) is None
 
 
 def test_cut_short_anywhere_it_is_refused(path: Path, whole: bytes) -> None:
@@ -120,7 +120,7 @@ def test_another_version_names_itself(path: Path, whole: bytes, schema: str) -> 
     content = json.dumps({**json.loads(whole), "schema": schema, "news": 1}).encode()
     path.write_bytes(content)
     with pytest.raises(StateError, match="another version"):
-        checkpoints.load(path)
+        checkpoints.load(LocalDocument(path))
 
 
 class TestWriting:

@@ -29,7 +29,7 @@ from cleverreach_sync.domain.model import (
 from cleverreach_sync.errors import LockedError, StateError
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
-from cleverreach_sync.state.files import StateFolder, private
+from cleverreach_sync.state.files import LocalDocument, StateFolder, private
 from cleverreach_sync.state.flights import Flight
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
@@ -287,12 +287,12 @@ class TestLedger:
         ledger.close()
 
     def test_keys_are_kept(self, tmp_path: Path, keys: Keys) -> None:
-        keys.save(tmp_path / "key")
-        again = Keys.load(tmp_path / "key")
+        keys.save(LocalDocument(tmp_path / "key"))
+        again = Keys.load(LocalDocument(tmp_path / "key"))
         assert again is not None
         assert again.address("jane@example.org") == keys.address("jane@example.org")
         assert mode(tmp_path / "key") == 0o600
-        assert Keys.load(tmp_path / "none") is None
+        assert Keys.load(LocalDocument(tmp_path / "none")) is None
 
     def test_a_body_that_cannot_be_read(self) -> None:
         for broken in (b"", b"[]", b"[1,2]", b"[[],[1]]", b'[[[["x"]]],null]', b'[[[]],["no state",0,"",0,0,0,0,0]]'):
@@ -344,10 +344,10 @@ class TestSpool:
 class TestHistory:
     def test_keeps_the_last_without_changes(self, tmp_path: Path) -> None:
         path = tmp_path / "history.jsonl"
-        assert history.load(path) == []
+        assert history.load(LocalDocument(path)) == []
         path.write_bytes(b"".join(b'{"n": %d}\n' % n for n in range(2 * history.KEPT)))
-        history.append(path, {"n": -1, "changes": [{"email": "jane@example.org"}]})
-        found = history.load(path)
+        history.append(LocalDocument(path), {"n": -1, "changes": [{"email": "jane@example.org"}]})
+        found = history.load(LocalDocument(path))
         assert len(found) == history.KEPT
         assert found[-1] == {"n": -1}
         assert found[0] == {"n": history.KEPT + 1}
@@ -356,7 +356,7 @@ class TestHistory:
     def test_passes_over_what_it_cannot_read(self, tmp_path: Path) -> None:
         path = tmp_path / "history.jsonl"
         path.write_bytes(b'{"n": 1}\n\xff\xfe\n[1]\n\n{"n": 2}\n{"n"')
-        assert history.load(path) == [{"n": 1}, {"n": 2}]
+        assert history.load(LocalDocument(path)) == [{"n": 1}, {"n": 2}]
 
 
 RECORD = Record(
@@ -382,25 +382,25 @@ class TestRejects:
     def test_come_back_as_they_were(self, tmp_path: Path) -> None:
         path = tmp_path / "rejects.jsonl"
         people = [self.reject(1), self.reject(2, facts=())]
-        rejects.save(path, people, keep=True)
-        assert list(rejects.load(path).values()) == people
+        rejects.save(LocalDocument(path), people, keep=True)
+        assert list(rejects.load(LocalDocument(path)).values()) == people
         assert mode(path) == 0o600
         assert record_of(record_json(RECORD)) == RECORD
 
     def test_without_addresses(self, tmp_path: Path) -> None:
         path = tmp_path / "rejects.jsonl"
-        rejects.save(path, [self.reject()], keep=False)
+        rejects.save(LocalDocument(path), [self.reject()], keep=False)
         assert b"jane" not in path.read_bytes().lower()
-        (found,) = rejects.load(path).values()
+        (found,) = rejects.load(LocalDocument(path)).values()
         assert (found.email, found.masked, found.facts) == ("j***@example.org", "j***@example.org", ())
-        rejects.save(path, [found], keep=True)
-        assert list(rejects.load(path).values()) == [found]
+        rejects.save(LocalDocument(path), [found], keep=True)
+        assert list(rejects.load(LocalDocument(path)).values()) == [found]
 
     def test_nobody_leaves_no_file(self, tmp_path: Path) -> None:
         path = tmp_path / "rejects.jsonl"
-        rejects.save(path, [], keep=True)
+        rejects.save(LocalDocument(path), [], keep=True)
         assert not path.exists()
-        rejects.save(path, [self.reject()], keep=True)
-        rejects.save(path, [], keep=True)
+        rejects.save(LocalDocument(path), [self.reject()], keep=True)
+        rejects.save(LocalDocument(path), [], keep=True)
         assert path.read_bytes() == b""
-        assert rejects.load(path) == {}
+        assert rejects.load(LocalDocument(path)) == {}
