@@ -25,7 +25,7 @@ from cleverreach_sync.domain.model import (
     Record,
     RecordFacts,
 )
-from cleverreach_sync.domain.statements import NONE, merge_consent, state_of
+from cleverreach_sync.domain.statements import NONE, merge_consent, state_of, still_told
 
 BITS: Final = {name: 1 << n for n, name in enumerate(PROFILE_FIELDS)}
 NOT_FOLLOWED: Final[Mapping[str, int]] = {}
@@ -33,7 +33,6 @@ STATED: Final = (ConsentState.YES.value, ConsentState.OPTED_OUT.value)  # what s
 _YES = ConsentState.YES
 _NO = ConsentState.NO
 _OUT = ConsentState.OPTED_OUT
-_GIVEN: Final = (ConsentState.YES.value, ConsentState.NO.value)
 _NONE_LEFT: Final[frozenset[str]] = frozenset()
 
 
@@ -68,13 +67,15 @@ class ReadScope(NamedTuple):
     """What a read was about, alike for everybody. `complete` names the streams that were read completely. `now` is the
     time an undated withdrawal counts from, `order_key` hashes the ID of an order. `followed` are the streams whose
     records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
-    `read` are the streams that are read at all; None: all that are known."""
+    `read` are the streams that are read at all; None: all that are known. `retold` are those whose records told of
+    consent in another way in earlier reads."""
 
     complete: Collection[str]
     now: int
     order_key: Callable[[str], str]
     followed: Mapping[str, int] = NOT_FOLLOWED
     read: Collection[str] | None = None
+    retold: Collection[str] = ()
 
 
 def merge(
@@ -87,7 +88,7 @@ def merge(
     """One person of the records of this read and of what is remembered, and what is to be remembered from now on.
     `implied` is what absence from a complete consent file means for somebody who is not in it."""
     if scope.read is not None and before.records:
-        before = _without_unread(before, scope.read)
+        before = before._replace(records=still_told(before.records, scope.read, scope.retold))
     kept, gone = _still_valid(found, before.records, scope.complete) if before.records else ((), ())
     left = {old.ident for old in kept if old.ident and old.rank == RANK_LEFT} if kept else _NONE_LEFT
     fresh = tuple([_remember(item, before.records, scope, left) for item in found])
@@ -167,21 +168,6 @@ def _still_valid(
         if left.consent is not None or left.filled or left.extras:
             kept.append(left)
     return tuple(kept), tuple(old for old in gone if old.ident not in owners)
-
-
-def _without_unread(facts: PersonFacts, read: Collection[str]) -> PersonFacts:
-    """The facts without what streams said about the newsletter that are not read any more (the config names another
-    way to tell): nobody could take it back there. A withdrawal goes on to hold."""
-    if all(record.stream in read or record.consent not in _GIVEN for record in facts.records):
-        return facts
-    return facts._replace(
-        records=tuple(
-            record
-            if record.stream in read or record.consent not in _GIVEN
-            else record._replace(consent=None, turned=None)
-            for record in facts.records
-        )
-    )
 
 
 def left_behind(record: RecordFacts) -> RecordFacts:

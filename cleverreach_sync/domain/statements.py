@@ -6,7 +6,7 @@ before was said in between. The rows of a file come from anywhere and are taken 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.model import (
@@ -24,6 +24,7 @@ _NO: Final = ConsentState.NO
 _OUT: Final = ConsentState.OPTED_OUT
 _UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
 _STATES: Final[dict[str | None, ConsentState]] = {state.value: state for state in (_YES, _NO, _OUT)}
+_GIVEN: Final = (_YES.value, _NO.value)
 _ACCOUNT: Final = (RANK_CUSTOMER, RANK_EXCLUDED, RANK_LEFT)  # what an account said holds when it is gone, too
 
 
@@ -106,6 +107,24 @@ def _yes(record: Record, at: int | None, old: RecordFacts, left_at: int | None, 
             at = min(record.at, now)
             return Statement(_YES.value, at, min(max(left_at, last_read), at - 1))
     return Statement(_YES.value, at, None, left_at)
+
+
+def still_told(
+    records: tuple[RecordFacts, ...], read: Collection[str], retold: Collection[str]
+) -> tuple[RecordFacts, ...]:
+    """The records without what streams said about the newsletter that are not read any more (the config names another
+    way to tell): nobody could take it back there. A withdrawal goes on to hold. After a no of a stream that is `retold`
+    (the config names another key) a yes is no new one: it may have been there all the time."""
+    if all(record.stream in read or record.consent not in _GIVEN for record in records) and not retold:
+        return records
+    return tuple(
+        record._replace(consent=None, turned=None)
+        if record.stream not in read and record.consent in _GIVEN
+        else record._replace(turned=None)
+        if record.stream in retold and record.consent == _NO
+        else record
+        for record in records
+    )
 
 
 def was_stated(record: RecordFacts) -> bool:

@@ -93,7 +93,8 @@ class Run:
     did that it goes on with (`goes_on`); `created_list`: the list is new, it holds nobody but whom this run puts there.
     `departed` are those who unsubscribed in the account since it was read, and when; `account_read_at`: later than what
     to ask for them, by the target's clock. `followed`: the streams whose consent is compared with that of earlier
-    reads, and when a run before this one read all of each, 0 if that is not known. `attempted`: who was under way when
+    reads, and when a run before this one read all of each, 0 if that is not known; `retold`: those of them whose
+    records told of it in another way until now. `attempted`: who was under way when
     the run before was cut off; `made`: whom its writes brought into the list without an answer, `remade`: the receiver
     IDs of those whom they made again."""
 
@@ -120,6 +121,7 @@ class Run:
     remade: list[str] = field(default_factory=list)
     complete: dict[str, bool] = field(default_factory=dict)
     followed: dict[str, int] = field(default_factory=dict)
+    retold: frozenset[str] = frozenset()
     cursors: dict[str, str] = field(default_factory=dict)
     list_exists: bool = True
     created_list: bool = False

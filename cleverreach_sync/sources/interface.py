@@ -71,7 +71,8 @@ class Stream(NamedTuple):
     """One stream of a source. `full_read`: it has no change filter, every run reads it from the start. `owners` names
     the stream whose records its rows' `owner` refers to; with `orphans` a row whose owner is not in it has none: it
     lists every owner in every run. `followed`: a record says at any time what holds then, so that
-    its consent can be compared with that of an earlier read; not so the rows of a file. `unit` is what `done` and
+    its consent can be compared with that of an earlier read; not so the rows of a file. `told_by`: by what a record
+    tells of consent, where the config says it. `unit` is what `done` and
     `total` of its chunks count."""
 
     name: str
@@ -81,6 +82,7 @@ class Stream(NamedTuple):
     followed: bool = True
     orphans: bool = False
     unit: str = "rows"
+    told_by: str = ""
 
 
 class Source(Protocol):

@@ -48,8 +48,9 @@ class InterruptedRun(_Model):
 class Checkpoint(_Model):
     """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`:
     how many people the last completed full read found, `full_read_at`: when it began. `read_at`: when the last run that
-    completed began, in unix seconds. `anchor`: what the source settled in its first run, for good. `generation`: that
-    of the ledger it relies on, 0 before there were any. Other times are RFC 3339, UTC."""
+    completed began, in unix seconds. `told_by`: by which key each stream told of consent, "" where a run that did not
+    complete has read some of it by another. `anchor`: what the source settled in its first run, for good.
+    `generation`: that of the ledger it relies on, 0 before there were any. Other times are RFC 3339, UTC."""
 
     identity: Identity
     shop_url: str | None = None
@@ -60,6 +61,7 @@ class Checkpoint(_Model):
     full_people: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
     full_read_at: str | None = None
     read_at: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
+    told_by: dict[str, str] = {}
     ledger_id: str
     generation: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
     anchor: str | None = None

@@ -155,3 +155,29 @@ def test_shopify_after_an_opt_out(program: Program, merchant: FakeShopify, *, ch
         merchant.change_profile(1, city="Kiel")
     read_everybody(program, merchant)
     assert (at(1) in program.active()) is changed
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_another_key_and_back_makes_no_yes_a_new_one(program: Program, woo: WooShop, cut_off: bool) -> None:
+    """Who withdrew under the key of another plug-in still has the yes of the old one."""
+    program.configure(tags=["subscriber"])
+    names = ("anna", "ben", "carl")
+    customers = [woo.add_customer(f"{name}@mail.example", consent=True, first_name=name) for name in names]
+    program.run()
+    for customer in customers:
+        woo.set_meta(woo.customers[customer], "other_plugin", "no" if customer == customers[0] else "yes")
+        woo.change_profile(customer, first_name="Neu")
+    before = program.settings["source"]["subscribed_by"]
+    for key in ("meta:other_plugin", before, "meta:other_plugin", before):
+        program.clock.passed += DAY
+        program.configure(source={"subscribed_by": key})
+        cut = cut_off and key != before
+        assert program.run(limit=1 if cut else None).document["complete"] is not cut
+        assert ANNA not in program.active()
+        for customer in customers:
+            woo.change_profile(customer, first_name=key)
+    for given in (False, True):
+        program.clock.passed += DAY
+        woo.set_consent(customers[0], given=given)
+        program.run()
+    assert ANNA in program.active()

@@ -32,6 +32,7 @@ def begin_writing(setting: Prepared, run: Run) -> Checkpoint:
         full_people=known.full_people if known is not None else None,
         full_read_at=usable.full_read_at if usable is not None else None,
         read_at=usable.read_at if usable is not None else None,
+        told_by={**(known.told_by if known is not None else {}), **dict.fromkeys(run.retold, "")},
         ledger_id=run.ledger.id,
         generation=run.ledger.raise_generation(known.generation if known is not None else 0),
         anchor=setting.source.anchor if isinstance(setting.source, Anchored) else None,
@@ -66,9 +67,14 @@ def end_complete(setting: Prepared, run: Run, begun: Checkpoint, people: int) ->
         "full_people": people if reads_everything(run) else begun.full_people,
         "full_read_at": timestamp(setting.began) if reads_everything(run) else begun.full_read_at,
         "read_at": run.now,
+        "told_by": {**begun.told_by, **_told_by(run)},
         "interrupted": None,
     }
     checkpoints.save(setting.call.folder.checkpoint, begun.model_copy(update=update))
+
+
+def _told_by(run: Run) -> dict[str, str]:
+    return {reader.label: reader.stream.told_by for reader in run.readers if reader.stream.told_by}
 
 
 def end_early(setting: Prepared, run: Run, begun: Checkpoint) -> None:

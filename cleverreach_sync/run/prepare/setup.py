@@ -212,6 +212,7 @@ def _run(
         rejects=_rejects(setting, memory, rejected),
         list_exists=setting.found is not None,
         followed=_followed(setting, readers),
+        retold=_retold(setting, readers),
         own_tags_in_list=not (setting.first_run and setting.carriers == 0),
         full=setting.full,
         batch_size=config.target.people_per_write,
@@ -258,6 +259,14 @@ def _followed(setting: Prepared, readers: tuple[Reader, ...]) -> dict[str, int]:
     known = setting.known
     last_read = (known.read_at or 0) if known is not None and known.digest == setting.digest else 0
     return {reader.label: last_read if reader.stream.full_read else 0 for reader in readers if reader.stream.followed}
+
+
+def _retold(setting: Prepared, readers: tuple[Reader, ...]) -> frozenset[str]:
+    known = setting.known
+    if known is None:
+        return frozenset()
+    telling = [(reader.label, reader.stream.told_by) for reader in readers if reader.stream.told_by]
+    return frozenset(label for label, by in telling if setting.behind or known.told_by.get(label, by) != by)
 
 
 def _spool(setting: Prepared, stack: ExitStack) -> Spool:

@@ -38,6 +38,11 @@ class MetaRule(NamedTuple):
         wanted = frozenset({value.strip().lower()}) if equals else values
         return cls(key.strip(), member.strip() or None, wanted)
 
+    @property
+    def text(self) -> str:
+        """Another one for every other rule."""
+        return f"{self.key}:{self.member or ''}={'|'.join(sorted(self.values))}"
+
     def find(self, meta: object) -> Any:
         """The value of the key in a `meta_data` list, None if it has none; of several the first, as WordPress reads."""
         if isinstance(meta, list):

@@ -55,6 +55,7 @@ class WooCommerce(ShopSource):
     def _streams(self) -> Iterator[ShopStream]:
         api, rule, counting = self._api, self._rule, self._statuses.only or ()
         consent = {Signal.CONSENT} if rule is not None else set()
+        told_by = "" if rule is None else rule.text
         customers = ByNumber(
             lambda page: api.customers(page, meta=rule is not None),
             ident,
@@ -63,14 +64,14 @@ class WooCommerce(ShopSource):
             readers=READERS,
         )
         yield ShopStream(
-            Stream(CUSTOMERS, frozenset({Signal.PROFILE} | consent), full_read=True),
+            Stream(CUSTOMERS, frozenset({Signal.PROFILE} | consent), full_read=True, told_by=told_by),
             InFull(customers, Listing(CUSTOMERS, api.doubts)),
             lambda raw: customer_row(raw, rule),
             lambda row, warn: customer_record(row, rule, warn),
         )
         orders = frozenset({Signal.PROFILE, Signal.PURCHASES} | consent)
         yield ShopStream(
-            Stream(ORDERS, orders, full_read=False, owners=CUSTOMERS, orphans=True),
+            Stream(ORDERS, orders, full_read=False, owners=CUSTOMERS, orphans=True, told_by=told_by),
             ThenChanges(
                 self._all_orders,
                 self._changed_orders,
