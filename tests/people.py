@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cleverreach_sync.domain.address import Patterns
-from cleverreach_sync.domain.decision import Change, Decision, Rules, Wanted
+from cleverreach_sync.domain.decision import Change, Decision, Rules
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints
-from cleverreach_sync.domain.model import Consent, ConsentState, Kind, Person, Purchases, Recipient, RecipientState
+from cleverreach_sync.domain.model import Consent, ConsentState, Kind, Person, Purchases, Recipient, Status
 from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.targets.cleverreach.fields import data_fields
 
@@ -40,7 +40,7 @@ def person(
 
 
 def recipient(
-    state: RecipientState = RecipientState.ACTIVE,
+    state: Status = Status.SUBSCRIBED,
     kinds: Iterable[Kind] = (),
     *,
     ident: str = "7",
@@ -84,12 +84,12 @@ def confirmed(plan: Decision, before: Recipient | None, *, ident: str = "7") -> 
 
 
 def after(change: Change, before: Recipient | None, *, ident: str = "7") -> Recipient:
-    had = before if before is not None else Recipient(ident, change.email, RecipientState.ACTIVE)
-    state = had.state
-    if change.state is not None:
-        state = RecipientState.ACTIVE if change.state is Wanted.ACTIVE else RecipientState.INACTIVE
+    had = before if before is not None else Recipient(ident, change.email, Status.SUBSCRIBED)
+    state = had.status
+    if change.status is not None:
+        state = Status.SUBSCRIBED if change.status is Status.SUBSCRIBED else Status.NOT_SUBSCRIBED
     return had._replace(
-        state=state,
+        status=state,
         tags=(had.tags | set(change.tags_added)) - set(change.tags_removed),
         attributes={**had.attributes, **change.values()},
     )

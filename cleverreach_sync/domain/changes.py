@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.consent import ShopConsent, TargetAction
-from cleverreach_sync.domain.decision import Case, Change, Decision, Outcome, Rules, Wanted
+from cleverreach_sync.domain.decision import Case, Change, Decision, Outcome, Rules
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_OPTED_OUT,
@@ -14,7 +14,7 @@ from cleverreach_sync.domain.model import (
     LastSynced,
     Person,
     Recipient,
-    RecipientState,
+    Status,
 )
 from cleverreach_sync.domain.tags import OwnTags, contradicted, kinds_of
 
@@ -69,7 +69,7 @@ def end(case: Case, recipient: Recipient, carried: frozenset[Kind], shop: ShopCo
         email=person.email,
         creates=False,
         receiver_id=recipient.id,
-        state=Wanted.INACTIVE,
+        status=Status.NOT_SUBSCRIBED,
         at=None,
         registered=None,
         tags_added=own.texts(added - carried),
@@ -107,7 +107,7 @@ def disproved(
         email=person.email,
         creates=False,
         receiver_id=recipient.id,
-        state=None,
+        status=None,
         at=None,
         registered=None,
         tags_added=(),
@@ -120,13 +120,13 @@ def disproved(
 def erase(case: Case, recipient: Recipient, carried: frozenset[Kind], own: OwnTags, *, delete: bool) -> Decision:
     """The end of somebody whose data the shop erased; nothing is left to do for whoever was ended before and is to
     stay in the list."""
-    if case.memory.ended is not None and recipient.state is RecipientState.INACTIVE and not delete:
+    if case.memory.ended is not None and recipient.status is Status.NOT_SUBSCRIBED and not delete:
         return Decision(Outcome.SKIPPED, ENDED_ERASED, _NOBODY, ShopConsent.NO)
     change = Change(
         email=case.person.email,
         creates=False,
         receiver_id=recipient.id,
-        state=Wanted.DELETED if delete else Wanted.INACTIVE,
+        status=Status.ABSENT if delete else Status.NOT_SUBSCRIBED,
         at=None,
         registered=None,
         tags_added=(),
@@ -174,7 +174,7 @@ def creation(person: Person, like: Decision, tags: tuple[str, ...], values: dict
         person.email,
         True,
         None,
-        Wanted.ACTIVE if active else Wanted.INACTIVE,
+        Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED,
         _consent_date(person, now) if active else None,
         created if created is not None and 0 < created <= now else now,
         tags,
@@ -189,12 +189,12 @@ def _consent_date(person: Person, now: int) -> int:
     return now if person.consent.state is not ConsentState.YES or at is None or not 0 < at <= now else at
 
 
-def new_state(
+def new_status(
     case: Case, recipient: Recipient, applies: Applying, rules: Rules, now: int
-) -> tuple[Wanted | None, int | None]:
-    """The state somebody in the list is to get: none, but for the two cases in which crsync may make them active."""
+) -> tuple[Status | None, int | None]:
+    """The status to ask for of somebody in the list: none, but for the two cases in which crsync may subscribe them."""
     person, memory = case.person, case.memory
-    if recipient.state is not RecipientState.INACTIVE:
+    if recipient.status is not Status.NOT_SUBSCRIBED:
         return None, None
     own_doing = memory.made_inactive and memory.receiver_id == recipient.id and memory.ended is None
     if memory.ended_at is not None:  # it may be another's by now
@@ -202,5 +202,5 @@ def new_state(
         own_doing = own_doing and person.consent.is_later_than(memory.ended_at)
     may_activate = applies.action is TargetAction.REACTIVATED or own_doing
     if may_activate and applies.kinds & rules.activate:
-        return Wanted.ACTIVE, _consent_date(person, now)
+        return Status.SUBSCRIBED, _consent_date(person, now)
     return None, None

@@ -41,7 +41,7 @@ def _day(text: str) -> str:
 
 def has_effect(change: Change, recipient: Recipient, types: Mapping[str, FieldType]) -> bool:
     """Whether `change` would make anything of a recipient that is not there already."""
-    if change.state is not None and change.state.value != recipient.state.value:
+    if change.status is not None and change.status is not recipient.status:
         return True
     if any(not carries(recipient, tag) for tag in change.tags_added):
         return True

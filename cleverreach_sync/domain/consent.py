@@ -28,10 +28,12 @@ class TargetStatus(StrEnum):
 
     ABSENT = "absent"
     DELETED = "deleted"  # was confirmed there once, is no longer
-    ACTIVE = "active"
-    INACTIVE = "inactive"
+    SUBSCRIBED = "subscribed"
+    NOT_SUBSCRIBED = "not_subscribed"
+    PENDING = "pending"
     UNSUBSCRIBED = "unsubscribed"  # here, or (for people new to the list) elsewhere in the account
     BOUNCED = "bounced"
+    ARCHIVED = "archived"
     BLACKLISTED = "blacklisted"
 
 
@@ -66,7 +68,8 @@ class Verdict(NamedTuple):
 
 
 _SKIP = TargetAction.SKIPPED
-_IN_LIST = frozenset({TargetStatus.ACTIVE, TargetStatus.INACTIVE})
+_IN_LIST = frozenset({TargetStatus.SUBSCRIBED, TargetStatus.NOT_SUBSCRIBED, TargetStatus.PENDING})
+_AWAY = frozenset({TargetStatus.DELETED, TargetStatus.ARCHIVED})
 _NEW = frozenset({TargetStatus.ABSENT})
 _ALREADY = frozenset({LastAgreed.ENDED})
 _WITH_US = frozenset({LastAgreed.YES, LastAgreed.OURS})
@@ -83,12 +86,12 @@ POLICY: Final[tuple[Row, ...]] = (
     (None, TargetStatus.BLACKLISTED, None, Verdict(_SKIP, "blacklisted")),
     (None, TargetStatus.BOUNCED, None, Verdict(_SKIP, "bounced_in_target")),
     (None, TargetStatus.UNSUBSCRIBED, None, Verdict(_SKIP, "unsubscribed_in_target")),
-    (None, TargetStatus.DELETED, None, Verdict(_SKIP, "deleted_in_target")),
+    (None, _AWAY, None, Verdict(_SKIP, "deleted_in_target")),
     (ShopConsent.OPTED_OUT, _NEW, None, Verdict(_SKIP, "opted_out", subscriber=False)),
     (ShopConsent.OPTED_OUT, _IN_LIST, _WITH_US, Verdict(TargetAction.ENDED, subscriber=False)),
     (
         ShopConsent.OPTED_OUT,
-        TargetStatus.ACTIVE,
+        TargetStatus.SUBSCRIBED,
         LastAgreed.ENDED_BEFORE,
         Verdict(TargetAction.ENDED, subscriber=False),
     ),
@@ -96,7 +99,7 @@ POLICY: Final[tuple[Row, ...]] = (
     (ShopConsent.NO, _IN_LIST, LastAgreed.YES, Verdict(TargetAction.ENDED, subscriber=False)),
     (ShopConsent.STALE_YES, _IN_LIST, None, Verdict(TargetAction.LEFT, subscriber=False)),
     (ShopConsent.STALE_YES, _NEW, None, Verdict(TargetAction.CREATED, subscriber=False)),
-    (ShopConsent.YES, TargetStatus.INACTIVE, _ALREADY, Verdict(TargetAction.REACTIVATED)),
+    (ShopConsent.YES, TargetStatus.NOT_SUBSCRIBED, _ALREADY, Verdict(TargetAction.REACTIVATED)),
     (None, _IN_LIST, None, Verdict(TargetAction.LEFT)),
     (None, _NEW, None, Verdict(TargetAction.CREATED)),
 )

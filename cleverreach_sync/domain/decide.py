@@ -19,7 +19,7 @@ from cleverreach_sync.domain.changes import (
     erase,
     fields_differ,
     filled,
-    new_state,
+    new_status,
     sent_anew,
     tags_of,
 )
@@ -42,7 +42,6 @@ from cleverreach_sync.domain.decision import (
     Outcome,
     Rules,
     Suppression,
-    Wanted,
 )
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints
@@ -58,7 +57,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Recipient,
-    RecipientState,
+    Status,
 )
 from cleverreach_sync.domain.tags import OwnTags, kinds_of
 
@@ -66,11 +65,14 @@ _SUBSCRIBER, _BUYER = Kind.SUBSCRIBER, Kind.BUYER
 _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
 _NEVER: Final = 1 << 62  # later than any consent
-_ACTIVE_OR_NOT: Final = {
-    RecipientState.ACTIVE: TargetStatus.ACTIVE,
-    RecipientState.INACTIVE: TargetStatus.INACTIVE,
-    RecipientState.UNSUBSCRIBED: TargetStatus.UNSUBSCRIBED,
-    RecipientState.BOUNCED: TargetStatus.BOUNCED,
+_STILL_THERE: Final = frozenset({Status.SUBSCRIBED, Status.NOT_SUBSCRIBED, Status.PENDING})
+_AS_READ: Final = {
+    Status.SUBSCRIBED: TargetStatus.SUBSCRIBED,
+    Status.NOT_SUBSCRIBED: TargetStatus.NOT_SUBSCRIBED,
+    Status.PENDING: TargetStatus.PENDING,
+    Status.UNSUBSCRIBED: TargetStatus.UNSUBSCRIBED,
+    Status.BOUNCED: TargetStatus.BOUNCED,
+    Status.ARCHIVED: TargetStatus.ARCHIVED,
 }
 
 
@@ -79,11 +81,11 @@ def remembered_recipient(email: str, memory: LastSynced, own: OwnTags) -> Recipi
     reading before the write has the last word)."""
     if memory.receiver_id is None:
         return None
-    state = memory.state
-    if state not in (RecipientState.ACTIVE, RecipientState.INACTIVE):
-        state = RecipientState.INACTIVE if memory.ended else RecipientState.ACTIVE
+    status = memory.status
+    if status not in _STILL_THERE:
+        status = Status.NOT_SUBSCRIBED if memory.ended else Status.SUBSCRIBED
     tags = frozenset(own.by_kind[kind] for kind in memory.tags)
-    return Recipient(memory.receiver_id, email, state, tags, stamps=memory.stamps)
+    return Recipient(memory.receiver_id, email, status, tags, stamps=memory.stamps)
 
 
 def standing_of(case: Case, rules: Rules) -> TargetStatus:
@@ -91,11 +93,11 @@ def standing_of(case: Case, rules: Rules) -> TargetStatus:
     person, memory, recipient, suppressed, _ = case
     if suppressed.blacklisted:
         return TargetStatus.BLACKLISTED
-    if recipient is not None and recipient.state is not RecipientState.ABSENT:
-        return _ACTIVE_OR_NOT[recipient.state]
+    if recipient is not None and recipient.status is not Status.ABSENT:
+        return _AS_READ[recipient.status]
     if _left_elsewhere(person, suppressed):
         return TargetStatus.UNSUBSCRIBED
-    if memory.transferred and memory.state is RecipientState.UNSUBSCRIBED:
+    if memory.transferred and memory.status is Status.UNSUBSCRIBED:
         return TargetStatus.UNSUBSCRIBED
     if (memory.transferred or suppressed.by_other_transfer) and not rules.include_deleted:
         return TargetStatus.DELETED
@@ -213,7 +215,7 @@ def _must_stay_away(case: Case, standing: TargetStatus) -> bool:
     them back."""
     recipient = case.recipient
     return (
-        standing is TargetStatus.INACTIVE
+        standing is TargetStatus.NOT_SUBSCRIBED
         and recipient is not None
         and _left_elsewhere(case.person, case.suppressed)
         and _by_our_doing(case.memory, recipient)
@@ -230,10 +232,10 @@ def _transferred(case: Case, carried: frozenset[Kind], applies: Applying, rules:
         values = rules.fields.values(person, buyer=_BUYER in kinds)
     if action is TargetAction.CREATED or recipient is None:
         return create(case, applies, added, values, rules, now)
-    state, at = new_state(case, recipient, applies, rules, now)
+    status, at = new_status(case, recipient, applies, rules, now)
     if not (
         sent_anew(memory, recipient, rules)
-        or state is not None
+        or status is not None
         or added - memory.tags
         or removed & (memory.tags | carried) & rules.selection
         or fields_differ(values, memory, rules)
@@ -244,14 +246,14 @@ def _transferred(case: Case, carried: frozenset[Kind], applies: Applying, rules:
         person.email,
         False,
         recipient.id,
-        state,
+        status,
         at,
         None,
         own.texts(added),
         own.texts(removed & carried),
         filled(values, memory, rules),
     )
-    activates = state is Wanted.ACTIVE
+    activates = status is Status.SUBSCRIBED
     reason = "" if not activates else "reactivated" if action is TargetAction.REACTIVATED else "activated"
     return Decision(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
 
@@ -263,7 +265,7 @@ def _erased(case: Case, carried: frozenset[Kind], rules: Rules) -> Decision:
     standing = standing_of(case, rules)
     left = verdict(ShopConsent.UNKNOWN, standing, LastAgreed.NOTHING).reason
     ours = case.memory.transferred or carried
-    if recipient is None or recipient.state is RecipientState.ABSENT or left is not None or not ours:
+    if recipient is None or recipient.status is Status.ABSENT or left is not None or not ours:
         away = left is None or standing is TargetStatus.DELETED
         return Decision(Outcome.SKIPPED, ENDED_ERASED if away else left or "", _NOBODY, ShopConsent.NO)
     delete = rules.delete_erased and case.suppressed.unsubscribed_at is None
@@ -283,7 +285,7 @@ def erasure_waits(memory: LastSynced, shop: ShopConsent) -> bool:
 def _renewed(memory: LastSynced, recipient: Recipient | None, carried: frozenset[Kind], rules: Rules) -> bool:
     """Whether the list shows a consent that the memory does not know of: crsync has acted on one since (the memory is
     of a backup), or another transfer has. Of somebody unknown a tag may be anybody's; only a resync goes by it."""
-    if recipient is None or recipient.state is not RecipientState.ACTIVE or _SUBSCRIBER not in carried - memory.tags:
+    if recipient is None or recipient.status is not Status.SUBSCRIBED or _SUBSCRIBER not in carried - memory.tags:
         return False
     return memory.ended is not None or (rules.resend and not memory.transferred)
 
@@ -303,7 +305,7 @@ def _in_other_hands(memory: LastSynced, recipient: Recipient) -> bool:
     """Whether a recipient whom crsync might make active again does not stand in the list as its last write left them:
     somebody else had a hand in it, or this memory is not of the last write. Stamps that the target does not give are
     not compared."""
-    if recipient.state is not RecipientState.INACTIVE or recipient.stamps is None:
+    if recipient.status is not Status.NOT_SUBSCRIBED or recipient.stamps is None:
         return False
     if memory.ended is None and not memory.made_inactive:
         return False
@@ -316,17 +318,17 @@ def _in_other_hands(memory: LastSynced, recipient: Recipient) -> bool:
 def from_now_on(memory: LastSynced, recipient: Recipient) -> LastSynced:
     """What is assumed of such a recipient: a new consent has to be later than all that the target's stamps tell."""
     latest = 0 if recipient.stamps is None else recipient.stamps.latest
-    state = recipient.state if memory.transferred else memory.state
-    return memory._replace(state=state, ended_at=max(latest, memory.ended_at or 0))
+    status = recipient.status if memory.transferred else memory.status
+    return memory._replace(status=status, ended_at=max(latest, memory.ended_at or 0))
 
 
 def adopted(memory: LastSynced, recipient: Recipient, carried: frozenset[Kind]) -> LastSynced:
     """What to assume of a recipient that carries an own special tag when the memory of them is lost: transferred by
     crsync, a Subscriber tag is a consent given before, inactive means that somebody ended it, and it stays so."""
-    inactive = recipient.state is RecipientState.INACTIVE
+    inactive = recipient.status is Status.NOT_SUBSCRIBED
     return memory._replace(
         receiver_id=recipient.id,
-        state=recipient.state,
+        status=recipient.status,
         tags=carried,
         agreed=ConsentState.YES if _SUBSCRIBER in carried else ConsentState.UNKNOWN,
         ended=ENDED_NO if inactive else memory.ended,

@@ -9,7 +9,7 @@ from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
-from cleverreach_sync.domain.model import Kind, LastSynced, Person, Recipient
+from cleverreach_sync.domain.model import Kind, LastSynced, Person, Recipient, Status
 from cleverreach_sync.domain.tags import OwnTags
 
 
@@ -81,23 +81,16 @@ class Case(NamedTuple):
     values: dict[str, str] | None = None
 
 
-class Wanted(StrEnum):
-    """The state a recipient is to get."""
-
-    ACTIVE = "active"
-    INACTIVE = "inactive"
-    DELETED = "deleted"
-
-
 class Change(NamedTuple):
-    """One row to write, in no system's own terms. `state` None: the state is left alone, else it becomes that with the
-    date `at`. `creates`: the address is not in the list. `registered` is the shop's creation date. `tags_added` are
-    full tags, `tags_removed` those to take away. `attributes` are by data field name, or packed before."""
+    """One row to write, in no system's own terms. `status` is what is asked for, None: it is left alone; ABSENT: they
+    are to be deleted. `creates`: the address is not in the list. `at` (since when they agree) and `registered` (when
+    the shop made their account) are facts for targets that take such dates. `tags_added` are full tags, `tags_removed`
+    those to take away. `attributes` are by data field name, or packed before."""
 
     email: str
     creates: bool
     receiver_id: str | None
-    state: Wanted | None
+    status: Status | None
     at: int | None
     registered: int | None
     tags_added: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cleverreach_sync.domain.consent import ShopConsent
-from cleverreach_sync.domain.decision import Change, Decision, Outcome, Rules, Wanted
+from cleverreach_sync.domain.decision import Change, Decision, Outcome, Rules
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_NO,
@@ -16,15 +16,16 @@ from cleverreach_sync.domain.model import (
     LastSynced,
     Person,
     Recipient,
-    RecipientState,
+    Status,
 )
 
 _NONE: Final[frozenset[Kind]] = frozenset()
 _LEFT: Final = frozenset({"unsubscribed_in_target", "deleted_in_target"})
 _LEFT_AS: Final = {
-    RecipientState.ABSENT: "deleted_in_target",
-    RecipientState.UNSUBSCRIBED: "unsubscribed_in_target",
-    RecipientState.BOUNCED: "bounced_in_target",
+    Status.ABSENT: "deleted_in_target",
+    Status.ARCHIVED: "deleted_in_target",
+    Status.UNSUBSCRIBED: "unsubscribed_in_target",
+    Status.BOUNCED: "bounced_in_target",
 }
 
 
@@ -41,28 +42,28 @@ def remember(
     # Made again under another ID: nothing of what was sent before is there.
     anew = change.creates or confirmed.id != memory.receiver_id
     if decision.reason == ENDED_ERASED:
-        if change.state is Wanted.DELETED:
+        if change.status is Status.ABSENT:
             return forgotten(memory, now)
-        ended = erased(memory, now)._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE, woken_at=None)
+        ended = erased(memory, now)._replace(receiver_id=confirmed.id, status=Status.NOT_SUBSCRIBED, woken_at=None)
         return ended._replace(tags=carried - dropped, run=rules.run, stamps=confirmed.stamps)
     tags = (carried - dropped) | (decision.kinds & rules.own.among(change.tags_added))
     fingerprint = _fingerprint(change, b"" if anew else memory.fingerprint, rules)
     if decision.outcome is Outcome.DEACTIVATED:
         ended = _ended(memory, _ended_at(person, memory, now), withdrew=decision.shop is ShopConsent.OPTED_OUT)
-        ended = ended._replace(receiver_id=confirmed.id, state=RecipientState.INACTIVE, stamps=confirmed.stamps)
+        ended = ended._replace(receiver_id=confirmed.id, status=Status.NOT_SUBSCRIBED, stamps=confirmed.stamps)
         return ended._replace(tags=tags, fingerprint=fingerprint, run=rules.run)
-    reopened = decision.activates or (decision.shop is ShopConsent.YES and confirmed.state is RecipientState.ACTIVE)
+    reopened = decision.activates or (decision.shop is ShopConsent.YES and confirmed.status is Status.SUBSCRIBED)
     if end_is_open(decision, memory):  # created anew, as who they are now
         memory = memory._replace(ended=ENDED_NO, ended_at=now)
     return LastSynced(
         confirmed.id,
-        confirmed.state,
+        confirmed.status,
         tags,
         fingerprint,
         _agreed(person, decision, memory),
         None if reopened else memory.ended,
         None if reopened else memory.ended_at,
-        change.state is Wanted.INACTIVE if change.creates else memory.made_inactive and not (anew or reopened),
+        change.status is Status.NOT_SUBSCRIBED if change.creates else memory.made_inactive and not (anew or reopened),
         rules.run,
         None if reopened else memory.left_before,
         _woken_at(change, confirmed, None if anew else memory.woken_at, now),
@@ -82,9 +83,9 @@ def _ended(memory: LastSynced, at: int, *, withdrew: bool) -> LastSynced:
 
 
 def _woken_at(change: Change, confirmed: Recipient, before: int | None, now: int) -> int | None:
-    if confirmed.state is not RecipientState.ACTIVE:
+    if confirmed.status is not Status.SUBSCRIBED:
         return None
-    return now if change.state is Wanted.ACTIVE else before
+    return now if change.status is Status.SUBSCRIBED else before
 
 
 def erased(memory: LastSynced, now: int) -> LastSynced:
@@ -103,7 +104,7 @@ def erased(memory: LastSynced, now: int) -> LastSynced:
 def forgotten(memory: LastSynced, now: int) -> LastSynced:
     """Likewise of a recipient that was deleted from the list for it."""
     gone = erased(memory, now)
-    absent = gone._replace(receiver_id=None, state=RecipientState.ABSENT, tags=_NONE, fingerprint=b"")
+    absent = gone._replace(receiver_id=None, status=Status.ABSENT, tags=_NONE, fingerprint=b"")
     return absent._replace(woken_at=None, stamps=None)
 
 
@@ -126,7 +127,7 @@ def _fingerprint(change: Change, before: bytes, rules: Rules) -> bytes:
 def as_last_seen(decision: Decision, memory: LastSynced, rules: Rules) -> Decision:
     """The plan about somebody who is not read again because there is nothing to write: if it is known that they had
     left the list, that is what counts."""
-    left = _LEFT_AS.get(memory.state) if memory.transferred else None
+    left = _LEFT_AS.get(memory.status) if memory.transferred else None
     if left is None or (left == "deleted_in_target" and rules.include_deleted):
         return decision
     if decision.outcome is not Outcome.UNCHANGED and decision.reason != ENDED_OPTED_OUT:
@@ -172,7 +173,7 @@ def _ended_at(person: Person, memory: LastSynced, now: int) -> int:
 
 def _left(decision: Decision, memory: LastSynced) -> bool:
     """Whether they are gone for good. A bounce may be lifted, and the recipient would be as active as before."""
-    away = memory.state in _LEFT_AS and memory.state is not RecipientState.BOUNCED
+    away = memory.status in _LEFT_AS and memory.status is not Status.BOUNCED
     return decision.reason in _LEFT or (away and decision.reason != "bounced_in_target") or memory.ended is not None
 
 

@@ -141,14 +141,16 @@ class Record(NamedTuple):
     makes_person: bool = True
 
 
-class RecipientState(StrEnum):
+class Status(StrEnum):
     """How somebody stands in the recipient list, in no system's own terms."""
 
-    ABSENT = "absent"
-    ACTIVE = "active"
-    INACTIVE = "inactive"  # made inactive, or never confirmed their subscription (pending)
-    UNSUBSCRIBED = "unsubscribed"
+    SUBSCRIBED = "subscribed"  # gets the mailings
+    NOT_SUBSCRIBED = "not_subscribed"  # is in the list and gets none
+    PENDING = "pending"  # has still to confirm that they want them
+    UNSUBSCRIBED = "unsubscribed"  # left by themselves
     BOUNCED = "bounced"
+    ARCHIVED = "archived"  # put away in the target, where they can be brought back
+    ABSENT = "absent"
 
 
 class Stamps(NamedTuple):
@@ -171,7 +173,7 @@ class Recipient(NamedTuple):
 
     id: str
     email: str
-    state: RecipientState
+    status: Status
     tags: frozenset[str] = frozenset()
     attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
     registered: int = 0
@@ -230,7 +232,7 @@ class Person(NamedTuple):
 class LastSynced(NamedTuple):
     """What was last agreed with the target about one person.
 
-    `receiver_id` None: never confirmed in the list. `state` is how they stood there last, `tags` the own special tags
+    `receiver_id` None: never confirmed in the list. `status` is how they stood there last, `tags` the own special tags
     they carried. `agreed` is the consent that was last acted on. `ended` says why crsync (or somebody else, where that
     had to be assumed) ended their mailing, `ended_at` from when on a new consent counts. `made_inactive`: crsync
     created them inactive. `run` confirmed them last. `left_before`: the reason why their former address had left, which
@@ -241,7 +243,7 @@ class LastSynced(NamedTuple):
     """
 
     receiver_id: str | None = None
-    state: RecipientState = RecipientState.ABSENT
+    status: Status = Status.ABSENT
     tags: frozenset[Kind] = frozenset()
     fingerprint: bytes = b""
     agreed: ConsentState = ConsentState.UNKNOWN

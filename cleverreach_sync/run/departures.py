@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.merge import PersonFacts
-from cleverreach_sync.domain.model import ENDED_NO, Consent, ConsentState, LastSynced, RecipientState, RecordFacts
+from cleverreach_sync.domain.model import ENDED_NO, Consent, ConsentState, LastSynced, RecordFacts, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN
 from cleverreach_sync.run.recheck import batches
@@ -65,14 +65,14 @@ def undo(run: Run) -> None:
         found = run.target.read_ids([each.memory.receiver_id or "" for each in left])
         for each in left:
             recipient = found.get(each.memory.receiver_id or "")
-            state = RecipientState.ABSENT if recipient is None else recipient.state
-            if recipient is not None and state is RecipientState.ACTIVE:
-                state = RecipientState.INACTIVE if run.target.make_inactive(recipient.id) else RecipientState.ABSENT
+            state = Status.ABSENT if recipient is None else recipient.status
+            if recipient is not None and state is Status.SUBSCRIBED:
+                state = Status.NOT_SUBSCRIBED if run.target.make_inactive(recipient.id) else Status.ABSENT
                 undone += 1
                 if (woken := run.spool.woken(each.entry.key)) is not None:
                     run.tally.undone(woken[0])
             ended_at = max(each.at, each.memory.ended_at or 0)
-            memory = each.memory._replace(state=state, ended=ENDED_NO, ended_at=ended_at, woken_at=None, stamps=None)
+            memory = each.memory._replace(status=state, ended=ENDED_NO, ended_at=ended_at, woken_at=None, stamps=None)
             kept = body(facts_json(each.facts), memory_tuple(memory))
             run.ledger.record([each.entry._replace(seen=b"", outcome=OPEN, body=kept)])
             run.ledger.commit()
@@ -84,7 +84,7 @@ def undo(run: Run) -> None:
 def _woken(run: Run, departed: Mapping[bytes, int]) -> Iterable[_Left]:
     for entry in run.ledger.entries(list(departed)).values():
         facts, memory = read_body(entry)
-        if memory.woken_at is None or memory.woken_at < run.began or memory.state is not RecipientState.ACTIVE:
+        if memory.woken_at is None or memory.woken_at < run.began or memory.status is not Status.SUBSCRIBED:
             continue
         at = departed[entry.key]
         if not any(_yes_of(record).is_later_than(at) for record in facts.records if record.consent == ConsentState.YES):

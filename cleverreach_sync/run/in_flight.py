@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cleverreach_sync.domain.consent import weigh
-from cleverreach_sync.domain.decision import Change, Decision, Outcome, Wanted
+from cleverreach_sync.domain.decision import Change, Decision, Outcome
 from cleverreach_sync.domain.fingerprints import unknown_values
 from cleverreach_sync.domain.memory import remember
 from cleverreach_sync.domain.merge import PersonFacts
@@ -23,7 +23,7 @@ from cleverreach_sync.domain.model import (
     LastSynced,
     Person,
     Recipient,
-    RecipientState,
+    Status,
 )
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, Step
@@ -138,17 +138,17 @@ def _after_end(
     run: Run, left: Flight, memory: LastSynced, recipient: Recipient, own: frozenset[Kind]
 ) -> LastSynced | None:
     """After an end that may have been written; None where nothing has to be remembered but what is known."""
-    arrived = recipient.state is RecipientState.INACTIVE and (left.step == Step.MOVED or Kind.SUBSCRIBER not in own)
+    arrived = recipient.status is Status.NOT_SUBSCRIBED and (left.step == Step.MOVED or Kind.SUBSCRIBER not in own)
     if left.erased and run.rules.delete_erased:
         return None  # still to be deleted
     if left.step == Step.MOVED:
-        ended = memory._replace(state=recipient.state, ended=ENDED_MOVED, ended_at=left.at, stamps=None)
+        ended = memory._replace(status=recipient.status, ended=ENDED_MOVED, ended_at=left.at, stamps=None)
         return ended if arrived else None
     if arrived:
         return _remembered(run, left, memory, recipient, Outcome.DEACTIVATED)._replace(tags=own)
     if memory.transferred or not own or left.erased:
         return None
-    return LastSynced(recipient.id, recipient.state, own)  # still to be ended, even if the shop loses them
+    return LastSynced(recipient.id, recipient.status, own)  # still to be ended, even if the shop loses them
 
 
 def _after_write(run: Run, left: Flight, memory: LastSynced, recipient: Recipient, own: frozenset[Kind]) -> LastSynced:
@@ -156,7 +156,7 @@ def _after_write(run: Run, left: Flight, memory: LastSynced, recipient: Recipien
     after = _remembered(run, left, memory, recipient, outcome)
     # Who came in by a form, and has not confirmed yet, has another date of registration.
     ours = memory.transferred or (left.registered is not None and recipient.registered == left.registered)
-    inactive = recipient.state is RecipientState.INACTIVE
+    inactive = recipient.status is Status.NOT_SUBSCRIBED
     return after._replace(tags=own, made_inactive=after.made_inactive and inactive and ours)
 
 
@@ -167,9 +167,9 @@ def _remembered(run: Run, left: Flight, memory: LastSynced, recipient: Recipient
     consent = Consent(CONSENTS[left.consent], left.consent_at, left.consent_after)
     shop = weigh(consent, memory)
     creates = outcome is Outcome.CREATED
-    state = Wanted.ACTIVE if left.active else Wanted.INACTIVE if creates else None
+    state = Status.SUBSCRIBED if left.active else Status.NOT_SUBSCRIBED if creates else None
     change = Change(left.email, creates, recipient.id, state, None, None, (), (), {})
-    activates = left.active and recipient.state is RecipientState.ACTIVE
+    activates = left.active and recipient.status is Status.SUBSCRIBED
     decision = Decision(outcome, ENDED_ERASED if left.erased else "", kinds_in(left.kinds), shop, change, activates)
     person = Person(left.email, {}, consent, None, None)
     after = remember(decision, person, memory, recipient, run.rules, left.at)

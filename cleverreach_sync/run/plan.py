@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from cleverreach_sync.domain.consent import ShopConsent
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Change, Decision, Outcome, Suppression, Wanted
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Change, Decision, Outcome, Suppression
 from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
 from cleverreach_sync.domain.identity import idents_of
 from cleverreach_sync.domain.memory import end_is_open, end_waits
@@ -20,7 +20,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Recipient,
-    RecipientState,
+    Status,
 )
 from cleverreach_sync.state.entries import (
     CONSENTS,
@@ -155,7 +155,7 @@ def _creation(decision: Decision, fingerprints: Fingerprints) -> tuple[Any, ...]
     change = decision.change
     if change is None or not change.creates:
         return None
-    active = change.state is Wanted.ACTIVE
+    active = change.status is Status.SUBSCRIBED
     print_ = fingerprints.of(change.values())
     return (
         decision.shop._value_,
@@ -174,7 +174,7 @@ def created(row: PlanRow) -> Decision | None:
     if row.created is None or row.receiver_id is not None or row.fields is None:
         return None
     shop, kinds, active, at, registered, tags, fingerprint = row.created
-    state = Wanted.ACTIVE if active else Wanted.INACTIVE
+    state = Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED
     attributes: Packed | dict[str, str] = Packed(row.fields[0], fingerprint) if fingerprint else {}
     change = Change(row.email, True, None, state, at, registered, tags, (), attributes)
     return Decision(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active)
@@ -256,6 +256,6 @@ def still_due(row: PlanRow) -> Entry:
 def absent(found: Recipient | None, memory: LastSynced) -> LastSynced:
     """The memory after a reading that found somebody elsewhere than expected. Whoever had unsubscribed has so
     even if they were deleted since."""
-    if not memory.transferred or (found is None and memory.state is RecipientState.UNSUBSCRIBED):
+    if not memory.transferred or (found is None and memory.status is Status.UNSUBSCRIBED):
         return memory
-    return memory._replace(state=RecipientState.ABSENT if found is None else found.state)
+    return memory._replace(status=Status.ABSENT if found is None else found.status)

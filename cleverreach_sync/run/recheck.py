@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeVar
 from cleverreach_sync.clock import OutOfTime
 from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
-from cleverreach_sync.domain.decision import Decision, Outcome, Suppression, Wanted
+from cleverreach_sync.domain.decision import Decision, Outcome, Suppression
 from cleverreach_sync.domain.memory import as_it_stands, settle
-from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Kind, Recipient, RecipientState
+from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Kind, Recipient, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, Candidate, Step, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
@@ -94,7 +94,7 @@ def _is_there(decision: Decision, recipient: Recipient, run: Run) -> bool:
     change = decision.change
     if change is None or decision.outcome is not Outcome.UPDATED:
         return False
-    known = recipient.state is RecipientState.ACTIVE or decision.adopted is not None
+    known = recipient.status is Status.SUBSCRIBED or decision.adopted is not None
     return known and not has_effect(change, recipient, run.rules.fields.types)
 
 
@@ -105,7 +105,7 @@ def _taken_for_another(run: Run, who: Candidate) -> Rechecked:
     decision = decide(who.against(own), run.rules._replace(end_only=True), run.now)
     if decision.outcome is Outcome.DEACTIVATED:
         return Rechecked(
-            who, own, decision, by_id=decision.change is not None and decision.change.state is Wanted.INACTIVE
+            who, own, decision, by_id=decision.change is not None and decision.change.status is Status.NOT_SUBSCRIBED
         )
     if decision.change is not None:
         decision = decision.instead(Outcome.REJECTED, AMBIGUOUS)

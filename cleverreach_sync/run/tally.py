@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from cleverreach_sync.domain.decision import Decision, Outcome, Wanted
-from cleverreach_sync.domain.model import ConsentState, Kind
+from cleverreach_sync.domain.decision import Decision, Outcome
+from cleverreach_sync.domain.model import ConsentState, Kind, Status
 
 
 class Tally:
@@ -91,7 +91,7 @@ class Tally:
 
     def _activation(self, decision: Decision, consent: ConsentState) -> None:
         if decision.outcome is Outcome.CREATED and decision.change is not None:
-            if decision.change.state is Wanted.ACTIVE:
+            if decision.change.status is Status.SUBSCRIBED:
                 self.activation["created_active"] += 1
                 if consent is not ConsentState.YES:
                     self.activation["without_consent"] += 1

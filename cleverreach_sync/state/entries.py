@@ -14,9 +14,9 @@ from cleverreach_sync.domain.model import (
     Kind,
     LastSynced,
     Order,
-    RecipientState,
     RecordFacts,
     Stamps,
+    Status,
 )
 from cleverreach_sync.errors import StateError
 
@@ -39,7 +39,16 @@ class Entry(NamedTuple):
 _KIND_BITS: Final = {Kind.SUBSCRIBER: 1, Kind.BUYER: 2, Kind.CONTACT: 4}
 _KINDS_OF: Final = {bits: frozenset(kind for kind, bit in _KIND_BITS.items() if bits & bit) for bits in range(8)}
 _BITS_OF: Final = {kinds: bits for bits, kinds in _KINDS_OF.items()}
-_STATES: Final = {state.value: state for state in RecipientState}
+_WORDS: Final = {  # as earlier versions wrote them
+    Status.SUBSCRIBED: "active",
+    Status.NOT_SUBSCRIBED: "inactive",
+    Status.PENDING: "pending",
+    Status.UNSUBSCRIBED: "unsubscribed",
+    Status.BOUNCED: "bounced",
+    Status.ARCHIVED: "archived",
+    Status.ABSENT: "absent",
+}
+_STATUSES: Final = {word: status for status, word in _WORDS.items()}
 CONSENTS: Final = {state.value: state for state in ConsentState}
 
 
@@ -98,7 +107,7 @@ def memory_tuple(memory: LastSynced) -> tuple[Any, ...] | None:
     if memory is NOTHING:
         return None
     return (
-        memory.state._value_,
+        _WORDS[memory.status],
         _BITS_OF[memory.tags],
         memory.agreed._value_,
         memory.ended,
@@ -115,11 +124,11 @@ def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerpri
     """What `memory_tuple` made."""
     if document is None:
         return NOTHING
-    state, tags, agreed, ended, ended_at, made_inactive, run, left_before, *later = document
+    status, tags, agreed, ended, ended_at, made_inactive, run, left_before, *later = document
     woken_at, stamps = (*later, None, None)[:2]
     return LastSynced(
         receiver_id,
-        _STATES[state],
+        _STATUSES[status],
         _KINDS_OF[tags],
         fingerprint,
         CONSENTS[agreed],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import Case, Outcome
-from cleverreach_sync.domain.model import NOTHING, ConsentState, Kind, Purchases, RecipientState
+from cleverreach_sync.domain.model import NOTHING, ConsentState, Kind, Purchases, Status
 from cleverreach_sync.domain.tags import contradicted, kinds_of
 from tests.people import BUYER, CONTACT, NO, NOW, OUT, OWN, SELECTIONS, SUBSCRIBER, TAGS, YES, person, recipient, rules
 
@@ -42,13 +42,13 @@ def test_new_people(consent: ConsentState, purchases: Purchases | None, selectio
         assert plan.change.tags_removed == ()
 
 
-@given(CONSENTS, PURCHASES, CHOSEN, CARRIED, st.sampled_from([RecipientState.ACTIVE, RecipientState.INACTIVE]))
+@given(CONSENTS, PURCHASES, CHOSEN, CARRIED, st.sampled_from([Status.SUBSCRIBED, Status.NOT_SUBSCRIBED]))
 def test_people_in_the_list(
     consent: ConsentState,
     purchases: Purchases | None,
     selection: frozenset[Kind],
     carried: frozenset[Kind],
-    state: RecipientState,
+    state: Status,
 ) -> None:
     found = recipient(state, carried, other_tags=["Shop-Role.VIP"])
     plan = decide(Case(person(consent, None, purchases), NOTHING, found), rules(selection), NOW)

@@ -8,16 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import (
-    NOT_SUPPRESSED,
-    SKIP_REASONS,
-    Case,
-    Decision,
-    Outcome,
-    Rules,
-    Suppression,
-    Wanted,
-)
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, SKIP_REASONS, Case, Decision, Outcome, Rules, Suppression
 from cleverreach_sync.domain.memory import remember, settle
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
@@ -31,8 +22,8 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Recipient,
-    RecipientState,
     Stamps,
+    Status,
 )
 from cleverreach_sync.run.plan import absent
 from tests.people import (
@@ -52,7 +43,7 @@ from tests.people import (
     rules,
 )
 
-ACTIVE, INACTIVE = RecipientState.ACTIVE, RecipientState.INACTIVE
+ACTIVE, INACTIVE = Status.SUBSCRIBED, Status.NOT_SUBSCRIBED
 WRITTEN = (Outcome.CREATED, Outcome.UPDATED, Outcome.DEACTIVATED)
 KINDS = st.frozensets(st.sampled_from(list(Kind)))
 DATES = st.one_of(st.none(), st.sampled_from([NOW - 300, NOW - 200, NOW - 100, NOW, NOW + 100]))
@@ -71,7 +62,7 @@ PEOPLE = st.builds(
 ).map(lambda who: who if who.invalid else who._replace(withdrew=False))
 RECIPIENTS = st.builds(
     lambda state, kinds, ident, other: recipient(state, kinds, ident=ident, other_tags=other),
-    st.sampled_from([ACTIVE] * 4 + [INACTIVE] * 4 + [RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED]),
+    st.sampled_from([ACTIVE] * 4 + [INACTIVE] * 4 + [Status.UNSUBSCRIBED, Status.BOUNCED]),
     KINDS,
     st.sampled_from(["7", "7", "7", "8"]),
     st.sampled_from([(), ("Shop-Role.VIP",)]),
@@ -87,7 +78,7 @@ def memories(draw: st.DrawFn) -> LastSynced:
     sent = {name: value for name, value in draw(VALUES).items() if value}
     return LastSynced(
         receiver_id=None if left_before and ended == ENDED_NO and draw(st.booleans()) else "7",
-        state=draw(st.sampled_from([ACTIVE, ACTIVE, INACTIVE, INACTIVE, *RecipientState])),
+        status=draw(st.sampled_from([ACTIVE, ACTIVE, INACTIVE, INACTIVE, *Status])),
         tags=draw(KINDS),
         fingerprint=FINGERPRINTS.of(sent),
         agreed=draw(st.sampled_from(list(ConsentState))),
@@ -159,7 +150,7 @@ def test_a_decision_is_whole(case: Situation) -> None:
         assert change.email == ANNA
         assert change.creates is (case.found is None) is (plan.outcome is Outcome.CREATED)
         assert change.receiver_id == (None if case.found is None else case.found.id)
-        assert plan.activates is (change.state is Wanted.ACTIVE)
+        assert plan.activates is (change.status is Status.SUBSCRIBED)
         assert (change.at is not None) is plan.activates
         assert set(change.tags_added) | set(change.tags_removed) <= set(TAGS.values())
         assert not set(change.tags_added) & set(change.tags_removed)
@@ -172,10 +163,10 @@ def test_stamps_of_people_in_the_list(case: Situation) -> None:
     if change is None or case.found is None:
         return
     assert change.registered is None
-    if change.state is Wanted.INACTIVE:
+    if change.status is Status.NOT_SUBSCRIBED:
         assert case.decided().outcome is Outcome.DEACTIVATED
-    elif change.state is Wanted.ACTIVE:
-        assert case.found.state is INACTIVE
+    elif change.status is Status.SUBSCRIBED:
+        assert case.found.status is INACTIVE
         own_doing = case.memory.made_inactive and case.memory.ended is None and case.memory.receiver_id == case.found.id
         reopened = case.memory.ended is not None and fresh(case.who, case.memory)
         assert own_doing or reopened
@@ -185,7 +176,7 @@ def test_stamps_of_people_in_the_list(case: Situation) -> None:
 @given(CASES)
 def test_who_left_is_never_active_nor_sent_anything(case: Situation) -> None:
     plan = case.decided()
-    left = case.found is not None and case.found.state in (RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED)
+    left = case.found is not None and case.found.status in (Status.UNSUBSCRIBED, Status.BOUNCED)
     if left or (case.suppressed.blacklisted and not case.suppressed.still_mailed):
         assert plan.change is None
     elif case.suppressed.still_mailed and plan.change is not None:
@@ -217,7 +208,7 @@ def test_only_who_stands_as_they_were_left_or_agreed_later_is_made_active(
     """Where the target gives stamps at all."""
     if case.found is None or case.memory is NOTHING or shown is None:
         return
-    found = case.found._replace(state=INACTIVE, stamps=shown)
+    found = case.found._replace(status=INACTIVE, stamps=shown)
     memory = case.memory._replace(stamps=left)
     plan = case._replace(found=found, memory=memory).decided()
     if plan.activates:
@@ -231,7 +222,7 @@ def test_after_an_end_only_a_newer_dated_yes_makes_active(case: Situation) -> No
     plan = case.decided()
     if case.memory.ended is not None and not fresh(case.who, case.memory):
         assert not plan.activates
-        assert plan.change is None or plan.change.state is not Wanted.ACTIVE
+        assert plan.change is None or plan.change.status is not Status.SUBSCRIBED
         assert plan.change is None or TAGS[SUBSCRIBER] not in plan.change.tags_added
     if case.who.consent.state is OUT or case.who.withdrew:
         assert not plan.activates
@@ -310,7 +301,7 @@ def test_resend_sends_everybody_selected_without_touching_their_state(case: Situ
     again = decide(Case(case.who, memory, then), case.by._replace(resend=True, run="three"), NOW)
     assert again.outcome is Outcome.UPDATED
     assert again.change is not None
-    assert (again.change.state, again.change.registered) == (None, None)
+    assert (again.change.status, again.change.registered) == (None, None)
 
 
 @given(CASES)
@@ -326,12 +317,12 @@ def test_an_end_is_never_forgotten(case: Situation) -> None:
         assert memory.ended in (ENDED_NO, ENDED_OPTED_OUT)
         assert memory.agreed in (NO, OUT)
         assert not memory.tags & S
-    if memory.ended is not None and then is not None and then.state in (ACTIVE, INACTIVE):
+    if memory.ended is not None and then is not None and then.status in (ACTIVE, INACTIVE):
         # Whatever undated or older yes comes now, it makes nobody active.
         for at in (None, NOW - 1000, memory.ended_at):
             stale = case.who._replace(consent=Consent(YES, at), invalid=None, withdrew=False)
             for by in (case.by._replace(adopt=False), rules(include_deleted=True, resend=True)):
-                for found in (then._replace(state=INACTIVE), None):
+                for found in (then._replace(status=INACTIVE), None):
                     assert not decide(Case(stale, memory, found), by, NOW).activates
 
 
@@ -354,11 +345,11 @@ def test_adoption(case: Situation) -> None:
     elif case.found is not None:
         assert memory.transferred
         assert memory.receiver_id == case.found.id
-        if case.found.state is INACTIVE:
+        if case.found.status is INACTIVE:
             assert not plan.activates
             assert memory.ended is not None
         if SUBSCRIBER in carried and case.who.consent.state is NO and not case.who.invalid:
-            waits = case.suppressed.blacklisted or case.found.state is RecipientState.BOUNCED
+            waits = case.suppressed.blacklisted or case.found.status is Status.BOUNCED
             assert memory.ended is not None or (waits and memory.agreed is YES)
 
 
@@ -398,12 +389,12 @@ def happened(event: str, found: Recipient | None) -> Recipient | None:
     if found is None or event == "deleted":
         return None
     states = {
-        "unsubscribes": RecipientState.UNSUBSCRIBED,
-        "bounces": RecipientState.BOUNCED,
+        "unsubscribes": Status.UNSUBSCRIBED,
+        "bounces": Status.BOUNCED,
         "confirms": ACTIVE,
         "put back inactive": INACTIVE,
     }
-    return found._replace(state=states.get(event, found.state))
+    return found._replace(status=states.get(event, found.status))
 
 
 @given(STEPS)
@@ -416,16 +407,16 @@ def test_nobody_who_left_is_mailed_again(steps: list[Step]) -> None:
     for step in steps:
         now += 1000
         who = step.who._replace(consent=dated(step.who.consent, now))
-        bounced = found is not None and found.state is RecipientState.BOUNCED
+        bounced = found is not None and found.status is Status.BOUNCED
         if found is not None and not bounced:
-            stood = found.state
+            stood = found.status
         if found is not None and bounced and step.happens == "is reachable":
-            found = found._replace(state=stood)
+            found = found._replace(status=stood)
         found = happened(step.happens, found)
         came_back = came_back or step.happens == "confirms"
         plan = decide(Case(who, memory, found), step.by, now)
         if plan.activates:
-            assert found is None or found.state is INACTIVE
+            assert found is None or found.status is INACTIVE
             assert withdrew_at is None or (who.consent.state is YES and (who.consent.at or 0) > withdrew_at)
         if plan.change is None:
             memory = settle(plan, who, absent(found, memory), now)
@@ -434,15 +425,15 @@ def test_nobody_who_left_is_mailed_again(steps: list[Step]) -> None:
             memory = remember(plan, who, memory, found, step.by, now)
         if plan.outcome is Outcome.DEACTIVATED:
             assert found is not None
-            assert found.state is INACTIVE
+            assert found.status is INACTIVE
             came_back = False
             withdrew_at = max(withdrew_at or 0, who.consent.at or 0 if who.consent.state is OUT else now)
         elif memory.ended is None:
             withdrew_at = None  # a newer consent, or they came back by themselves and the shop agrees
         if who.consent.state is OUT and who.invalid is None and memory.transferred:
             # Whom the shop knows to have left is not mailed, unless they came back by themselves since.
-            assert memory.ended is not None or memory.state is RecipientState.BOUNCED
-            assert found is None or found.state is not ACTIVE or came_back
+            assert memory.ended is not None or memory.status is Status.BOUNCED
+            assert found is None or found.status is not ACTIVE or came_back
 
 
 def dated(consent: Consent, now: int) -> Consent:
@@ -468,7 +459,7 @@ def test_nobody_erased_is_created_or_made_active(case: Situation) -> None:
     assert plan.outcome in (Outcome.SKIPPED, Outcome.DEACTIVATED)
     assert not plan.activates
     if plan.change is not None:
-        assert plan.change.state in (Wanted.INACTIVE, Wanted.DELETED)
+        assert plan.change.status in (Status.NOT_SUBSCRIBED, Status.ABSENT)
         assert not plan.change.values()
         assert case.found is not None
-        assert case.found.state in (ACTIVE, INACTIVE)
+        assert case.found.status in (ACTIVE, INACTIVE)

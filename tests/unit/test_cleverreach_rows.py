@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from cleverreach_sync.domain.decision import Change, Wanted
-from cleverreach_sync.domain.model import Recipient, RecipientState, Stamps
-from cleverreach_sync.targets.cleverreach.rows import answers, item, recipient, stamp, state_of
+from cleverreach_sync.domain.decision import Change
+from cleverreach_sync.domain.model import Recipient, Stamps, Status
+from cleverreach_sync.targets.cleverreach.rows import answers, item, recipient, stamp, status_of
 from cleverreach_sync.targets.interface import RowAnswer, Verdict
 
-ACTIVE, INACTIVE = RecipientState.ACTIVE, RecipientState.INACTIVE
-UNSUBSCRIBED, BOUNCED = RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED
+ACTIVE, INACTIVE = Status.SUBSCRIBED, Status.NOT_SUBSCRIBED
+UNSUBSCRIBED, BOUNCED = Status.UNSUBSCRIBED, Status.BOUNCED
 UPDATE = Change("anna@x.de", False, "7", None, None, None, (), (), {})
-CREATE = Change("anna@x.de", True, None, Wanted.ACTIVE, 50, 40, ("Shop-Special.Buyer",), (), {"city": "Kiel"})
-END = UPDATE._replace(state=Wanted.INACTIVE, tags_removed=("Shop-Special.Subscriber",))
+CREATE = Change("anna@x.de", True, None, Status.SUBSCRIBED, 50, 40, ("Shop-Special.Buyer",), (), {"city": "Kiel"})
+END = UPDATE._replace(status=Status.NOT_SUBSCRIBED, tags_removed=("Shop-Special.Subscriber",))
 
 
 # What is sent
@@ -28,7 +28,7 @@ def test_somebody_new() -> None:
         "tags": ["Shop-Special.Buyer"],
         "global_attributes": {"city": "Kiel"},
     }
-    assert item(CREATE._replace(state=Wanted.INACTIVE, at=None), "list") == {
+    assert item(CREATE._replace(status=Status.NOT_SUBSCRIBED, at=None), "list") == {
         "email": "anna@x.de",
         "activated": 0,
         "registered": 40,
@@ -49,15 +49,15 @@ def test_an_update_has_no_stamps() -> None:
 
 def test_an_end_and_a_reactivation() -> None:
     assert item(END, "global") == {"email": "anna@x.de", "activated": 0, "tags": ["-Shop-Special.Subscriber"]}
-    assert item(UPDATE._replace(state=Wanted.ACTIVE, at=77), "global") == {"email": "anna@x.de", "activated": 77}
+    assert item(UPDATE._replace(status=Status.SUBSCRIBED, at=77), "global") == {"email": "anna@x.de", "activated": 77}
 
 
 def test_deactivated_is_never_sent_and_nobody_new_without_activated() -> None:
-    for creates, state, registered in product((True, False), (None, *Wanted), (None, 0, -1, 5)):
-        change = CREATE._replace(creates=creates, state=state, registered=registered)
+    for creates, state, registered in product((True, False), (None, *Status), (None, 0, -1, 5)):
+        change = CREATE._replace(creates=creates, status=state, registered=registered)
         row = item(change, "global")
         assert "deactivated" not in row
-        assert ("activated" in row) is (state in (Wanted.ACTIVE, Wanted.INACTIVE))
+        assert ("activated" in row) is (state in (Status.SUBSCRIBED, Status.NOT_SUBSCRIBED))
         assert ("registered" in row) is (creates and registered == 5)
 
 
@@ -120,8 +120,8 @@ def test_stamps(value: object, expected: int) -> None:
         ({"active": 1, "activated": 0}, ACTIVE),
     ],
 )
-def test_states(row: dict[str, Any], expected: RecipientState) -> None:
-    assert state_of(row) is expected
+def test_states(row: dict[str, Any], expected: Status) -> None:
+    assert status_of(row) is expected
 
 
 ROW = {
@@ -316,4 +316,4 @@ def test_who_is_still_active_after_an_end_is_not_confirmed() -> None:
 
 def test_who_was_to_become_active_and_is_not_is_taken_as_they_are() -> None:
     found = answers([CREATE], [row(active=False, activated=0)], "global")["anna@x.de"]
-    assert (found.verdict, found.recipient and found.recipient.state) == (Verdict.ACCEPTED, INACTIVE)
+    assert (found.verdict, found.recipient and found.recipient.status) == (Verdict.ACCEPTED, INACTIVE)

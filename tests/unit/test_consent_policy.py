@@ -26,7 +26,7 @@ from cleverreach_sync.domain.model import (
     Consent,
     ConsentState,
     LastSynced,
-    RecipientState,
+    Status,
 )
 from tests.people import NO, OUT, UNKNOWN, YES
 
@@ -36,7 +36,9 @@ LEFT = {
     TargetStatus.BOUNCED: "bounced_in_target",
     TargetStatus.UNSUBSCRIBED: "unsubscribed_in_target",
     TargetStatus.DELETED: "deleted_in_target",
+    TargetStatus.ARCHIVED: "deleted_in_target",
 }
+IN_LIST = {TargetStatus.SUBSCRIBED, TargetStatus.NOT_SUBSCRIBED, TargetStatus.PENDING}
 
 
 def expected(shop: ShopConsent, standing: TargetStatus, agreed: LastAgreed) -> tuple[TargetAction, str | None]:
@@ -48,14 +50,14 @@ def expected(shop: ShopConsent, standing: TargetStatus, agreed: LastAgreed) -> t
         # Never created; ended where crsync transferred them or they carry an own tag; again, if another withdrawal
         # follows a return of their own; else left as they are.
         ours = agreed in (LastAgreed.YES, LastAgreed.OURS) or (
-            agreed is LastAgreed.ENDED_BEFORE and standing is TargetStatus.ACTIVE
+            agreed is LastAgreed.ENDED_BEFORE and standing is TargetStatus.SUBSCRIBED
         )
         return (TargetAction.ENDED, None) if ours and not new else (TargetAction.SKIPPED, "opted_out")
     if new:
         return TargetAction.CREATED, None
     if shop is ShopConsent.NO and agreed is LastAgreed.YES:
         return TargetAction.ENDED, None
-    if shop is ShopConsent.YES and agreed is LastAgreed.ENDED and standing is TargetStatus.INACTIVE:
+    if shop is ShopConsent.YES and agreed is LastAgreed.ENDED and standing is TargetStatus.NOT_SUBSCRIBED:
         return TargetAction.REACTIVATED, None
     return TargetAction.LEFT, None
 
@@ -91,26 +93,25 @@ def test_only_who_is_absent_is_created() -> None:
 
 def test_only_a_fresh_yes_reactivates_and_only_who_was_ended() -> None:
     assert [case[:3] for case in where(TargetAction.REACTIVATED)] == [
-        (ShopConsent.YES, TargetStatus.INACTIVE, LastAgreed.ENDED)
+        (ShopConsent.YES, TargetStatus.NOT_SUBSCRIBED, LastAgreed.ENDED)
     ]
 
 
 def test_only_who_stands_in_the_list_is_ended_and_never_for_an_unknown_fact() -> None:
     ended = where(TargetAction.ENDED)
-    assert {standing for _, standing, _, _ in ended} == {TargetStatus.ACTIVE, TargetStatus.INACTIVE}
+    assert {standing for _, standing, _, _ in ended} == IN_LIST
     assert {shop for shop, *_ in ended} == {ShopConsent.OPTED_OUT, ShopConsent.NO}
     assert LastAgreed.NOTHING not in {agreed for _, _, agreed, _ in ended}
 
 
 def test_who_left_is_left_alone() -> None:
-    left = {TargetStatus.UNSUBSCRIBED, TargetStatus.BOUNCED, TargetStatus.BLACKLISTED, TargetStatus.DELETED}
-    assert {verdict(*case).target for case in EVERYTHING if case[1] in left} == {TargetAction.SKIPPED}
+    assert {verdict(*case).target for case in EVERYTHING if case[1] in LEFT} == {TargetAction.SKIPPED}
 
 
 def test_a_stale_yes_gives_no_subscriber() -> None:
     assert not any(
         verdict(ShopConsent.STALE_YES, standing, agreed).subscriber
-        for standing in (TargetStatus.ABSENT, TargetStatus.ACTIVE, TargetStatus.INACTIVE)
+        for standing in (TargetStatus.ABSENT, *IN_LIST)
         for agreed in LastAgreed
     )
 
@@ -189,4 +190,4 @@ def test_what_was_agreed(own_tags: bool) -> None:
 
 
 def test_states_of_a_recipient_have_a_standing_each() -> None:
-    assert {state.value for state in RecipientState} <= {standing.value for standing in TargetStatus}
+    assert {state.value for state in Status} <= {standing.value for standing in TargetStatus}

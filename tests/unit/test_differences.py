@@ -4,9 +4,9 @@ import pytest
 
 from cleverreach_sync.domain.comparison import has_effect, same
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import Case, Change, Decision, Wanted
+from cleverreach_sync.domain.decision import Case, Change, Decision
 from cleverreach_sync.domain.fields import FieldType
-from cleverreach_sync.domain.model import NOTHING, Kind, LastSynced, Person, Recipient, RecipientState
+from cleverreach_sync.domain.model import NOTHING, Kind, LastSynced, Person, Recipient, Status
 from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.run.preview.shown import HIDDEN, shown_change
 from tests.people import (
@@ -103,7 +103,7 @@ def test_somebody_new() -> None:
 
 def test_an_update_shows_what_differs_from_the_list() -> None:
     found = recipient(
-        RecipientState.INACTIVE,
+        Status.NOT_SUBSCRIBED,
         [CONTACT, BUYER],
         attributes={
             "firstname": "Anne",
@@ -181,12 +181,12 @@ def test_nothing_of_a_person_is_shown_unless_asked_for() -> None:
         ({}, S | B, frozenset(), None, True),
         ({}, frozenset(), S, None, True),
         ({}, frozenset(), B | C, None, False),
-        ({}, frozenset(), frozenset(), Wanted.INACTIVE, True),
-        ({}, frozenset(), frozenset(), Wanted.ACTIVE, False),
+        ({}, frozenset(), frozenset(), Status.NOT_SUBSCRIBED, True),
+        ({}, frozenset(), frozenset(), Status.SUBSCRIBED, False),
     ],
 )
 def test_whether_a_change_would_make_a_difference(
-    values: dict[str, str], added: frozenset[Kind], removed: frozenset[Kind], state: Wanted | None, expected: bool
+    values: dict[str, str], added: frozenset[Kind], removed: frozenset[Kind], state: Status | None, expected: bool
 ) -> None:
     found = recipient(kinds=S, attributes={"city": "Kiel"})
     own = rules().own

@@ -4,7 +4,7 @@ import pytest
 
 from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.decide import decide, remembered_recipient
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Decision, Outcome, Rules, Suppression, Wanted
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Decision, Outcome, Rules, Suppression
 from cleverreach_sync.domain.memory import forgotten, remember, settle
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
@@ -17,8 +17,8 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Recipient,
-    RecipientState,
     Stamps,
+    Status,
 )
 from tests.people import (
     ANNA,
@@ -45,8 +45,8 @@ from tests.people import (
 )
 
 ALL = rules()
-ACTIVE, INACTIVE = RecipientState.ACTIVE, RecipientState.INACTIVE
-UNSUBSCRIBED, BOUNCED = RecipientState.UNSUBSCRIBED, RecipientState.BOUNCED
+ACTIVE, INACTIVE = Status.SUBSCRIBED, Status.NOT_SUBSCRIBED
+UNSUBSCRIBED, BOUNCED = Status.UNSUBSCRIBED, Status.BOUNCED
 SKIPPED, UNCHANGED = Outcome.SKIPPED, Outcome.UNCHANGED
 
 
@@ -84,7 +84,7 @@ def test_somebody_new_is_created_active_with_the_date_of_consent() -> None:
     change = decided.change
     assert change is not None
     assert (change.email, change.creates, change.receiver_id) == (ANNA, True, None)
-    assert (change.state, change.at, change.registered) == (Wanted.ACTIVE, NOW - 50, NOW - 900)
+    assert (change.status, change.at, change.registered) == (Status.SUBSCRIBED, NOW - 50, NOW - 900)
     assert change.tags_added == (TAGS[SUBSCRIBER], TAGS[BUYER])
     assert change.tags_removed == ()
     assert change.attributes == {
@@ -110,7 +110,7 @@ def test_somebody_new_is_created_active_with_the_date_of_consent() -> None:
 def test_activated_is_the_date_of_consent_else_now(consent: ConsentState, at: int | None, expected: int) -> None:
     change = plan(person(consent, at)).change
     assert change is not None
-    assert (change.state, change.at) == (Wanted.ACTIVE, expected)
+    assert (change.status, change.at) == (Status.SUBSCRIBED, expected)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_active_if_one_of_the_kinds_is_to_be(who: Person, activate: frozenset[Ki
     decided = plan(who, by=rules(activate=activate))
     assert decided.change is not None
     assert decided.activates is active
-    assert decided.change.state is (Wanted.ACTIVE if active else Wanted.INACTIVE)
+    assert decided.change.status is (Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED)
     assert (decided.change.at is None) is not active
 
 
@@ -271,10 +271,10 @@ def test_a_contradicting_tag_of_a_kind_that_is_not_selected_is_no_reason_to_writ
 
 @pytest.mark.parametrize("state", [ACTIVE, INACTIVE])
 @pytest.mark.parametrize("consent", [YES, NO, UNKNOWN])
-def test_who_is_there_already_keeps_their_state(state: RecipientState, consent: ConsentState) -> None:
+def test_who_is_there_already_keeps_their_state(state: Status, consent: ConsentState) -> None:
     change = plan(person(consent, NOW - 5), found=recipient(state)).change
     assert change is not None
-    assert (change.creates, change.receiver_id, change.state, change.at, change.registered) == (
+    assert (change.creates, change.receiver_id, change.status, change.at, change.registered) == (
         False,
         "7",
         None,
@@ -288,12 +288,10 @@ def test_who_is_there_already_keeps_their_state(state: RecipientState, consent: 
 )
 @pytest.mark.parametrize("by", [ALL, rules(resend=True), rules(resend=True, include_deleted=True), rules(adopt=True)])
 @pytest.mark.parametrize("consent", list(ConsentState))
-def test_who_left_the_list_is_sent_nothing(
-    state: RecipientState, reason: str, by: Rules, consent: ConsentState
-) -> None:
+def test_who_left_the_list_is_sent_nothing(state: Status, reason: str, by: Rules, consent: ConsentState) -> None:
     memory, found = transferred(person(YES))
     for known in (NOTHING, memory, memory._replace(ended=ENDED_NO, ended_at=5)):
-        decided = plan(person(consent, NOW), known, found._replace(state=state), by)
+        decided = plan(person(consent, NOW), known, found._replace(status=state), by)
         assert (decided.outcome, decided.reason, decided.change) == (SKIPPED, reason, None)
 
 
@@ -333,7 +331,7 @@ def test_deleted_by_hand() -> None:
 def test_whose_consent_ended_while_they_were_deleted_comes_back_inactive() -> None:
     memory, _ = transferred(person(YES, purchases=BOUGHT))
     decided, memory, found = carried_out(person(NO, purchases=BOUGHT), memory, None, rules(include_deleted=True))
-    assert (decided.outcome, found.state, memory.ended, memory.ended_at) == (Outcome.CREATED, INACTIVE, ENDED_NO, NOW)
+    assert (decided.outcome, found.status, memory.ended, memory.ended_at) == (Outcome.CREATED, INACTIVE, ENDED_NO, NOW)
     for later in (person(NO, purchases=BOUGHT), person(YES, NOW, BOUGHT), person(UNKNOWN, purchases=BOUGHT)):
         assert not plan(later, memory, found).activates
     assert plan(person(YES, NOW + 1, BOUGHT), memory, found).activates
@@ -345,10 +343,10 @@ def test_who_had_withdrawn_is_not_made_active_again_as_deleted() -> None:
         memory = LastSynced("7", agreed=NO, ended=why, ended_at=NOW - 10)
         for who in (person(NO), person(UNKNOWN), person(YES), person(YES, NOW - 10), person(OUT)):
             change = plan(who, memory, None, by).change
-            assert change is None or change.state is Wanted.INACTIVE
+            assert change is None or change.status is Status.NOT_SUBSCRIBED
         fresh = plan(person(YES, NOW - 9), memory, None, by).change
         assert fresh is not None
-        assert fresh.state is Wanted.ACTIVE
+        assert fresh.status is Status.SUBSCRIBED
 
 
 # Fingerprints
@@ -387,7 +385,7 @@ def test_resend_sends_everybody_once_a_run() -> None:
     decided, memory, found = carried_out(person(YES), memory, found, by)
     assert decided.outcome is Outcome.UPDATED
     assert decided.change is not None
-    assert (decided.change.state, decided.change.attributes) == (None, {"firstname": "Anna"})
+    assert (decided.change.status, decided.change.attributes) == (None, {"firstname": "Anna"})
     assert plan(person(YES), memory, found, by).outcome is UNCHANGED
 
 
@@ -404,14 +402,14 @@ def test_resend_sends_everybody_once_a_run() -> None:
     ],
 )
 @pytest.mark.parametrize("state", [ACTIVE, INACTIVE])
-def test_the_end_of_consent(who: Person, agreed: ConsentState, reason: str, state: RecipientState) -> None:
+def test_the_end_of_consent(who: Person, agreed: ConsentState, reason: str, state: Status) -> None:
     memory = LastSynced("7", ACTIVE, S | B, agreed=agreed)
     decided = plan(who, memory, recipient(state, S | B))
     goes_on, values = (frozenset(), {}) if reason == "opted_out" else (frozenset({CONTACT}), {"firstname": "Anna"})
     assert (decided.outcome, decided.reason, decided.kinds) == (Outcome.DEACTIVATED, reason, goes_on)
     change = decided.change
     assert change is not None
-    assert (change.creates, change.state, change.at, change.registered) == (False, Wanted.INACTIVE, None, None)
+    assert (change.creates, change.status, change.at, change.registered) == (False, Status.NOT_SUBSCRIBED, None, None)
     assert (change.tags_added, change.tags_removed, change.attributes) == ((), (TAGS[SUBSCRIBER],), values)
 
 
@@ -433,7 +431,7 @@ def test_after_the_end_of_consent() -> None:
     memory, found = transferred(person(YES, purchases=BOUGHT))
     out = person(OUT, NOW - 5, BOUGHT)
     _, memory, found = carried_out(out, memory, found)
-    assert (memory.ended, memory.ended_at, memory.state, memory.tags) == (ENDED_OPTED_OUT, NOW - 5, INACTIVE, B)
+    assert (memory.ended, memory.ended_at, memory.status, memory.tags) == (ENDED_OPTED_OUT, NOW - 5, INACTIVE, B)
     assert plan(out, memory, found).reason == "opted_out"
     for stale in (person(YES, NOW - 5, BOUGHT), person(YES, None, BOUGHT), person(YES, 1, BOUGHT)):
         assert plan(stale, memory, found).reason == "opted_out"
@@ -441,7 +439,7 @@ def test_after_the_end_of_consent() -> None:
     decided, memory, found = carried_out(person(YES, NOW - 4, BOUGHT), memory, found)
     assert (decided.reason, decided.activates) == ("reactivated", True)
     assert decided.change is not None
-    assert (decided.change.state, decided.change.at) == (Wanted.ACTIVE, NOW - 4)
+    assert (decided.change.status, decided.change.at) == (Status.SUBSCRIBED, NOW - 4)
     assert SUBSCRIBER in OWN.among(decided.change.tags_added)
     assert (memory.ended, memory.ended_at, memory.agreed) == (None, None, YES)
 
@@ -478,10 +476,10 @@ def test_after_a_no_the_person_is_updated_but_stays_inactive() -> None:
     assert (memory.ended, memory.ended_at) == (ENDED_NO, NOW)
     for later in (person(NO, NOW, BOUGHT, {"city": "Kiel"}), person(YES, NOW, BOUGHT, {"city": "Kiel"})):
         decided, _, then = carried_out(later, memory, found)
-        assert (decided.outcome, decided.activates, then.state) == (Outcome.UPDATED, False, INACTIVE)
+        assert (decided.outcome, decided.activates, then.status) == (Outcome.UPDATED, False, INACTIVE)
         assert OWN.among(then.tags) == B
     decided, memory, found = carried_out(person(YES, NOW + 1, BOUGHT), memory, found, at=NOW + 2)
-    assert (decided.activates, found.state, OWN.among(found.tags)) == (True, ACTIVE, S | B)
+    assert (decided.activates, found.status, OWN.among(found.tags)) == (True, ACTIVE, S | B)
     assert memory.ended is None
 
 
@@ -491,7 +489,7 @@ def test_a_fresh_yes_reactivates_only_with_a_kind_that_is_to_be_active() -> None
     fresh = person(YES, NOW - 4, BOUGHT, {"city": "Kiel"})
     decided = plan(fresh, memory, found, rules(activate=C))
     assert decided.change is not None
-    assert (decided.change.state, decided.activates, decided.reason) == (None, False, "")
+    assert (decided.change.status, decided.activates, decided.reason) == (None, False, "")
     then = remember(decided, fresh, memory, confirmed(decided, found), ALL, NOW)
     assert then.ended == ENDED_OPTED_OUT
     assert plan(fresh, then, confirmed(decided, found)).activates
@@ -531,12 +529,12 @@ def test_an_invalid_person_is_left_alone() -> None:
 def test_who_was_created_inactive_is_activated_when_a_kind_applies() -> None:
     by = rules(activate=B)
     memory, found = transferred(person(NO), by)
-    assert (memory.made_inactive, found.state) == (True, INACTIVE)
+    assert (memory.made_inactive, found.status) == (True, INACTIVE)
     assert plan(person(NO), memory, found, by).outcome is UNCHANGED
     decided, memory, found = carried_out(person(NO, purchases=BOUGHT), memory, found, by)
     assert (decided.reason, decided.activates, memory.made_inactive) == ("activated", True, False)
     assert decided.change is not None
-    assert (decided.change.state, decided.change.at) == (Wanted.ACTIVE, NOW)
+    assert (decided.change.status, decided.change.at) == (Status.SUBSCRIBED, NOW)
 
 
 def test_who_was_created_inactive_by_somebody_else_is_not_activated() -> None:
@@ -628,7 +626,7 @@ def test_who_carries_no_own_tag_is_not_adopted_by_getting_one() -> None:
     by = rules(adopt=True)
     _, memory, found = carried_out(person(YES), NOTHING, recipient(INACTIVE), by)
     assert memory.ended is None
-    now_active = found._replace(state=ACTIVE)
+    now_active = found._replace(status=ACTIVE)
     assert plan(person(YES), memory, now_active).outcome is UNCHANGED
     assert plan(person(NO), memory, now_active).outcome is Outcome.DEACTIVATED
 
@@ -640,7 +638,7 @@ def test_what_is_remembered_of_somebody_created() -> None:
     memory, _ = transferred(person(YES, purchases=BOUGHT), rules(run="one"))
     assert memory == LastSynced(
         receiver_id="7",
-        state=ACTIVE,
+        status=ACTIVE,
         tags=S | B,
         fingerprint=FINGERPRINTS.of(
             {"firstname": "Anna", "lastorderdate": "2023-11-14", "ordercount": "2", "totalspent": "30.50"}
@@ -671,13 +669,13 @@ def test_a_consent_given_while_nothing_is_written_is_agreed() -> None:
 
 
 @pytest.mark.parametrize("state", [UNSUBSCRIBED, None])
-def test_an_end_of_consent_of_who_had_left_counts_all_the_same(state: RecipientState | None) -> None:
+def test_an_end_of_consent_of_who_had_left_counts_all_the_same(state: Status | None) -> None:
     memory, found = transferred(person(YES))
-    left = None if state is None else found._replace(state=state)
+    left = None if state is None else found._replace(status=state)
     for who, why, at in ((person(OUT, NOW - 5), ENDED_OPTED_OUT, NOW - 5), (person(NO), ENDED_NO, NOW)):
         then = settle(plan(who, memory, left), who, memory, NOW)
         assert (then.ended, then.ended_at) == (why, at)
-        assert not plan(person(YES), then, found._replace(state=INACTIVE)).activates
+        assert not plan(person(YES), then, found._replace(status=INACTIVE)).activates
 
 
 @pytest.mark.parametrize("ended_at", [NOW - 5, 1 << 62])
@@ -706,10 +704,10 @@ def test_nothing_is_settled_about_who_was_never_transferred() -> None:
         (LastSynced("7", INACTIVE), INACTIVE),
         (LastSynced("7", UNSUBSCRIBED), ACTIVE),
         (LastSynced("7", BOUNCED, ended=ENDED_NO), INACTIVE),
-        (LastSynced("7", RecipientState.ABSENT), ACTIVE),
+        (LastSynced("7", Status.ABSENT), ACTIVE),
     ],
 )
-def test_a_recipient_as_remembered(memory: LastSynced, state: RecipientState) -> None:
+def test_a_recipient_as_remembered(memory: LastSynced, state: Status) -> None:
     assert remembered_recipient(ANNA, memory._replace(tags=S), OWN) == recipient(state, S)
 
 

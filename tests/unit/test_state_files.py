@@ -22,9 +22,9 @@ from cleverreach_sync.domain.model import (
     LastSynced,
     Order,
     Purchases,
-    RecipientState,
     Record,
     RecordFacts,
+    Status,
 )
 from cleverreach_sync.errors import LockedError, StateError
 from cleverreach_sync.state import history, rejects
@@ -130,7 +130,7 @@ FACTS = PersonFacts(
 )
 MEMORY = LastSynced(
     "17",
-    RecipientState.ACTIVE,
+    Status.SUBSCRIBED,
     frozenset({Kind.BUYER}),
     b"fp",
     ConsentState.YES,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import Case, Decision, Outcome, Rules
-from cleverreach_sync.domain.model import NOTHING, LastSynced, Person, Recipient, RecipientState
+from cleverreach_sync.domain.model import NOTHING, LastSynced, Person, Recipient, Status
 from cleverreach_sync.run.tally import Tally
 from tests.people import BOUGHT, NO, NOW, OUT, UNKNOWN, YES, B, S, person, recipient, rules
 
@@ -34,13 +34,13 @@ def test_nobody() -> None:
 
 
 def test_everybody_ends_in_one_outcome() -> None:
-    made_inactive = LastSynced("7", RecipientState.INACTIVE, B, made_inactive=True)
+    made_inactive = LastSynced("7", Status.NOT_SUBSCRIBED, B, made_inactive=True)
     cases = [
         (plan(who := person(YES, purchases=BOUGHT)), who),
         (plan(who := person(NO)), who),
         (plan(who := person(UNKNOWN), by=rules(activate=S)), who),
         (plan(who := person(YES), found=recipient()), who),
-        (plan(who := person(NO, purchases=BOUGHT), made_inactive, recipient(RecipientState.INACTIVE, B)), who),
+        (plan(who := person(NO, purchases=BOUGHT), made_inactive, recipient(Status.NOT_SUBSCRIBED, B)), who),
         (plan(who := person(OUT), found=recipient(kinds=S)), who),
         (plan(who := person(OUT)), who),
         (plan(who := person(YES, invalid="orders")), who),

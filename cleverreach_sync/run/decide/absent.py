@@ -8,7 +8,7 @@ from typing import Final
 from cleverreach_sync.domain.decide import decide, remembered_recipient
 from cleverreach_sync.domain.decision import Case, Decision, Outcome, Suppression
 from cleverreach_sync.domain.memory import settle
-from cleverreach_sync.domain.model import RANK_LEFT, LastSynced, Recipient, RecipientState
+from cleverreach_sync.domain.model import RANK_LEFT, LastSynced, Recipient, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.join import JoinedPerson
 from cleverreach_sync.run.decide.persons import Persons, after_erasure, by_pattern, known_to_have_left
@@ -63,7 +63,7 @@ class Absent:
 
     def _end(self, memory: LastSynced) -> Step:
         """Whether a pattern of the blacklist fits is known by their address only, which the list knows."""
-        return Step.CHECK if self._run.blocked or memory.state is RecipientState.BOUNCED else Step.GONE
+        return Step.CHECK if self._run.blocked or memory.status is Status.BOUNCED else Step.GONE
 
     def _erased(self, joined: JoinedPerson, entry: Entry) -> None:
         """Somebody of whom this read brought nothing but that a record of theirs was erased."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from cleverreach_sync.domain.decision import Outcome
 from cleverreach_sync.domain.identity import is_no_reason, parted
-from cleverreach_sync.domain.model import ENDED_MOVED, ENDED_NO, NOTHING, LastSynced, Recipient, RecipientState
+from cleverreach_sync.domain.model import ENDED_MOVED, ENDED_NO, NOTHING, LastSynced, Recipient, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.addresses import Addresses, Departure, facts_of
 from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, candidate
@@ -75,7 +75,7 @@ class Bars:
         if row.key not in addresses.decided or row.key not in self._by_customers:
             return False
         memory = candidate(row).memory
-        if not memory.transferred or memory.ended is not None or memory.state is not RecipientState.ACTIVE:
+        if not memory.transferred or memory.ended is not None or memory.status is not Status.SUBSCRIBED:
             return False
         others, _ = parted(facts_of(row), {ident for ident, key in move.to.items() if key == row.key})
         brought = {self._run.ident_of(each) for each in addresses.rows[row.key]}
@@ -91,9 +91,9 @@ def why_left(run: Run, move: Departure, recipient: Recipient | None) -> str | No
         return "blacklisted"
     if memory.left_before is not None:
         return memory.left_before
-    if recipient is not None and recipient.state is RecipientState.UNSUBSCRIBED:
+    if recipient is not None and recipient.status is Status.UNSUBSCRIBED:
         return "unsubscribed_in_target"
-    away = recipient is None or recipient.state is RecipientState.INACTIVE
+    away = recipient is None or recipient.status is Status.NOT_SUBSCRIBED
     if suppressed.unsubscribed_at is not None and away:
         return "unsubscribed_in_target"
     if memory.transferred and recipient is None:

@@ -12,7 +12,7 @@ from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Decision, Out
 from cleverreach_sync.domain.identity import idents_of, owners_of
 from cleverreach_sync.domain.memory import as_last_seen, settle
 from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts
-from cleverreach_sync.domain.model import NOTHING, Kind, LastSynced, Person, RecipientState
+from cleverreach_sync.domain.model import NOTHING, Kind, LastSynced, Person, Status
 from cleverreach_sync.domain.tags import kinds_of
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.absent import Absent
@@ -231,7 +231,7 @@ class Decider:
             if run.own_tags_in_list and decision.shop is ShopConsent.OPTED_OUT:
                 return Step.CHECK
         if not barred and run.list_exists and not run.created_list:
-            away = unknown or memory.state is RecipientState.INACTIVE  # they may have come back by themselves
+            away = unknown or memory.status is Status.NOT_SUBSCRIBED  # they may have come back by themselves
             if away and decision.reason == ELSEWHERE and (run.rules.resend or not looked):
                 return Step.CHECK
         if memory.transferred and not barred and decision.again:
@@ -243,7 +243,7 @@ class Decider:
         if outcome is Outcome.UPDATED:
             return Step.UPDATE
         if outcome is Outcome.DEACTIVATED:
-            return Step.CHECK if memory.state is RecipientState.BOUNCED else Step.END
+            return Step.CHECK if memory.status is Status.BOUNCED else Step.END
         if run.options.against_target and outcome is Outcome.UNCHANGED:
             return Step.UPDATE
         return Step.RECORD

@@ -18,8 +18,8 @@ from cleverreach_sync.domain.model import (
     ConsentState,
     Person,
     Recipient,
-    RecipientState,
     RecordFacts,
+    Status,
 )
 from cleverreach_sync.domain.statements import still_left
 from cleverreach_sync.run.context import Run
@@ -29,7 +29,7 @@ from cleverreach_sync.run.decide.bars import Bars, why_left
 from cleverreach_sync.run.decide.deciding import Decider
 from cleverreach_sync.run.plan import OPEN, Decided, Step, candidate, plan_row
 
-_IN_LIST: Final = frozenset({RecipientState.ACTIVE, RecipientState.INACTIVE})
+_IN_LIST: Final = frozenset({Status.SUBSCRIBED, Status.NOT_SUBSCRIBED})
 
 
 def follow_moves(run: Run, deciding: Decider) -> None:
@@ -194,4 +194,4 @@ class AddressChanges:
 
 
 def _may_end(move: Departure, recipient: Recipient | None) -> bool:
-    return recipient is not None and recipient.state in _IN_LIST and move.memory.ended is None
+    return recipient is not None and recipient.status in _IN_LIST and move.memory.ended is None

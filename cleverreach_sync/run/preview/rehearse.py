@@ -9,11 +9,11 @@ import orjson
 from cleverreach_sync.domain.address import mask
 from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import Decision, Outcome, Wanted
-from cleverreach_sync.domain.model import ENDED_MOVED, Recipient, RecipientState
+from cleverreach_sync.domain.decision import Decision, Outcome
+from cleverreach_sync.domain.model import ENDED_MOVED, Recipient, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import Step
-from cleverreach_sync.run.preview.shown import shown_change
+from cleverreach_sync.run.preview.shown import STATES, shown_change
 from cleverreach_sync.run.recheck import Rechecked, batches, recipients_of, survey
 
 
@@ -52,8 +52,8 @@ def _as_counted(run: Run, seen: Rechecked, decision: Decision) -> Decision:
     """Somebody whom a write without an answer brought into the list counts as created."""
     if decision.change is None or decision.outcome is not Outcome.UPDATED or seen.who.row.key not in run.made:
         return decision
-    active = seen.recipient is not None and seen.recipient.state is RecipientState.ACTIVE
-    change = decision.change._replace(state=Wanted.ACTIVE if active else Wanted.INACTIVE)
+    active = seen.recipient is not None and seen.recipient.status is Status.SUBSCRIBED
+    change = decision.change._replace(status=Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED)
     return decision._replace(outcome=Outcome.CREATED, activates=False, change=change)
 
 
@@ -65,7 +65,7 @@ def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
         "kinds": [],
         "tags": [],
         "attributes": {},
-        "state": [None if recipient is None else recipient.state.value, "inactive"],
+        "state": [None if recipient is None else STATES[recipient.status], "inactive"],
         "reason": ENDED_MOVED,
     }
 

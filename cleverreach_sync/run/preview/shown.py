@@ -6,12 +6,20 @@ from collections.abc import Mapping
 
 from cleverreach_sync.domain.address import mask
 from cleverreach_sync.domain.comparison import carries, has_effect, has_value
-from cleverreach_sync.domain.decision import Decision, Outcome, Wanted
+from cleverreach_sync.domain.decision import Decision, Outcome
 from cleverreach_sync.domain.fields import FieldType
-from cleverreach_sync.domain.model import Kind, Recipient
+from cleverreach_sync.domain.model import Kind, Recipient, Status
 
 _ACTIONS = {Outcome.CREATED: "create", Outcome.UPDATED: "update", Outcome.DEACTIVATED: "deactivate"}
-_BECOMES = {Wanted.ACTIVE: "active", Wanted.INACTIVE: "inactive", Wanted.DELETED: "absent"}
+STATES = {
+    Status.SUBSCRIBED: "active",
+    Status.NOT_SUBSCRIBED: "inactive",
+    Status.PENDING: "pending",
+    Status.UNSUBSCRIBED: "unsubscribed",
+    Status.BOUNCED: "bounced",
+    Status.ARCHIVED: "archived",
+    Status.ABSENT: "absent",
+}
 HIDDEN = "***"
 
 
@@ -24,8 +32,8 @@ def shown_change(
         return {}
     tags = [f"+{tag}" for tag in change.tags_added if recipient is None or not carries(recipient, tag)]
     tags += [f"-{tag}" for tag in change.tags_removed if recipient is None or carries(recipient, tag)]
-    before = None if recipient is None else recipient.state.value
-    after = before if change.state is None else _BECOMES[change.state]
+    before = None if recipient is None else STATES[recipient.status]
+    after = before if change.status is None else STATES[change.status]
     attributes = {}
     for name, new in change.values().items():
         old = None if recipient is None else recipient.attributes.get(name)

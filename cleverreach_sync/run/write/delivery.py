@@ -9,9 +9,9 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
-from cleverreach_sync.domain.decision import Change, Decision, Outcome, Wanted
+from cleverreach_sync.domain.decision import Change, Decision, Outcome
 from cleverreach_sync.domain.memory import end_waits, remember, settle
-from cleverreach_sync.domain.model import ConsentState, LastSynced, Recipient, RecipientState
+from cleverreach_sync.domain.model import ConsentState, LastSynced, Recipient, Status
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.run.context import Run
@@ -106,11 +106,11 @@ class BatchSender:
         answers: dict[str, RowAnswer] = {}
         for one in seen:
             change, recipient = one.decision.change, one.recipient
-            if change is not None and change.state is Wanted.DELETED and recipient is not None:
+            if change is not None and change.status is Status.ABSENT and recipient is not None:
                 with self._slots:
                     self._run.stop.check()
                     self._run.target.delete(recipient.id)
-                answers[change.email] = RowAnswer(Verdict.ACCEPTED, recipient._replace(state=RecipientState.ABSENT))
+                answers[change.email] = RowAnswer(Verdict.ACCEPTED, recipient._replace(status=Status.ABSENT))
         return answers
 
     def _failed(self, batch: Batch, failure: TryAgain) -> None:
@@ -212,7 +212,7 @@ class BatchSender:
         memory = who.memory
         if own is not None:
             run.target.make_inactive(own.id)
-            inactive = own._replace(state=RecipientState.INACTIVE, stamps=None)
+            inactive = own._replace(status=Status.NOT_SUBSCRIBED, stamps=None)
             memory = remember(decision, who.person, memory, inactive, run.rules, run.now)
         state = who.person.consent.state
         return Result(
@@ -222,7 +222,7 @@ class BatchSender:
     def _answered(self, batch: Batch, one: Rechecked, change: Change, answer: RowAnswer) -> Result:
         who, run, decision = one.who, self._run, one.decision
         confirmed = answer.recipient
-        if answer.reason == AMBIGUOUS and confirmed is not None and change.state is Wanted.ACTIVE:
+        if answer.reason == AMBIGUOUS and confirmed is not None and change.status is Status.SUBSCRIBED:
             # They came into the list between reading and writing; whether they want to be mailed nobody knows here.
             run.target.make_inactive(confirmed.id)
         if answer.verdict is not Verdict.ACCEPTED or confirmed is None:
@@ -237,11 +237,11 @@ class BatchSender:
             decision = decision._replace(
                 outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed)
             )
-            woken_at = run.now if confirmed.state is RecipientState.ACTIVE else None
+            woken_at = run.now if confirmed.status is Status.SUBSCRIBED else None
             memory = memory._replace(made_inactive=_made_inactive(one, confirmed, memory), woken_at=woken_at)
         elif decision.outcome is Outcome.CREATED and _is_active(change) is not _is_active(confirmed):
             decision = decision._replace(change=_as_created(change, confirmed))
-        elif decision.activates and confirmed.state is not RecipientState.ACTIVE:
+        elif decision.activates and confirmed.status is not Status.SUBSCRIBED:
             decision = decision._replace(activates=False)
         kept = OPEN if decision.outcome is Outcome.DEACTIVATED or not decision.kinds else UNCHANGED
         return Result(
@@ -280,10 +280,12 @@ class BatchSender:
         """Somebody came into the list between reading and writing, by a form. Without a consent of the shop they are
         left as a form leaves people until they confirm: inactive."""
         decision = one.decision._replace(outcome=Outcome.UPDATED, activates=False)
-        if change.state is Wanted.ACTIVE and one.who.person.consent.state is not ConsentState.YES:
+        if change.status is Status.SUBSCRIBED and one.who.person.consent.state is not ConsentState.YES:
             self._run.target.make_inactive(confirmed.id)
-            confirmed = confirmed._replace(state=RecipientState.INACTIVE)
-        return confirmed, decision._replace(change=change._replace(creates=False, receiver_id=confirmed.id, state=None))
+            confirmed = confirmed._replace(status=Status.NOT_SUBSCRIBED)
+        return confirmed, decision._replace(
+            change=change._replace(creates=False, receiver_id=confirmed.id, status=None)
+        )
 
     def _rejected(self, row: PlanRow, batch: Batch, reason: str, one: Rechecked | None = None) -> Result:
         if one is None:
@@ -297,13 +299,13 @@ class BatchSender:
 
 def _to_write(seen: Sequence[Rechecked]) -> list[Change]:
     changes = (one.decision.change for one in seen if not one.by_id)
-    return [change for change in changes if change is not None and change.state is not Wanted.DELETED]
+    return [change for change in changes if change is not None and change.status is not Status.ABSENT]
 
 
 def _made_inactive(one: Rechecked, confirmed: Recipient, memory: LastSynced) -> bool:
     """Whether somebody whom a lost answer was about is inactive because crsync created them so. Who came in by a form,
     and has not confirmed yet, has another date of registration."""
-    if confirmed.state is not RecipientState.INACTIVE:
+    if confirmed.status is not Status.NOT_SUBSCRIBED:
         return False
     if one.who.memory.transferred or one.who.row.created is None:
         return memory.made_inactive
@@ -312,9 +314,9 @@ def _made_inactive(one: Rechecked, confirmed: Recipient, memory: LastSynced) -> 
 
 
 def _is_active(side: Change | Recipient) -> bool:
-    return side.state is (Wanted.ACTIVE if isinstance(side, Change) else RecipientState.ACTIVE)
+    return side.status is Status.SUBSCRIBED
 
 
 def _as_created(change: Change, confirmed: Recipient) -> Change:
-    active = confirmed.state is RecipientState.ACTIVE
-    return change._replace(creates=True, state=Wanted.ACTIVE if active else Wanted.INACTIVE)
+    active = confirmed.status is Status.SUBSCRIBED
+    return change._replace(creates=True, status=Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED)

@@ -6,9 +6,9 @@ An answer that lacks somebody, for whatever reason, must not be the end of the m
 from __future__ import annotations
 
 from cleverreach_sync.domain.decide import decide, remembered_recipient
-from cleverreach_sync.domain.decision import Decision, Outcome, Wanted
+from cleverreach_sync.domain.decision import Decision, Outcome
 from cleverreach_sync.domain.memory import remember
-from cleverreach_sync.domain.model import LastSynced, RecipientState
+from cleverreach_sync.domain.model import LastSynced, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import Candidate, Step
 
@@ -28,12 +28,12 @@ def end_unseen(run: Run, who: Candidate, step: Step) -> tuple[Decision, LastSync
         own is None
         or decision.outcome is not Outcome.DEACTIVATED
         or change is None
-        or change.state is not Wanted.INACTIVE
+        or change.status is not Status.NOT_SUBSCRIBED
     ):
         return None
     if not run.target.make_inactive(own.id):
         return None
-    inactive = own._replace(state=RecipientState.INACTIVE, stamps=None)
+    inactive = own._replace(status=Status.NOT_SUBSCRIBED, stamps=None)
     # No tag was taken away: what they carry shows when they are read again.
     memory = remember(decision, who.person, who.memory, inactive, run.rules, run.now)._replace(tags=who.memory.tags)
     return decision, memory

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Final
 
 from cleverreach_sync.domain.address import folded
-from cleverreach_sync.domain.decision import Outcome, Wanted
-from cleverreach_sync.domain.model import ENDED_MOVED, ConsentState, RecipientState
+from cleverreach_sync.domain.decision import Outcome
+from cleverreach_sync.domain.model import ENDED_MOVED, ConsentState, Status
 from cleverreach_sync.errors import RejectedError
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.threads import Workers
@@ -119,7 +119,7 @@ class Writer:
                 run.stop.check()
                 run.target.make_inactive(row.receiver_id or "")
                 self.wrote = True
-                memory = remembered(row)._replace(state=RecipientState.INACTIVE, ended=ENDED_MOVED, ended_at=run.now)
+                memory = remembered(row)._replace(status=Status.NOT_SUBSCRIBED, ended=ENDED_MOVED, ended_at=run.now)
                 run.ledger.record([entry(row, memory, "", frozenset())])
                 run.ledger.commit()
                 run.tally.deactivate()
@@ -289,7 +289,7 @@ def _is_woken(result: Result) -> bool:
     plan = result.decision
     if not result.sent or plan.change is None:
         return False
-    return plan.activates or (plan.outcome is Outcome.CREATED and plan.change.state is Wanted.ACTIVE)
+    return plan.activates or (plan.outcome is Outcome.CREATED and plan.change.status is Status.SUBSCRIBED)
 
 
 def _without_consent(result: Result) -> bool | None:

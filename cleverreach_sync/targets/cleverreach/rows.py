@@ -15,17 +15,17 @@ from typing import Any, Final
 import orjson
 
 from cleverreach_sync.domain.address import folded, normalise
-from cleverreach_sync.domain.decision import Change, Wanted
-from cleverreach_sync.domain.model import Recipient, RecipientState, Stamps
+from cleverreach_sync.domain.decision import Change
+from cleverreach_sync.domain.model import Recipient, Stamps, Status
 from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
 
 _AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text
 _MAILED: Final = {
-    RecipientState.UNSUBSCRIBED: 0,
-    RecipientState.BOUNCED: 1,
-    RecipientState.INACTIVE: 2,
-    RecipientState.ACTIVE: 3,
-    RecipientState.ABSENT: 4,
+    Status.UNSUBSCRIBED: 0,
+    Status.BOUNCED: 1,
+    Status.NOT_SUBSCRIBED: 2,
+    Status.SUBSCRIBED: 3,
+    Status.ABSENT: 4,
 }
 _LATEST: Final = 253_402_300_799  # the end of the year 9999
 _OF_NO_DATE: Final = frozenset("0-:. T")
@@ -36,9 +36,9 @@ ATTRIBUTES_OF: Final = {"global": "global_attributes", "list": "attributes"}
 def item(change: Change, scope: str) -> dict[str, Any]:
     """One row of an `upsertplus` request."""
     row: dict[str, Any] = {"email": change.email}
-    if change.state is Wanted.ACTIVE:
+    if change.status is Status.SUBSCRIBED:
         row["activated"] = change.at
-    elif change.state is Wanted.INACTIVE:
+    elif change.status is Status.NOT_SUBSCRIBED:
         row["activated"] = 0
     if change.creates and change.registered is not None and change.registered > 0:
         row["registered"] = change.registered
@@ -71,17 +71,17 @@ def _stands(value: object) -> bool:
     return stamp(value) > 0 or not isinstance(value, (int, float))
 
 
-def state_of(row: dict[str, Any]) -> RecipientState:
+def status_of(row: dict[str, Any]) -> Status:
     """How somebody stands. `active` is the server's own word; the stamps tell why somebody is not."""
     deactivated, bounced = row.get("deactivated"), row.get("bounced")
     if deactivated and _stands(deactivated):
-        return RecipientState.UNSUBSCRIBED
+        return Status.UNSUBSCRIBED
     if bounced and _stands(bounced):
-        return RecipientState.BOUNCED
+        return Status.BOUNCED
     active = row.get("active")
     if not isinstance(active, int):  # true and false are numbers too
         active = stamp(row.get("activated")) > 0
-    return RecipientState.ACTIVE if active else RecipientState.INACTIVE
+    return Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED
 
 
 def recipient(row: object, scope: str) -> Recipient | None:
@@ -93,15 +93,15 @@ def recipient(row: object, scope: str) -> Recipient | None:
         return None
     values = row.get(ATTRIBUTES_OF[scope])
     tags = row.get("tags")
-    state = state_of(row)
+    status = status_of(row)
     return Recipient(
         str(ident),
         normalise(email) or email.strip().lower(),
-        state,
+        status,
         _tags(tags) if isinstance(tags, list) and tags else frozenset(),
         values if isinstance(values, dict) else {},
         stamp(row.get("registered")),
-        _stamps(row) if state is RecipientState.INACTIVE else None,
+        _stamps(row) if status is Status.NOT_SUBSCRIBED else None,
     )
 
 
@@ -113,7 +113,7 @@ def _stamps(row: dict[str, Any]) -> Stamps | None:
 
 def who_left(one: Recipient | None, other: Recipient) -> Recipient:
     """Of two recipients whose addresses are one and the same, differently spelled, the one that is mailed least."""
-    return other if one is None or _MAILED[other.state] < _MAILED[one.state] else one
+    return other if one is None or _MAILED[other.status] < _MAILED[one.status] else one
 
 
 def _tags(texts: list[Any]) -> frozenset[str]:
@@ -161,6 +161,6 @@ def _answer(change: Change, found: Recipient | None, refused: Mapping[str, str])
         return RowAnswer(
             Verdict.REFUSED, reason="duplicate_address" if "duplicate" in text.lower() else "invalid_address"
         )
-    if change.state is Wanted.INACTIVE and found.state is RecipientState.ACTIVE:
+    if change.status is Status.NOT_SUBSCRIBED and found.status is Status.SUBSCRIBED:
         return RowAnswer(Verdict.LATER, found, reason="still_active")
     return RowAnswer(Verdict.ACCEPTED, found)

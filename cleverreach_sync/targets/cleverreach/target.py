@@ -10,7 +10,7 @@ import orjson
 from cleverreach_sync.domain.address import folded, normalise
 from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.fields import DataField
-from cleverreach_sync.domain.model import Recipient, RecipientState
+from cleverreach_sync.domain.model import Recipient, Status
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
@@ -212,7 +212,7 @@ class CleverReach:
         shown = rows.recipient(body, self._scope)
         if shown is None or shown.id != receiver_id:  # an answer that does not tell how they stand
             shown = self.read_ids([receiver_id]).get(receiver_id)
-        if shown is not None and shown.state is RecipientState.ACTIVE:
+        if shown is not None and shown.status is Status.SUBSCRIBED:
             raise TryAgain("CleverReach did not make a recipient inactive, and does not say why")
         return shown is not None
 
