@@ -21,6 +21,7 @@ from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.plentymarkets.session import CallsLeft, Session, said_by
+from cleverreach_sync.sources.shop import Refusal, Refusals, explain
 from cleverreach_sync.sources.values import utc_text
 
 PER_PAGE: Final = 250  # the most plentymarkets gives
@@ -31,6 +32,12 @@ _RECIPIENTS: Final = "/rest/newsletters/list_recipients"
 _ORDERS: Final = "/rest/orders/search"
 _RELATIONS: Final = ("addresses", "addressRelations", "contactReceiver", "relations", "amounts", "properties")
 _SALES_ORDER: Final = 1
+
+_SESSION_LOST: Final = Refusal(
+    AuthError,
+    "plentymarkets does not know the session any more ({said})",
+    "check that nobody changed the user of the API, or its password, meanwhile",
+)
 
 
 class NotAllowed(AuthError):
@@ -63,6 +70,15 @@ class PlentyApi:
             tokens=self._session,
             pace=CallsLeft(means.clock, means.sleep, means.log),
         )
+        self._refusals: Refusals = {
+            401: _SESSION_LOST,
+            403: lambda answer: NotAllowed(said_by(answer, self._http)),
+            404: Refusal(
+                UsageError,
+                f"there is no REST API of plentymarkets at {url} ({{said}})",
+                "source.url is the address of the system or of its shop, without /rest",
+            ),
+        }
         self._relations: Query = {"with[]": list(_RELATIONS)}
 
     @property
@@ -163,18 +179,9 @@ class PlentyApi:
 
     def _explain(self, answer: Answer) -> CrsyncError | None:
         said = said_by(answer, self._http)
-        if answer.status == 401:
-            return AuthError(
-                f"plentymarkets does not know the session any more (401{said})",
-                hint="check that nobody changed the user of the API, or its password, meanwhile",
-            )
-        if answer.status == 403:
-            return NotAllowed(said)
-        if answer.status == 404:
-            return UsageError(
-                f"there is no REST API of plentymarkets at {self.url} (404{said})",
-                hint="source.url is the address of the system or of its shop, without /rest",
-            )
+        known = explain(self._refusals, answer, said.removeprefix(": "))
+        if known is not None:
+            return known
         words = _violations(answer.body)
         detail = f": {self._http.redact.excerpt(words)}" if words else said
         return Refused(f"plentymarkets refused the request ({answer.status}{detail})", status=answer.status)

@@ -19,6 +19,7 @@ from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
 from cleverreach_sync.http.loopback import is_loopback
 from cleverreach_sync.http.paging import Doubts
 from cleverreach_sync.http.tokens import ClientCredentials, FixedToken, Tokens
+from cleverreach_sync.sources.shop import Refusal, Refusals, explain
 from cleverreach_sync.sources.shopify.queries import COUNT
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ _LEVEL_2: Final = (
 )
 _CHECK_SHOP: Final = "check source.shop: the name that ends in .myshopify.com, in Shopify under Settings > Domains"
 
+_REFUSED: Final = "Shopify refuses the access token ({said})"
+_OTHER_TOKEN: Final = Refusal(AuthError, _REFUSED, "source.access_token was revoked, or is that of another shop")
+_NOT_INSTALLED: Final = Refusal(AuthError, _REFUSED, "is the app still installed in the shop?")
+_CLOSED: Final = Refusal(AuthError, "the shop is closed or locked ({said})", "log in to Shopify's admin")
+
 
 class Access:
     """Asks one shop. Errors are in the merchant's words; `versions` are the API versions that answered."""
@@ -51,6 +57,14 @@ class Access:
         self.download = partial(stream_lines, self._http)
         self.versions: set[str] = set()
         self.doubts = Doubts()
+        own = settings.access_token is not None
+        self._refusals: Refusals = {
+            401: _OTHER_TOKEN if own else _NOT_INSTALLED,
+            402: _CLOSED,
+            403: Refusal(AuthError, "Shopify does not allow this ({said})", _GRANT),
+            404: self._not_found,
+            423: _CLOSED,
+        }
         self._graphql = GraphQL(
             self._http,
             f"/admin/api/{settings.api_version}/graphql.json",
@@ -154,23 +168,18 @@ class Access:
 
     def _refused(self, answer: Answer) -> CrsyncError:
         """The error of a status that a repetition does not change."""
-        status, shop, detail = answer.status, self._settings.shop, _detail(answer, self._http)
-        if status == 401:
-            own = "source.access_token was revoked, or is that of another shop"
-            hint = own if self._settings.access_token is not None else "is the app still installed in the shop?"
-            return AuthError(f"Shopify refuses the access token (401{detail})", hint=hint)
-        if status == 404 and answer.readable:
-            return UsageError(
-                f"{shop} has no API version {self._settings.api_version} (404)",
-                hint="leave source.api_version out for the version that was tested; if it is right, check source.shop",
-            )
-        if status == 404:
+        detail = _detail(answer, self._http)
+        known = explain(self._refusals, answer, detail.removeprefix(": "))
+        return known or Refused(f"Shopify refused the request ({answer.status}{detail})", status=answer.status)
+
+    def _not_found(self, answer: Answer) -> UsageError:
+        shop = self._settings.shop
+        if not answer.readable:
             return UsageError(f"there is no shop {shop} (404)", hint=_CHECK_SHOP)
-        if status in (402, 423):
-            return AuthError(f"the shop is closed or locked ({status}{detail})", hint="log in to Shopify's admin")
-        if status == 403:
-            return AuthError(f"Shopify does not allow this (403{detail})", hint=_GRANT)
-        return Refused(f"Shopify refused the request ({status}{detail})", status=status)
+        return UsageError(
+            f"{shop} has no API version {self._settings.api_version} (404)",
+            hint="leave source.api_version out for the version that was tested; if it is right, check source.shop",
+        )
 
     def _no_token(self, answer: Answer) -> CrsyncError:
         if answer.status in (402, 404, 423):

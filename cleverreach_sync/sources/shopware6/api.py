@@ -24,6 +24,7 @@ from cleverreach_sync.http.headers import LONGEST_PAUSE, parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import ClientCredentials
+from cleverreach_sync.sources.shop import Refusal, Refusals, explain
 from cleverreach_sync.sources.shopware6.criteria import Entity, Filter, Slice, criteria, number_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ _ROLES: Final = (
 _WHERE: Final = "source.url is the address of the shop without the part for a language (/de) and without /admin"
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,64}")
 _MAX_LIMIT: Final = re.compile(r"MAX_LIMIT\(=(\d+)\)")
+
+_TOKEN_REFUSED: Final = Refusal(
+    AuthError,
+    "Shopware refuses the token it gave ({said})",
+    "the web server has to pass the header Authorization on to PHP, and to ask for no password itself",
+)
+_NOT_ALLOWED: Final = Refusal(AuthError, "Shopware does not allow this ({said})", _ROLES)
 
 
 class MissingPrivileges(AuthError):
@@ -73,6 +81,7 @@ class ShopwareApi:
         self.url = settings.url
         self.limit = LARGEST_PAGE
         self.doubts = Doubts()
+        self._refusals: Refusals = {401: _TOKEN_REFUSED, 403: _NOT_ALLOWED, 404: lambda _: self._no_shop()}
         http = HttpClient.of(means, self.url, TIMEOUT)
         tokens = ClientCredentials(
             http,
@@ -160,17 +169,10 @@ class ShopwareApi:
         said, code = self._said(answer), _error(answer).get("code")
         if code == "FRAMEWORK__QUERY_LIMIT_EXCEEDED":
             return _LimitExceeded(_largest(_error(answer)))
-        if answer.status == 401:
-            return AuthError(
-                f"Shopware refuses the token it gave (401{said})",
-                hint="the web server has to pass the header Authorization on to PHP, and to ask for no password itself",
-            )
-        if code == "FRAMEWORK__MISSING_PRIVILEGE_ERROR":
+        if answer.status != 401 and code == "FRAMEWORK__MISSING_PRIVILEGE_ERROR":
             return MissingPrivileges(_privileges(_error(answer)))
-        if answer.status == 403:
-            return AuthError(f"Shopware does not allow this (403{said})", hint=_ROLES)
-        if answer.status == 404:
-            return self._no_shop()
+        if (known := explain(self._refusals, answer, said.removeprefix(": "))) is not None:
+            return known
         return Refused(
             f"Shopware refuses what is asked of it ({answer.status}{said})",
             status=answer.status,

@@ -22,6 +22,7 @@ from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
+from cleverreach_sync.sources.shop import Refusal, Refusals, explain
 from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.sources.woocommerce.rows import CUSTOMER_FIELDS, ORDER_FIELDS
 
@@ -33,6 +34,18 @@ _KEYS: Final = "WooCommerce > Settings > Advanced > REST API"
 _PERMALINKS: Final = "WordPress > Settings > Permalinks has to be anything but 'Plain'"
 _WHERE: Final = "source.url is the address of the shop, with its sub directory if it has one"
 _LINK: Final = re.compile(r'\s*<([^<>]*)>\s*;.*rel="?https://api\.w\.org/"?')
+
+_NOT_ALLOWED: Final = Refusal(
+    AuthError,
+    "WooCommerce does not allow this key to read customers and orders ({said})",
+    f"the user of the key needs the role administrator or shop manager: {_KEYS}",
+)
+_NO_MAILPOET_LOGIN: Final = Refusal(
+    AuthError,
+    "WordPress does not let this user read MailPoet's subscribers ({said})",
+    "check source.username and source.application_password (WordPress > Users > Profile > Application Passwords); the "
+    "user has to be an administrator",
+)
 
 
 class WooApi:
@@ -47,12 +60,27 @@ class WooApi:
         self._api = ShopApi(
             http,
             means.retries,
-            explain=self._explain,
+            explain=lambda answer: explain(self._refusals, answer, self._api.words(answer)),
             no_json=f"if this stays so: is {url} the shop itself, and is there no cache or maintenance page before it? "
             f"{_PERMALINKS}",
             at_once=READERS,
         )
-        self._newsletter = ShopApi(http, means.retries, explain=self._explain_newsletter, at_once=1)
+        self._newsletter = ShopApi(
+            http,
+            means.retries,
+            explain=lambda answer: explain(self._refusals_of_mailpoet, answer, self._newsletter.words(answer)),
+            at_once=1,
+        )
+        self._refusals: Refusals = {401: self._not_known, 403: _NOT_ALLOWED, 404: self._no_api}
+        self._refusals_of_mailpoet: Refusals = {
+            401: _NO_MAILPOET_LOGIN,
+            403: _NO_MAILPOET_LOGIN,
+            404: Refusal(
+                UsageError,
+                f"there is no list of MailPoet's subscribers at {url} ({{said}})",
+                "activate the plug-in MailPoet, or bring it up to date; or give crsync a file instead (consent:)",
+            ),
+        }
 
     @property
     def clock_ahead(self) -> float | None:
@@ -130,28 +158,16 @@ class WooApi:
             raise
         return found[0]
 
-    def _explain(self, answer: Answer) -> CrsyncError | None:
+    def _not_known(self, answer: Answer) -> AuthError:
         words = self._api.words(answer)
         said = f": {words}" if words else ""
         code = answer.body.get("code") if isinstance(answer.body, dict) else None
-        if answer.status == 401:
-            return self._not_known(code, said)
-        if answer.status == 403:
-            return AuthError(
-                f"WooCommerce does not allow this key to read customers and orders (403{said})",
-                hint=f"the user of the key needs the role administrator or shop manager: {_KEYS}",
-            )
-        if answer.status == 404:
-            return self._no_api()
-        return None
-
-    def _not_known(self, code: object, said: str) -> AuthError:
         if not isinstance(code, str):
             return AuthError(
                 f"the web server asks for a password of its own (401{said})",
                 hint="a shop that is not public yet is often locked by a password: let this machine's address through",
             )
-        words = said.lower()
+        words = words.lower()
         if code != "woocommerce_rest_authentication_error":
             return AuthError(
                 f"WooCommerce knows no such key, or did not get to see it (401{said})",
@@ -175,23 +191,7 @@ class WooApi:
             return ""
         return "source.url begins with http://, and WooCommerce takes a key over https only: use the https:// address; "
 
-    def _explain_newsletter(self, answer: Answer) -> CrsyncError | None:
-        words = self._newsletter.words(answer)
-        said = f"{answer.status}: {words}" if words else str(answer.status)
-        if answer.status in (401, 403):
-            return AuthError(
-                f"WordPress does not let this user read MailPoet's subscribers ({said})",
-                hint="check source.username and source.application_password (WordPress > Users > Profile > Application "
-                "Passwords); the user has to be an administrator",
-            )
-        if answer.status == 404:
-            return UsageError(
-                f"there is no list of MailPoet's subscribers at {self.url} ({said})",
-                hint="activate the plug-in MailPoet, or bring it up to date; or give crsync a file instead (consent:)",
-            )
-        return None
-
-    def _no_api(self) -> UsageError:
+    def _no_api(self, _: Answer) -> UsageError:
         """Where WordPress says that its API is; asked without any credentials."""
         missing = f"there is no WooCommerce at {self.url} (404)"
         try:
