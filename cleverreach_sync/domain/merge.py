@@ -68,7 +68,7 @@ class ReadScope(NamedTuple):
     time an undated withdrawal counts from, `order_key` hashes the ID of an order. `followed` are the streams whose
     records are followed from read to read, with the time when all of each was read last, 0 if that is not known.
     `read` are the streams that are read at all; None: all that are known. `retold` are those whose records told of
-    consent in another way in earlier reads."""
+    consent in another way in earlier reads, `unnumbered` those whose records have no ID in this one."""
 
     complete: Collection[str]
     now: int
@@ -76,6 +76,7 @@ class ReadScope(NamedTuple):
     followed: Mapping[str, int] = NOT_FOLLOWED
     read: Collection[str] | None = None
     retold: Collection[str] = ()
+    unnumbered: Collection[str] = ()
 
 
 def merge(
@@ -89,7 +90,7 @@ def merge(
     `implied` is what absence from a complete consent file means for somebody who is not in it."""
     if scope.read is not None and before.records:
         before = before._replace(records=still_told(before.records, scope.read, scope.retold))
-    kept, gone = _still_valid(found, before.records, scope.complete) if before.records else ((), ())
+    kept, gone = _still_valid(found, before.records, scope) if before.records else ((), ())
     left = {old.ident for old in kept if old.ident and old.rank == RANK_LEFT} if kept else _NONE_LEFT
     fresh = tuple([_remember(item, before.records, scope, left) for item in found])
     known = _without(before, gone) if gone else before
@@ -137,7 +138,7 @@ def _says_out(record: Record) -> bool:
 
 
 def _still_valid(
-    found: Sequence[SourceRecord], remembered: Sequence[RecordFacts], complete: Collection[str]
+    found: Sequence[SourceRecord], remembered: Sequence[RecordFacts], scope: ReadScope
 ) -> tuple[tuple[RecordFacts, ...], tuple[RecordFacts, ...]]:
     """The remembered records that this read neither replaced nor showed to be gone, with what is left of the latter;
     and those that are gone.
@@ -152,11 +153,12 @@ def _still_valid(
     for old in remembered:
         if (old.stream, old.ident) in seen:
             continue
-        if not old.ident and old.stream in streams:  # the source has IDs by now
+        # The source has IDs by now, or none any more.
+        if old.stream in streams and (not old.ident or old.stream in scope.unnumbered):
             if old.consent == _OUT or old.left_at is not None:
                 kept.append(left_behind(old))
             continue
-        still = not (old.filled or old.extras) if old.rank == RANK_LEFT else old.stream not in complete
+        still = not (old.filled or old.extras) if old.rank == RANK_LEFT else old.stream not in scope.complete
         (kept if still else gone).append(old)
     if not gone:
         return tuple(kept), ()

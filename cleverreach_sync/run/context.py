@@ -94,9 +94,9 @@ class Run:
     `departed` are those who unsubscribed in the account since it was read, and when; `account_read_at`: later than what
     to ask for them, by the target's clock. `followed`: the streams whose consent is compared with that of earlier
     reads, and when a run before this one read all of each, 0 if that is not known; `retold`: those of them whose
-    records told of it in another way until now. `attempted`: who was under way when
-    the run before was cut off; `made`: whom its writes brought into the list without an answer, `remade`: the receiver
-    IDs of those whom they made again."""
+    records told of it in another way until now. `unnumbered`: the streams whose records have no ID.
+    `attempted`: who was under way when the run before was cut off; `made`: whom its writes brought into the list
+    without an answer, `remade`: the receiver IDs of those whom they made again."""
 
     options: Options
     rules: Rules
@@ -120,6 +120,7 @@ class Run:
     made: set[bytes] = field(default_factory=set)
     remade: list[str] = field(default_factory=list)
     complete: dict[str, bool] = field(default_factory=dict)
+    unnumbered: frozenset[str] = frozenset()
     followed: dict[str, int] = field(default_factory=dict)
     retold: frozenset[str] = frozenset()
     cursors: dict[str, str] = field(default_factory=dict)

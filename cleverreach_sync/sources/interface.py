@@ -50,10 +50,12 @@ class Warned(NamedTuple):
 
 class StreamEnd(NamedTuple):
     """How a stream ended. `complete`: it was read completely, so absence means something. `cursor`: where to go on
-    next time (opaque to everybody else), None for a stream without a change filter."""
+    next time (opaque to everybody else), None for a stream without a change filter. `numbered` false: it has nothing
+    in it that would be a record's ID."""
 
     complete: bool
     cursor: str | None = None
+    numbered: bool = True
 
 
 class Chunk(NamedTuple):

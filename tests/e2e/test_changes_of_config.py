@@ -191,3 +191,14 @@ class TestWhereConsentComesFrom:
         shop.config(consent=None)
         for ran in (shop.sync(), shop.resync()):
             assert ran.skipped == {"opted_out": 1}
+
+    @pytest.mark.parametrize("says", ["no", "opted_out"])
+    def test_an_export_without_ids_any_more_says_the_same_of_everybody(self, shop: Shop, says: str) -> None:
+        shop.write(both(ANNA, source_id="1", orders="2"), both(BEN, source_id="2"))
+        shop.sync()
+        shop.write(both(ANNA, orders="2"), person(BEN, subscribed=says, orders="1"))
+        assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 1}
+        assert {email: found.active for email, found in shop.list().items()} == {ANNA: True, BEN: False, CARL: True}
+        shop.write(both(ANNA, source_id="1", orders="2"), both(BEN, source_id="2"))
+        shop.sync()
+        assert not shop.list()[BEN].active

@@ -262,7 +262,7 @@ def test_json_columns_may_be_missing_in_a_line_but_not_in_all(tmp_path: Path) ->
 @pytest.mark.parametrize("text", ["", "\n\n"])
 def test_json_without_lines_is_an_empty_shop(tmp_path: Path, text: str) -> None:
     found = export(tmp_path, text, name="customers.jsonl", columns={"city": "Ort"})
-    assert (found.rows, found.unreadable, found.end) == ([], [], StreamEnd(complete=False))
+    assert (found.rows, found.unreadable, found.end) == ([], [], StreamEnd(complete=False, numbered=False))
 
 
 # The consent file
@@ -284,7 +284,7 @@ def test_the_consent_file_says_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("absent", "complete"), [("no", True), ("unknown", False)])
 def test_who_is_absent_from_the_consent_file(tmp_path: Path, absent: str, complete: bool) -> None:
-    assert consent_file(tmp_path, "email,subscribed\n", absent).end == StreamEnd(complete=complete)
+    assert consent_file(tmp_path, "email,subscribed\n", absent).end == StreamEnd(complete=complete, numbered=False)
 
 
 def test_a_consent_file_without_consent_is_refused(tmp_path: Path) -> None:
@@ -311,8 +311,8 @@ def test_a_consent_file_without_consent_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_complete_files(tmp_path: Path, text: str, complete: bool) -> None:
-    assert export(tmp_path, text, complete=True).end == StreamEnd(complete=complete)
-    assert export(tmp_path, text).end == StreamEnd(complete=False)
+    assert export(tmp_path, text, complete=True).end == StreamEnd(complete=complete, numbered=False)
+    assert export(tmp_path, text).end == StreamEnd(complete=False, numbered=False)
 
 
 def test_a_torn_row_of_a_complete_file_is_told(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_a_file_that_is_replaced_is_read_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "new").rename(tmp_path / "customers.csv")
     rest = list(pages)
     assert len(first.rows) + sum(len(chunk.rows) for chunk in rest) == 60_000
-    assert rest[-1].end == StreamEnd(complete=False)
+    assert rest[-1].end == StreamEnd(complete=False, numbered=False)
 
 
 # Encodings
@@ -260,7 +260,7 @@ def test_a_bad_byte_costs_its_row(tmp_path: Path, name: str, damage: bytes, opti
     assert found.unreadable[0].place == (302 if "csv" in name else 301)
     assert [found.rows[0].email, found.rows[-1].email, len(found.rows)] == ["p0@example.org", "y@example.org", 301]
     assert {record.profile["city"] for record in found.records} == {*NAMES[:4], "Bonn"}
-    assert found.end == StreamEnd(complete=False)
+    assert found.end == StreamEnd(complete=False, numbered=False)
 
 
 @pytest.mark.parametrize("name", ["customers.csv", "customers.jsonl"])
@@ -432,7 +432,7 @@ def test_headings_and_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["email,city", "email,city\n", "\ufeffemail,city\n\n\n"])
 def test_only_a_header_is_an_empty_shop(tmp_path: Path, text: str) -> None:
     found = export(tmp_path, text)
-    assert (found.rows, found.unreadable, found.end) == ([], [], StreamEnd(complete=False))
+    assert (found.rows, found.unreadable, found.end) == ([], [], StreamEnd(complete=False, numbered=False))
 
 
 # Rows

@@ -104,4 +104,12 @@ def fresh(run: Run, rows: Sequence[RawRow]) -> Sequence[RawRow]:
     if len(now) == len(rows):
         return fresh_now
     replaced = {(row.stream, run.ident_of(row)) for row in now} | {(row.stream, "") for row in now}
-    return [*fresh_now, *(row for row in rows if row.carried and (row.stream, row.ident or "") not in replaced)]
+    unnumbered = {row.stream for row in now if run.readers[row.stream].label in run.unnumbered}
+    return [
+        *fresh_now,
+        *(
+            row
+            for row in rows
+            if row.carried and row.stream not in unnumbered and (row.stream, row.ident or "") not in replaced
+        ),
+    ]

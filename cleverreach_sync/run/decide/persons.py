@@ -26,7 +26,7 @@ class Persons:
         self.full_labels = frozenset(reader.label for reader in run.readers if reader.stream.full_read)
         self._implied_by = implied_by
         read = frozenset(reader.label for reader in run.readers)
-        self._scope = ReadScope(self.complete, run.now, run.keys.ident, run.followed, read, run.retold)
+        self._scope = ReadScope(self.complete, run.now, run.keys.ident, run.followed, read, run.retold, run.unnumbered)
 
     def read(self, email: str, found: Sequence[SourceRecord], before: PersonFacts) -> tuple[Person, PersonFacts]:
         """Somebody of whom this read brought something. Of nothing: who was in a stream that was read completely is

@@ -76,6 +76,7 @@ class _Spooled:
         if missing:
             raise CrsyncError(f"stream {missing[0]} ended without an end", hint="please report this")
         self._run.complete = {label: end.complete for label, end in self._ended.items()}
+        self._run.unnumbered = frozenset(label for label, end in self._ended.items() if not end.numbered)
         self._run.cursors = {label: end.cursor for label, end in self._ended.items() if end.cursor is not None}
 
     def add(self, number: int, chunk: Chunk) -> None:

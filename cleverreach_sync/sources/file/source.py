@@ -146,7 +146,7 @@ class FileSource:
             self._learn_keys()
             if self._consent_only and self.fields and not self.has_consent:
                 raise self._no_consent()
-            yield Chunk((), (), file.done, file.total, StreamEnd(self._ends_complete(table.torn)))
+            yield Chunk((), (), file.done, file.total, self._end(table.torn))
         finally:
             file.close()
 
@@ -221,11 +221,12 @@ class FileSource:
             hint="`columns: {subscribed: ...}` says which heading holds it",
         )
 
-    def _ends_complete(self, torn: int) -> bool:
+    def _end(self, torn: int) -> StreamEnd:
         """Who is in a row that could not be read is not gone, but nobody knows who that is."""
         if self._complete and torn:
             self.warnings.append("not every row could be read, so nobody counts as gone from the file in this run")
-        return self._complete and self.has_consent and not torn
+        whole = self._complete and self.has_consent and not torn
+        return StreamEnd(whole, numbered="source_id" in self.fields)
 
     def decode(self, stream: str, row: Row, warn: Callable[[Warned], None]) -> Record:
         if row.body.endswith(LOST):
