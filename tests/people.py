@@ -11,6 +11,7 @@ from cleverreach_sync.domain.fingerprints import Fingerprints
 from cleverreach_sync.domain.model import Consent, ConsentState, Kind, Person, Purchases, Recipient, Status
 from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.targets.cleverreach.fields import data_fields
+from cleverreach_sync.targets.cleverreach.policy import POLICY
 
 ANNA = "anna@example.org"
 NOW = 1_700_000_000
@@ -70,6 +71,7 @@ def rules(
         OWN,
         FieldMap(data_fields(preset, mapping or {})),
         FINGERPRINTS,
+        POLICY,
         resend,
         include_deleted,
         adopt,

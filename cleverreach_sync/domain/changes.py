@@ -16,7 +16,7 @@ from cleverreach_sync.domain.model import (
     Recipient,
     Status,
 )
-from cleverreach_sync.domain.tags import OwnTags, contradicted, kinds_of
+from cleverreach_sync.domain.tags import contradicted, kinds_of
 
 _SUBSCRIBER, _BUYER, _CONTACT = Kind.SUBSCRIBER, Kind.BUYER, Kind.CONTACT
 _NOBODY: Final[frozenset[Kind]] = frozenset()
@@ -69,7 +69,7 @@ def end(case: Case, recipient: Recipient, carried: frozenset[Kind], shop: ShopCo
         email=person.email,
         creates=False,
         receiver_id=recipient.id,
-        status=Status.NOT_SUBSCRIBED,
+        status=rules.policy.ended,
         at=None,
         registered=None,
         tags_added=own.texts(added - carried),
@@ -117,20 +117,20 @@ def disproved(
     return Decision(Outcome.UPDATED, "disproved", _NOBODY, shop, change, values=values)
 
 
-def erase(case: Case, recipient: Recipient, carried: frozenset[Kind], own: OwnTags, *, delete: bool) -> Decision:
+def erase(case: Case, recipient: Recipient, carried: frozenset[Kind], rules: Rules, *, delete: bool) -> Decision:
     """The end of somebody whose data the shop erased; nothing is left to do for whoever was ended before and is to
     stay in the list."""
-    if case.memory.ended is not None and recipient.status is Status.NOT_SUBSCRIBED and not delete:
+    if case.memory.ended is not None and recipient.status is rules.policy.ended and not delete:
         return Decision(Outcome.SKIPPED, ENDED_ERASED, _NOBODY, ShopConsent.NO)
     change = Change(
         email=case.person.email,
         creates=False,
         receiver_id=recipient.id,
-        status=Status.ABSENT if delete else Status.NOT_SUBSCRIBED,
+        status=Status.ABSENT if delete else rules.policy.ended,
         at=None,
         registered=None,
         tags_added=(),
-        tags_removed=own.texts(carried & _DISPROVED | _BY_CONSENT),
+        tags_removed=rules.own.texts(carried & _DISPROVED | _BY_CONSENT),
         attributes={},
     )
     return Decision(Outcome.DEACTIVATED, ENDED_ERASED, _NOBODY, ShopConsent.NO, change)

@@ -1,7 +1,7 @@
-"""What the shop says, what the target says, what was last agreed -> what each side is to become. Pure, one table.
+"""What the shop says, what the target says, what was last agreed -> what each side is to become. Pure.
 
-The rows are tried from the top; the first that fits decides. `None` in a row fits everything. The shop's side of the
-verdict is there for targets with two-way consent; nothing writes it for CleverReach.
+The table is the target's own (see `Policy`). The shop's side of a verdict is for consent in both directions; nothing
+writes it yet.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Consent, ConsentState, LastSynced
+from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Consent, ConsentState, LastSynced, Status
 
 
 class ShopConsent(StrEnum):
@@ -67,42 +67,12 @@ class Verdict(NamedTuple):
     shop: ConsentState | None = None
 
 
-_SKIP = TargetAction.SKIPPED
-_IN_LIST = frozenset({TargetStatus.SUBSCRIBED, TargetStatus.NOT_SUBSCRIBED, TargetStatus.PENDING})
-_AWAY = frozenset({TargetStatus.DELETED, TargetStatus.ARCHIVED})
-_NEW = frozenset({TargetStatus.ABSENT})
-_ALREADY = frozenset({LastAgreed.ENDED})
-_WITH_US = frozenset({LastAgreed.YES, LastAgreed.OURS})
-
 Row = tuple[
     ShopConsent | None,
     TargetStatus | frozenset[TargetStatus] | None,
     LastAgreed | frozenset[LastAgreed] | None,
     Verdict,
 ]
-
-POLICY: Final[tuple[Row, ...]] = (
-    # shop, target, agreed -> verdict
-    (None, TargetStatus.BLACKLISTED, None, Verdict(_SKIP, "blacklisted")),
-    (None, TargetStatus.BOUNCED, None, Verdict(_SKIP, "bounced_in_target")),
-    (None, TargetStatus.UNSUBSCRIBED, None, Verdict(_SKIP, "unsubscribed_in_target")),
-    (None, _AWAY, None, Verdict(_SKIP, "deleted_in_target")),
-    (ShopConsent.OPTED_OUT, _NEW, None, Verdict(_SKIP, "opted_out", subscriber=False)),
-    (ShopConsent.OPTED_OUT, _IN_LIST, _WITH_US, Verdict(TargetAction.ENDED, subscriber=False)),
-    (
-        ShopConsent.OPTED_OUT,
-        TargetStatus.SUBSCRIBED,
-        LastAgreed.ENDED_BEFORE,
-        Verdict(TargetAction.ENDED, subscriber=False),
-    ),
-    (ShopConsent.OPTED_OUT, _IN_LIST, None, Verdict(_SKIP, "opted_out", subscriber=False)),
-    (ShopConsent.NO, _IN_LIST, LastAgreed.YES, Verdict(TargetAction.ENDED, subscriber=False)),
-    (ShopConsent.STALE_YES, _IN_LIST, None, Verdict(TargetAction.LEFT, subscriber=False)),
-    (ShopConsent.STALE_YES, _NEW, None, Verdict(TargetAction.CREATED, subscriber=False)),
-    (ShopConsent.YES, TargetStatus.NOT_SUBSCRIBED, _ALREADY, Verdict(TargetAction.REACTIVATED)),
-    (None, _IN_LIST, None, Verdict(TargetAction.LEFT)),
-    (None, _NEW, None, Verdict(TargetAction.CREATED)),
-)
 
 
 def _fits(wanted: object, given: object) -> bool:
@@ -111,8 +81,7 @@ def _fits(wanted: object, given: object) -> bool:
     return given in wanted if isinstance(wanted, frozenset) else wanted is given
 
 
-def _tabulate(policy: Iterable[Row]) -> dict[tuple[ShopConsent, TargetStatus, LastAgreed], Verdict]:
-    rows = tuple(policy)
+def _tabulate(rows: tuple[Row, ...]) -> dict[tuple[ShopConsent, TargetStatus, LastAgreed], Verdict]:
     return {
         (shop, standing, agreed): next(
             verdict
@@ -125,12 +94,18 @@ def _tabulate(policy: Iterable[Row]) -> dict[tuple[ShopConsent, TargetStatus, La
     }
 
 
-_TABLE: Final = _tabulate(POLICY)
+class Policy:
+    """What becomes of both sides, a table that a target brings: the rows are tried from the top, the first that fits
+    decides; None in a row fits everything. `ended` is the status that ends somebody's mailings."""
 
+    def __init__(self, rows: Iterable[Row], *, ended: Status) -> None:
+        self.rows = tuple(rows)
+        self.ended = ended
+        self._table = _tabulate(self.rows)
 
-def verdict(shop: ShopConsent, standing: TargetStatus, agreed: LastAgreed) -> Verdict:
-    """The row of the policy that fits."""
-    return _TABLE[shop, standing, agreed]
+    def verdict(self, shop: ShopConsent, standing: TargetStatus, agreed: LastAgreed) -> Verdict:
+        """The row that fits."""
+        return self._table[shop, standing, agreed]
 
 
 _STATEMENT: Final = {

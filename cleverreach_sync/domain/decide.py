@@ -25,11 +25,12 @@ from cleverreach_sync.domain.changes import (
 )
 from cleverreach_sync.domain.consent import (
     LastAgreed,
+    Policy,
     ShopConsent,
     TargetAction,
     TargetStatus,
+    Verdict,
     agreed_with,
-    verdict,
     weigh,
     withdrawn_again,
 )
@@ -139,7 +140,7 @@ def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, st
     dates and values only from others with the same consent and purchases, of whom one is decided for all."""
     purchases = person.purchases
     bought = None if purchases is None else purchases.number > 0
-    decision = _like(person.consent.state, bought, rules.selection, rules.activate, rules.own)
+    decision = _like(person.consent.state, bought, rules.selection, rules.activate, rules.own, rules.policy)
     if rules.exclude.match(person.email):
         return Decision(Outcome.SKIPPED, "excluded", decision.kinds, decision.shop)
     change = decision.change
@@ -152,11 +153,16 @@ def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, st
 
 @lru_cache(maxsize=256)
 def _like(
-    consent: ConsentState, bought: bool | None, selection: frozenset[Kind], activate: frozenset[Kind], own: OwnTags
+    consent: ConsentState,
+    bought: bool | None,
+    selection: frozenset[Kind],
+    activate: frozenset[Kind],
+    own: OwnTags,
+    policy: Policy,
 ) -> Decision:
     """The decision about anybody who is seen for the first time."""
     anybody = Person("", {}, Consent(consent), None if bought is None else Purchases(int(bought)), None)
-    rules = Rules(selection, activate, Patterns(()), own, FieldMap(()), Fingerprints(b""))
+    rules = Rules(selection, activate, Patterns(()), own, FieldMap(()), Fingerprints(b""), policy)
     return _decide(Case(anybody, NOTHING, None, values={}), _NOBODY, rules, 0)
 
 
@@ -183,14 +189,25 @@ def _by_policy(
     person, memory, recipient = case.person, case.memory, case.recipient
     standing = standing_of(case, rules)
     renewed = _renewed(memory, recipient, carried, rules)
-    ruled = verdict(shop, standing, agreed_with(memory, own_tags=bool(carried), again=again, renewed=renewed))
+    agreed = agreed_with(memory, own_tags=bool(carried), again=again, renewed=renewed)
+    ruled = rules.policy.verdict(shop, standing, agreed)
     if ruled.target is TargetAction.ENDED and recipient is not None:
-        return end(case, recipient, carried, shop, rules)
-    if person.invalid is not None:
-        return Decision(Outcome.INVALID, person.invalid, _NOBODY, shop)
-    if _must_stay_away(case, standing):
-        ruled = verdict(shop, TargetStatus.UNSUBSCRIBED, LastAgreed.ENDED)
+        decision = end(case, recipient, carried, shop, rules)
+    elif person.invalid is not None:
+        decision = Decision(Outcome.INVALID, person.invalid, _NOBODY, shop)
+    else:
+        away = _must_stay_away(case, standing)
+        stays = rules.policy.verdict(shop, TargetStatus.UNSUBSCRIBED, LastAgreed.ENDED) if away else ruled
+        decision = _selected(case, carried, (shop, stays), rules, now)
+    return decision if ruled.shop is None else decision._replace(shop_becomes=ruled.shop)
 
+
+def _selected(
+    case: Case, carried: frozenset[Kind], by: tuple[ShopConsent, Verdict], rules: Rules, now: int
+) -> Decision:
+    """Whom the selection lets through, of those whose consent does not end: what the shop says, and what the table."""
+    person, memory, recipient = case.person, case.memory, case.recipient
+    shop, ruled = by
     left_before = _left_before(memory, recipient, shop)
     stated = person.consent.state if ruled.subscriber or left_before else ConsentState.NO
     applying = kinds_of(stated, person.purchases)
@@ -263,13 +280,13 @@ def _erased(case: Case, carried: frozenset[Kind], rules: Rules) -> Decision:
     they are."""
     recipient = case.recipient
     standing = standing_of(case, rules)
-    left = verdict(ShopConsent.UNKNOWN, standing, LastAgreed.NOTHING).reason
+    left = rules.policy.verdict(ShopConsent.UNKNOWN, standing, LastAgreed.NOTHING).reason
     ours = case.memory.transferred or carried
     if recipient is None or recipient.status is Status.ABSENT or left is not None or not ours:
         away = left is None or standing is TargetStatus.DELETED
         return Decision(Outcome.SKIPPED, ENDED_ERASED if away else left or "", _NOBODY, ShopConsent.NO)
     delete = rules.delete_erased and case.suppressed.unsubscribed_at is None
-    return erase(case, recipient, carried, rules.own, delete=delete)
+    return erase(case, recipient, carried, rules, delete=delete)
 
 
 def erasure_waits(memory: LastSynced, shop: ShopConsent) -> bool:

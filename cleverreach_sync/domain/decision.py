@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.address import Patterns
-from cleverreach_sync.domain.consent import ShopConsent
+from cleverreach_sync.domain.consent import Policy, ShopConsent
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
-from cleverreach_sync.domain.model import Kind, LastSynced, Person, Recipient, Status
+from cleverreach_sync.domain.model import ConsentState, Kind, LastSynced, Person, Recipient, Status
 from cleverreach_sync.domain.tags import OwnTags
 
 
@@ -38,9 +38,10 @@ SKIP_REASONS: Final = (
 
 
 class Rules(NamedTuple):
-    """All that decides, apart from the person. `resend`: fingerprints are ignored. `adopt`: an own special tag in the
-    list means transferred by crsync, a Subscriber tag a consent given before. `run`: the run's ID. `end_only`: an end
-    of consent brings nothing else along. `delete_erased`: whose data the shop erased is deleted from the list."""
+    """All that decides, apart from the person. `policy` is the target's. `resend`: fingerprints are ignored. `adopt`:
+    an own special tag in the list means transferred by crsync, a Subscriber tag a consent given before. `run`: the
+    run's ID. `end_only`: an end of consent brings nothing else along. `delete_erased`: whose data the shop erased is
+    deleted from the list."""
 
     selection: frozenset[Kind]
     activate: frozenset[Kind]
@@ -48,6 +49,7 @@ class Rules(NamedTuple):
     own: OwnTags
     fields: FieldMap
     fingerprints: Fingerprints
+    policy: Policy
     resend: bool = False
     include_deleted: bool = False
     adopt: bool = False
@@ -104,9 +106,10 @@ class Change(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The decision about one person. `change` is None unless something is to be written; `kinds` are the selected
-    kinds that apply; `reason` says why, in a word of the reports; `adopted` is what had to be assumed about a recipient
-    with an own special tag; `again`: the shop's withdrawal is another one than the end that was recorded."""
+    """The decision about one person, with two sides: `change` is what is to be written to the target, None if nothing
+    is; `shop_becomes` what the shop is to say from now on, None: what it says already. `kinds` are the selected kinds
+    that apply; `reason` says why, in a word of the reports; `adopted` is what had to be assumed about a recipient with
+    an own special tag; `again`: the shop's withdrawal is another one than the end that was recorded."""
 
     outcome: Outcome
     reason: str
@@ -117,7 +120,8 @@ class Decision(NamedTuple):
     values: dict[str, str] | None = None  # the data fields, empty ones included
     adopted: LastSynced | None = None
     again: bool = False
+    shop_becomes: ConsentState | None = None
 
     def instead(self, outcome: Outcome, reason: str) -> Decision:
         """The same person, to whom nothing is written after all."""
-        return Decision(outcome, reason, self.kinds, self.shop, again=self.again)
+        return Decision(outcome, reason, self.kinds, self.shop, again=self.again, shop_becomes=self.shop_becomes)

@@ -44,13 +44,13 @@ def remember(
     if decision.reason == ENDED_ERASED:
         if change.status is Status.ABSENT:
             return forgotten(memory, now)
-        ended = erased(memory, now)._replace(receiver_id=confirmed.id, status=Status.NOT_SUBSCRIBED, woken_at=None)
+        ended = erased(memory, now)._replace(receiver_id=confirmed.id, status=rules.policy.ended, woken_at=None)
         return ended._replace(tags=carried - dropped, run=rules.run, stamps=confirmed.stamps)
     tags = (carried - dropped) | (decision.kinds & rules.own.among(change.tags_added))
     fingerprint = _fingerprint(change, b"" if anew else memory.fingerprint, rules)
     if decision.outcome is Outcome.DEACTIVATED:
         ended = _ended(memory, _ended_at(person, memory, now), withdrew=decision.shop is ShopConsent.OPTED_OUT)
-        ended = ended._replace(receiver_id=confirmed.id, status=Status.NOT_SUBSCRIBED, stamps=confirmed.stamps)
+        ended = ended._replace(receiver_id=confirmed.id, status=rules.policy.ended, stamps=confirmed.stamps)
         return ended._replace(tags=tags, fingerprint=fingerprint, run=rules.run)
     reopened = decision.activates or (decision.shop is ShopConsent.YES and confirmed.status is Status.SUBSCRIBED)
     if end_is_open(decision, memory):  # created anew, as who they are now

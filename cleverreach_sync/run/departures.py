@@ -67,7 +67,7 @@ def undo(run: Run) -> None:
             recipient = found.get(each.memory.receiver_id or "")
             state = Status.ABSENT if recipient is None else recipient.status
             if recipient is not None and state is Status.SUBSCRIBED:
-                state = Status.NOT_SUBSCRIBED if run.target.make_inactive(recipient.id) else Status.ABSENT
+                state = run.rules.policy.ended if run.target.make_inactive(recipient.id) else Status.ABSENT
                 undone += 1
                 if (woken := run.spool.woken(each.entry.key)) is not None:
                     run.tally.undone(woken[0])

@@ -105,7 +105,7 @@ def _taken_for_another(run: Run, who: Candidate) -> Rechecked:
     decision = decide(who.against(own), run.rules._replace(end_only=True), run.now)
     if decision.outcome is Outcome.DEACTIVATED:
         return Rechecked(
-            who, own, decision, by_id=decision.change is not None and decision.change.status is Status.NOT_SUBSCRIBED
+            who, own, decision, by_id=decision.change is not None and decision.change.status is run.rules.policy.ended
         )
     if decision.change is not None:
         decision = decision.instead(Outcome.REJECTED, AMBIGUOUS)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
+from cleverreach_sync.domain.consent import Policy
 from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.domain.model import Recipient
@@ -85,6 +86,11 @@ class Target(Protocol):
     def type(self) -> str: ...
     @property
     def traffic(self) -> RequestCount: ...
+
+    @property
+    def policy(self) -> Policy:
+        """What becomes of somebody in the list, and in the shop."""
+        ...
 
     @property
     def clock_ahead(self) -> float | None:

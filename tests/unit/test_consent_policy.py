@@ -7,14 +7,12 @@ from itertools import product
 import pytest
 
 from cleverreach_sync.domain.consent import (
-    POLICY,
     LastAgreed,
     ShopConsent,
     TargetAction,
     TargetStatus,
     Verdict,
     agreed_with,
-    verdict,
     weigh,
     withdrawn_again,
 )
@@ -28,8 +26,10 @@ from cleverreach_sync.domain.model import (
     LastSynced,
     Status,
 )
+from cleverreach_sync.targets.cleverreach.policy import POLICY
 from tests.people import NO, OUT, UNKNOWN, YES
 
+verdict = POLICY.verdict
 EVERYTHING = list(product(ShopConsent, TargetStatus, LastAgreed))
 LEFT = {
     TargetStatus.BLACKLISTED: "blacklisted",
@@ -77,8 +77,8 @@ def test_every_row_of_the_policy_is_the_first_to_fit_somewhere() -> None:
     def fits(wanted: object, given: object) -> bool:
         return wanted is None or wanted is given or (isinstance(wanted, frozenset) and given in wanted)
 
-    used = {next(n for n, row in enumerate(POLICY) if all(map(fits, row, case))) for case in EVERYTHING}
-    assert used == set(range(len(POLICY)))
+    used = {next(n for n, row in enumerate(POLICY.rows) if all(map(fits, row, case))) for case in EVERYTHING}
+    assert used == set(range(len(POLICY.rows)))
 
 
 def where(target: TargetAction) -> list[tuple[ShopConsent, TargetStatus, LastAgreed, Verdict]]:

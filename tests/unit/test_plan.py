@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleverreach_sync.domain.consent import ShopConsent
+from cleverreach_sync.domain.consent import Policy, ShopConsent, TargetAction, TargetStatus, Verdict
 from cleverreach_sync.domain.decide import decide, remembered_recipient
 from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Decision, Outcome, Rules, Suppression
 from cleverreach_sync.domain.memory import forgotten, remember, settle
@@ -20,6 +20,7 @@ from cleverreach_sync.domain.model import (
     Stamps,
     Status,
 )
+from cleverreach_sync.targets.cleverreach.policy import POLICY
 from tests.people import (
     ANNA,
     BOUGHT,
@@ -411,6 +412,23 @@ def test_the_end_of_consent(who: Person, agreed: ConsentState, reason: str, stat
     assert change is not None
     assert (change.creates, change.status, change.at, change.registered) == (False, Status.NOT_SUBSCRIBED, None, None)
     assert (change.tags_added, change.tags_removed, change.attributes) == ((), (TAGS[SUBSCRIBER],), values)
+
+
+def test_a_target_may_have_a_table_of_its_own_with_a_side_for_the_shop() -> None:
+    left = (
+        ShopConsent.YES,
+        TargetStatus.UNSUBSCRIBED,
+        None,
+        Verdict(TargetAction.SKIPPED, "unsubscribed_in_target", shop=OUT),
+    )
+    by = ALL._replace(policy=Policy((left, *POLICY.rows), ended=UNSUBSCRIBED))
+    memory = LastSynced("7", ACTIVE, S | B, agreed=YES)
+    gone = plan(person(YES), memory, recipient(UNSUBSCRIBED, S | B), by)
+    assert (gone.outcome, gone.reason, gone.change, gone.shop_becomes) == (SKIPPED, "unsubscribed_in_target", None, OUT)
+    ended, kept, _ = carried_out(person(OUT, NOW - 5), memory, recipient(ACTIVE, S | B), by)
+    assert ended.change is not None
+    assert (ended.change.status, kept.status, ended.shop_becomes) == (UNSUBSCRIBED, UNSUBSCRIBED, None)
+    assert plan(person(YES), memory, recipient(UNSUBSCRIBED, S | B)).shop_becomes is None
 
 
 @pytest.mark.parametrize("agreed", [NO, UNKNOWN, OUT])

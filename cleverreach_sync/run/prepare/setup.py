@@ -238,6 +238,7 @@ def _rules(setting: Prepared, memory: state.OpenState, fields: FieldMap, own: Ow
         own=own,
         fields=fields,
         fingerprints=Fingerprints(memory.keys.secret),
+        policy=setting.target.policy,
         resend=alone or options.command == "resync" or (interrupted is not None and interrupted.resend),
         include_deleted=options.include_deleted or (interrupted is not None and interrupted.include_deleted),
         adopt=adopt or (interrupted is not None and interrupted.adopt),

@@ -212,7 +212,7 @@ class BatchSender:
         memory = who.memory
         if own is not None:
             run.target.make_inactive(own.id)
-            inactive = own._replace(status=Status.NOT_SUBSCRIBED, stamps=None)
+            inactive = own._replace(status=run.rules.policy.ended, stamps=None)
             memory = remember(decision, who.person, memory, inactive, run.rules, run.now)
         state = who.person.consent.state
         return Result(

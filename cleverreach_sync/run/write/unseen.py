@@ -8,7 +8,7 @@ from __future__ import annotations
 from cleverreach_sync.domain.decide import decide, remembered_recipient
 from cleverreach_sync.domain.decision import Decision, Outcome
 from cleverreach_sync.domain.memory import remember
-from cleverreach_sync.domain.model import LastSynced, Status
+from cleverreach_sync.domain.model import LastSynced
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import Candidate, Step
 
@@ -28,12 +28,12 @@ def end_unseen(run: Run, who: Candidate, step: Step) -> tuple[Decision, LastSync
         own is None
         or decision.outcome is not Outcome.DEACTIVATED
         or change is None
-        or change.status is not Status.NOT_SUBSCRIBED
+        or change.status is not rules.policy.ended
     ):
         return None
     if not run.target.make_inactive(own.id):
         return None
-    inactive = own._replace(status=Status.NOT_SUBSCRIBED, stamps=None)
+    inactive = own._replace(status=rules.policy.ended, stamps=None)
     # No tag was taken away: what they carry shows when they are read again.
     memory = remember(decision, who.person, who.memory, inactive, run.rules, run.now)._replace(tags=who.memory.tags)
     return decision, memory

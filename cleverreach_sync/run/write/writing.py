@@ -119,7 +119,7 @@ class Writer:
                 run.stop.check()
                 run.target.make_inactive(row.receiver_id or "")
                 self.wrote = True
-                memory = remembered(row)._replace(status=Status.NOT_SUBSCRIBED, ended=ENDED_MOVED, ended_at=run.now)
+                memory = remembered(row)._replace(status=run.rules.policy.ended, ended=ENDED_MOVED, ended_at=run.now)
                 run.ledger.record([entry(row, memory, "", frozenset())])
                 run.ledger.commit()
                 run.tally.deactivate()

@@ -21,6 +21,7 @@ from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.targets.cleverreach import rows
 from cleverreach_sync.targets.cleverreach.inspect import inspections
 from cleverreach_sync.targets.cleverreach.lists import Lists
+from cleverreach_sync.targets.cleverreach.policy import POLICY
 from cleverreach_sync.targets.cleverreach.session import Session
 from cleverreach_sync.targets.cleverreach.settings import CleverReachAttributes, CleverReachSettings
 from cleverreach_sync.targets.cleverreach.suppressions import suppressions
@@ -51,6 +52,7 @@ class CleverReach:
     """The list of the config. Implements `targets.interface.Target`."""
 
     type = "cleverreach"
+    policy = POLICY
 
     def __init__(
         self,
