@@ -57,7 +57,7 @@ def demo(
             make_folder(FOLDER)
             export.touch(mode=0o600)
         except OSError as error:
-            hint = "run it in a folder of your own; the demo writes what it shows into it"
+            hint = "run it in a folder of your own, because the demo writes its files there"
             raise UsageError(f"cannot write into {FOLDER.absolute()}: {error.strerror}", hint=hint) from None
         shutil.rmtree(FOLDER / ".crsync", ignore_errors=True)
         with RunningSandbox() as server:

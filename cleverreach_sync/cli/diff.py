@@ -23,7 +23,7 @@ def diff(
         False,
         "--exit-code",
         metavar="",
-        help="Exit with code 7 when a guard would refuse, else with 3 when anything would change.",
+        help="Exit with code 7 when a guard would refuse, otherwise with 3 when anything would change.",
     ),
     max_duration: opt.MaxDurationOfDiff = None,
     details: opt.Details = "50",

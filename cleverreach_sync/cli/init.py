@@ -34,7 +34,7 @@ def init(
         from cleverreach_sync.state.files import make_folder, write_private
 
         if path.exists() and not force:
-            raise UsageError(f"{path} exists already", hint="--force overwrites it, or give another path")
+            raise UsageError(f"{path} already exists", hint="--force overwrites it, or give another path")
         asks = not yes and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
         try:
             kind = source or (_asked_type(SOURCE_TYPES) if asks else SOURCE_TYPES[0])

@@ -62,7 +62,7 @@ def _duration(value: str) -> float:
 def _guard(values: list[str]) -> list[str]:
     for value in values:
         if value not in FORCEABLE:
-            raise typer.BadParameter(f"{value!r} is no guard; there are {', '.join(FORCEABLE)}")
+            raise typer.BadParameter(f"{value!r} is not a guard; the guards are {', '.join(FORCEABLE)}")
     return values
 
 
@@ -111,7 +111,7 @@ Verbose = Annotated[
         count=True,
         metavar="",
         show_default=False,
-        help="Tell more; twice: with tracebacks.",
+        help="Print more details; twice: with tracebacks.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -147,7 +147,7 @@ Limit = Annotated[
         "--limit",
         min=0,
         metavar="N",
-        help="Send at most N people; who left is deactivated all the same.",
+        help="Send at most N people. Those who left are deactivated regardless.",
         rich_help_panel=_RUN,
     ),
 ]
@@ -181,7 +181,7 @@ MaxDuration = Annotated[
         envvar="CRSYNC_MAX_DURATION",
         metavar="SECONDS|2h",
         parser=_duration,
-        help="Stop cleanly after this time; the next run goes on. Exit code 5 if nothing was written by then.",
+        help="Stop cleanly after this time; the next run carries on. Exit code 5 if nothing was written by then.",
         rich_help_panel=_RUN,
     ),
 ]

@@ -12,7 +12,7 @@ from cleverreach_sync.cli.invocation import Invocation
 
 def sandbox(
     port: int = typer.Option(
-        8787, "--port", min=0, max=65535, metavar="PORT", help="Port on this machine; 0 takes any that is free."
+        8787, "--port", min=0, max=65535, metavar="PORT", help="Port on this machine; 0 takes any free one."
     ),
     db: Path | None = typer.Option(
         None, "--db", metavar="PATH", help="Keep the data in this file. Default: in memory."

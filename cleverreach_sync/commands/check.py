@@ -97,7 +97,7 @@ class _Checks:
         self._look("source", source)
         lacking = state.missing_consent(self._config, source)
         if lacking is not None:
-            hint = "`columns: {subscribed: ...}` says which heading holds it; or take subscriber out of tags"
+            hint = "name its heading with `columns: {subscribed: ...}`; or take subscriber out of tags"
             self._put("source", lacking, "warning", hint)
 
     def _consent_file(self) -> None:

@@ -86,7 +86,7 @@ class Filling:
             scalar.value = Plain(text) if isinstance(scalar.value, Plain) else text
             if _CONTROL.search(text):
                 words = "look at the file or the variable that it comes from"
-                self._break(scalar, "there is a line end or another control character in it", words)
+                self._break(scalar, "it contains a line end or another control character", words)
 
     def _take_file(self, mapping: dict[str, Node], file_key: str, key: str) -> None:
         """Replaces `<key>_file` by `<key>` with the content of that file."""

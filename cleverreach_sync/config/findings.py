@@ -75,7 +75,7 @@ class Findings:
         hint = None
         if model is None and isinstance(node.value, dict):  # of which keys there may be, this one decides
             near = next((given for given in node.value if did_you_mean(given, [key])), None)
-            hint = f"did you mean '{key}' where '{near}' stands?" if near else None
+            hint = f"did you mean '{key}' instead of '{near}'?" if near else None
         return self._flaw_at(node.key or node.place, path, f"the key '{key}' is missing{other}", hint)
 
     def _unknown(self, path: Sequence[Step], node: Node, parent: Node) -> Flaw:

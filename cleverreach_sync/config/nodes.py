@@ -132,7 +132,7 @@ class _Reader:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if top is not None:
-                    words = "the file holds more than one document: '---' may stand at its top only"
+                    words = "the file has more than one document: '---' is only allowed at its top"
                     raise Unparsable(Flaw(_start(event), words))
                 top = self._node(next(self._events), None, 0)
         return top
@@ -212,7 +212,7 @@ class _Reader:
             return Node(place, None, key, broken=True)
         known = self._anchors[anchor]
         if known is None:
-            self.flaws.append(Flaw(place, f"the alias '*{anchor}' stands inside its own value"))
+            self.flaws.append(Flaw(place, f"the alias '*{anchor}' is used inside its own value"))
             return Node(place, None, key, broken=True)
         return self._copy(known, key)
 
@@ -255,12 +255,12 @@ def _too_deep(text: str) -> Flaw | None:
 
 
 _WORDS: Final = (
-    ("found character '\\t'", "a tab stands where only spaces may: indent with spaces"),
-    ("cannot start any token", "a tab, or a special character, stands where a value should: use spaces and quotes"),
+    ("found character '\\t'", "a tab where only spaces are allowed: indent with spaces"),
+    ("cannot start any token", "a tab or a special character where a value should be: use spaces and quotes"),
     ("alphabetic or numeric character", "a text that starts with * or & needs quotes"),
-    ("expected a single document", "the file holds more than one document: '---' may stand at its top only"),
-    ("but found another document", "the file holds more than one document: '---' may stand at its top only"),
-    ("mapping values are not allowed", "a ':' stands where none may; is the indentation right, or are quotes missing?"),
+    ("expected a single document", "the file has more than one document: '---' is only allowed at its top"),
+    ("but found another document", "the file has more than one document: '---' is only allowed at its top"),
+    ("mapping values are not allowed", "a ':' where none is allowed; is the indentation right, or are quotes missing?"),
     ("could not find expected ':'", "a ':' after a key is missing"),
     ("found unexpected end of stream", "a quote is opened and never closed"),
     ("did not find expected ',' or ']'", "a list in brackets is not closed: ',' or ']' is missing"),
@@ -271,8 +271,8 @@ _WORDS: Final = (
     ("expected '-' indicator", "the indentation does not fit the lines above"),
     ("block end", "the indentation does not fit the lines above"),
     ("escape", "a backslash in double quotes; use single quotes"),
-    ("special characters are not allowed", "a control character that no config may hold"),
-    ("control characters are not allowed", "a control character that no config may hold"),
+    ("special characters are not allowed", "a control character, which a config must not contain"),
+    ("control characters are not allowed", "a control character, which a config must not contain"),
 )  # fmt: skip
 
 

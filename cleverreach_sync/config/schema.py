@@ -49,7 +49,7 @@ def _distinct(values: tuple[Kind, ...]) -> tuple[Kind, ...]:
 def _version(value: object) -> int:
     if value in ("1", 1) and not isinstance(value, bool):
         return 1
-    raise wrong("this crsync reads version 1 of the config only")
+    raise wrong("this version of crsync only reads version 1 of the config")
 
 
 def _patterns(value: object) -> object:
@@ -133,20 +133,20 @@ class LimitsSettings(Section):
 
     max_rejected: LimitOption = Field(
         default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_REJECTED),
-        description="People invalid or rejected by CleverReach before a run counts as failed (exit 4): a number, or a"
-        " percentage of the people read. Default: the larger of 5% and 20.",
+        description="People invalid or rejected by CleverReach before a run counts as failed (exit 4): a number, or "
+        "a percentage of the people read. Default: the larger of 5% and 20.",
         json_schema_extra=_words_for_default,
     )
     max_deactivated: LimitOption = Field(
         default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED),
-        description="Recipients a run may deactivate: a number, or a percentage of the recipients in the list at its"
-        " start. More are refused before anything is written (exit 7). Default: the larger of 10% and 20.",
+        description="Recipients a run may deactivate: a number, or a percentage of the recipients in the list at its "
+        "start. More are refused before anything is written (exit 7). Default: the larger of 10% and 20.",
         json_schema_extra=_words_for_default,
     )
     max_activated: LimitOption = Field(
         default=Limit(DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED),
-        description="People already in the list whom a run may make active: a number, or a percentage likewise."
-        " Default: the larger of 10% and 20.",
+        description="People already in the list whom a run may make active: a number, or a percentage likewise. "
+        "Default: the larger of 10% and 20.",
         json_schema_extra=_words_for_default,
     )
     max_created: LimitOption | None = Field(
@@ -176,8 +176,8 @@ class Config(Section):
     )
     tags: Kinds = Field(
         min_length=1,
-        description="Who is transferred: subscriber (agreed to the newsletter), buyer (at least one order), contact"
-        " (everybody else).",
+        description="Who is transferred: subscriber (agreed to the newsletter), buyer (at least one order), contact "
+        "(everybody else).",
         json_schema_extra={"uniqueItems": True},
     )
     target: Annotated[SerializeAsAny[TargetSettings], BeforeValidator(_target)] = Field(
@@ -188,23 +188,24 @@ class Config(Section):
     )
     activate: Kinds | None = Field(
         default=None,
-        description="Kinds of people who are created active, so that they get mailings; all others are created"
-        " inactive. Default: every kind in tags.",
+        description="Kinds of people who are created active, so that they get mailings; all others are created "
+        "inactive. Default: every kind in tags.",
         json_schema_extra={"uniqueItems": True},
     )
     exclude: Annotated[tuple[Pattern, ...], BeforeValidator(_patterns)] = Field(
         default=(), description="Addresses that are never transferred; * is any text, ? one character."
     )
     consent: ConsentSettings | None = Field(
-        default=None, description="A file that says who subscribed, when the shop's API cannot tell."
+        default=None, description="A file that says who subscribed, for a shop whose API does not."
     )
     limits: Annotated[LimitsSettings, BeforeValidator(_section)] = Field(
         default_factory=LimitsSettings, description="What a run may do before it refuses, and how long it tries."
     )
     erased: Literal["deactivate", "delete"] = Field(
         default="deactivate",
-        description="What becomes of recipients whose personal data the shop erased: deactivate, or delete from the"
-        " list (never somebody who unsubscribed).",
+        description="What to do with recipients whose personal data the shop erased: deactivate them, or "
+        "delete them from the list (never somebody who unsubscribed)."
+        "",
     )
     state_dir: PathOption = Field(
         default=Path(".crsync"),
@@ -215,7 +216,7 @@ class Config(Section):
     @classmethod
     def _own_input(cls, consent: ConsentSettings | None, known: ValidationInfo) -> ConsentSettings | None:
         if consent is not None and consent.path == STDIN == getattr(known.data.get("source"), "path", None):
-            raise wrong("path: standard input is read for the source already; give one of the two a file")
+            raise wrong("path: the source already reads standard input; use a file for one of the two")
         return consent
 
     _path: Path = PrivateAttr(default=DEFAULT_PATH)

@@ -19,7 +19,7 @@ _SOURCES: Final[Mapping[str, tuple[str, tuple[Question, ...]]]] = {
 # A pattern such as exports/customers-*.csv takes the last file by name.
 type: file
 path: {path}
-# The name of your shop as it stands in the tags: Shop-Special.Buyer
+# The name of your shop as it appears in the tags: Shop-Special.Buyer
 name: Shop
 # Which heading of your file is which field; without this the headings are the names of the fields.
 # columns:
@@ -27,7 +27,7 @@ name: Shop
 #   first_name: Vorname
 #   subscribed: Newsletter
 """,
-        (Question("path", "Which file holds your customers?", "customers.csv"),),
+        (Question("path", "Which file contains your customers?", "customers.csv"),),
     ),
 }
 QUESTIONS: Final = (
@@ -61,12 +61,12 @@ target:
   client_secret: ${{CLEVERREACH_CLIENT_SECRET}}
   # The recipient list: its name, or its ID (a number).
   list: {list}
-  # Create the list if there is none of that name: true or false.
+  # Create the list if no list has that name: true or false.
   create_list: {create_list}
 
 # Who gets mailings. As it stands, everybody who is transferred is created active. With the line below only people of
-# the kinds it names are; all others are created inactive. Whether you may write to buyers who did not subscribe is for
-# you to know. Nobody who unsubscribed, bounced or is on your blacklist is ever made active again.
+# the kinds it names are; all others are created inactive. Only you can know whether you may write to buyers who
+# did not subscribe. Nobody who unsubscribed, bounced or is on your blacklist is ever made active again.
 # activate: [subscriber]
 
 # Addresses that are never transferred: * is any text, ? one character.
@@ -75,8 +75,8 @@ exclude:
   - "*@members.ebay.com"
 
 # A run that would deactivate or activate more recipients than this is refused before it writes anything; with more
-# people invalid or rejected it counts as failed. A number of people, or a percentage. These are the defaults, but that
-# 20 people are always allowed; without a number, new people are not limited.
+# people invalid or rejected it counts as failed. A number of people, or a percentage. These are the defaults, but 20
+# people are always allowed; without a number, new people are not limited.
 # limits:
 #   max_rejected: 5%
 #   max_deactivated: 10%

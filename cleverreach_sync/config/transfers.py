@@ -16,8 +16,8 @@ from cleverreach_sync.config.schema import Config
 
 KEY: Final = "transfers"
 DESCRIPTION: Final = (
-    "Several transfers with this config: by name, the keys that are different in each. All of them run, in order, each"
-    " with a state of its own; --transfer NAME runs one."
+    "Several transfers with this config: by name, the keys that are different in each. All of them run, in order, "
+    "each with its own state; --transfer NAME runs one."
 )
 OF_THE_WHOLE: Final = ("version", KEY, "state_dir")
 """What belongs to the config as a whole, so that no transfer may replace it."""
@@ -81,8 +81,12 @@ def _names(named: dict[str, Node]) -> Iterator[Flaw]:
     for name, node in named.items():
         place = node.key or node.place
         if not re.fullmatch(NAME, name):
-            words = "may hold the letters a to z, digits, '-' and '_' only, and starts with a letter or digit"
-            yield Flaw(place, f"{KEY}: the name of a transfer {words}", "it is the name of a folder, at most 64 long")
+            words = "may only contain the letters a to z, digits, '-' and '_', and begins with a letter or digit"
+            yield Flaw(
+                place,
+                f"{KEY}: the name of a transfer {words}",
+                "it becomes the name of a folder, with at most 64 characters",
+            )
         elif (before := first.setdefault(name.lower(), name)) != name:
             yield Flaw(place, f"{KEY}: the names '{before}' and '{name}' differ in case only")
 

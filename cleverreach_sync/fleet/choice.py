@@ -93,7 +93,7 @@ def _named(path: Path, configs: list[Config], named: Sequence[str]) -> list[Conf
     for name in named:
         if name not in there:
             if not known:
-                raise UsageError(f"there are no transfers in {path}", hint="leave --transfer away")
+                raise UsageError(f"there are no transfers in {path}", hint="leave out --transfer")
             hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
             raise UsageError(f"there is no transfer {name!r} in {path}", hint=hint)
     return [config for config in configs if config.transfer in named]
@@ -114,7 +114,7 @@ def _expanded(path: Path) -> Iterator[Path]:
         return
     files = sorted(file for file in map(Path, glob.glob(str(path), recursive=True)) if file.is_file())  # noqa: PTH207
     if not files:
-        raise UsageError("no config file is called like this", where=str(path), hint="-c names a file, or a pattern")
+        raise UsageError("no config file matches this", where=str(path), hint="-c names a file, or a pattern")
     yield from files
 
 

@@ -9,8 +9,8 @@ from cleverreach_sync.http.headers import parse_retry_after
 
 
 class Answer(NamedTuple):
-    """What came back. `body` is the parsed JSON, None for an empty body or one that is no JSON (`readable` tells).
-    `text` is the beginning of one that is no JSON, in words fit for messages; `raw` is all of it."""
+    """What came back. `body` is the parsed JSON, None for an empty body or one that is not JSON (`readable` tells).
+    `text` is the beginning of one that is not JSON, in words fit for messages; `raw` is all of it."""
 
     status: int
     headers: Mapping[str, str]

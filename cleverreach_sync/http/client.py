@@ -195,8 +195,8 @@ class HttpClient:
             if isinstance(error, TooMuch):
                 raise TemporaryError(
                     f"{host(url)} answers with {error}",
-                    hint="what was asked for is a small part of that: is something else at this address, or a plug-in "
-                    "that adds to the answers of the API?",
+                    hint="that is far more than crsync asked for: is something else at this address, or does a "
+                    "plug-in add to the answers of the API?",
                 ) from None
             raise UsageError(f"cannot call {host(url)}: {type(error).__name__}", hint="check the URL") from None
 
@@ -242,11 +242,12 @@ class HttpClient:
         else:
             where = self.redact.excerpt(target.path) if location else "somewhere that it does not name"
             hint = (
-                "the server has to answer crsync without a detour: is there a login, a maintenance or 'coming soon' "
-                "page before it, or a switch of languages? If the shop is in a sub directory, that belongs into the URL"
+                "the server must answer crsync directly: is there a login, a maintenance or 'coming soon' page, or a "
+                "language switch in front of it? If the shop is in a subdirectory, add that to the URL"
             )
         return Redirected(
-            f"{host(url)} redirects to {where}; redirects are not followed, credentials would go along",
+            f"{host(url)} redirects to {where}; crsync does not follow redirects, because they would pass on the "
+            "credentials",
             where=where,
             hint=hint,
         )

@@ -51,7 +51,7 @@ def stream_lines(http: HttpClient, url: str, most: int) -> Generator[LineBlock]:
             if max(size, response.num_bytes_downloaded) > most or waiting > _LONGEST_LINE:
                 raise TemporaryError(
                     f"{host(url)} sends a file that is too large, or has no lines",
-                    hint="run again; if this stays so, something else is at that address",
+                    hint="run again; if this keeps happening, something else is at that address",
                 )
             yield LineBlock(lines, response.num_bytes_downloaded, total)
         if waiting:
@@ -78,5 +78,5 @@ def _no_download(response: httpx.Response, url: str) -> CrsyncError:
     status = response.status_code
     if status in (408, 429) or status >= 500:
         after = parse_retry_after(response.headers.get("retry-after"))
-        return TryAgain(f"{host(url)} does not give the file now ({status})", after=after)
+        return TryAgain(f"{host(url)} does not provide the file at the moment ({status})", after=after)
     return Refused(f"{host(url)} refuses the download ({status})", status=status)

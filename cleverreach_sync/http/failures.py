@@ -7,10 +7,11 @@ from typing import Final
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
 
-LET_THROUGH: Final = "a firewall or security plug-in stands before the shop: let this machine's address through"
+LET_THROUGH: Final = "a firewall or security plug-in protects the shop: allow this machine's address"
 IN_THE_SHOP: Final = (
-    "something is wrong in the shop, not in the network: open it in a browser, and look into the error logs of PHP and "
-    "of the web server; the next run resumes"
+    "something is wrong in the shop, not in the network: open it in a browser, and look at the error logs of "
+    "PHP and of the web server"
+    "; the next run resumes"
 )
 
 

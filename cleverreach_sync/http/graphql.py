@@ -106,7 +106,7 @@ class GraphQL:
         try:
             return read(reply)
         except _STUMBLES as error:
-            raise TryAgain(f"{self._name} answered with something else than was asked for") from error
+            raise TryAgain(f"{self._name} answered with something other than what was asked for") from error
 
     def _post(self, sent: Mapping[str, Any], token: str, *, last: bool = False) -> Answer:
         return self._http.exchange("POST", self._path, json=sent, headers={self._header: token}, last=last)
@@ -125,7 +125,7 @@ class GraphQL:
             raise self._error(errors)
         data = body.get("data") if isinstance(body, dict) else None
         if not isinstance(data, dict):
-            what = f"with something that is no JSON: {answer.text}" if not answer.readable else "without data"
+            what = f"with something that is not JSON: {answer.text}" if not answer.readable else "without data"
             raise TryAgain(f"{self._name} answered {what}")
         return Reply(data, answer.headers)
 

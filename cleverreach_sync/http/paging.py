@@ -49,7 +49,7 @@ class Doubts:
     @property
     def warnings(self) -> list[str]:
         return [
-            f"the shop's number of {what} never fits those that it shows, though they were the same both times; "
+            f"the shop's number of {what} does not match those that it shows, but it showed the same ones twice; "
             "nobody counts as gone from there"
             for what in self._lists
         ]
@@ -141,7 +141,8 @@ def numbered_pages(
         before = walk.ids
     raise TemporaryError(
         f"the {what} changed while they were read, {PASSES} times in a row",
-        hint="run again at a quieter time; look for a plug-in that keeps deleting, or a cache before the shop's API",
+        hint="run again at a quieter time; look for a plug-in that keeps deleting, or a cache in front of the "
+        "shop's API",
     )
 
 
@@ -201,7 +202,7 @@ def _until_empty(
         number += 1
         page = fetch(number)
         if page.rows and walk.ids.issuperset(map(ident, page.rows)):  # of the pages that were taken
-            raise TemporaryError(f"page {number} of a list has nothing but rows of the pages before it")
+            raise TemporaryError(f"page {number} of a list only has rows of earlier pages")
         yield page
 
 
@@ -251,7 +252,7 @@ def keyset_pages(
             return
         last = max(map(key, page.rows))
         if last <= after:
-            raise TemporaryError("the shop gives rows that were not asked for, again and again")
+            raise TemporaryError("the shop keeps returning rows that were not asked for")
         if tied is None:
             after = last
         elif last - 1 > after:

@@ -138,19 +138,19 @@ class ShopApi:
             if answer.readable and (answer.body is not None or status == 204):
                 return answer
             raise TryAgain(
-                f"the shop answered with something that is no JSON ({status}{self._said(answer)})",
+                f"the shop answered with something that is not JSON ({status}{self._said(answer)})",
                 after=answer.retry_after,
                 hint=IN_THE_SHOP if _FATAL in answer.text.lower() else self._no_json,
             )
         if status in _BUSY or status >= 500:
-            what = "has too many requests" if status == 429 else "is not available"
+            what = "gets too many requests" if status == 429 else "is not available"
             if status >= 500 and not answer.readable:
                 what = "answered with an error page"
             hint = IN_THE_SHOP if status >= 500 else None
             raise TryAgain(f"the shop {what} ({status}{self._said(answer)})", after=answer.retry_after, hint=hint)
         if answer.is_page(401, 404):
             raise TryAgain(
-                f"the shop turned crsync away ({status}{self._said(answer)})",
+                f"the shop blocked the request ({status}{self._said(answer)})",
                 after=answer.retry_after,
                 hint=LET_THROUGH,
             )

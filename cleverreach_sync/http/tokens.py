@@ -40,8 +40,8 @@ def usable_token(answer: Answer, value: object, whose: str) -> str | None:
         return None
     if len(text) > _LONGEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
         raise TemporaryError(
-            f"{whose} gave an access token that cannot be sent: it has blanks, line ends, or is far too long",
-            hint="is something before the server that changes its answers?",
+            f"{whose} gave an access token that cannot be sent: it contains spaces or line ends, or is far too long",
+            hint="does something in front of the server change its answers?",
         )
     return text
 
@@ -126,12 +126,12 @@ class ClientCredentials:
         if answer.status in (408, 429) or answer.status >= 500 or page:
             said = "" if answer.readable or not answer.text else f": {answer.text}"
             raise TryAgain(
-                f"no access token can be had now ({answer.status}{said})",
+                f"the server gives no access token at the moment ({answer.status}{said})",
                 after=self._pause(answer),
                 hint=IN_THE_SHOP if answer.status >= 500 else LET_THROUGH if page else None,
             )
         if answer.ok and not answer.readable:
-            raise TryAgain(f"no access token came, but something that is no JSON: {answer.text}", hint=IN_THE_SHOP)
+            raise TryAgain(f"the answer is not JSON and has no access token: {answer.text}", hint=IN_THE_SHOP)
         return answer
 
 

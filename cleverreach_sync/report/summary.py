@@ -14,7 +14,7 @@ _FAILED: Final = {
     1: "failed: an unexpected error",
     2: "failed",
     4: "finished, but too many people are rejected or invalid",
-    5: "stopped by a temporary failure, the next run goes on from here",
+    5: "stopped by a temporary failure, the next run carries on from here",
     6: "failed: access refused",
     8: "not started: another run is under way",
     9: "failed: the state cannot be used",
@@ -72,7 +72,7 @@ def verdict(doc: dict[str, Any]) -> str:
     code = of(doc, "exit").get("code", 0)
     count = changed(doc)
     if code >= 128 or of(doc, "exit").get("class") == "signal":
-        return "stopped by a signal, the next run goes on from here"
+        return "stopped by a signal, the next run carries on from here"
     if code == 7 and not would(doc):
         return f"refused by a guard, nothing {'more ' if count else ''}was written"
     if code == 4 and not doc.get("complete", True):
@@ -84,7 +84,7 @@ def verdict(doc: dict[str, Any]) -> str:
     if would(doc):
         return _foreseen(doc, count)
     if not doc.get("complete", True):
-        return f"stopped early{_why(doc)}, the next run goes on from here"
+        return f"stopped early{_why(doc)}, the next run carries on from here"
     ending = "finished, an interrupted run was continued" if doc.get("resumed") else "finished"
     return ending if count else f"{ending}, nothing had to be written"
 
@@ -185,7 +185,7 @@ def advice(doc: dict[str, Any], guard: dict[str, Any]) -> str:
     """What to do about a guard that refuses. What only looks new because nothing is known here of earlier runs is not
     to be forced."""
     if knows_nothing(doc, guard):
-        return "if earlier runs were made elsewhere, nothing is known of them here"
+        return "if there were earlier runs elsewhere, there is no record of them here"
     mended = words.MENDED.get(guard["name"], "if that is intended")
     return f"{mended}: --force {guard['name']}"
 

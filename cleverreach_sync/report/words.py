@@ -18,7 +18,7 @@ INVALID: Final = {
     "email": "no usable e-mail address",
     "columns": "wrong number of columns",
     "row": "row cannot be read",
-    "encoding": "letters cannot be read",
+    "encoding": "characters cannot be read",
     "subscribed": "newsletter consent cannot be read",
     "subscribed_at": "date of the consent cannot be read",
     "orders": "number of orders cannot be read",
@@ -26,10 +26,10 @@ INVALID: Final = {
 }
 REJECTED: Final = {
     "not_confirmed": "not confirmed by CleverReach",
-    "ambiguous_address": "CleverReach takes the address for that of another recipient",
+    "ambiguous_address": "CleverReach treats the address as that of another recipient",
     "duplicate_address": "taken for a duplicate by CleverReach",
     "invalid_address": "e-mail address refused by CleverReach",
-    "still_active": "could not be made inactive yet",
+    "still_active": "could not be deactivated yet",
     "refused_400": "refused by CleverReach (400)",
     "refused_413": "too much data for one request (413)",
     "refused_422": "refused by CleverReach (422)",
@@ -37,8 +37,8 @@ REJECTED: Final = {
 REASONS: Final = {  # why somebody changes, of a diff
     "opted_out": "unsubscribed in the shop",
     "consent_ended": "no longer a subscriber in the shop",
-    "disproved": "no longer what the tag says",
-    "moved": "has another e-mail address now",
+    "disproved": "the tag is no longer true",
+    "moved": "e-mail address has changed",
     "erased": "personal data erased in the shop",
     "activated": "was created inactive, and may be active now",
     "reactivated": "subscribed again in the shop",
@@ -55,14 +55,14 @@ OUTCOMES: Final = {  # outcome: (what happened, what would happen)
 }
 KINDS: Final = {"subscriber": "subscribers", "buyer": "buyers", "contact": "contacts"}
 GUARDS: Final = {
-    "empty_source": "the shop has nobody any more",
+    "empty_source": "the shop no longer has any customers",
     "max_deactivated": "too many people are deactivated",
     "max_created": "too many people are new to the list",
     "max_activated": "too many people in the list become active",
     "ledger": "the record of what was sent is missing or belongs to another run",
-    "foreign_tags": "the list already carries this shop's special tags",
+    "foreign_tags": "the list already has this shop's special tags",
     "moved": "the address of the shop changed",
-    "consent_signal": "most of those who said something about the newsletter say nothing any more",
+    "consent_signal": "most people whose newsletter status was known have none now",
     "clock": "the clock of this machine is wrong by more than a day",
 }
 # What to do about a guard before anybody forces it. Of the others the people have to be looked at.
@@ -72,7 +72,7 @@ MENDED: Final = {
     "foreign_tags": "if earlier runs were made elsewhere, bring their state folder here; only if an official plug-in "
     "filled the list, and crsync is to take it over",
     "moved": "check source.url; only if the shop has moved there",
-    "consent_signal": "mend what hides them; only if they are gone for good",
+    "consent_signal": "fix what hides them; only if they are gone for good",
     "clock": "set the clock (NTP); only if the servers are wrong",
 }
 STATES: Final = {

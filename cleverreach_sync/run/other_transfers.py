@@ -60,8 +60,8 @@ def open_other_transfers(
         except (StateError, sqlite3.Error):  # why, its own run will say
             pass
         progress.warn(
-            f"the state in {path} cannot be read: whom only that transfer had put into the list {found.name!r}, and "
-            "you deleted there, may come back through this one"
+            f"the state in {path} cannot be read: people whom only that transfer put into the list {found.name!r}, "
+            "and whom you deleted there, may come back through this one"
         )
     return OtherTransfers(others)
 

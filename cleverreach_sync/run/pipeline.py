@@ -121,7 +121,7 @@ class _Pipeline:
         took = reading(self._phases, run.tally.rows, self._call.folder)
         return TemporaryError(
             f"the time given for the run was up before anything was {what}; {took}",
-            hint="raise --max-duration: what was read is read again by the next run",
+            hint="raise --max-duration: the next run starts reading again",
         )
 
     def _document(self, error: CrsyncError | None) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _given(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         except orjson.JSONDecodeError:
             parsed = None
         if not isinstance(parsed, dict):
-            raise OAuthRefused(400, "invalid_request", "the body is no JSON object")
+            raise OAuthRefused(400, "invalid_request", "the body is not a JSON object")
         given = {key: str(value) for key, value in parsed.items() if value is not None}
     else:
         given = dict(parse_qsl(body.decode("utf-8", "replace")))

@@ -85,7 +85,7 @@ def _listen(port: int) -> socket.socket:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(
-            f"cannot listen on port {port}: {reason}", hint="give another --port; 0 takes any that is free"
+            f"cannot listen on port {port}: {reason}", hint="give another --port; 0 takes any free one"
         ) from error
     return listener
 
@@ -97,7 +97,7 @@ def _url(listener: socket.socket) -> str:
 def serve(port: int, db: Path | None, faults: Mapping[str, float], on_ready: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` gets the base URL. Raises UsageError.
 
-    Port 0 takes any that is free. Signals are handled in the main thread only.
+    Port 0 takes any free one. Signals are handled in the main thread only.
     """
     for name, rate in faults.items():
         checked_rate(name, rate)

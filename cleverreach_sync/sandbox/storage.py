@@ -30,7 +30,7 @@ class Storage:
         except sqlite3.Error as error:
             self._db.close()
             busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-            hint = "another sandbox uses it" if busy else "it is no sandbox database: give another --db"
+            hint = "another sandbox uses it" if busy else "it is not a sandbox database: give another --db"
             raise UsageError(f"cannot use {path}: {error}", hint=hint) from error
         except UsageError:
             self._db.close()
@@ -43,7 +43,7 @@ class Storage:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and (application, version) != (_APPLICATION, _VERSION):
-            raise UsageError(f"{path} is no sandbox database of this version", hint="give another --db")
+            raise UsageError(f"{path} is not a sandbox database of this version", hint="give another --db")
         path.chmod(0o600)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")

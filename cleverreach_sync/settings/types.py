@@ -60,7 +60,7 @@ def _url(text: str) -> str:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise wrong("this is no web address; expected one such as https://shop.example.com") from None
+        raise wrong("this is not a web address; expected one such as https://shop.example.com") from None
     if parts.scheme not in ("http", "https") or not host:
         raise wrong("expected a web address such as https://shop.example.com")
     if parts.username is not None or parts.password is not None:
@@ -174,8 +174,8 @@ Duration = Annotated[
 FullReadEvery = Annotated[
     Duration,
     Field(
-        description="At least this often everything is read again, which shows what the shop has purged: 7d, or 0 for"
-        " every run."
+        description="At least this often everything is read again, because deletions do not show up as changes: 7d, "
+        "or 0 for every run."
     ),
 ]
 """Seconds after which all streams of a shop are read completely."""

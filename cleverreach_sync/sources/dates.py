@@ -77,5 +77,5 @@ def shop_time(value: object, name: str, what: str, warn: Callable[[Warned], None
     seconds = read_time(value.strip(), zone=zone) if isinstance(value, str) else None
     if seconds is None:
         none = isinstance(value, str) and is_no_date(value)
-        warn(Warned(f"{what}: {name} is no date", 0, no_date=none))
+        warn(Warned(f"{what}: {name} is not a date", 0, no_date=none))
     return seconds

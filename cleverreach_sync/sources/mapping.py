@@ -22,7 +22,7 @@ _UNKNOWN: Final = Consent(ConsentState.UNKNOWN)
 
 
 class ConsentWords(NamedTuple):
-    """Where a row says who subscribed, since when, and what its words mean. Case does not count. A row without a word
+    """Where a row says who subscribed, since when, and what its words mean. Case does not matter. A row without a word
     says nothing; any other word makes the person invalid."""
 
     path: str
@@ -113,7 +113,7 @@ class RowMap(NamedTuple):
         counts = values.statuses.count(status.lower())
         amount = read_amount(total) if total else None
         if amount is None and counts:
-            warn(Warned(f"{what}: its total is no amount", 0))
+            warn(Warned(f"{what}: its total is not an amount", 0))
         order = Order(row.ident or "", counts, at, amount, currency or None)
         consent, invalid = self._consent(kept, what, warn)
         return Record(

@@ -71,7 +71,7 @@ class JsonLists:
             body = answer.body if isinstance(answer.body, dict) else {}
             rows, total = body.get(name), whole(body.get(total_name))
             if not isinstance(rows, list) or not all(map(is_row, rows)):
-                raise TryAgain(f"the shop answered with something that is no list of {what}")
+                raise TryAgain(f"the shop answered with something that is not a list of {what}")
             if total and not rows and query.get("page", 1) == 1:
                 if not empty.on(total):
                     raise TryAgain(f"the shop answered with an empty page where there are {total} {what}")

@@ -77,10 +77,10 @@ def load(kept: Document) -> Checkpoint | None:
     try:
         document = from_json(content)
     except ValueError:
-        raise _unusable(kept, "it is no JSON") from None
+        raise _unusable(kept, "it is not JSON") from None
     schema = document.pop("schema", None) if isinstance(document, dict) else None
     if not isinstance(schema, str) or not schema.startswith(_FAMILY):
-        raise _unusable(kept, "it is no checkpoint of crsync")
+        raise _unusable(kept, "it is not a crsync checkpoint")
     if schema != SCHEMA:
         raise StateError(
             f"{kept} was written by another version of crsync ({schema})",
@@ -88,14 +88,14 @@ def load(kept: Document) -> Checkpoint | None:
         )
     told = document.pop("checksum", None)
     if told != _checksum(document) and (told is not None or "generation" in document):
-        raise _unusable(kept, "it is not as crsync wrote it")
+        raise _unusable(kept, "it was changed after crsync wrote it")
     if isinstance(interrupted := document.get("interrupted"), dict):
         interrupted.pop("spool", None)  # older versions went on with what the run had read
     try:
         return Checkpoint.model_validate(document)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
-        raise _unusable(kept, f"{place or 'the document'} is not what it should be") from None
+        raise _unusable(kept, f"{place or 'the document'} is not valid") from None
 
 
 def save(kept: Document, checkpoint: Checkpoint) -> None:
@@ -120,6 +120,6 @@ def _checksum(content: dict[str, Any]) -> str | None:
 def _unusable(kept: Document, why: str) -> StateError:
     return StateError(
         f"{kept} cannot be used: {why}",
-        hint="restore it from a backup; or move the whole state folder away, and crsync starts anew "
-        "(then run `crsync diff` first)",
+        hint="restore it from a backup; or move the whole state folder away, and crsync starts from scratch (then "
+        "run `crsync diff` first)",
     )

@@ -45,7 +45,7 @@ def needs_copy(error: sqlite3.Error) -> bool:
 
 def open_copy(path: Path) -> sqlite3.Connection:
     """What the file holds at this moment, in a place of its own that ends with the connection. Raises LockedError if it
-    is just being written, StateError if it cannot be read, and sqlite3.Error."""
+    is being written right now, StateError if it cannot be read, and sqlite3.Error."""
     before = _signs(path)
     try:
         with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
@@ -53,12 +53,12 @@ def open_copy(path: Path) -> sqlite3.Connection:
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(f"{path}{beside}", Path(folder, f"{path.name}{beside}"))
             if _signs(path) != before:
-                raise LockedError(f"{path} is just being written", hint="another run is under way; try again")
+                raise LockedError(f"{path} is being written right now", hint="another run is under way; try again")
             return _taken_over(Path(folder, path.name))
     except OSError as error:
         raise StateError(
             f"cannot read {path}, nor copy it to read it there: {error.strerror}",
-            hint="check owner and permissions of the state folder, and the room in the temporary one",
+            hint="check owner and permissions of the state folder, and the space in the temporary folder",
         ) from None
 
 

@@ -172,7 +172,7 @@ def refuse_link(path: Path) -> None:
     """Who can put a link into the folder could have other files read, written or locked. Raises StateError."""
     if path.is_symlink():
         raise StateError(
-            f"{path} is a link, and a file of the state must be none",
+            f"{path} is a link; files of the state must not be links",
             hint="remove it; to keep the state elsewhere, set state_dir in the config",
         )
 

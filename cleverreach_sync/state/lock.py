@@ -51,7 +51,8 @@ def _locked(handle: int, path: Path) -> bool:
     except OSError as error:
         raise StateError(
             f"cannot lock {path}: {error.strerror}",
-            hint="this disk knows no locks (a network share, perhaps): set state_dir in the config to one that does",
+            hint="this disk does not support locks (a network share, perhaps): set state_dir in the config to "
+            "one that does",
         ) from None
 
 

@@ -113,7 +113,7 @@ def reading(path: Path) -> Iterator[None]:
 def unusable(path: Path, error: sqlite3.Error) -> CrsyncError:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if code == sqlite3.SQLITE_BUSY:
-        return LockedError(f"{path} is just being written", hint="another run ends at this moment; try again")
+        return LockedError(f"{path} is being written right now", hint="another run ends at this moment; try again")
     if code in _OTHER_REASONS:
         return StateError(
             f"cannot read or write {path}: {error}", hint="free some disk space, or check owner and permissions"
@@ -123,6 +123,6 @@ def unusable(path: Path, error: sqlite3.Error) -> CrsyncError:
 
 def damaged(path: Path) -> StateError:
     return StateError(
-        f"{path} is damaged, or no ledger of crsync",
+        f"{path} is damaged, or is not a crsync ledger",
         hint="restore it from a backup; or move it away and run `crsync diff`, then `crsync sync --force ledger`",
     )

@@ -131,7 +131,7 @@ def test_a_session_is_renewed_before_it_runs_out(shop: PlentySystem, opened: Ope
 
 def test_too_many_sessions_are_explained(shop: PlentySystem, opened: Opening, watched: Watched) -> None:
     shop.tokens = dict.fromkeys("abc", shop.now + LIFE)
-    with pytest.raises(TemporaryError, match=r"as many sessions open at plentymarkets as it may have \(3\)") as caught:
+    with pytest.raises(TemporaryError, match=r"already has three sessions open at plentymarkets") as caught:
         read(opened(), "contacts")
     assert "a user of its own" in str(caught.value.hint)
     assert 0 < sum(watched.waits) <= 300
@@ -372,7 +372,7 @@ def test_dates_that_are_none_cost_no_more_than_themselves(shop: PlentySystem, op
     row = read(source, "orders").rows[0]
     warned: list[Warned] = []
     assert source.decode("orders", row, warned.append).orders[0].counts
-    assert [each.message for each in warned] == [f"order {order}: createdAt is no date"]
+    assert [each.message for each in warned] == [f"order {order}: createdAt is not a date"]
 
 
 def test_an_address_that_was_deleted_is_empty(shop: PlentySystem, opened: Opening) -> None:
@@ -726,7 +726,7 @@ def test_how_a_marketplace_is_told(raw: dict[str, Any], on: bool) -> None:
 
 AUTOMATIC = (
     "transfer: automatic; a first run now begins with those created since 2026-11-18T20:00:00Z (1 contacts), later runs "
-    "take who comes in or is changed after it"
+    "take customers who come in or change after it"
 )
 OFF = (
     "order origins that are off: 0.00 Manuelle Eingabe, 2.00 eBay, 2.01 eBay Deutschland, 4.01 Amazon Germany, "
@@ -749,7 +749,7 @@ def test_what_is_seen(shop: PlentySystem, opened: Opening) -> None:
         "2 orders; of the first 2 1 have a status from 5 up to below 8 and make a buyer",
         "order origins that are on: 1.00 Mandant (Shop)",
         OFF,
-        "plentymarkets lists no order origin 9.50",
+        "plentymarkets does not have the order origin 9.50",
     ]
     assert [message for message, _ in opened().inspect()][4] == ON
 

@@ -115,7 +115,7 @@ def test_json_api_is_no_empty_shop(shop: FakeShopware, opened: Opening) -> None:
     """A proxy that takes the header away makes the shop answer in another form."""
     shop.add_customer("anna@mail.example")
     shop.fail(lambda asked, answer: answer(asked._replace(headers={**asked.headers, "accept": "*/*"})), 1000)
-    with pytest.raises(TemporaryError, match="no list of customers"):
+    with pytest.raises(TemporaryError, match="not a list of customers"):
         read(opened(), "customers")
 
 
@@ -168,7 +168,7 @@ def test_a_date_that_is_none_costs_no_more_than_itself(shop: FakeShopware, opene
     (row,) = read(source, "customers").rows
     found = source.decode("customers", row, warned.append)
     assert (found.profile["city"], found.profile["birthday"], found.invalid) == ("Köln", "", None)
-    assert [each.message for each in warned] == [f"customer {customer}: birthday is no date"]
+    assert [each.message for each in warned] == [f"customer {customer}: birthday is not a date"]
 
 
 def test_of_several_guests_of_one_address_the_newest_counts(shop: FakeShopware, opened: Opening) -> None:
@@ -751,7 +751,10 @@ def test_a_login_that_is_throttled_waits_as_long_as_it_is_told(
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
-    [({"client_id": "SWIAOTHER"}, "no such integration"), ({"client_secret": "wrong"}, "no such integration")],
+    [
+        ({"client_id": "SWIAOTHER"}, "does not know this integration"),
+        ({"client_secret": "wrong"}, "does not know this integration"),
+    ],
 )
 def test_wrong_credentials(
     shop: FakeShopware, opened: Opening, settings: dict[str, str], expected: str, watched: Watched
@@ -878,7 +881,7 @@ def test_who_has_an_account_in_another_sales_channel_counts_as_a_guest(
     assert found.consent.state is ConsentState.UNKNOWN
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [("Strorefront", "no sales channel"), ("Outlet", "several")])
+@pytest.mark.parametrize(("wanted", "expected"), [("Strorefront", "not a sales channel"), ("Outlet", "several")])
 def test_a_sales_channel_that_there_is_not(shop: FakeShopware, opened: Opening, wanted: str, expected: str) -> None:
     shop.channels["c" * 32] = named("sales_channel", "Outlet", id="c" * 32)
     shop.max_limit = 1

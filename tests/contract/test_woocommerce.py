@@ -112,7 +112,7 @@ def test_a_date_that_is_none_costs_no_more_than_itself(shop: WooShop, opened: Op
     (row,) = read(source, "customers").rows
     found = source.decode("customers", row, warned.append)
     assert (found.profile["city"], found.created_at, found.invalid) == ("Köln", None, None)
-    assert [each.message for each in warned] == [f"customer {customer}: date_created_gmt is no date"]
+    assert [each.message for each in warned] == [f"customer {customer}: date_created_gmt is not a date"]
 
 
 # Consent
@@ -560,7 +560,7 @@ def refused(source: Source) -> AuthError:
 
 def test_an_unknown_key(shop: WooShop, opened: Opening) -> None:
     found = refused(opened(consumer_key="ck_of_another_shop"))
-    assert "knows no such key" in found.message
+    assert "does not know this key" in found.message
     assert "Permalinks" in str(found.hint)
     assert "Authorization" in str(found.hint)
 
@@ -613,7 +613,7 @@ def test_plain_permalinks_that_redirect(shop: WooShop, opened: Opening) -> None:
 def test_a_key_that_does_not_arrive_without_encryption(shop: WooShop, opened: Opening) -> None:
     body = {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot list resources."}
     shop.fail(lambda _asked, _answer: Reply.json(body, 401))
-    assert "takes a key over https only" in str(refused(opened()).hint)
+    assert "only accepts a key over https" in str(refused(opened()).hint)
 
 
 @pytest.mark.parametrize(
@@ -635,7 +635,7 @@ def test_a_key_that_does_not_arrive_without_encryption(shop: WooShop, opened: Op
         ),
         (
             Reply(200, b"<br />\n<b>Fatal error</b>:  Uncaught Error: no such function in <b>/var/www/x.php</b>"),
-            "something that is no JSON (200: Fatal error",
+            "something that is not JSON (200: Fatal error",
         ),
     ],
 )
@@ -666,7 +666,7 @@ def test_wordpress_without_woocommerce(shop: WooShop, opened: Opening) -> None:
 
 def test_no_wordpress_at_all(shop: WooShop, opened: Opening) -> None:
     shop.fail(lambda _asked, _answer: Reply(404, b"<h1>Not Found</h1>", {}, "text/html"), 2)
-    assert "sub directory" in str(wrong_place(opened()).hint)
+    assert "subdirectory" in str(wrong_place(opened()).hint)
 
 
 # What stands in the way of the JSON
@@ -734,7 +734,7 @@ def test_rows_that_a_plug_in_keeps_back_are_noticed(shop: WooShop, opened: Openi
     assert len(reading.rows) == 249
     assert reading.end is not None
     assert not reading.end.complete, "who is kept back is not gone"
-    assert "customers never fits" in source.warnings[0]
+    assert "customers does not match" in source.warnings[0]
 
 
 def test_a_shop_that_counts_nothing_is_read_page_by_page(shop: WooShop, opened: Opening) -> None:

@@ -174,7 +174,7 @@ def exit_codes() -> dict[int, tuple[str, str, str]]:
         meaning = " ".join((one.__doc__ or "").split("\n\n")[0].split()).rstrip(".")
         found.setdefault(one.code, (one.kind, meaning[0].lower() + meaning[1:], "yes" if one.retryable else "no"))
     for number, signal in ((2, "SIGINT, Ctrl-C"), (15, "SIGTERM")):
-        found[128 + number] = ("signal", f"stopped by a signal ({signal}); the next run goes on from there", "yes")
+        found[128 + number] = ("signal", f"stopped by a signal ({signal}); the next run carries on", "yes")
     return dict(sorted(found.items()))
 
 

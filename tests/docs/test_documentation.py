@@ -190,6 +190,17 @@ def test_error_messages_exist() -> None:
             assert any(piece in said for piece in (part.strip(), *_generic(part.strip()))), title
 
 
+def test_messages_in_the_guides_exist() -> None:
+    """What `crsync check` says, in italics at the beginning of a line: the program says it, as far as it is not filled in."""
+    said = "\n".join(_texts())
+    quoted = re.findall(
+        r"^- \*([^*]+)\*:", "".join(path.read_text() for path in (DOCS / "guides").iterdir()), re.MULTILINE
+    )
+    assert len(quoted) > 8
+    for message in quoted:
+        assert " ".join(re.sub(r"^\d+ ", "", message).split()[:3]) in said, message
+
+
 def _generic(part: str) -> list[str]:
     """Messages whose middle is filled in by a name."""
     if part.startswith("refused by "):

@@ -1,4 +1,4 @@
-"""The guard `consent_signal`: most of those who said something about the newsletter say nothing any more."""
+"""The guard `consent_signal`: most people whose newsletter status was known have none now."""
 
 from __future__ import annotations
 

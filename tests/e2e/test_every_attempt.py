@@ -151,7 +151,7 @@ class TestTimeLimits:
         (line,) = quiet.err.splitlines()
         assert line == (
             f'warning: sync of Shop into list "Online shop" ({shop.list_id}): '
-            "stopped early (--limit reached), the next run goes on from here"
+            "stopped early (--limit reached), the next run carries on from here"
         )
         quiet = shop.command("sync", "-q", "--limit", "3", "--log-format", "json")
         assert json.loads(quiet.err)["level"] == "warning"

@@ -105,7 +105,7 @@ class TestExchange:
                 http.exchange("GET", "/v3/x", headers={"authorization": "Bearer t"})
             http.close()
             assert len(server.heard) == 1
-        assert "not followed" in caught.value.message
+        assert "does not follow redirects" in caught.value.message
         assert "abc" not in f"{caught.value.message} {caught.value.hint}"
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`--limit N`: exactly N people are sent; who is not reached is not counted; the next run goes on."""
+"""`--limit N`: exactly N people are sent; who is not reached is not counted; the next run carries on."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_quiet_tells_the_warnings_of_those_that_fail(agency: Agency, jobs: str) 
     ended = agency("sync", "-q", "-c", ALL, "--jobs", jobs)
     assert ended.code == 4
     warnings = [line for line in ended.err.splitlines() if "warning:" in line]
-    assert warnings == ["[x] warning: x.csv:5: the e-mail is no usable address"]
+    assert warnings == ["[x] warning: x.csv:5: the e-mail is not a usable address"]
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])

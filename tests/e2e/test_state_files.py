@@ -1,4 +1,4 @@
-"""The state folder: what is in it, who may read it, and what happens when it is not what it should be."""
+"""The state folder: what is in it, who may read it, and what happens when it is not valid."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class TestCheckpoint:
         path = known.state_path / "checkpoint.json"
         path.write_text(json.dumps({**known.checkpoint, "transfers": {}}))
         known.state.traffic.clear()
-        assert "not as crsync wrote it" in refused(known).message
+        assert "changed after crsync wrote it" in refused(known).message
         document = {name: value for name, value in known.checkpoint.items() if name not in ("checksum", "generation")}
         path.write_text(json.dumps(document))  # as an older version would have written it
         assert "transfers" in refused(known).message
@@ -229,7 +229,7 @@ class TestIdentity:
         )
         error = known.failing()
         assert isinstance(error, UsageError)
-        assert "does not exist any more" in error.message
+        assert "no longer exists" in error.message
 
 
 class TestAccess:

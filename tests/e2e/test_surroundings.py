@@ -220,7 +220,7 @@ class TestCheckOfTheState:
         monkeypatch.setattr(opened, "connect", partial(sqlite3.connect, timeout=0))
         with closing(sqlite3.connect(shop.state_path / "ledger.sqlite3", isolation_level=None)) as other:
             other.execute("begin exclusive")
-            with pytest.raises(LockedError, match="is just being written"):
+            with pytest.raises(LockedError, match="is being written right now"):
                 ledger.Ledger(shop.state_path / "ledger.sqlite3", read_only=True)
 
 

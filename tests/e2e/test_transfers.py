@@ -233,4 +233,4 @@ class TestDeletedByHand:
         tea.state_of("tea", "transfers", "daily", damage).write_bytes(b"broken")
         ended = tea("sync", *CONFIG, "--transfer", "buyers")
         assert ended.code == 0
-        assert "daily cannot be read: whom only that transfer had put into the list 'tea'" in ended.err
+        assert "daily cannot be read: people whom only that transfer put into the list 'tea'" in ended.err

@@ -393,7 +393,7 @@ def test_init_check_and_sync_from_the_command_line(
     assert run(["check"]) == 6
     assert run(["sync", "--format", "json"]) == 6
     out, err = capsys.readouterr()
-    assert "knows no such key" in out + err
+    assert "does not know this key" in out + err
     assert KEY not in out + err
     assert SECRET not in out + err
 
@@ -434,5 +434,5 @@ def test_check_does_not_wait_for_a_shop_that_does_not_get_well(woo: Program, sho
     document = check_document(load_config(woo.config_path, {}), "sync.yaml", woo.said, woo.clock, Stop())
     assert document["exit"]["code"] == TemporaryError.code
     (line,) = [each for each in document["checks"] if each["name"] == "source"]
-    assert "something that is no JSON" in line["message"]
+    assert "something that is not JSON" in line["message"]
     assert woo.clock.passed <= 10

@@ -45,17 +45,17 @@ UNREADABLE = {
     "text at the top": (b"\n  hello\n", "2:3 expected keys and values at the top, such as 'version: 1'"),
     "latin-1": ("version: 1\nsource: {name: Käse}\n".encode("latin-1"), "2:17 the file is not UTF-8 text"),
     "utf-16": ("version: 1\n".encode("utf-16"), "1:1 the file is not UTF-8 text"),
-    "tab": (b"version: 1\nsource:\n\ttype: file\n", "3:1 not valid YAML: a tab, or a special character, stands"),
+    "tab": (b"version: 1\nsource:\n\ttype: file\n", "3:1 not valid YAML: a tab or a special character"),
     "open quote": (b"version: 1\nname: 'x\n", "2:7 not valid YAML: a quote is opened and never closed"),
     "open bracket": (b"tags: [a, b\nversion: 1\n", "2:8 not valid YAML: a list in brackets is not closed"),
-    "two colons": (b"version: 1\nname: a: b\n", "2:8 not valid YAML: a ':' stands where none may"),
-    "two documents": (b"version: 1\n---\nversion: 1\n", "2:1 the file holds more than one document"),
+    "two colons": (b"version: 1\nname: a: b\n", "2:8 not valid YAML: a ':' where none is allowed"),
+    "two documents": (b"version: 1\n---\nversion: 1\n", "2:1 the file has more than one document"),
     "deep": (b"version: " + b"[" * 100_000, "1:60 the values are nested too deeply"),
     "deep braces": (b"a: " + b"{b: " * 100_000, "the values are nested too deeply"),
     "brackets in an open quote": (b"a: 'b" + b"[" * 200_000, "1:4 not valid YAML: a quote is opened"),
     "brackets in quotes": (b"a: '" + b"[" * 99 + b"'\nb: \"" + b'\\"{' * 100_000, "2:4 not valid YAML: a quote is opened"),
     "deep blocks": (b"- " * 100_000, "1:103 the values are nested too deeply"),
-    "nul": (b"version: 1\x00\n", "1:11 not valid YAML: a control character that no config may hold"),
+    "nul": (b"version: 1\x00\n", "1:11 not valid YAML: a control character, which a config must not contain"),
     "many laughs": (
         b"a: &a [x, x, x, x, x, x, x, x, x]\n"
         + b"".join(
@@ -87,7 +87,7 @@ STRICT = {
     "alias without anchor": (VALID + "exclude: [*example]\n", "9:11 there is no anchor"),
     "pattern without quotes": (VALID + "exclude: [*@example.com]\n", "9:12 not valid YAML: a text that starts with * or & needs quotes"),
     "pattern in a list": (VALID + "exclude:\n  - *@example.com\n", "10:6 not valid YAML: a text that starts with * or & needs quotes"),
-    "alias of itself": (VALID + "exclude: &a [*a]\n", "9:14 the alias '*a' stands inside its own value"),
+    "alias of itself": (VALID + "exclude: &a [*a]\n", "9:14 the alias '*a' is used inside its own value"),
 }  # fmt: skip
 
 
@@ -124,7 +124,7 @@ WRONG = {
     "preset": ("attributes: {preset: shopp}\n", "9:22 attributes.preset: expected one of shop, plentymarkets, none, not 'shopp'", "did you mean 'shop'?"),
     "person field": ("attributes: {map: {a: frist_name}}\n", "9:23 attributes.map.a: there is no person field 'frist_name'", "did you mean 'first_name'?"),
     "extra without name": ("attributes: {map: {a: extra.}}\n", "9:23 attributes.map.a: there is no person field 'extra.'", "extra.<name>"),
-    "data field": ("attributes: {map: {größe: city}}\n", "9:20 attributes.map.größe: the name of a data field may hold", None),
+    "data field": ("attributes: {map: {größe: city}}\n", "9:20 attributes.map.größe: the name of a data field may only contain", None),
     "data field twice": ("attributes: {map: {a b: city, A_B: zip}}\n", "9:19 attributes.map: two names mean the same data field", None),
     "kind": ("activate: [buyer, subscribers]\n", "9:19 activate: expected one of subscriber, buyer, contact, not 'subscribers'", "did you mean 'subscriber'?"),
     "kind twice": ("activate: [buyer, buyer]\n", "9:11 activate: one of the kinds is given twice", None),
@@ -167,8 +167,8 @@ TARGETS = {
     "backslash": ("  base_url: http://localhost\\@example.com\n", "9:13 target.base_url: an address must not contain spaces"),
     "no host": ("  base_url: https://\n", "9:13 target.base_url: expected a web address"),
     "no scheme": ("  base_url: rest.cleverreach.com\n", "9:13 target.base_url: expected a web address"),
-    "port": ("  base_url: https://example.com:port\n", "9:13 target.base_url: this is no web address"),
-    "ip": ("  base_url: https://[::1\n", "9:13 target.base_url: this is no web address"),
+    "port": ("  base_url: https://example.com:port\n", "9:13 target.base_url: this is not a web address"),
+    "ip": ("  base_url: https://[::1\n", "9:13 target.base_url: this is not a web address"),
     "query": ("  base_url: https://example.com/?a=b\n", "9:13 target.base_url: an address must not contain '?'"),
     "ftp": ("  base_url: ftp://example.com\n", "9:13 target.base_url: expected a web address"),
 }  # fmt: skip
@@ -206,7 +206,7 @@ def test_the_type_of_a_source_may_be_misspelt(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, VALID.replace(SOURCE, "source: {typ: file, path: a.csv}\n"))
     assert (found.message, found.hint) == (
         "source: the key 'type' is missing",
-        "did you mean 'type' where 'typ' stands?",
+        "did you mean 'type' instead of 'typ'?",
     )
 
 
@@ -217,7 +217,7 @@ VERSIONS = {"2": "2:1", "1.0": "2:1", "true": "2:1", "": "1:1", "[1]": "2:1"}
 def test_other_versions_are_refused(tmp_path: Path, version: str) -> None:
     (found,) = lines(tmp_path, VALID.replace("version: 1", f"version: {version}"))
     assert "version: " in found
-    assert "this crsync reads version 1 of the config only" in found
+    assert "this version of crsync only reads version 1 of the config" in found
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_consent_has_the_options_of_the_file_source(tmp_path: Path) -> None:
 def test_standard_input_is_read_once(tmp_path: Path) -> None:
     text = VALID.replace("path: customers.csv", "path: '-'")
     (problem,) = problems(tmp_path, text + "consent: {path: '-', absent: no}\n")
-    assert "standard input is read for the source already" in problem.message
+    assert "the source already reads standard input" in problem.message
     assert load(tmp_path, text + "consent: {path: news.csv, absent: no}\n").consent is not None
     assert load(tmp_path, VALID + "consent: {path: '-', absent: no}\n").consent is not None
 

@@ -129,7 +129,7 @@ def test_a_name_is_a_safe_folder(tmp_path: Path, name: str) -> None:
     import json
 
     (found,) = lines(tmp_path, VALID + f"transfers: {{{json.dumps(name)}: {{}}}}\n")
-    assert "the name of a transfer may hold" in found
+    assert "the name of a transfer may only contain" in found
 
 
 def test_all_problems_of_all_transfers_are_told_once(tmp_path: Path) -> None:

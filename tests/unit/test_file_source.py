@@ -236,7 +236,7 @@ def test_json_lines_that_are_none(tmp_path: Path) -> None:
         Unreadable("columns", "not a JSON object", 4),
         Unreadable("columns", "not JSON", 5),
         Unreadable("email", "the e-mail is empty", 6),
-        Unreadable("email", "the e-mail is no usable address", 7),
+        Unreadable("email", "the e-mail is not a usable address", 7),
         Unreadable("email", "the e-mail is empty", 8),
         Unreadable("email", "the e-mail is empty", 9),
     ]
@@ -244,7 +244,7 @@ def test_json_lines_that_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ['[{"email": "a@example.org"}]', '[\n{"email": "a@example.org"}\n]', "{\n"])
 def test_json_that_is_not_in_lines(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UsageError, match="one whole object in every line"):
+    with pytest.raises(UsageError, match="one complete object per line"):
         export(tmp_path, text, name="customers.jsonl")
 
 

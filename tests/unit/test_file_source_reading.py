@@ -388,7 +388,7 @@ def test_options_that_cannot_be(tmp_path: Path, option: dict[str, Any]) -> None:
     [
         ("", {}, "empty", None),
         ("\n \n", {}, "empty", None),
-        ("city\nx\n", {}, r"no e-mail column \('email'\)", "which heading"),
+        ("city\nx\n", {}, r"no e-mail column \('email'\)", "name the heading of email"),
         ("E-Mail\nx\n", {}, "no e-mail column", "did you mean `columns: {email: E-Mail}`?"),
         ("Mail\nx\n", {"email": "E-Mail"}, r"no e-mail column \('E-Mail'\)", None),
         ("email,Vornamen\nx,y\n", {"first_name": "Vorname"}, "no column 'Vorname' for first_name", "did you mean 'Vornamen'?"),
@@ -445,7 +445,7 @@ def test_line_numbers_with_newlines_in_cells(tmp_path: Path) -> None:
     )
     assert [(row.email, row.place) for row in found.rows] == [("a@example.org", 3), ("b@example.org", 8)]
     assert [record.profile["extra.note"] for record in found.records] == ["one\ntwo\r\nthree", 'say "hi"']
-    assert found.unreadable == [Unreadable("email", "the e-mail is no usable address", 6)]
+    assert found.unreadable == [Unreadable("email", "the e-mail is not a usable address", 6)]
 
 
 @pytest.mark.parametrize(
@@ -455,7 +455,7 @@ def test_line_numbers_with_newlines_in_cells(tmp_path: Path) -> None:
         ("a@example.org,x,", Unreadable("columns", "3 columns, but the header has 2", 2)),
         (",x", Unreadable("email", "the e-mail is empty", 2)),
         (",", Unreadable("email", "the e-mail is empty", 2)),
-        ("a@b,x", Unreadable("email", "the e-mail is no usable address", 2)),
+        ("a@b,x", Unreadable("email", "the e-mail is not a usable address", 2)),
         ("a@example.org,b@example.org", None),
     ],
 )

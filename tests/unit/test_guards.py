@@ -241,4 +241,4 @@ def test_what_is_said_of_the_clock(skew: float | None, words: str | None) -> Non
 
 def test_a_number_of_carriers_that_is_missing_says_so() -> None:
     reason = evaluated(FINE._replace(first_run=True, carriers=None))["foreign_tags"].reason
-    assert "could not be determined" in reason
+    assert "cannot find out" in reason

@@ -70,7 +70,7 @@ def test_a_row_that_moves_up_where_nobody_counts(size: int) -> None:
 
 
 def test_a_server_that_does_not_count_and_knows_one_page_only() -> None:
-    with pytest.raises(TemporaryError, match="page 2 of a list has nothing but rows of the pages before it"):
+    with pytest.raises(TemporaryError, match="page 2 of a list only has rows of earlier pages"):
         idents(numbered_pages(lambda _: Page(rows(1, 2)), ident, size=2, what="people"))
 
 

@@ -155,10 +155,10 @@ def test_a_bar_tells_why_nothing_moves_as_long_as_that_lasts() -> None:
         progress.begin("read", 9)
         drawing = progress._bars
         assert drawing is not None
-        progress.waiting("the shop has too many requests (429)", 30.0)
+        progress.waiting("the shop gets too many requests (429)", 30.0)
         clock.now += 12
         drawing.refresh()
-        assert "waiting 18 s: the shop has too many requests (429)" in stream.getvalue()
+        assert "waiting 18 s: the shop gets too many requests (429)" in stream.getvalue()
         progress.waiting("a dropped connection", 0.4)  # over before anybody could read it
         clock.now += 18
         stream.seek(0)

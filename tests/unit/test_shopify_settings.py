@@ -55,7 +55,7 @@ def test_the_name_of_the_shop_may_look_like_an_address(tmp_path: Path, shop: str
 @pytest.mark.parametrize(
     ("shop", "words"),
     [
-        ("my-shop", "put .myshopify.com behind it"),
+        ("my-shop", "add .myshopify.com to it"),
         ("shop.example.com", "expected the name of the shop at Shopify"),
         ("https://admin.shopify.com/store/my-shop", "the address of Shopify's admin"),
         ("my-shop.myshopify.com/admin", "without what follows .myshopify.com"),
@@ -78,10 +78,10 @@ def test_a_permanent_token_is_the_other_way_in(tmp_path: Path) -> None:
     ("way", "words"),
     [
         ("", "client_id and client_secret are missing (or access_token"),
-        (TOKEN + WAY, "access_token stands beside client_id or client_secret"),
-        (TOKEN + "  client_id: x\n", "access_token stands beside client_id or client_secret"),
-        ("  client_id: x\n", "client_secret is missing beside client_id"),
-        ("  client_secret: x\n", "client_id is missing beside client_secret"),
+        (TOKEN + WAY, "access_token is given together with client_id or client_secret"),
+        (TOKEN + "  client_id: x\n", "access_token is given together with client_id or client_secret"),
+        ("  client_id: x\n", "client_secret is missing; client_id needs it"),
+        ("  client_secret: x\n", "client_id is missing; client_secret needs it"),
         ("  access_token: shpss_4711\n", "that is the secret of an app"),
         ('  access_token: ""\n', "access_token"),
     ],

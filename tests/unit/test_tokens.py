@@ -132,7 +132,7 @@ def test_a_token_that_is_cut_short_is_not_told(issuer: Issuer) -> None:
     )
     assert issued.current() == "token-2"
     http.close()
-    assert watched.said == ["no access token came, but something that is no JSON: JSON that is not whole"]
+    assert watched.said == ["the answer is not JSON and has no access token: JSON that is not whole"]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_token_that_is_cut_short_is_not_told(issuer: Issuer) -> None:
     [
         (Reply(500, b"<h1>Error establishing a database connection</h1>"), "(500: Error", "error logs"),
         (Reply(503, b"{}"), "(503)", "error logs"),
-        (Reply(200, b"<b>Fatal error</b>: no such class"), "no JSON: Fatal error", "error logs"),
+        (Reply(200, b"<b>Fatal error</b>: no such class"), "has no access token: Fatal error", "error logs"),
         (Reply(403, b"<h1>Blocked</h1>", {}, "text/html"), "(403: Blocked)", "firewall"),
     ],
 )

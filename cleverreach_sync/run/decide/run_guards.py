@@ -20,13 +20,13 @@ _HINTS: Final = {
     "max_activated": f"{_WHO} become active; raise limits.max_activated if that is right; ",
     "max_created": f"{_WHO} be created; raise limits.max_created if that is right; ",
     "ledger": "restore the state folder from a backup, if there is one; ",
-    "foreign_tags": "nothing is known here of earlier runs: if there were any, bring their state folder here "
+    "foreign_tags": "there is no record of earlier runs here: if there were any, bring their state folder here "
     "(`crsync diff --against list` shows what would change); only if an official plug-in filled the list, and crsync "
     "is to take it over: ",
     "moved": "check source.url; ",
-    "consent_signal": "did an update hide the field (WooCommerce shows none that begins with '_' any more), did the "
-    "user of the API lose a right, or was a plug-in removed? Mend that, and the statements are there again; ",
-    "clock": "set the clock of this machine (NTP): what has no date of its own is dated by it; ",
+    "consent_signal": "did an update hide the field (WooCommerce no longer shows fields that begin with '_'), did the "
+    "API user lose a right, or was a plug-in removed? Fix that, and the data is back; ",
+    "clock": "set the clock of this machine (NTP), because it dates whatever has no date of its own; ",
 }
 DAY: Final = 86400  # seconds that a clock may be wrong by
 _WARNED: Final = 600  # without a word
@@ -84,7 +84,7 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
             "empty_source",
             refuses=numbers.full and numbers.people == 0 and bool(numbers.people_before or numbers.in_list_before),
             value=numbers.people,
-            reason=f"the source has nobody with a usable address, {_found_before(numbers)}",
+            reason=f"the shop has nobody with a usable address, {_found_before(numbers)}",
         ),
         within("max_deactivated", limits.max_deactivated, numbers.deactivated, numbers.size),
         within("max_activated", limits.max_activated, numbers.activated, numbers.size),
@@ -97,9 +97,9 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
             "foreign_tags",
             refuses=numbers.first_run and numbers.carriers != 0,
             value=numbers.carriers if numbers.first_run else None,
-            reason="whether the list carries special tags of this source could not be determined"
+            reason="cannot find out whether the list has special tags of this shop"
             if numbers.carriers is None
-            else "the list carries special tags of this source, but nothing is known of an earlier run",
+            else "the list has special tags of this shop, but there is no record of an earlier run",
         ),
         flag("moved", refuses=numbers.moved is not None, reason=numbers.moved or ""),
         _consent_signal(numbers.silent),
@@ -114,7 +114,7 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
 
 def _found_before(numbers: Numbers) -> str:
     if numbers.people_before is None and numbers.in_list_before is not None:
-        return f"the list carries {numbers.in_list_before:,} of its special tags"
+        return f"the list has {numbers.in_list_before:,} people with its special tags"
     return f"the last full read found {numbers.people_before or 0:,}"
 
 
@@ -122,8 +122,8 @@ def _consent_signal(silent: Silent | None) -> Guard:
     if silent is None:
         return flag("consent_signal", refuses=False)
     reason = (
-        f"{silent.where}: {silent.gone:,} of the {silent.before:,} people who said there whether they want the "
-        "newsletter say nothing any more"
+        f"{silent.where}: of the {silent.before:,} people whose newsletter status was known, {silent.gone:,} have none "
+        "now"
     )
     return Guard("consent_signal", silent.allowed, silent.gone, silent.gone * 2 > silent.before, reason)
 

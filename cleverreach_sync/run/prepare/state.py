@@ -50,7 +50,8 @@ def check_identity(known: Checkpoint, config: Config, source: Source) -> None:
         if before != now:
             raise StateError(
                 f"the state in {config.state_path} belongs to another {what}: {before!r}, the config says {now!r}",
-                hint="undo the change, or start anew with another state_dir (or another name of the config file)",
+                hint="undo the change, or start from scratch with another state_dir (or another name of the "
+                "config file)",
             )
 
 
@@ -77,9 +78,9 @@ def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: boo
     if there and keys is not None:
         ledger = Ledger(folder.ledger, read_only=read_only)
         if known is None and not ledger.is_empty():
-            lost = "there is a ledger, but no checkpoint that knows it"
+            lost = "there is a ledger, but no checkpoint that belongs to it"
         elif known is not None and known.ledger_id != ledger.id:
-            lost = "the ledger is another's"
+            lost = "the ledger belongs to another state"
         elif not ledger.made_with(keys):
             lost = "the key is not that of the ledger"
         elif known is not None and ledger.generation < known.generation:

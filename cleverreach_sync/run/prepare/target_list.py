@@ -25,7 +25,8 @@ def find_list(target: Target, config: Config, known: Checkpoint | None, progress
             raise StateError(
                 f"the state in {config.state_path} belongs to the list {recorded.list_name!r} ({recorded.list_id}), "
                 f"the config names {wanted!r}",
-                hint="undo the change, or start anew with another state_dir (or another name of the config file)",
+                hint="undo the change, or start from scratch with another state_dir (or another name of the "
+                "config file)",
             )
     found = target.find_list(recorded.list_id if recorded is not None else None)
     if recorded is not None and found is not None and found.name != recorded.list_name:

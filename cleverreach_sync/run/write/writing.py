@@ -270,7 +270,7 @@ class Writer:
             self._batches_answered = _REFUSED_BATCHES + 1
         elif self._batches_answered == _REFUSED_BATCHES:
             raise RejectedError(
-                "the first three batches were refused row for row; the rest is not sent",
+                "every row of the first three batches was refused; the rest is not sent",
                 hint="`crsync status` lists who was refused and why; check the data fields and the list",
             )
 

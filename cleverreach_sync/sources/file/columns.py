@@ -75,11 +75,11 @@ def missing(field: str, columns: Mapping[str, str], header: Sequence[str], where
     heading = columns.get(field)
     what = f"no e-mail column ('{heading or field}')" if field == "email" else f"no column '{heading}' for {field}"
     if any("@" in name for name in header):
-        return UsageError(what, where=where, hint="the first line seems to be data; it has to hold the headings")
+        return UsageError(what, where=where, hint="the first line seems to be data; it must contain the headings")
     near = _nearest(EMAIL_HEADINGS if heading is None else (heading,), header)
     if near is not None and heading is None:
         return UsageError(what, where=where, hint=f"did you mean `columns: {{{field}: {near}}}`?")
-    hint = f"did you mean '{near}'?" if near is not None else f"`columns:` says which heading holds {field}"
+    hint = f"did you mean '{near}'?" if near is not None else f"name the heading of {field} with `columns:`"
     return UsageError(what, where=where, hint=hint)
 
 

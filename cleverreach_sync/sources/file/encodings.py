@@ -118,8 +118,8 @@ class Texts:
             raise UsageError(
                 f"{good} of {rows} rows are UTF-8, and {bad} are not",
                 where=self._name,
-                hint="parts of the file have another encoding: export it anew in one; or set `encoding: cp1252`, if "
-                "most of it looks right then",
+                hint="parts of the file have another encoding: export it again in one encoding; or set `encoding: "
+                "cp1252` if most of it then looks right",
             )
         return _UTF8
 
@@ -138,7 +138,7 @@ class Texts:
             raise self._wrong(self.encoding, f"{damaged} of {rows} rows cannot be read", fits)
 
     def _wrong(self, encoding: str, why: str, fits: str | None) -> UsageError:
-        hint = "leave `encoding` out to have it detected" if self._declared else "export it anew as UTF-8"
+        hint = "leave `encoding` out to have it detected" if self._declared else "export it again as UTF-8"
         if fits is not None:
             hint = f"set `encoding: {fits}`, which fits" + (", or leave it out" if self._declared else "")
         return UsageError(f"the file is not {encoding}: {why}", where=self._name, hint=hint)

@@ -149,8 +149,8 @@ class JsonRows:
         text = line.strip()
         if not self._objects and not self.torn and (text == "{" or text.startswith("[")):
             raise UsageError(
-                "JSON Lines has one whole object in every line", where=self._where,
-                hint="`jq -c '.[]' export.json > export.jsonl` makes it of an array",
+                "JSON Lines has one complete object per line", where=self._where,
+                hint="`jq -c '.[]' export.json > export.jsonl` converts an array",
             )  # fmt: skip
         self.torn += 1
         return Unreadable("columns", message, place)

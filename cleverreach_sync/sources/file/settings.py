@@ -25,9 +25,9 @@ def _encoding(name: str) -> str:
     try:
         known = codecs.lookup(name)
     except LookupError:
-        raise wrong("no such encoding; usual are utf-8 and cp1252") from None
+        raise wrong("no such encoding; the usual ones are utf-8 and cp1252") from None
     if not known._is_text_encoding:  # noqa: SLF001 - base64 and the like are codecs too, and nothing else tells
-        raise wrong("that is no encoding of text")
+        raise wrong("that is not a text encoding")
     return name
 
 
@@ -68,7 +68,8 @@ class FileOptions(BaseModel):
     )
     columns: Annotated[dict[PersonField, str], BeforeValidator(_section)] = Field(
         default_factory=dict,
-        description="Person field: heading in the file. Headings are compared trimmed and case-blind. Without it the "
+        description="Person field: heading in the file. Case, and spaces around a heading, do not matter. "
+        "Without it the "
         "headings are the person fields.",
         json_schema_extra=_field_names,
     )
@@ -90,8 +91,8 @@ class FileOptions(BaseModel):
     )
     values: Annotated[dict[PersonField, dict[str, str]], AfterValidator(_words), BeforeValidator(_section)] = Field(
         default_factory=dict,
-        description="Words of the file and what they mean, by person field: {subscribed: {Ja: yes}}. Case does not "
-        "count.",
+        description="Words of the file and what they mean, by person field: {subscribed: {Ja: yes}}. Case "
+        "does not matter.",
         json_schema_extra=_field_names,
     )
 
@@ -103,5 +104,5 @@ class FileSettings(FileOptions, SourceSettings):
     name: str = Field(default="", description="The prefix of the special tags; Shop if left out.")
     complete: bool = Field(
         default=False,
-        description="The file always holds everybody: a subscriber who is no longer in it counts as unsubscribed.",
+        description="The file always contains everybody: a subscriber who is no longer in it counts as unsubscribed.",
     )

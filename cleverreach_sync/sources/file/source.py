@@ -218,7 +218,7 @@ class FileSource:
         return UsageError(
             "no column 'subscribed' in the consent file",
             where=self._location,
-            hint="`columns: {subscribed: ...}` says which heading holds it",
+            hint="name its heading with `columns: {subscribed: ...}`",
         )
 
     def _end(self, torn: int) -> StreamEnd:

@@ -73,8 +73,8 @@ def read_header(lines: Sequence[str], delimiter: str | None, wanted: Sequence[st
         delimiter = delimiter or named[1]
     first = lines[skipped : skipped + _HEADER_LINES]
     if not first:
-        hint = "export it anew; the first line has to hold the headings"
-        raise UsageError("the file is empty, there is not even a header", where=where, hint=hint)
+        hint = "export it again; the first line must contain the headings"
+        raise UsageError("the file is empty: it does not even have a header", where=where, hint=hint)
     folded = {fold(heading) for heading in wanted}
     best: tuple[tuple[int, int], Header] | None = None
     for candidate in delimiter or _DELIMITERS:
@@ -208,5 +208,5 @@ def _counted(cells: int) -> str:
 
 def no_address(raw: str | None, place: int) -> Unreadable:
     """A row without a usable e-mail."""
-    what = "the e-mail is empty" if raw is None or not raw.strip() else "the e-mail is no usable address"
+    what = "the e-mail is empty" if raw is None or not raw.strip() else "the e-mail is not a usable address"
     return Unreadable("email", what, place)

@@ -133,7 +133,7 @@ class TextFile:
                 self.done += len(block)
                 yield block
         except OSError as error:
-            raise TemporaryError(f"cannot read on: {error.strerror}", where=self.name) from error
+            raise TemporaryError(f"cannot continue reading: {error.strerror}", where=self.name) from error
 
     def _inflate(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Bounded in both directions; a file of several gzip members is one text."""

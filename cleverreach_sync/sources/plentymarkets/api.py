@@ -35,8 +35,8 @@ _SALES_ORDER: Final = 1
 
 _SESSION_LOST: Final = Refusal(
     AuthError,
-    "plentymarkets does not know the session any more ({said})",
-    "check that nobody changed the user of the API, or its password, meanwhile",
+    "plentymarkets no longer knows the session ({said})",
+    "check that nobody changed the user of the API, or its password, in the meantime",
 )
 
 
@@ -65,7 +65,8 @@ class PlentyApi:
             self._http,
             means.retries,
             explain=self._explain,
-            no_json=f"if this stays so: is {url} the system itself, and no shop window or maintenance page before it?",
+            no_json=f"if this keeps happening: is {url} the system itself, without a shop window or "
+            f"maintenance page in front of it?",
             at_once=READERS,
             tokens=self._session,
             pace=CallsLeft(means.clock, means.sleep, means.log),
@@ -145,7 +146,7 @@ class PlentyApi:
             body = answer.body
             rows = body.get("entries") if isinstance(body, dict) else None
             if not isinstance(rows, list) or not all(map(_has_id, rows)):
-                raise TryAgain(f"plentymarkets answered with something that is no list of {what}")
+                raise TryAgain(f"plentymarkets answered with something that is not a list of {what}")
             total = whole(body.get("totalsCount"))
             if total and not rows and query.get("page", 1) == 1:
                 if not empty.on(total):
@@ -163,7 +164,7 @@ class PlentyApi:
     def _list(self, what: str, path: str) -> list[RawRow]:
         def check(answer: Answer) -> None:
             if not isinstance(_entries(answer.body), list):
-                raise TryAgain(f"plentymarkets answered with something that is no list of {what}")
+                raise TryAgain(f"plentymarkets answered with something that is not a list of {what}")
 
         answer = self._get(what, path, None, check)
         return [row for row in _entries(answer.body) if isinstance(row, dict)]

@@ -16,7 +16,7 @@ from cleverreach_sync.sources.plentymarkets.window import DAY, day_before
 from cleverreach_sync.sources.values import utc_text
 
 _OFF_BY_CONFIG: Final = "source.order_referrers names those that are on"
-_OFF_BY_DEFAULT: Final = "whoever only bought there is not transferred; order_referrers names those you may use"
+_OFF_BY_DEFAULT: Final = "people who only bought there are not transferred; order_referrers names those you may use"
 
 
 def look(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Finding]:
@@ -36,7 +36,7 @@ def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
         page = _first_page(lambda size: api.contacts(1, since, size))
         number = sum(created(raw) >= floor for raw in page.rows)
         more = "at least " if (page.total or 0) > len(page.rows) else ""
-        later = "who comes in or is changed" if settings.include_changed else "who comes in"
+        later = "customers who come in or change" if settings.include_changed else "customers who come in"
         return Finding(
             f"transfer: automatic; a first run now begins with those created since {utc_text(floor)} ({more}{number} "
             f"contacts), later runs take {later} after it"
@@ -48,7 +48,7 @@ def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
             f"source.customer_type takes one of them: {_types(api)}",
         )
     of_type = api.contacts(1, {"typeId": ident}, size=1).total
-    hint = None if of_type else f"nobody is of this type; there are: {_types(api)}"
+    hint = None if of_type else f"no contact has this type; there are: {_types(api)}"
     return Finding(f"transfer: manual, {of_type} contacts of customer type {ident}", hint)
 
 
@@ -72,13 +72,14 @@ def _newsletter(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
         page = _first_page(lambda size: api.recipients(1, folder, size))
     except NotAllowed as denied:
         return Finding(
-            f"{denied.message}, so who subscribed is taken from the contacts (newsletterAllowanceAt), which says less",
+            f"{denied.message}, so who subscribed is taken from the contacts (newsletterAllowanceAt), which is less "
+            "reliable",
             denied.hint,
         )
     where = "" if folder is None else f" in folder {folder}"
     confirmed = sum(map(is_confirmed, page.rows))
     words = f"{page.total} newsletter recipients{where}; of the first {len(page.rows)} {confirmed} have confirmed"
-    return Finding(words, None if confirmed or not page.rows else "only who confirmed is a subscriber")
+    return Finding(words, None if confirmed or not page.rows else "only those who confirmed are subscribers")
 
 
 def _orders(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
@@ -110,7 +111,8 @@ def _origins(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Findin
         yield Finding(f"order origins that are off: {_origins_listed(off)} ({words})")
     if origins.unknown:
         yield Finding(
-            f"plentymarkets lists no order origin {', '.join(origins.unknown)}", "correct source.order_referrers"
+            f"plentymarkets does not have the order origin {', '.join(origins.unknown)}",
+            "correct source.order_referrers",
         )
 
 

@@ -197,7 +197,7 @@ def order_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     raw = orjson.loads(row.body)
     at, right, barred = raw["at"], "right" in raw, "barred" in raw
     if at is None:
-        warn(Warned(f"order {raw['id']}: createdAt is no date", 0))
+        warn(Warned(f"order {raw['id']}: createdAt is not a date", 0))
     order = Order(str(raw["id"]), right and not barred, at, raw["total"], raw["currency"], right and barred)
     return Record(
         row.email,

@@ -105,16 +105,16 @@ class Session:
         answer = self._http.exchange("POST", path, json=dict(sent))
         if answer.status == 429 and _TOO_MANY in str(answer.body):
             raise TryAgain(
-                "the user has as many sessions open at plentymarkets as it may have (3)",
+                "the user already has three sessions open at plentymarkets, and may not have more",
                 after=answer.retry_after,
                 hint="give crsync a user of its own, which no other program uses; sessions that nobody closed end "
                 f"after 24 hours ({USERS})",
             )
         page = answer.is_page(401, 404, 405)
         if answer.status in (408, 429) or answer.status >= 500 or page:
-            raise TryAgain(f"no login at plentymarkets is possible now ({answer.status})", after=answer.retry_after)
+            raise TryAgain(f"plentymarkets allows no login at the moment ({answer.status})", after=answer.retry_after)
         if answer.ok and not answer.readable:
-            raise TryAgain(f"plentymarkets answered the login with something that is no JSON: {answer.text}")
+            raise TryAgain(f"plentymarkets answered the login with something that is not JSON: {answer.text}")
         return answer
 
     def _refused(self, answer: Answer) -> CrsyncError:

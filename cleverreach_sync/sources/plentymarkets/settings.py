@@ -80,7 +80,7 @@ type: plentymarkets
 url: {url}
 username: ${PLENTY_USERNAME}
 password: ${PLENTY_PASSWORD}
-# The name of the system as it stands in the tags: plentymarkets-Special.Buyer
+# The name of the system as it appears in the tags: plentymarkets-Special.Buyer
 name: plentymarkets
 # automatic: the first run transfers who was created in the last 3 days, every later one who came in or was changed
 # since then. manual: everybody of one customer type, by its number or its name.
@@ -108,32 +108,36 @@ attributes:
     type: Literal["plentymarkets"] = Field(description="The shop system.")
     name: str = Field(default="", description="The prefix of the special tags; plentymarkets if left out.")
     url: Annotated[ShopUrl, AfterValidator(_system)] = Field(
-        description="The address of the system, or of a shop of it: what stands before /rest."
+        description="The address of the system, or of one of its shops, without /rest."
     )
     username: Words = Field(description="The name of a backend user with the access type API.")
     password: SecretStr = Field(min_length=1, description="The password of that user.")
     order_referrers: tuple[Origin, ...] | None = Field(
         default=None,
         min_length=1,
-        description="IDs of the order origins whose customers are transferred, such as [0, 1, 104.02]. Default: all but"
-        " marketplaces.",
+        description="IDs of the order origins whose customers are transferred, such as [0, 1, 104.02]. Default: all "
+        "but marketplaces.",
     )
     order_status: OrderStatus = Field(
         default=OrderStatus(),
-        description="Which orders make somebody a buyer: those with a status of `from` up to below `below`."
-        " Default: `{from: 5, below: 8}`.",
+        description="Which orders make somebody a buyer: those with a status of `from` up to below `below`. Default: "
+        "`{from: 5, below: 8}`.",
         json_schema_extra=_words_for_default,
     )
     transfer: Literal["automatic", "manual"] = Field(
         default=AUTOMATIC,
-        description="automatic: who was created since the first run, or shortly before it, whatever their type; manual:"
-        " everybody of one customer type.",
+        description="automatic: customers created since the first run or shortly before it, whatever their type; "
+        "manual: all customers of one type.",
     )
     first_run_days: int = Field(
-        default=3, ge=0, le=36500, description="How many days before the first automatic run the customers begin."
+        default=3,
+        ge=0,
+        le=36500,
+        description="How many days back the first automatic run goes.",
     )
     include_changed: bool = Field(
-        default=True, description="Whether an automatic transfer also takes those who were changed since its first run."
+        default=True,
+        description="Whether an automatic transfer also takes customers who have changed since its first run.",
     )
     customer_type: Words | None = Field(
         default=None,
@@ -144,7 +148,7 @@ attributes:
     )
     reconcile_every: Duration = Field(
         default=86400.0,
-        description="Where newsletter recipients may not be read: how often all contacts are read for their consent.",
+        description="If crsync may not read newsletter recipients: how often all contacts are read for their consent.",
     )
     full_read_every: FullReadEvery = FULL_READ_EVERY
 

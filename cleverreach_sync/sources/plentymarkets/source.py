@@ -147,7 +147,9 @@ class Plentymarkets(ShopSource):
             anchor = anchor.automatic(now, settings.first_run_days)
         origins = Origins(settings.order_referrers, self._referrers())
         if origins.unknown:
-            self.noted.append(f"plentymarkets lists no order origin {', '.join(origins.unknown)} (order_referrers)")
+            self.noted.append(
+                f"plentymarkets does not have the order origin {', '.join(origins.unknown)} (order_referrers)"
+            )
         reading = Reading(origins, settings.order_status, iso_codes(self._api), settings.zone)
         first = before is None or before.floor is None
         return _Begun(anchor, reading, type_id(self._api, settings.customer_type), folder, first)
@@ -155,7 +157,7 @@ class Plentymarkets(ShopSource):
     def _now(self) -> int:
         now = self._api.time
         if now is None:
-            raise TemporaryError("plentymarkets does not tell what time it is", hint="is there a proxy before it?")
+            raise TemporaryError("plentymarkets does not tell what time it is", hint="is there a proxy in front of it?")
         return int(now)
 
     def _who_says_who_subscribed(self, before: Anchor | None, folder: int | None) -> str:

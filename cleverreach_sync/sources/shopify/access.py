@@ -212,7 +212,7 @@ def _number(data: Mapping[str, Any]) -> tuple[int, bool]:
 def denied(error: Denied) -> AuthError:
     """ACCESS_DENIED in the merchant's words: which scope, or that the personal fields are kept back."""
     if "protected" in error.detail or "not approved" in error.detail:
-        return AuthError(f"Shopify keeps back protected customer data: {error.detail}", hint=_LEVEL_2)
+        return AuthError(f"Shopify holds back protected customer data: {error.detail}", hint=_LEVEL_2)
     named = _SCOPE.search(error.detail)
     scope = named[0] if named else "read_orders" if "rder" in error.path else "read_customers"
     at = f" for {error.path}" if error.path else ""

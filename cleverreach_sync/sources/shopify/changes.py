@@ -39,7 +39,7 @@ class Pages:
                     raise
                 self._first = max(1, self._first // 2)
         if more and following in (None, after):
-            raise TemporaryError("Shopify's pages of customers lead back to themselves")
+            raise TemporaryError("Shopify returned a page of customers that it had returned before")
         return customers, following if more else None
 
 
@@ -50,7 +50,7 @@ def _page(data: Mapping[str, Any]) -> tuple[list[Customer], str | None, bool]:
     try:
         return [read_customer(node) for node in found["nodes"]], info["endCursor"], bool(info["hasNextPage"])
     except NoCustomer:
-        raise TemporaryError("Shopify answered with something that is no customer") from None
+        raise TemporaryError("Shopify answered with something that is not a customer") from None
 
 
 def changed_since(

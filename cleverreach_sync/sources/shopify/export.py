@@ -32,7 +32,7 @@ _SPARE_BYTES: Final = 1 << 20
 _MOST_USELESS: Final = 10_000  # lines without a customer
 _UNDER_WAY: Final = frozenset({"CREATED", "RUNNING", "CANCELING"})
 _BUSY: Final = frozenset({"OPERATION_IN_PROGRESS", "LIMIT_REACHED"})
-_NEXT_RUN: Final = "the next run starts the export anew"
+_NEXT_RUN: Final = "the next run starts the export again"
 
 
 class Export(NamedTuple):
@@ -71,7 +71,7 @@ def prepare(access: Access, means: HttpContext, stopped: Callable[[], bool]) -> 
             if (state := f"{found.status} {found.objects}") != seen:
                 seen, moved_at = state, means.clock()
             if means.clock() - moved_at > _STANDSTILL or means.clock() - began > _LONGEST:
-                raise TemporaryError("Shopify's export of the customers does not get on", hint=_NEXT_RUN)
+                raise TemporaryError("Shopify's export of the customers makes no progress", hint=_NEXT_RUN)
             yield found.objects
             if stopped():
                 return None
@@ -92,7 +92,7 @@ def _started(data: Mapping[str, Any], access: Access) -> str:
     for error in answer.get("userErrors") or ():
         code = str(error.get("code"))
         if code in _BUSY:
-            raise TryAgain(f"Shopify has too many exports of this app under way ({code})")
+            raise TryAgain(f"Shopify has too many exports of this app running ({code})")
         said = access.excerpt(error["message"])
         raise Refused(f"Shopify refuses the export: {said}", status=200)
     operation = answer.get("bulkOperation")
@@ -118,7 +118,7 @@ def _ended(found: _Operation, access: Access) -> Export:
         url, customers = found.url, found.customers
         if url is not None and not access.may_download(url):
             raise TemporaryError(
-                "Shopify's export lies at an address without encryption, or at none that may be called", hint=_NEXT_RUN
+                "Shopify's export has an address without encryption, or one that crsync may not call", hint=_NEXT_RUN
             )
         return Export(url, customers)
     if code == "ACCESS_DENIED":
@@ -174,7 +174,7 @@ class _File:
                 lines = [line for line in block.lines if line.strip()]
                 self._useless += len(block.lines) - len(lines)
                 if self._useless > _MOST_USELESS:
-                    raise TemporaryError("Shopify's export is of empty lines", hint=_NEXT_RUN)
+                    raise TemporaryError("Shopify's export consists of empty lines", hint=_NEXT_RUN)
                 skipped = min(self._skip, len(lines))
                 self._skip -= skipped
                 if skipped < len(lines):
@@ -183,7 +183,7 @@ class _File:
             self.close()
             raise
         except Refused as error:
-            raise TemporaryError(f"{error.message}: the address of Shopify's export ran out", hint=_NEXT_RUN) from None
+            raise TemporaryError(f"{error.message}: the address of Shopify's export expired", hint=_NEXT_RUN) from None
         self._check_end()
         return None
 
@@ -200,7 +200,9 @@ class _File:
             try:
                 found.append(read_customer(node))
             except NoCustomer:
-                raise TemporaryError("Shopify's export holds something that is no customer", hint=_NEXT_RUN) from None
+                raise TemporaryError(
+                    "Shopify's export holds something that is not a customer", hint=_NEXT_RUN
+                ) from None
         self._done += len(lines)
         self._customers += len(found)
         return found

@@ -28,7 +28,7 @@ _FIELDS: Final = frozenset(
 )
 _OBJECTS: Final = ("amountSpent", "lastOrder", "defaultEmailAddress", "defaultPhoneNumber", "defaultAddress")
 _NO_EMAIL: Final = Unreadable("email", "a customer without an e-mail address", 0)
-_BAD_EMAIL: Final = Unreadable("email", "a customer whose e-mail address is none", 0)
+_BAD_EMAIL: Final = Unreadable("email", "a customer with an unusable e-mail address", 0)
 
 
 class Customer(NamedTuple):

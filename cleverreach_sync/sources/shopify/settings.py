@@ -24,7 +24,7 @@ def _shop(text: str) -> str:
     if ".myshopify.com/" in name:
         raise wrong("expected the name of the shop alone, without what follows .myshopify.com")
     if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        raise wrong("expected the whole name of the shop at Shopify; put .myshopify.com behind it")
+        raise wrong("expected the whole name of the shop at Shopify; add .myshopify.com to it")
     raise wrong("expected the name of the shop at Shopify, such as my-shop.myshopify.com (Settings > Domains)")
 
 
@@ -37,7 +37,7 @@ def _version(text: str) -> str:
 def _token(token: SecretStr) -> SecretStr:
     text = token.get_secret_value().strip()
     if not text or not (text.isascii() and text.isprintable()) or " " in text:
-        raise wrong("that is no access token: it has blanks, line ends or other characters that none has")
+        raise wrong("that is not an access token: it has spaces, line ends or other characters that a token never has")
     if token.get_secret_value().startswith("shpss_"):
         raise wrong("that is the secret of an app; expected its access token, or client_id and client_secret")
     return token
@@ -65,7 +65,7 @@ client_secret: ${SHOPIFY_CLIENT_SECRET}
 # A custom app that was created in the shop's admin before 2026 has a permanent token instead (Settings > Apps > Develop
 # apps > your app > API credentials). Then this line replaces the two above:
 # access_token: ${SHOPIFY_ACCESS_TOKEN}
-# The name of the shop as it stands in the tags: Shopify-Special.Buyer
+# The name of the shop as it appears in the tags: Shopify-Special.Buyer
 name: Shopify
 """
 
@@ -77,7 +77,7 @@ name: Shopify
     access_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
         default=None,
         min_length=1,
-        description="The permanent token of a custom app, in place of client_id and client_secret.",
+        description="The permanent token of a custom app, instead of client_id and client_secret.",
     )
     client_id: SecretStr | None = Field(
         default=None,
@@ -90,11 +90,12 @@ name: Shopify
         str, AfterValidator(_version), WithJsonSchema({"type": "string", "pattern": rf"{_VERSION}|\$\{{"})
     ] = Field(default=TESTED_VERSION, description="The version of Shopify's Admin API.")
     url: ShopUrl | None = Field(
-        default=None, description="Where the shop is reached, if not at https://<shop>: a proxy, or a server for tests."
+        default=None, description="Where to reach the shop, if not at https://<shop>: a proxy, or a server for tests."
     )
     reconcile_every: Duration = Field(
         default=86400.0,
-        description="How often everybody is read, as a change of consent may move no date: 24h, or 0 for every run.",
+        description="How often everybody is read, because a change of consent may not show up as a change: "
+        "24h, or 0 for every run.",
     )
     full_read_every: FullReadEvery = FULL_READ_EVERY
 
@@ -103,14 +104,14 @@ name: Shopify
         """Exactly one of the two ways to authenticate."""
         if self.access_token is not None:
             if self.client_id is not None or self.client_secret is not None:
-                raise wrong("access_token stands beside client_id or client_secret; keep one of the two ways")
+                raise wrong("access_token is given together with client_id or client_secret; keep one of the two")
         elif self.client_id is None and self.client_secret is None:
             raise wrong("client_id and client_secret are missing (or access_token, for a custom app that has one)")
         elif self.client_id is None or self.client_secret is None:
             missing, there = (
                 ("client_id", "client_secret") if self.client_id is None else ("client_secret", "client_id")
             )
-            raise wrong(f"{missing} is missing beside {there}")
+            raise wrong(f"{missing} is missing; {there} needs it")
         return self
 
     @property

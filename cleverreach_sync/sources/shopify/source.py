@@ -75,7 +75,7 @@ class ShopifySource(ShopSource):
                 yield from self._everybody(row, stopped)
         if (other := self._access.other_version) is not None:
             self.noted.append(
-                f"Shopify answered with API version {other} in place of {self._settings.api_version}; "
+                f"Shopify answered with API version {other} instead of {self._settings.api_version}; "
                 "set source.api_version, or update crsync"
             )
 
@@ -162,7 +162,7 @@ class ShopifySource(ShopSource):
         if without:
             yield Finding(
                 f"{without} of {len(customers)} customers looked at have no e-mail address",
-                "they count as invalid; limits.max_rejected says how many may be",
+                "they count as invalid; limits.max_rejected says how many there may be",
             )
         states = Counter(consent_of(row) for row in rows)
         words = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))

@@ -67,7 +67,7 @@ class _LimitExceeded(Refused):
     """A page must not be that large; `largest` is what may be, if the shop says so."""
 
     def __init__(self, largest: int | None) -> None:
-        super().__init__("the shop does not give pages of that size", status=400)
+        super().__init__("the shop does not return pages of that size", status=400)
         self.largest = largest
 
 
@@ -98,7 +98,8 @@ class ShopwareApi:
             http,
             means.retries,
             explain=self._explain,
-            no_json=f"if this stays so: is {self.url} the shop itself, with no cache or maintenance page before it?",
+            no_json=f"if this keeps happening: is {self.url} the shop itself, without a cache or maintenance page in "
+            "front of it?",
             tokens=tokens,
         )
 
@@ -129,7 +130,7 @@ class ShopwareApi:
         def check(answer: Answer) -> None:
             rows = _data(answer)
             if rows is None or not all(_is_row(row, entity) for row in rows):
-                raise TryAgain(f"the shop answered with something that is no list of {entity.words}")
+                raise TryAgain(f"the shop answered with something that is not a list of {entity.words}")
             total = _total(answer) if part.counted else None
             if part.counted and total is None:
                 raise TryAgain(f"the shop did not say how many {entity.words} there are")
@@ -174,9 +175,10 @@ class ShopwareApi:
         if (known := explain(self._refusals, answer, said.removeprefix(": "))) is not None:
             return known
         return Refused(
-            f"Shopware refuses what is asked of it ({answer.status}{said})",
+            f"Shopware refuses the request ({answer.status}{said})",
             status=answer.status,
-            hint="check what the config says of the shop (sales_channels, buyer_states); if that is right, the shop is "
+            hint="check what the config says about the shop (sales_channels, buyer_states); if that is right, "
+            "the shop is "
             "older than Shopware 6.4, or an extension changes its API",
         )
 
@@ -189,7 +191,7 @@ class ShopwareApi:
                 hint="a shop that is not public yet is often locked by a password: let this machine's address through",
             )
         return AuthError(
-            f"Shopware knows no such integration, or its secret is another one ({answer.status}{self._said(answer)})",
+            f"Shopware does not know this integration, or the secret is wrong ({answer.status}{self._said(answer)})",
             hint=f"check source.client_id (SWIA...) and source.client_secret: {_INTEGRATIONS}",
         )
 

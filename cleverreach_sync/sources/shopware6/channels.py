@@ -53,7 +53,7 @@ def _named(wanted: Sequence[str], rows: Sequence[RawRow]) -> dict[str, str]:
         found = found or [row for row in rows if name_of(row).casefold() == word.casefold()]
         if len(found) != 1:
             names = ", ".join(sorted(f"{name_of(row)} ({row['id']})" for row in found or rows))
-            what = "is the name of several sales channels" if found else "is no sales channel of the shop"
+            what = "is the name of several sales channels" if found else "is not a sales channel of the shop"
             raise UsageError(f"source.sales_channels: {word!r} {what}", hint=f"there are: {names}")
         chosen[found[0]["id"]] = name_of(found[0])
     return chosen

@@ -115,7 +115,8 @@ class Lists:
         elif not stopped():
             raise TemporaryError(
                 f"the shop has {there} {entity.words}, but showed only {shown.number} of them",
-                hint="run again; if this stays so, look for a cache or a plug-in that changes the answers of the API",
+                hint="run again; if this keeps happening, look for a cache or a plug-in that changes the "
+                "answers of the API",
             )
 
 

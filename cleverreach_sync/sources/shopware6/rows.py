@@ -126,7 +126,7 @@ def order_record(row: Row, statuses: Statuses, warn: Callable[[Warned], None]) -
     at = _time(raw, "at", what, warn)
     total = _amount(raw["total"])
     if total is None and counts:
-        warn(Warned(f"{what}: its total is no amount", 0))
+        warn(Warned(f"{what}: its total is not an amount", 0))
     order = Order(raw["id"], counts, at, total, raw["currency"] or None)
     return Record(
         row.email, row.ident, RANK_GUEST, at, None, raw.get("profile", {}), orders=(order,), makes_person=counts
@@ -153,7 +153,7 @@ def recipient_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     elif status in ("notSet", ""):
         consent = Consent(ConsentState.NO)
     else:
-        warn(Warned(f"{what}: its status is none that is known", 0))
+        warn(Warned(f"{what}: its status is unknown", 0))
         invalid = "subscribed"
     return Record(
         row.email,
@@ -235,7 +235,7 @@ def _day(value: object, what: str, warn: Callable[[Warned], None]) -> str:
     day = read_day(value) if isinstance(value, str) else None
     if day is None:
         none = isinstance(value, str) and is_no_date(value)
-        warn(Warned(f"{what}: birthday is no date", 0, no_date=none))
+        warn(Warned(f"{what}: birthday is not a date", 0, no_date=none))
     return day or ""
 
 

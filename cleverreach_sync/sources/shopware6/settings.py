@@ -39,7 +39,7 @@ type: shopware6
 url: {url}
 client_id: ${SHOPWARE_CLIENT_ID}
 client_secret: ${SHOPWARE_CLIENT_SECRET}
-# The name of your shop as it stands in the tags: Shopware_6-Special.Buyer
+# The name of your shop as it appears in the tags: Shopware_6-Special.Buyer
 name: Shopware_6
 # Orders in one of these states make somebody a buyer. Without this line: every state but cancelled.
 # buyer_states: [open, in_progress, completed]
@@ -57,24 +57,24 @@ name: Shopware_6
         min_length=1, description="The access key ID (SWIA...) of an integration: Settings > System > Integrations."
     )
     client_secret: SecretStr = Field(
-        min_length=1, description="The secret access key that was shown with it when it was created."
+        min_length=1, description="The secret access key that Shopware showed when you created the integration."
     )
     buyer_states: tuple[State, ...] | None = Field(
         default=None,
         min_length=1,
-        description="Orders in one of these states (open, in_progress, completed, cancelled, or your own) make somebody"
-        " a buyer. Default: every state but cancelled.",
+        description="Orders in one of these states (open, in_progress, completed, cancelled, or your own) make "
+        "somebody a buyer. Default: every state but cancelled.",
     )
     sales_channels: tuple[Words, ...] | None = Field(
         default=None,
         min_length=1,
-        description="Only customers, orders and newsletter recipients of these sales channels, by name or ID."
-        " Default: all of them.",
+        description="Only customers, orders and newsletter recipients of these sales channels, by name or ID. "
+        "Default: all of them.",
     )
     reconcile_every: Duration = Field(
         default=86400.0,
-        description="At least this often all newsletter recipients are read, as a deleted one leaves no trace: 24h, or"
-        " 0 for every run.",
+        description="At least this often all newsletter recipients are read, because a deleted one leaves no trace: "
+        "24h, or 0 for every run.",
     )
     full_read_every: FullReadEvery = FULL_READ_EVERY
 

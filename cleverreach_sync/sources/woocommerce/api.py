@@ -31,8 +31,8 @@ READERS: Final = 2
 _API: Final = "/wp-json/wc/v3"
 _NEWSLETTER: Final = "/wp-json/mailpoet/v1/subscribers"
 _KEYS: Final = "WooCommerce > Settings > Advanced > REST API"
-_PERMALINKS: Final = "WordPress > Settings > Permalinks has to be anything but 'Plain'"
-_WHERE: Final = "source.url is the address of the shop, with its sub directory if it has one"
+_PERMALINKS: Final = "WordPress > Settings > Permalinks must not be 'Plain'"
+_WHERE: Final = "source.url is the address of the shop, with its subdirectory if it has one"
 _LINK: Final = re.compile(r'\s*<([^<>]*)>\s*;.*rel="?https://api\.w\.org/"?')
 
 _NOT_ALLOWED: Final = Refusal(
@@ -61,7 +61,8 @@ class WooApi:
             http,
             means.retries,
             explain=lambda answer: explain(self._refusals, answer, self._api.words(answer)),
-            no_json=f"if this stays so: is {url} the shop itself, and is there no cache or maintenance page before it? "
+            no_json=f"if this keeps happening: is {url} the shop itself, without a cache or maintenance page "
+            f"in front of it? "
             f"{_PERMALINKS}",
             at_once=READERS,
         )
@@ -78,7 +79,7 @@ class WooApi:
             404: Refusal(
                 UsageError,
                 f"there is no list of MailPoet's subscribers at {url} ({{said}})",
-                "activate the plug-in MailPoet, or bring it up to date; or give crsync a file instead (consent:)",
+                "activate the plug-in MailPoet, or update it; or give crsync a file instead (consent:)",
             ),
         }
 
@@ -125,7 +126,7 @@ class WooApi:
             items = body.get("items") if isinstance(body, dict) else None
             meta = body.get("meta") if isinstance(body, dict) else None
             if not isinstance(items, list) or not all(_has_id(item) and _has_status(item) for item in items):
-                raise TryAgain("MailPoet answered with something that is no list of subscribers")
+                raise TryAgain("MailPoet answered with something that is not a list of subscribers")
             total = whole(meta.get("count")) if isinstance(meta, dict) else None
             rows = [{**item, "id": ident(item)} for item in items]
             found[:] = [Page(rows, total, _date(answer))]
@@ -140,9 +141,9 @@ class WooApi:
         def check(answer: Answer) -> None:
             rows = answer.body
             if not isinstance(rows, list) or not all(map(_has_id, rows)):
-                raise TryAgain("the shop answered with something that is no list of rows")
+                raise TryAgain("the shop answered with something that is not a list of rows")
             if "status" in fields and not all(map(_has_status, rows)):  # else every purchase would be taken back
-                raise TryAgain("the shop answered with something that is no list of rows")
+                raise TryAgain("the shop answered with something that is not a list of rows")
             total = whole(answer.headers.get("x-wp-total"))
             if total and not rows and query["page"] == 1:
                 if not empty.on(total):
@@ -170,10 +171,10 @@ class WooApi:
         words = words.lower()
         if code != "woocommerce_rest_authentication_error":
             return AuthError(
-                f"WooCommerce knows no such key, or did not get to see it (401{said})",
+                f"WooCommerce does not know this key, or did not see it (401{said})",
                 hint=f"{self._insecure}check source.consumer_key: {_KEYS}. If it is right: {_PERMALINKS}; the web "
                 "server has to pass the header Authorization on to PHP; behind a proxy WordPress has to know that it "
-                "is called by https",
+                "is called over https",
             )
         if "permission" in words or "berechtig" in words:
             return AuthError(
@@ -182,14 +183,16 @@ class WooApi:
             )
         return AuthError(
             f"WooCommerce refuses the key (401{said})",
-            hint=f"check source.consumer_secret (cs_...), it does not fit source.consumer_key (ck_...): {_KEYS}",
+            hint=f"check source.consumer_secret (cs_...), it does not match source.consumer_key (ck_...): {_KEYS}",
         )
 
     @property
     def _insecure(self) -> str:
         if not self.url.startswith("http://"):
             return ""
-        return "source.url begins with http://, and WooCommerce takes a key over https only: use the https:// address; "
+        return (
+            "source.url begins with http://, and WooCommerce only accepts a key over https: use the https:// address; "
+        )
 
     def _no_api(self, _: Answer) -> UsageError:
         """Where WordPress says that its API is; asked without any credentials."""
@@ -211,12 +214,12 @@ class WooApi:
         if root == f"{self.url}/wp-json":
             return UsageError(
                 f"WordPress answers at {self.url}, but there is no WooCommerce",
-                hint="activate the plug-in WooCommerce, or bring it up to date (5.8 or later); a security plug-in may "
+                hint="activate the plug-in WooCommerce, or update it (5.8 or later); a security plug-in may "
                 "have switched its API off",
             )
         return UsageError(
             missing,
-            hint=f"WordPress says that its API is at {root}: set source.url to what stands before /wp-json there",
+            hint=f"WordPress says that its API is at {root}: set source.url to the part before /wp-json",
         )
 
     def close(self) -> None:

@@ -119,7 +119,7 @@ def order_record(row: Row, rule: MetaRule | None, counting: Collection[str], war
     counts = raw["status"] in counting
     total = read_amount(text) if (text := json_text(raw["total"])) else None
     if total is None and counts:
-        warn(Warned(f"{what}: its total is no amount", 0))
+        warn(Warned(f"{what}: its total is not an amount", 0))
     consent = None if rule is None else rule.consent(raw["meta"])
     if consent is not None and consent.state is not ConsentState.UNKNOWN:
         consent = consent._replace(at=at)

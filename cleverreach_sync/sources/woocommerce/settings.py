@@ -58,7 +58,7 @@ type: woocommerce
 url: {url}
 consumer_key: ${WOO_CONSUMER_KEY}
 consumer_secret: ${WOO_CONSUMER_SECRET}
-# The name of your shop as it stands in the tags: WooCommerce-Special.Buyer
+# The name of your shop as it appears in the tags: WooCommerce-Special.Buyer
 name: WooCommerce
 # Orders with one of these statuses make somebody a buyer.
 # buyer_statuses: [processing, completed]
@@ -71,7 +71,7 @@ name: WooCommerce
     type: Literal["woocommerce"] = Field(description="The shop system.")
     name: str = Field(default="", description="The prefix of the special tags; WooCommerce if left out.")
     url: Annotated[ShopUrl, AfterValidator(_shop)] = Field(
-        description="The address of the shop, with its sub directory if WordPress has one."
+        description="The address of the shop, with its subdirectory if WordPress has one."
     )
     consumer_key: SecretStr = Field(
         description="The consumer key (ck_...) of WooCommerce > Settings > Advanced > REST API, permission Read."
@@ -84,13 +84,13 @@ name: WooCommerce
     )
     subscribed_by: _SubscribedBy = Field(
         default="none",
-        description="Where it stands who subscribed: none, mailpoet, meta:<key> (a meta key of customers and orders),"
-        " or meta:<key>:<member>=<value> for a key that holds JSON.",
+        description="Where the shop keeps who subscribed: none, mailpoet, meta:<key> (a meta key of customers and "
+        "orders), or meta:<key>:<member>=<value> for a key that contains JSON.",
     )
     subscribed_values: tuple[Words, ...] = Field(
         default=("1", "yes", "true"),
         min_length=1,
-        description="The values of the meta key that mean yes; every other one means no. Case does not count.",
+        description="The values of the meta key that mean yes; any other value means no. Case does not matter.",
     )
     username: Words | None = Field(
         default=None, description="With mailpoet: the name of an administrator of WordPress."
@@ -101,7 +101,7 @@ name: WooCommerce
     )
     reconcile_every: Duration = Field(
         default=86400.0,
-        description="At least this often every order is read again for the consent stated with it; 0 is every run.",
+        description="At least this often all orders are read again for the consent given with them; 0 is every run.",
     )
     full_read_every: FullReadEvery = FULL_READ_EVERY
 

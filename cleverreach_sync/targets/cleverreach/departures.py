@@ -16,7 +16,7 @@ from cleverreach_sync.targets.cleverreach.rows import stamp
 PAGE: Final = 5000
 _PAGES_AT_MOST: Final = 100_000
 _WALKS_AT_MOST: Final = 6
-_HINT: Final = "is there a proxy or a cache before it? If this stays so, please report it"
+_HINT: Final = "is there a proxy or a cache in front of it? If this keeps happening, please report it"
 _TELLING: Final = ("id", "group_id", "email", "deactivated")  # one row from another
 
 Rows = list[dict[str, Any]]
@@ -96,4 +96,4 @@ def _left(body: Rows) -> Page:
 
 
 def _endless() -> TemporaryError:
-    return TemporaryError("CleverReach gives pages of unsubscribed recipients without end", hint=_HINT)
+    return TemporaryError("CleverReach never stops giving pages of unsubscribed recipients", hint=_HINT)

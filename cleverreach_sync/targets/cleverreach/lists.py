@@ -25,8 +25,8 @@ class Lists:
             found = self._by_id(known_id)
             if found is None:
                 raise UsageError(
-                    f"the recipient list {known_id} of earlier runs does not exist any more",
-                    hint="restore the list, or use another state_dir to start anew with another list",
+                    f"the recipient list {known_id} of earlier runs no longer exists",
+                    hint="restore the list, or use another state_dir to start with another list",
                 )
             return found
         if isinstance(wanted, str):
@@ -51,7 +51,9 @@ class Lists:
 
     def _by_id(self, ident: str) -> RecipientList | None:
         if identifier(ident) != ident:
-            raise UsageError("the ID of the recipient list is no number", hint="restore the state folder from a backup")
+            raise UsageError(
+                "the ID of the recipient list is not a number", hint="restore the state folder from a backup"
+            )
         try:
             found = self._session.rows("GET", f"/groups/{ident}")
         except NotFound:
@@ -64,7 +66,7 @@ class Lists:
         if there is not None and there.id != ident:
             raise TemporaryError(
                 f"CleverReach was asked for the recipient list {ident} and answers with {there.id}",
-                hint="is there a proxy or a cache before it? If this stays so, please report it",
+                hint="is there a proxy or a cache in front of it? If this keeps happening, please report it",
             )
         return there
 
@@ -91,5 +93,5 @@ def _list_of(row: object) -> RecipientList:
     be made a second time."""
     ident = identifier(row.get("id")) if isinstance(row, dict) else None
     if not isinstance(row, dict) or ident is None:
-        raise TryAgain("CleverReach names a recipient list without an ID that is a number")
+        raise TryAgain("CleverReach names a recipient list without a numeric ID")
     return RecipientList(ident, str(row.get("name", "")))

@@ -115,7 +115,7 @@ class Session:
             return answer.body
         message = self._message(answer, sent)
         if 200 <= code < 300:
-            raise TryAgain(f"CleverReach answered with something that is no JSON{message}", ambiguous=True)
+            raise TryAgain(f"CleverReach answered with something that is not JSON{message}", ambiguous=True)
         if code == 429:
             raise TryAgain(f"CleverReach: too many requests (429{message})", after=answer.retry_after)
         if code >= 500 or code == 408:
@@ -134,7 +134,7 @@ class Session:
                 )
             raise NotFound(f"CleverReach: not found (404{message})", status=404)
         if code == 409:
-            raise Conflict(f"CleverReach: exists already (409{message})", status=409)
+            raise Conflict(f"CleverReach: already exists (409{message})", status=409)
         raise Refused(f"CleverReach refused the request ({code}{message})", status=code)
 
     def _message(self, answer: Answer, sent: Any) -> str:
@@ -189,9 +189,9 @@ class Session:
             raise TryAgain(failure.message, hint=failure.hint) from None  # what it was needed for was not carried out
         page = answer.is_page(400, 401, 403, 404, 405)
         if answer.status in (408, 429) or answer.status >= 500 or page:
-            raise TryAgain(f"CleverReach gives no token now ({answer.status})", after=answer.retry_after)
+            raise TryAgain(f"CleverReach gives no token at the moment ({answer.status})", after=answer.retry_after)
         if answer.ok and not answer.readable:
-            raise TryAgain(f"CleverReach answered with something that is no JSON: {answer.text}")
+            raise TryAgain(f"CleverReach answered with something that is not JSON: {answer.text}")
         return answer
 
     def _token_error(self, body: Mapping[str, Any], answer: Answer) -> str:

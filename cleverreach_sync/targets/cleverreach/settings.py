@@ -31,7 +31,7 @@ def _list(value: object) -> int | str:
 
 def _attribute_name(name: str) -> str:
     if not name.strip() or not all(c.isascii() and (c.isalnum() or c in "_ ") for c in name):
-        raise wrong("the name of a data field may hold the letters a to z, digits, '_' and spaces only")
+        raise wrong("the name of a data field may only contain the letters a to z, digits, '_' and spaces")
     return name
 
 
@@ -57,18 +57,18 @@ class CleverReachAttributes(AttributesSettings):
     )
     scope: Literal["global", "list"] = Field(
         default_factory=lambda data: PRESETS[data["preset"]].scope,
-        description="Whether missing data fields are created for the whole account (global) or for the list only."
-        " Default: global, with preset plentymarkets list.",
+        description="Whether missing data fields are created for the whole account (global) or for the list only. "
+        "Default: global, with preset plentymarkets list.",
     )
     map: Annotated[dict[AttributeName, PersonField | None], AfterValidator(_unlike), BeforeValidator(_section)] = Field(
         default_factory=dict,
-        description="Further data fields, by name: the person field each is filled from; null leaves out a data field"
-        " of the preset.",
+        description="Further data fields, by name: the person field each is filled from; null leaves out a data "
+        "field of the preset.",
     )
     missing: Literal["refuse", "ignore"] = Field(
         default_factory=lambda data: PRESETS[data["preset"]].missing,
-        description="What happens when a data field does not exist in CleverReach: refuse to run, or ignore it with a"
-        " warning. Default: refuse, with preset plentymarkets ignore.",
+        description="What happens when a data field does not exist in CleverReach: refuse to run, or ignore it with "
+        "a warning. Default: refuse, with preset plentymarkets ignore.",
     )
 
     def data_fields(self) -> tuple[DataField, ...]:
@@ -92,18 +92,18 @@ class CleverReachSettings(TargetSettings):
         BeforeValidator(_list),
         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]}),
     ] = Field(
-        description="The recipient list: a number is its ID; a text (quoted, if it is a number) is looked up as a"
-        " name, then as an ID."
+        description="The recipient list: a number is its ID; a text (quoted, if it is a number) is looked up as a "
+        "name, then as an ID."
     )
-    create_list: bool = Field(default=False, description="Create the list if there is none of that name.")
+    create_list: bool = Field(default=False, description="Create the list if no list has that name.")
     unsubscribed_in: Literal["account", "list"] = Field(
         default="account",
-        description="Where an unsubscription counts for people who are new to the list: in any list of the account,"
-        " or in this list only.",
+        description="Where an unsubscription counts for people who are new to the list: in any list of the account, "
+        "or in this list only.",
     )
     base_url: HttpUrl = Field(default=DEFAULT_BASE_URL, description="Address of the REST API.")
     timeout: Annotated[Duration, Field(gt=0)] = Field(
-        default=120.0, description="Seconds after which a request without an answer is given up."
+        default=120.0, description="Seconds after which crsync gives up on a request without an answer."
     )
     batch_size: int = Field(default=250, ge=1, le=1000, description="People in one write request, 1 to 1000.")
     concurrency: int = Field(default=2, ge=1, le=8, description="Write requests that run at the same time, 1 to 8.")

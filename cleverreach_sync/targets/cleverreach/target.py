@@ -174,7 +174,7 @@ class CleverReach:
             if not _answers(page, by, part):
                 raise TemporaryError(
                     "CleverReach answers with recipients it was not asked for; nobody can be looked up before a write",
-                    hint="is there a proxy or a cache before it? If this stays so, please report it",
+                    hint="is there a proxy or a cache in front of it? If this keeps happening, please report it",
                 )
             found += page
         return found
@@ -189,7 +189,7 @@ class CleverReach:
         if body is None:
             body = []
         if not isinstance(body, list | dict):
-            raise TryAgain("CleverReach answered with something that is no list of recipients", ambiguous=True)
+            raise TryAgain("CleverReach answered with something that is not a list of recipients", ambiguous=True)
         return body
 
     def answers(self, changes: Sequence[Change], body: object) -> dict[str, RowAnswer]:
@@ -197,7 +197,7 @@ class CleverReach:
 
     def make_inactive(self, receiver_id: str) -> bool:
         if identifier(receiver_id) is None:
-            raise UsageError("a receiver ID is no number", hint="restore the ledger from a backup")
+            raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
         return self._retries(lambda: self._made_inactive(receiver_id))
 
     def _made_inactive(self, receiver_id: str) -> bool:
@@ -220,7 +220,7 @@ class CleverReach:
 
     def delete(self, receiver_id: str) -> None:
         if not receiver_id.isdigit():  # an empty one would name the whole list
-            raise UsageError("a receiver ID is no number", hint="restore the ledger from a backup")
+            raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
         self._retries(lambda: self._deleted(receiver_id))
 
     def _deleted(self, receiver_id: str) -> None:
@@ -288,4 +288,4 @@ def _whole_rows(found: list[Any]) -> list[Any]:
     """Recipients of an answer. Raises TryAgain where one cannot be told: they would be taken for absent."""
     if all(isinstance(row.get("email"), str) and identifier(row.get("id")) is not None for row in found):
         return found
-    raise TryAgain("CleverReach answered with recipients without an address, or without an ID that is a number")
+    raise TryAgain("CleverReach answered with recipients without an address, or without a numeric ID")
