@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from cleverreach_sync.domain.model import ConsentState, Record, Signal
-from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.errors import CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import Query
 from cleverreach_sync.http.failures import TryAgain
@@ -160,6 +160,27 @@ class Statuses(NamedTuple):
         message = f"{total} orders; of the first {len(seen)} {counting} make somebody a buyer"
         hint = f"the {words} seen are {', '.join(others)}; {key} says which count"
         return Finding(message, hint if others and not counting else None)
+
+
+def allowed(wanted: Sequence[str], there: Sequence[tuple[str, str]], key: str, what: str) -> dict[str, str]:
+    """The names by ID of those that the config lets in under `key`, by name or ID; `there` are all IDs and names.
+    Raises UsageError for a word that none or several have."""
+    chosen = {}
+    for word in wanted:
+        found = [each for each in there if _plain(each[0]) == _plain(word)] or [
+            each for each in there if each[1] == word
+        ]
+        found = found or [each for each in there if each[1].casefold() == word.casefold()]
+        if len(found) != 1:
+            names = ", ".join(sorted(f"{name} ({ident})" for ident, name in found or there))
+            wrong = f"is the name of several {what}s" if found else f"is not a {what} of the shop"
+            raise UsageError(f"{key}: {word!r} {wrong}", hint=f"there are: {names}")
+        chosen[found[0][0]] = found[0][1]
+    return chosen
+
+
+def _plain(ident: str) -> str:
+    return ident.lower().replace("-", "")
 
 
 class Refusal(NamedTuple):

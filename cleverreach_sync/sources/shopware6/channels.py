@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from cleverreach_sync.errors import UsageError
 from cleverreach_sync.http.paging import RawRow
+from cleverreach_sync.sources.shop import allowed
 from cleverreach_sync.sources.shopware6.api import ShopwareApi
 from cleverreach_sync.sources.shopware6.criteria import SALES_CHANNEL, Filter, of_channels
 from cleverreach_sync.sources.shopware6.rows import name_of
@@ -27,7 +27,8 @@ class SalesChannels:
             return self._chosen
         with self._lock:
             if self._chosen is None:
-                self._chosen = _named(self._wanted, list(self._all()))
+                there = [(row["id"], name_of(row)) for row in self._all()]
+                self._chosen = allowed(self._wanted, there, "source.sales_channels", "sales channel")
             return self._chosen
 
     def filters(self) -> list[Filter]:
@@ -43,17 +44,3 @@ class SalesChannels:
             number += 1
             page = self._api.numbered(SALES_CHANNEL, (), number, size)
             yield from page.rows
-
-
-def _named(wanted: Sequence[str], rows: Sequence[RawRow]) -> dict[str, str]:
-    chosen = {}
-    for word in wanted:
-        ident = word.lower().replace("-", "")
-        found = [row for row in rows if row["id"] == ident] or [row for row in rows if name_of(row) == word]
-        found = found or [row for row in rows if name_of(row).casefold() == word.casefold()]
-        if len(found) != 1:
-            names = ", ".join(sorted(f"{name_of(row)} ({row['id']})" for row in found or rows))
-            what = "is the name of several sales channels" if found else "is not a sales channel of the shop"
-            raise UsageError(f"source.sales_channels: {word!r} {what}", hint=f"there are: {names}")
-        chosen[found[0]["id"]] = name_of(found[0])
-    return chosen
