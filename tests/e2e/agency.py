@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from cleverreach_sync.cli import app as cli_app
 from cleverreach_sync.sandbox.server import RunningSandbox
-from tests.e2e.program import COLUMNS, Ended, environment, person
+from tests.e2e import running
+from tests.e2e.people import COLUMNS, customer
+from tests.e2e.program import lay_over
+from tests.e2e.running import Ran
 
 ALL = "shops/*.yaml"
 SECRET = "s3cret-of"
 
 
 def customers(shop: str, count: int = 3) -> list[dict[str, str]]:
-    return [person(number, email=f"person{number:05}@{shop}.example") for number in range(count)]
+    return [customer(number, email=f"person{number:05}@{shop}.example") for number in range(count)]
 
 
 class Agency:
     """A folder `shops`. Every shop has its own list, called like the shop."""
 
-    def __init__(self, folder: Path, server: RunningSandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, server: RunningSandbox) -> None:
         self.folder = folder
         self.server = server
         self.state = server.state
-        self._capfd = capfd
         (folder / "shops").mkdir()
 
     def shop(self, name: str, rows: Iterable[Mapping[str, str]] | None = None, /, **sections: Any) -> Path:
@@ -54,9 +51,7 @@ class Agency:
             "attributes": {"preset": "none"},
             "limits": {"max_deactivated": "100%", "max_activated": "100%"},
         }
-        for section, value in sections.items():
-            merges = isinstance(value, dict) and isinstance(settings.get(section), dict)
-            settings[section] = {**settings[section], **value} if merges else value
+        lay_over(settings, sections)
         path = self.folder / "shops" / f"{name}.yaml"
         path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
         return path
@@ -67,35 +62,20 @@ class Agency:
             writer.writeheader()
             writer.writerows(rows)
 
-    def __call__(self, *words: str) -> Ended:
+    def __call__(self, *words: str) -> Ran:
         """The command line in this process."""
-        before = Path.cwd()
-        os.chdir(self.folder)
-        try:
-            code = cli_app.run(words)
-        finally:
-            os.chdir(before)
-        out, err = self._capfd.readouterr()
-        return Ended(code, out, err)
+        return running.here(self.folder, words)
 
     def runs(self, *words: str, code: int = 0) -> dict[str, Any]:
         """The document of a command line that is to end like this."""
         ended = self(*words, "--format", "json")
         assert ended.code == code, ended
-        document = dict(json.loads(ended.out))
-        assert document.get("exit", {"code": 0})["code"] == code
-        return document
+        assert ended.doc.get("exit", {"code": 0})["code"] == code
+        return ended.doc
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """The command line as a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "cleverreach_sync", *words],
-            cwd=self.folder,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return running.start(self.folder, words)
 
     def group(self, name: str) -> str:
         """The ID of a list, empty if there is none."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from cleverreach_sync.clock import Clock
 from cleverreach_sync.sandbox.server import RunningSandbox
 from tests.e2e.agency import Agency
-from tests.e2e.program import Gate, Program
-from tests.e2e.shop import Shop
+from tests.e2e.gate import Gate
+from tests.e2e.program import Program, Shop
+
+for _name in [name for name in os.environ if name.startswith(("CRSYNC_", "CLEVERREACH_")) or name == "NO_COLOR"]:
+    del os.environ[_name]  # it would steer crsync from outside
 
 
 @pytest.fixture
@@ -26,16 +29,10 @@ def program(tmp_path: Path, sandbox: RunningSandbox) -> Program:
 
 
 @pytest.fixture
-def shop(
-    sandbox: RunningSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Shop:
-    for name in ("CRSYNC_CONFIG", "CRSYNC_FORMAT", "CRSYNC_LOG_FORMAT", "CRSYNC_NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    made = Shop(tmp_path, sandbox, capsys)
-    monkeypatch.setattr(Clock, "wall", lambda _: float(made.now))
-    return made
+def shop(tmp_path: Path, sandbox: RunningSandbox) -> Shop:
+    return Shop(tmp_path, sandbox)
 
 
 @pytest.fixture
-def agency(tmp_path: Path, sandbox: RunningSandbox, capfd: pytest.CaptureFixture[str]) -> Agency:
-    return Agency(tmp_path, sandbox, capfd)
+def agency(tmp_path: Path, sandbox: RunningSandbox) -> Agency:
+    return Agency(tmp_path, sandbox)

@@ -1,33 +1,24 @@
-"""Drives crsync from outside: a shop's export, a config, a sandbox; runs in this process or as one of its own."""
+"""The program as a merchant has it: a folder with export and config, and a recipient list at the sandbox."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from typing import Any
 
-import orjson
-import pytest
 import yaml
-from starlette.requests import Request
-from starlette.responses import Response
 
-from cleverreach_sync.cli.app import run as command_line
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import CrsyncError
@@ -35,30 +26,29 @@ from cleverreach_sync.progress import Silent
 from cleverreach_sync.run import pipeline
 from cleverreach_sync.run.context import Options
 from cleverreach_sync.run.pipeline import Finished
-from cleverreach_sync.sandbox import app
-from cleverreach_sync.sandbox.endpoints import Endpoint
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.state import checkpoint
 from cleverreach_sync.state.files import LocalDocument
+from cleverreach_sync.targets.cleverreach.fields import data_fields
+from tests.e2e import running
+from tests.e2e.people import COLUMNS, DAY, NOW, B, S
+from tests.e2e.running import Ran, adds_up, counted
 
 SECRET = "s3cret-of-the-client"
 LIST = "Online shop"
-UPSERT = "POST /v3/groups/{id}/receivers/upsertplus"
-READ = "POST /v3/groups/{id}/get_receivers"
-COLUMNS = ("email", "first_name", "last_name", "city", "subscribed", "subscribed_at", "orders", "source_id")
-SUBSCRIBER, BUYER = "Shop-Special.Subscriber", "Shop-Special.Buyer"
 
 
 class FakeClock(Clock):
-    """Waiting costs no time, but time passes."""
+    """Waiting costs no time, but time passes, unless it stands still at `frozen_at`."""
 
-    def __init__(self) -> None:
+    def __init__(self, frozen_at: int | None = None) -> None:
         self._lock = threading.Lock()
+        self._frozen_at = frozen_at
         self.passed = 0.0
         self.waits: list[float] = []
 
     def wall(self) -> float:
-        return time.time() + self.passed
+        return (time.time() if self._frozen_at is None else self._frozen_at) + self.passed
 
     def now(self) -> float:
         return time.monotonic() + self.passed
@@ -83,63 +73,56 @@ class Said(Silent):
         self.steps.append(message)
 
 
-def person(number: int, **cells: str) -> dict[str, str]:
-    """A subscriber who has bought, unless `cells` say otherwise."""
-    return {
-        "email": f"person{number:05}@example.org",
-        "first_name": f"Vorname{number:05}",
-        "last_name": f"Nachname{number:05}",
-        "city": f"Ort{number:05}",
-        "subscribed": "yes",
-        "subscribed_at": "2025-03-01T10:00:00Z",
-        "orders": "1",
-        "source_id": str(number),
-        **cells,
-    }
+@dataclass
+class Recipient:
+    """One recipient of the list. `values` are the data fields that have one."""
 
-
-def people(count: int, start: int = 0) -> list[dict[str, str]]:
-    return [person(number) for number in range(start, start + count)]
-
-
-class Ended(NamedTuple):
-    """How a command line ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
+    id: str
+    active: bool
+    tags: set[str]
+    values: dict[str, str]
+    registered: int
+    activated: int
+    deactivated: int
 
 
 class Program:
-    """A folder with export and config, and the list at the sandbox."""
+    """`write` replaces the export, `config` changes the config.
 
-    def __init__(self, folder: Path, server: RunningSandbox) -> None:
+    `sync` and its like run the command line in this process and give its document; `run` calls what is below it, with a
+    clock where waiting costs no time; `start` and `cli` make a process of its own.
+    """
+
+    columns: Sequence[str] = COLUMNS
+
+    def __init__(self, folder: Path, sandbox: RunningSandbox) -> None:
         self.folder = folder
-        self.server = server
-        self.state = server.state
-        self.clock = FakeClock()
+        self.state = sandbox.state
+        self.clock = self._clock()
         self.state.clock = self.clock.wall  # the account's clock goes with this machine's
         self.said = Said()
-        for name in ("firstname", "lastname", "city"):
-            self.state.create_attribute(name)
-        self.state.traffic.clear()
-        self.export_path = folder / "customers.csv"
+        self.before_write: Callable[[list[Any]], None] | None = None
+        self._sent: list[dict[str, Any]] = []
+        self.state.before_write = self._note
         self.config_path = folder / "sync.yaml"
-        self.settings: dict[str, Any] = {
+        self.settings = self._settings(sandbox.url)
+        self._set_up()
+
+    def _clock(self) -> FakeClock:
+        return FakeClock()
+
+    def _settings(self, url: str) -> dict[str, Any]:
+        return {
             "version": 1,
             "source": {"type": "file", "path": "customers.csv", "name": "Shop"},
-            "tags": ["subscriber", "buyer"],
+            "tags": [S, B],
             "target": {
                 "type": "cleverreach",
                 "client_id": "id",
                 "client_secret": SECRET,
                 "list": LIST,
                 "create_list": True,
-                "base_url": server.url,
+                "base_url": url,
                 "batch_size": 50,
             },
             "attributes": {
@@ -149,29 +132,116 @@ class Program:
             "limits": {"max_rejected": "100%", "max_deactivated": "100%", "max_activated": "100%"},
         }
 
+    def _set_up(self) -> None:
+        for name in ("firstname", "lastname", "city"):
+            self.state.create_attribute(name)
+        self.state.traffic.clear()
+
+    def _note(self, _path: str, rows: list[Any]) -> None:
+        self._sent.extend(dict(row) for row in rows)
+        if self.before_write is not None:
+            self.before_write(rows)
+
     # The shop
 
-    def export(self, rows: Iterable[Mapping[str, str]]) -> None:
-        with self.export_path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+    def write(self, *rows: Mapping[str, str], name: str = "customers.csv") -> None:
+        """Replaces the export. The columns are `columns` and those of any row; what a row does not have is an empty
+        cell."""
+        columns = list(dict.fromkeys([*self.columns, *(key for row in rows for key in row)]))
+        text = io.StringIO()
+        lines = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        lines.writeheader()
+        lines.writerows(rows)
+        (self.folder / name).write_text(text.getvalue(), encoding="utf-8")
 
-    def configure(self, **sections: Any) -> None:
-        """Keys of a section are merged, whatever else replaces."""
-        for name, value in sections.items():
-            if isinstance(value, dict) and isinstance(self.settings.get(name), dict):
-                self.settings[name] = {**self.settings[name], **value}
-            else:
-                self.settings[name] = value
+    def write_json(self, *rows: Mapping[str, Any]) -> None:
+        """Replaces the export by JSON Lines, where a value may be missing altogether."""
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (self.folder / "customers.jsonl").write_text(text, encoding="utf-8")
+        self.config(source={"path": "customers.jsonl"})
+
+    @property
+    def export_path(self) -> Path:
+        return self.folder / "customers.csv"
+
+    def config(self, **sections: Any) -> None:
+        """Lays sections over the config; a mapping is merged key by key, None takes a section or a key out."""
+        lay_over(self.settings, sections)
         self.config_path.write_text(yaml.safe_dump(self.settings, sort_keys=False), encoding="utf-8")
 
-    # Runs
+    def later(self, *, days: float = 1) -> None:
+        self.clock.passed += int(days * DAY)
+
+    @property
+    def now(self) -> int:
+        return int(self.clock.wall())
+
+    # The command line
+
+    def here(self, *words: str, env: Mapping[str, str] = MappingProxyType({})) -> Ran:
+        """In this process."""
+        self._configured()
+        return running.here(self.folder, words, env, self.clock.wall)
+
+    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+        """As a process of its own."""
+        self._configured()
+        return running.start(self.folder, words, **options)
+
+    def cli(self, *words: str, **options: Any) -> Ran:
+        """As a process of its own, to its end."""
+        with self.start(*words, **options) as process:
+            out, err = process.communicate(timeout=60)
+        return Ran(process.returncode, out, err)
+
+    def command(self, *arguments: str) -> Ran:
+        """In this process and with the path of the config, watched: nothing secret is said, and what is sent is
+        noted."""
+        self.state.traffic.clear()
+        self._sent.clear()
+        ran = self.here(*arguments, "-c", str(self.config_path))
+        assert "Traceback" not in ran.err
+        assert SECRET not in ran.out + ran.err
+        ran.writes, ran.sent = self.state.traffic.writes, list(self._sent)
+        return ran
+
+    def result(self, name: str, *options: str, code: int | None = 0) -> Ran:
+        """A command with its JSON document, checked for what always holds."""
+        before = self.files()
+        ran = self.command(name, "--format", "json", *options)
+        if code is not None:
+            assert ran.code == code, ran.err
+        if ran.doc["schema"] == "crsync.run/1":
+            adds_up(ran.doc)
+            assert ran.doc["exit"]["code"] == ran.code
+            if ran.doc["dry_run"]:
+                assert ran.writes == 0, "a dry run writes nothing"
+        if name == "diff" or "--dry-run" in options:
+            assert self.files() == before, "a dry run leaves the state as it is"
+        return ran
+
+    def sync(self, *options: str, code: int | None = 0) -> Ran:
+        return self.result("sync", *options, code=code)
+
+    def resync(self, *options: str, code: int | None = 0) -> Ran:
+        return self.result("resync", *options, code=code)
+
+    def diff(self, *options: str, code: int | None = 0) -> Ran:
+        return self.result("diff", *options, code=code)
+
+    def agreed_sync(self, *options: str) -> Ran:
+        """A sync of which a diff, and a dry run, said before what it would do."""
+        told, rehearsed = self.diff(), self.sync("--dry-run", *options)
+        ran = self.sync(*options)
+        for part in ("counts", "skipped", "invalid", "kinds", "activation"):
+            assert told.doc[part] == rehearsed.doc[part] == ran.doc[part], part
+        return ran
+
+    # What is below the command line
 
     def run(self, command: str = "sync", *, stop: Stop | None = None, **options: Any) -> Finished:
-        """In this process. An error before anything was read is raised."""
-        if not self.config_path.exists():
-            self.configure()
+        """An error before anything was read is raised."""
+        self._configured()
         config = load_config(self.config_path, {})
         asked = Options(command=command, dry_run=command == "diff" or options.pop("dry_run", False), **options)
         self.said = Said()
@@ -194,69 +264,45 @@ class Program:
         assert finished.error is None, finished.error
         return counted(finished.document)
 
-    def command(self, *words: str) -> list[str]:
+    def _configured(self) -> None:
         if not self.config_path.exists():
-            self.configure()
-        return [sys.executable, "-m", "cleverreach_sync", *words]
+            self.config()
 
-    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
-        """As a process of its own."""
-        return subprocess.Popen(
-            self.command(*words),
-            cwd=self.folder,
-            env={**environment(), **options.pop("env", {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
-        )
-
-    def cli(self, *words: str, **options: Any) -> Ended:
-        with self.start(*words, **options) as process:
-            out, err = process.communicate(timeout=60)
-        return Ended(process.returncode, out, err)
-
-    def here(self, *words: str, env: Mapping[str, str] = MappingProxyType({})) -> Ended:
-        """The command line in this process: what it says and how it ends is the same, and nothing is started for it."""
-        self.command()
-        before = Path.cwd()
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in "12")
-        os.chdir(self.folder)
-        try:
-            with (
-                redirect_stdout(out),
-                redirect_stderr(err),
-                patch.dict(os.environ, {**environment(), **env}, clear=True),
-            ):
-                code = command_line(words)
-        finally:
-            os.chdir(before)
-        said = []
-        for stream in (out, err):
-            stream.flush()
-            stream.seek(0)
-            said.append(stream.read())
-        return Ended(code, *said)
-
-    # What is there
+    # The list
 
     @property
-    def group(self) -> str:
+    def list_id(self) -> str:
         return next(str(number) for number, group in self.state.groups.items() if group.name == LIST)
 
-    def recipients(self) -> dict[str, dict[str, Any]]:
-        return self.state.receivers(self.group)
+    def fields(self, *names: str, kind: str = "text", in_list: bool = False) -> None:
+        """Creates data fields in the account, or in the list."""
+        for name in names:
+            self.state.create_attribute(name, kind, int(self.list_id) if in_list else 0)
+
+    def preset(self, name: str, *, in_list: bool = False) -> None:
+        """Creates the data fields of a preset that are missing."""
+        group = int(self.list_id) if in_list else 0
+        for field in data_fields(name, {}):
+            if field.name not in self.state.fields(group):
+                self.state.create_attribute(field.name, field.type.value, group)
+
+    def put(self, email: str, **row: Any) -> None:
+        """Puts somebody into the list past the program, as a form or an import would."""
+        self.state.write(self.list_id, {"email": email, **row})
 
     def active(self) -> set[str]:
-        return {email for email, shown in self.recipients().items() if shown["active"]}
+        return {email for email, recipient in self.list().items() if recipient.active}
+
+    # The state
 
     @property
     def state_path(self) -> Path:
         return self.folder / ".crsync" / "sync"
 
     def files(self) -> dict[str, bytes]:
-        """Every file of the state."""
-        return {path.name: path.read_bytes() for path in sorted(self.state_path.iterdir()) if path.is_file()}
+        """Every file of the state; none where there is no state."""
+        found = sorted(self.state_path.iterdir()) if self.state_path.exists() else []
+        return {path.name: path.read_bytes() for path in found if path.is_file()}
 
     @property
     def checkpoint(self) -> dict[str, Any]:
@@ -280,7 +326,65 @@ class Program:
 
     def check_ledger(self) -> None:
         """Recorded as sent is a subset of what the list has."""
-        assert self.recorded() <= {shown["id"] for shown in self.recipients().values()}
+        assert self.recorded() <= {recipient.id for recipient in self.list().values()}
+
+    def rows(self, list_id: str | None = None) -> dict[str, dict[str, Any]]:
+        """The same as the API shows them."""
+        return self.state.receivers(self.list_id if list_id is None else list_id)
+
+    def list(self, list_id: str | None = None) -> dict[str, Recipient]:
+        """The recipients of the list by address."""
+        return {
+            email: Recipient(
+                row["id"],
+                row["active"],
+                set(row["tags"]),
+                {name: v for name, v in {**row["global_attributes"], **row["attributes"]}.items() if v != ""},
+                row["registered"],
+                row["activated"],
+                row["deactivated"],
+            )
+            for email, row in self.rows(list_id).items()
+        }
+
+
+class Shop(Program):
+    """A program whose list is there from the beginning, with the limits of every config, at a time that stands still."""
+
+    columns = ("email", "subscribed")
+
+    def _clock(self) -> FakeClock:
+        return FakeClock(NOW)
+
+    def _settings(self, url: str) -> dict[str, Any]:
+        settings = super()._settings(url)
+        del settings["source"]["name"], settings["limits"]
+        del settings["target"]["create_list"], settings["target"]["batch_size"]
+        settings["attributes"]["map"] = {"firstname": "first_name", "city": "city"}
+        return settings
+
+    def _set_up(self) -> None:
+        self.state.switches.stats_every = 0
+        self._list_id = self.state.add_group(LIST)
+        super()._set_up()
+        self.config()
+
+    @property
+    def list_id(self) -> str:
+        """Also that of a list that is gone or called otherwise."""
+        return self._list_id
+
+
+def lay_over(settings: dict[str, Any], sections: Mapping[str, Any]) -> None:
+    """Lays sections over a config; a mapping is merged key by key, None takes a section or a key out."""
+    for name, section in sections.items():
+        if section is None:
+            settings.pop(name, None)
+        elif isinstance(section, Mapping) and isinstance(settings.get(name), dict):
+            merged = {**settings[name], **section}
+            settings[name] = {key: value for key, value in merged.items() if value is not None}
+        else:
+            settings[name] = section
 
 
 def change_checkpoint(path: Path, **changes: Any) -> None:
@@ -289,129 +393,6 @@ def change_checkpoint(path: Path, **changes: Any) -> None:
     known = checkpoint.load(kept)
     assert known is not None
     checkpoint.save(kept, known.model_copy(update=changes))
-
-
-def adds_up(document: Mapping[str, Any]) -> None:
-    counts = document["counts"]
-    outcomes = ("created", "updated", "deactivated", "unchanged", "skipped", "invalid", "rejected")
-    assert counts["people"] == sum(counts[name] for name in outcomes)
-    for name in ("skipped", "invalid", "rejected"):
-        assert counts[name] == sum(document[name].values())
-    created = document["activation"]["created_active"] + document["activation"]["created_inactive"]
-    assert counts["created"] == created or document["dry_run"]
-
-
-def counted(document: Mapping[str, Any]) -> dict[str, int]:
-    return {name: number for name, number in document["counts"].items() if number}
-
-
-def environment() -> dict[str, str]:
-    """Without what could steer crsync or its colours from outside."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CRSYNC_", "CLEVERREACH_")) and k != "NO_COLOR"}
-    return {**kept, "PYTHONWARNINGS": "error", "COLUMNS": "200"}
-
-
-@dataclass(eq=False, slots=True)
-class Asked:
-    """A call as it arrived at the sandbox. `at` is the time of `Gate.clock`, `status` that of the answer."""
-
-    name: str
-    body: Any
-    path: str
-    at: float
-    status: int = 0
-
-    @property
-    def emails(self) -> list[str]:
-        """The addresses of a write or of a reading."""
-        if isinstance(self.body, list):
-            return sorted(row["email"] for row in self.body)
-        return sorted(self.body["email_list"])
-
-
-Answered = Callable[[], Response]
-
-
-class Gate:
-    """Stands before the sandbox: sees every call in order, and may answer in its place."""
-
-    def __init__(self) -> None:
-        self.calls: list[Asked] = []
-        self.clock: Callable[[], float] = time.monotonic
-        self.meddle: Callable[[Asked, Answered], Response] | None = None
-        self._lock = threading.Lock()
-
-    def stand_before_the_sandbox(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        carry_out = app._Answers._carry_out
-
-        def passed(answers: Any, endpoint: Endpoint, request: Request, body: bytes) -> Response:
-            return self.pass_on(endpoint, request, body, lambda: carry_out(answers, endpoint, request, body))
-
-        monkeypatch.setattr(app._Answers, "_carry_out", passed)
-
-    def pass_on(self, endpoint: Endpoint, request: Request, body: bytes, carry_out: Answered) -> Response:
-        asked = Asked(endpoint.name, orjson.loads(body) if body else None, request.url.path, self.clock())
-        with self._lock:
-            self.calls.append(asked)
-        response = carry_out() if self.meddle is None else self.meddle(asked, carry_out)
-        asked.status = response.status_code
-        return response
-
-    def named(self, name: str) -> list[Asked]:
-        return [asked for asked in self.calls if asked.name == name]
-
-    def writes(self) -> list[Asked]:
-        return self.named(UPSERT)
-
-    def on(self, name: str, *answers: Callable[[Asked, Answered], Response] | None) -> None:
-        """The first calls of a name are answered by these, one each; None lets one through."""
-        left = iter(answers)
-
-        def meddle(asked: Asked, carry_out: Answered) -> Response:
-            if asked.name == name:
-                with self._lock:
-                    answer = next(left, None)
-                if answer is not None:
-                    return answer(asked, carry_out)
-            return carry_out()
-
-        self.meddle = meddle
-
-    def always(self, name: str, answer: Callable[[Asked, Answered], Response]) -> None:
-        def meddle(asked: Asked, carry_out: Answered) -> Response:
-            return answer(asked, carry_out) if asked.name == name else carry_out()
-
-        self.meddle = meddle
-
-
-def dropped(_asked: Asked, _carry_out: Answered) -> Response:
-    """The connection ends; nothing was done."""
-    return app._Dropped()
-
-
-def lost(_asked: Asked, carry_out: Answered) -> Response:
-    """Done, but the connection ends before the answer."""
-    carry_out()
-    return app._Dropped()
-
-
-def answer(status: int, body: Any = None, **headers: str) -> Callable[[Asked, Answered], Response]:
-    """That answer; nothing was done."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda _asked, _carry_out: Response(content, status, named)
-
-
-def refusal(status: int, message: str = "No", **headers: str) -> Callable[[Asked, Answered], Response]:
-    return answer(status, {"error": {"code": status, "message": message}}, **headers)
-
-
-def until(fits: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Waits for something that another process does."""
-    deadline = time.monotonic() + seconds
-    while not fits():
-        assert time.monotonic() < deadline, "it did not come to that"
-        threading.Event().wait(0.005)
 
 
 def interrupt_at(program: Program, process: subprocess.Popen[str], at: int, signum: int = signal.SIGKILL) -> None:
@@ -423,11 +404,3 @@ def interrupt_at(program: Program, process: subprocess.Popen[str], at: int, sign
             process.send_signal(signum)
 
     program.state.before_write = before
-
-
-def tally_of(documents: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    """The counts of several runs together."""
-    total: Counter[str] = Counter()
-    for document in documents:
-        total.update(document["counts"])
-    return total

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, S, Shop, both, buyer, neither, person, subscriber
+from tests.e2e.people import BUYER, SUBSCRIBER, B, C, S, both, buyer, neither, person, subscriber
+from tests.e2e.program import Shop
 
 ANNA, BEN, CARL = "anna@example.org", "ben@example.org", "carl@example.org"
 
@@ -165,7 +166,7 @@ class TestExportThatHoldsEverybody:
     def test_gone_after_they_had_left(self, shop: Shop) -> None:
         shop.write(both(ANNA), both(BEN))
         shop.sync()
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         shop.write(both(BEN))
         ran = shop.sync()
         assert ran.writes == 0
@@ -300,10 +301,10 @@ def test_gone_while_blacklisted(shop: Shop, entry: str, tags: list[str]) -> None
     shop.write(subscriber(ANNA), both("ben@example.com"))
     shop.sync()
     shop.config(tags=tags)
-    shop.server.list_address(entry)
+    shop.state.list_address(entry)
     shop.write(both("ben@example.com"))
     for ran in (shop.agreed_sync(), shop.sync()):
         assert (ran.counts, ran.writes) == ({"unchanged": 1}, 0)
-    shop.server.unlist(0, entry)
+    shop.state.unlist(0, entry)
     assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 1}
     assert not shop.list()[ANNA].active

@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.shop import (
-    BUYER,
-    NOW,
-    SUBSCRIBER,
-    B,
-    C,
-    S,
-    Shop,
-    at,
-    both,
-    buyer,
-    neither,
-    opted_out,
-    person,
-    subscriber,
-)
+from tests.e2e.people import BUYER, NOW, SUBSCRIBER, B, C, S, at, both, buyer, neither, opted_out, person, subscriber
+from tests.e2e.program import Shop
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 STAMPS = {"activated", "registered", "deactivated"}
@@ -84,7 +70,7 @@ class TestNewPeople:
         assert shop.list()[ANNA].registered == at("2018-01-01")
 
     def test_somebody_of_a_form_who_never_confirmed_stays_pending(self, shop: Shop) -> None:
-        shop.server.subscribe(ANNA, shop.list_id, confirmed=False)
+        shop.state.subscribe(ANNA, shop.list_id, confirmed=False)
         shop.write(both(ANNA, subscribed_at="2026-09-01", first_name="Anna"))
         ran = shop.agreed_sync()
         assert ran.counts == {"updated": 1}
@@ -101,7 +87,7 @@ class TestNewPeople:
 
         def join(rows: list[object]) -> None:
             shop.before_write = None
-            shop.server.subscribe(ANNA, shop.list_id, confirmed=False)
+            shop.state.subscribe(ANNA, shop.list_id, confirmed=False)
 
         shop.before_write = join
         shop.sync()
@@ -144,7 +130,7 @@ class TestActivatedLater:
         shop.config(activate=[S])
         shop.write(buyer(ANNA))
         shop.sync()
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         shop.write(both(ANNA, subscribed_at="2026-09-20"))
         ran = shop.sync()
         assert ran.skipped == {"unsubscribed_in_target": 1}
@@ -242,7 +228,7 @@ class TestConsentGivenAgain:
         shop.sync()
         shop.write(opted_out(ANNA, subscribed_at="2026-03-01"))
         shop.sync()
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         shop.write(both(ANNA, subscribed_at="2026-09-20"))
         ran = shop.sync()
         assert (ran.skipped, ran.writes) == ({"unsubscribed_in_target": 1}, 0)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import READ, Answered, Asked, Gate, refusal
-from tests.e2e.shop import NOW, Shop, both, buyer, opted_out
+from tests.e2e.gate import READ, Answered, Asked, Gate, refusal
+from tests.e2e.people import NOW, both, buyer, opted_out
+from tests.e2e.program import Shop
 
 JORG, ACCENTED, OTHER, BEN = "jorg@example.org", "jörg@example.org", "jórg@example.org", "ben@example.org"
 REJECTED = {"ambiguous_address": 1}
@@ -16,8 +17,8 @@ REJECTED = {"ambiguous_address": 1}
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["get_receivers", "email_list"])
 def folding(request: pytest.FixtureRequest, shop: Shop) -> None:
-    shop.server.switches.fold_accents = True
-    shop.server.switches.get_receivers = request.param
+    shop.state.switches.fold_accents = True
+    shop.state.switches.get_receivers = request.param
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_all_of_them_in_one_shop(shop: Shop, new_list: bool) -> None:
     ran = shop.sync()
     assert ran.counts == {"created": 2, "rejected": 2}
     assert ran.doc["rejected"] == {"ambiguous_address": 2}
-    listed = shop.list(next(str(number) for number, group in shop.server.groups.items() if group.members))
+    listed = shop.list(next(str(number) for number, group in shop.state.groups.items() if group.members))
     assert {email: found.values for email, found in listed.items()} == {JORG: {"firstname": "Jorg"}, BEN: {}}
 
 
@@ -85,9 +86,9 @@ def test_an_end_of_consent_goes_to_our_own_recipient(shop: Shop) -> None:
     """Somebody gave the recipient another spelling in CleverReach."""
     shop.write(both(JORG), both(BEN))
     shop.sync()
-    member = shop.server.member(shop.server.group(shop.list_id), JORG)
+    member = shop.state.member(shop.state.group(shop.list_id), JORG)
     member.person.email = OTHER
-    shop.server.by_email[OTHER] = shop.server.by_email.pop(JORG)
+    shop.state.by_email[OTHER] = shop.state.by_email.pop(JORG)
     shop.write(opted_out(JORG), both(BEN))
     assert shop.agreed_sync().counts["deactivated"] == 1
     assert not shop.list()[OTHER].active
@@ -97,7 +98,7 @@ def test_an_end_of_consent_goes_to_our_own_recipient(shop: Shop) -> None:
 def test_who_comes_between_reading_and_writing_does_not_become_active(shop: Shop) -> None:
     def join(_rows: list[object]) -> None:
         shop.before_write = None
-        shop.server.subscribe(JORG, shop.list_id, confirmed=False)
+        shop.state.subscribe(JORG, shop.list_id, confirmed=False)
 
     shop.put(BEN)
     shop.write(both(ACCENTED))
@@ -108,7 +109,7 @@ def test_who_comes_between_reading_and_writing_does_not_become_active(shop: Shop
 
 
 def test_a_list_that_tells_them_apart(shop: Shop) -> None:
-    shop.server.switches.fold_accents = False
+    shop.state.switches.fold_accents = False
     shop.put(JORG, activated=NOW)
     shop.write(both(ACCENTED), both(JORG), both(OTHER))
     assert shop.agreed_sync().counts == {"created": 2, "updated": 1}
@@ -117,7 +118,7 @@ def test_a_list_that_tells_them_apart(shop: Shop) -> None:
 
 def test_asked_for_both_a_list_that_has_one(shop: Shop, gate: Gate) -> None:
     """Whether it folds is not to be seen of such an answer: it is asked once more."""
-    shop.server.switches.fold_accents = False
+    shop.state.switches.fold_accents = False
     shop.write(both(JORG))
     shop.sync()
     shop.write(both(JORG, first_name="Jorg"), opted_out(ACCENTED))
@@ -128,7 +129,7 @@ def test_asked_for_both_a_list_that_has_one(shop: Shop, gate: Gate) -> None:
 
 def test_a_run_that_dies_does_not_take_another_s_recipient_for_theirs(shop: Shop, gate: Gate) -> None:
     """What was under way is looked up by the next run, which is told of the other one."""
-    shop.server.switches.get_receivers = True
+    shop.state.switches.get_receivers = True
     shop.write(both(JORG), both(ACCENTED))
 
     def meddle(asked: Asked, carry_out: Answered) -> Response:

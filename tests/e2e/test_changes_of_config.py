@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, S, Shop, both, buyer, neither, person, subscriber
+from tests.e2e.people import BUYER, SUBSCRIBER, B, C, S, both, buyer, neither, person, subscriber
+from tests.e2e.program import Shop
 
 ANNA, BEN, CARL = "anna@example.org", "ben@example.org", "carl@example.org"
 
@@ -78,12 +79,12 @@ class TestOrderOfReasons:
 
     def test_it(self, shop: Shop) -> None:
         shop.write(person(ANNA, subscribed="opted_out", orders="2"), person(BEN, subscribed="opted_out", orders="2"))
-        shop.server.delete(BEN)
-        shop.server.unsubscribe(ANNA)
+        shop.state.delete(BEN)
+        shop.state.unsubscribe(ANNA)
         for ran in (shop.agreed_sync(), shop.agreed_sync(), shop.resync()):
             assert ran.skipped == {"unsubscribed_in_target": 1, "deleted_in_target": 1}
         shop.write(person(ANNA, subscribed="opted_out", orders="2"))
-        shop.server.list_address(ANNA)
+        shop.state.list_address(ANNA)
         assert shop.resync().skipped == {"blacklisted": 1}
         shop.config(tags=[S])
         assert shop.resync().skipped == {"not_selected": 1}

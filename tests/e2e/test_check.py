@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.cli.app import run as command_line
-from tests.e2e.program import Program, people
+from tests.e2e.people import people
+from tests.e2e.program import Program
 
 
 def look(program: Program, name: str) -> list[dict[str, Any]]:
     """What is said of one thing."""
-    found = program.here("check", "--format", "json").document["checks"]
+    found = program.here("check", "--format", "json").doc["checks"]
     return [check for check in found if check["name"] == name]
 
 
@@ -26,7 +27,7 @@ def test_a_file_that_does_not_say_who_subscribed(program: Program) -> None:
     assert lacking["message"] == "customers.csv: no column 'subscribed', so nobody is known to have subscribed"
     assert "columns: {subscribed: ...}" in lacking["hint"]
     assert program.here("check").code == 0
-    program.configure(tags=["buyer"])
+    program.config(tags=["buyer"])
     assert len(look(program, "source")) == 1
 
 
@@ -38,8 +39,8 @@ def test_every_row_of_a_file_is_counted(program: Program) -> None:
 def test_a_state_folder_that_cannot_be_written(
     program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    program.export(people(3))
-    program.configure()
+    program.write(*people(3))
+    program.config()
     asked: list[object] = []
 
     def reads_only(path: object, mode: int) -> bool:

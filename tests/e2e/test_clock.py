@@ -10,7 +10,8 @@ from cleverreach_sync.clock import Stop
 from cleverreach_sync.commands.check import check_document
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import GuardError
-from tests.e2e.program import Program, person
+from tests.e2e.people import customer
+from tests.e2e.program import Program
 from tests.shops.woocommerce import WooShop
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -23,7 +24,7 @@ def woo(program: Program) -> Iterator[WooShop]:
     shop.now = int(program.clock.wall())
     shop.add_customer("anna@mail.example", consent=True)
     program.settings["source"] = shop.settings()
-    program.configure()
+    program.config()
     yield shop
     shop.close()
 
@@ -83,7 +84,7 @@ def test_check_says_it_beforehand(program: Program, woo: WooShop, wrong_by: int,
 
 
 def test_with_a_file_the_account_is_asked(program: Program) -> None:
-    program.export([person(1)])
+    program.write(customer(1))
     program.clock.passed -= 25 * HOUR
     assert "refused by clock" in str(program.failing())
     program.clock.passed += 25 * HOUR
@@ -102,7 +103,7 @@ def test_where_nobody_tells_the_time_it_is_a_warning(program: Program, monkeypat
     from cleverreach_sync.http import client
 
     monkeypatch.setattr(client, "parse_date", lambda _: None)
-    program.export([person(1)])
+    program.write(customer(1))
     program.clock.passed += 30 * DAY
     finished = program.run()
     assert finished.error is None
@@ -113,14 +114,14 @@ def test_where_nobody_tells_the_time_it_is_a_warning(program: Program, monkeypat
 def test_an_undated_opt_out_is_dated_by_the_servers_clock(program: Program) -> None:
     """A clock that is behind would date it before a yes that is older."""
     right = int(program.clock.wall())
-    program.export([person(1)])
+    program.write(customer(1))
     program.run()
     program.clock.passed -= 20 * HOUR
-    program.export([person(1, subscribed="opted_out", subscribed_at="")])
+    program.write(customer(1, subscribed="opted_out", subscribed_at=""))
     program.run()
     program.clock.passed += 20 * HOUR
     stale = stamp(right - 10 * HOUR)
-    program.export([person(1, subscribed="yes", subscribed_at=stale)])
+    program.write(customer(1, subscribed="yes", subscribed_at=stale))
     program.run()
     assert program.active() == set()
 

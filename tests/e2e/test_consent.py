@@ -7,23 +7,25 @@ from collections.abc import Callable
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import UPSERT, Answered, Asked, Gate, Program, answer, counted, people, refusal
-from tests.e2e.program import person as customer
-from tests.e2e.shop import (
+from tests.e2e.gate import UPSERT, Answered, Asked, Gate, answer, refusal
+from tests.e2e.people import (
     BUYER,
     CONTACT,
     SUBSCRIBER,
     B,
     C,
     S,
-    Shop,
     both,
     buyer,
+    customer,
     neither,
     opted_out,
+    people,
     person,
     subscriber,
 )
+from tests.e2e.program import Program, Shop
+from tests.e2e.running import counted
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 
@@ -95,7 +97,7 @@ class TestTheEndOfConsent:
     def test_of_somebody_who_was_deleted_and_came_back_by_a_form(self, shop: Shop) -> None:
         shop.write(both(ANNA, first_name="Anna"))
         shop.sync()
-        shop.server.delete(ANNA)
+        shop.state.delete(ANNA)
         shop.put(ANNA, activated=1)
         shop.write(buyer(ANNA, first_name="Anna"))
         assert shop.agreed_sync().counts == {"deactivated": 1}
@@ -117,22 +119,22 @@ class TestTheEndOfConsent:
     def test_nothing_that_comes_with_an_end_stands_in_its_way(
         self, program: Program, gate: Gate, refusing: Callable[[Asked, Answered], Response]
     ) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         program.counts()
 
         def meddle(asked: Asked, carry_out: Answered) -> Response:
             return refusing(asked, carry_out) if any("global_attributes" in row for row in asked.body) else carry_out()
 
-        program.export([customer(0, subscribed="no", city="not taken")])
+        program.write(customer(0, subscribed="no", city="not taken"))
         gate.always(UPSERT, meddle)
         assert program.counts() == {"rows": 1, "people": 1, "deactivated": 1}
         assert program.active() == set()
 
     def test_nobody_counts_twice_if_the_second_try_fails_half_way(self, program: Program, gate: Gate) -> None:
-        program.configure(target={"concurrency": 1})
-        program.export(people(4))
+        program.config(target={"concurrency": 1})
+        program.write(*people(4))
         program.counts()
-        program.export([customer(number, subscribed="no", city="not taken") for number in range(4)])
+        program.write(*[customer(number, subscribed="no", city="not taken") for number in range(4)])
         gate.on(UPSERT, answer(200, []), refusal(413), None, refusal(403))
         finished = program.run()
         assert counted(finished.document) == {"rows": 4, "people": 2, "deactivated": 2}
@@ -212,13 +214,13 @@ class TestTheEndOfConsent:
         ben = both("ben@example.com")
         shop.write(both(ANNA), ben)
         shop.sync()
-        shop.server.list_address(entry)
+        shop.state.list_address(entry)
         shop.write(withdrawn(ANNA), ben)
         assert shop.agreed_sync().skipped == {"blacklisted": 1}
         shop.write(ben)
         for ran in (shop.agreed_sync(), shop.sync()):
             assert (ran.counts, ran.writes) == ({"unchanged": 1}, 0)
-        shop.server.unlist(0, entry)
+        shop.state.unlist(0, entry)
         assert shop.agreed_sync().counts == {"unchanged": 1, "deactivated": 1}
         assert not shop.list()[ANNA].active
         assert shop.agreed_sync().writes == 0
@@ -228,7 +230,7 @@ class TestTheEndOfConsent:
         """CleverReach itself takes no notice of such an entry of the blacklist, and goes on to mail them."""
         shop.write(both(ANNA))
         shop.sync()
-        shop.server.list_address(f"{ANNA}-WooCommerce")
+        shop.state.list_address(f"{ANNA}-WooCommerce")
         assert shop.agreed_sync().skipped == {"blacklisted": 1}
         shop.write(withdrawn(ANNA, first_name="not to be sent"))
         ran = shop.agreed_sync()
@@ -244,7 +246,7 @@ class TestTheEndOfConsent:
         shop.write(both(BEN))
         shop.sync()
         shop.put(ANNA, tags=[SUBSCRIBER])
-        shop.server.list_address(f"{ANNA}-WooCommerce")
+        shop.state.list_address(f"{ANNA}-WooCommerce")
         shop.write(opted_out(ANNA), both(BEN))
         assert shop.agreed_sync().counts == {"deactivated": 1, "unchanged": 1}
         assert not shop.list()[ANNA].active
@@ -253,10 +255,10 @@ class TestTheEndOfConsent:
         shop.write(both(ANNA))
         shop.sync()
         shop.write(opted_out(ANNA))
-        shop.server.faults.replace({"drop_row": 1.0})
+        shop.state.faults.replace({"drop_row": 1.0})
         shop.sync()
         assert shop.list()[ANNA].active
-        shop.server.faults.clear()
+        shop.state.faults.clear()
         assert shop.sync().counts == {"deactivated": 1}
         assert not shop.list()[ANNA].active
 
@@ -275,7 +277,7 @@ class TestTheEndOfConsent:
         shop.sync()
         shop.write(buyer(ANNA))
         shop.sync()
-        shop.server.subscribe(ANNA, shop.list_id)
+        shop.state.subscribe(ANNA, shop.list_id)
         assert shop.list()[ANNA].active
         shop.sync()
         assert shop.list()[ANNA].active, "their own doing"
@@ -289,7 +291,7 @@ class TestTheEndOfConsent:
         shop.sync()
         shop.write(opted_out(ANNA, subscribed_at="2026-09-10"))
         shop.sync()
-        shop.server.subscribe(ANNA, shop.list_id)
+        shop.state.subscribe(ANNA, shop.list_id)
         shop.write(opted_out(ANNA, subscribed_at="2026-09-10", first_name="Anna"))
         ran = shop.sync()
         assert (ran.skipped, ran.writes) == ({"opted_out": 1}, 0)
@@ -329,7 +331,7 @@ class TestOptedOutAtFirstSight:
         if not first_run:
             shop.write(both(BEN))
             shop.sync()
-        shop.server.subscribe(ANNA, shop.list_id)
+        shop.state.subscribe(ANNA, shop.list_id)
         shop.put(ANNA, tags=["Form.Web"])
         before = shop.list()[ANNA]
         shop.write(both(BEN), opted_out(ANNA, first_name="Anna"))

@@ -40,7 +40,7 @@ def refused(program: Program) -> dict[str, Any]:
 
 def read_from(program: Program, source: dict[str, Any], **sections: Any) -> None:
     program.settings["source"] = source
-    program.configure(**sections)
+    program.config(**sections)
 
 
 def accounts(program: Program, shop: WooShop, *said: bool | None) -> list[int]:
@@ -146,10 +146,10 @@ def test_plentymarkets_has_hardly_any_recipient_any_more(program: Program) -> No
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_file_whose_column_is_empty_now(program: Program, *, complete: bool) -> None:
     """Only of one that says that it holds everybody; nobody's consent ends by an empty cell."""
-    program.configure(source={"complete": complete})
-    program.export({"email": email, "subscribed": "yes", "orders": "1"} for email in PEOPLE)
+    program.config(source={"complete": complete})
+    program.write(*({"email": email, "subscribed": "yes", "orders": "1"} for email in PEOPLE))
     program.run()
-    program.export({"email": email, "orders": "1"} for email in PEOPLE)
+    program.write(*({"email": email, "orders": "1"} for email in PEOPLE))
     if complete:
         assert refused(program)["value"] == 6
     assert "deactivated" not in program.counts(forced=frozenset({"consent_signal"}))

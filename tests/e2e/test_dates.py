@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.shop import NOW, SUBSCRIBER, Shop, at, both, buyer, opted_out, subscriber
+from tests.e2e.people import NOW, SUBSCRIBER, at, both, buyer, opted_out, subscriber
+from tests.e2e.program import Shop
 
 ANNA = "anna@example.org"
 NONE = [

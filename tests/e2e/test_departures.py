@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import UPSERT, Answered, Asked, Gate, refusal
-from tests.e2e.shop import BUYER, DAY, NOW, SUBSCRIBER, S, Shop, both, buyer, opted_out, subscriber
+from tests.e2e.gate import UPSERT, Answered, Asked, Gate, refusal
+from tests.e2e.people import BUYER, DAY, NOW, SUBSCRIBER, S, both, buyer, opted_out, subscriber
+from tests.e2e.program import Shop
 
 ANNA, BEN, CARL = "anna@example.org", "ben@example.org", "carl@example.org"
 FILTER, STATS = "POST /v3/receivers/filter", "GET /v3/groups/{id}/stats"
@@ -19,8 +20,8 @@ FILTER, STATS = "POST /v3/receivers/filter", "GET /v3/groups/{id}/stats"
 @pytest.fixture
 def old(shop: Shop) -> str:
     """Another list, with both in it."""
-    group = shop.server.add_group("Old list")
-    shop.server.write(group, {"email": ANNA, "activated": NOW - 100 * DAY}, {"email": BEN, "activated": NOW - 99 * DAY})
+    group = shop.state.add_group("Old list")
+    shop.state.write(group, {"email": ANNA, "activated": NOW - 100 * DAY}, {"email": BEN, "activated": NOW - 99 * DAY})
     return group
 
 
@@ -29,9 +30,9 @@ class TestRemembered:
         """The list is cleaned up by hand afterwards: nothing in the account tells of them any more."""
         shop.write(both(ANNA), both(BEN))
         shop.sync()
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         assert shop.agreed_sync().counts == {"unchanged": 2}
-        shop.server.delete(ANNA)
+        shop.state.delete(ANNA)
         assert shop.resync("--include-deleted").skipped == {"unsubscribed_in_target": 1}
         shop.agreed_sync()
         assert shop.resync("--include-deleted").skipped == {"unsubscribed_in_target": 1}
@@ -40,20 +41,20 @@ class TestRemembered:
     def test_of_somebody_whom_a_read_does_not_bring(self, shop: Shop) -> None:
         shop.write(both(ANNA), both(BEN))
         shop.sync()
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         shop.write(both(BEN))
         shop.sync()
-        shop.server.delete(ANNA)
+        shop.state.delete(ANNA)
         shop.write(both(ANNA), both(BEN))
         assert shop.resync("--include-deleted").skipped == {"unsubscribed_in_target": 1}
 
     @pytest.mark.parametrize("known", [True, False])
     def test_of_somebody_new_whose_old_list_is_deleted(self, shop: Shop, old: str, known: bool) -> None:
         """Whether the shop showed them at the time, or not."""
-        shop.server.unsubscribe(ANNA, old)
+        shop.state.unsubscribe(ANNA, old)
         shop.write(*([both(ANNA)] if known else []), both(CARL))
         shop.sync()
-        shop.server.delete_group(shop.server.group(old))
+        shop.state.delete_group(shop.state.group(old))
         shop.write(both(ANNA), both(CARL))
         for ran in (shop.agreed_sync(), shop.resync("--include-deleted")):
             assert ran.skipped == {"unsubscribed_in_target": 1}
@@ -64,10 +65,10 @@ class TestRemembered:
         assert shop.list()[ANNA].active
 
     def test_a_damaged_entry_is_refused(self, shop: Shop, old: str) -> None:
-        shop.server.unsubscribe(ANNA, old)
+        shop.state.unsubscribe(ANNA, old)
         shop.write(both(CARL))
         shop.sync()
-        ledger = shop.remembered("ledger.sqlite3")
+        ledger = shop.state_path / "ledger.sqlite3"
         at = NOW.to_bytes(4, "big")
         damaged = ledger.read_bytes()
         assert at in damaged
@@ -85,7 +86,7 @@ class TestInactiveByOurDoing:
 
     def leaves(self, shop: Shop, old: str) -> None:
         shop.later(days=1)
-        shop.server.unsubscribe(ANNA, old)
+        shop.state.unsubscribe(ANNA, old)
         shop.later(days=1)
 
     def test_consent_given_again_before_that(self, shop: Shop, old: str) -> None:
@@ -139,7 +140,7 @@ class TestInactiveByOurDoing:
         shop.write(opted_out(ANNA, subscribed_at="2026-03-01"))
         shop.sync()
         self.leaves(shop, old)
-        member = shop.server.member(shop.server.group(shop.list_id), ANNA)
+        member = shop.state.member(shop.state.group(shop.list_id), ANNA)
         member.activated = shop.now
         shop.write(both(ANNA, subscribed_at="2026-09-20", first_name="Anna"))
         assert shop.agreed_sync().counts == {"updated": 1}
@@ -172,7 +173,7 @@ class TestMeanwhile:
         shop.write(both(CARL))
         shop.sync()
         shop.write(both(ANNA), both(BEN), both(CARL))
-        self.once(gate, STATS, lambda: shop.server.unsubscribe(ANNA, old))
+        self.once(gate, STATS, lambda: shop.state.unsubscribe(ANNA, old))
         ran = shop.sync()
         assert ran.counts == {"created": 1, "skipped": 1, "unchanged": 1}
         assert ran.skipped == {"unsubscribed_in_target": 1}
@@ -180,8 +181,8 @@ class TestMeanwhile:
 
     def test_after_they_were_created(self, shop: Shop, old: str, gate: Gate) -> None:
         def leave() -> None:
-            shop.server.unsubscribe(ANNA, old)
-            shop.server.unsubscribe(BEN, old)
+            shop.state.unsubscribe(ANNA, old)
+            shop.state.unsubscribe(BEN, old)
 
         self.once(gate, UPSERT, leave, number=3)
         ran = shop.sync()
@@ -199,7 +200,7 @@ class TestMeanwhile:
         shop.write(opted_out(ANNA, subscribed_at="2026-09-01"), both(BEN), both(CARL))
         shop.sync()
         shop.write(both(ANNA, subscribed_at="2026-09-02"), both(BEN), both(CARL))
-        self.once(gate, UPSERT, lambda: shop.server.unsubscribe(ANNA, old))
+        self.once(gate, UPSERT, lambda: shop.state.unsubscribe(ANNA, old))
         ran = shop.sync()
         assert not shop.list()[ANNA].active
         assert ran.doc["activation"]["activated"] == 0
@@ -209,12 +210,12 @@ class TestMeanwhile:
         shop.sync()
         shop.later(days=1)
         shop.write(both(ANNA, first_name="Anna"), both(BEN), both(CARL), both("new@example.org"))
-        self.once(gate, UPSERT, lambda: shop.server.unsubscribe(ANNA, old))
+        self.once(gate, UPSERT, lambda: shop.state.unsubscribe(ANNA, old))
         assert shop.sync().counts == {"created": 1, "unchanged": 2, "updated": 1}
         assert shop.list()[ANNA].active
 
     def test_whoever_left_this_list_needs_no_write(self, shop: Shop, gate: Gate) -> None:
-        self.once(gate, UPSERT, lambda: shop.server.unsubscribe(ANNA, shop.list_id), number=3)
+        self.once(gate, UPSERT, lambda: shop.state.unsubscribe(ANNA, shop.list_id), number=3)
         assert shop.sync().writes == 3
         assert shop.list()[ANNA].deactivated == NOW
 
@@ -222,11 +223,11 @@ class TestMeanwhile:
         shop.write(both(ANNA, subscribed_at="2026-09-23"))
 
         def leave() -> None:
-            shop.server.unsubscribe(ANNA, old)
+            shop.state.unsubscribe(ANNA, old)
 
         shop.later(days=2)
-        self.once(gate, UPSERT, lambda: shop.server.unsubscribe(ANNA, old))
-        shop.server.switches.clock_offset = -20 * 3600  # it was some minutes before they agreed
+        self.once(gate, UPSERT, lambda: shop.state.unsubscribe(ANNA, old))
+        shop.state.switches.clock_offset = -20 * 3600  # it was some minutes before they agreed
         shop.sync()
         assert shop.list()[ANNA].active
 
@@ -247,7 +248,7 @@ class TestMeanwhile:
         assert len(created) == 2
         shop.later(days=0.01)
         for email in created & {ANNA, BEN}:
-            shop.server.unsubscribe(email, old)
+            shop.state.unsubscribe(email, old)
         shop.later(days=1)
         shop.sync()
         assert {email for email, found in shop.list().items() if found.active} == {ANNA, BEN, CARL} - (
@@ -302,7 +303,7 @@ def test_an_old_address_that_left_elsewhere_bars_the_new_one(shop: Shop, old: st
     shop.write(buyer(ANNA, source_id="1"))
     shop.sync()
     shop.later(days=1)
-    shop.server.unsubscribe(ANNA, old)
+    shop.state.unsubscribe(ANNA, old)
     shop.later(days=1)
     shop.write(both("new@example.org", source_id="1", subscribed_at="2026-09-21"))
     ran = shop.sync()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import BUYER, CONTACT, SUBSCRIBER, B, C, S, Shop, both, buyer, person, subscriber
+from tests.e2e.people import BUYER, CONTACT, SUBSCRIBER, B, C, S, both, buyer, person, subscriber
+from tests.e2e.program import Shop
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 SECRETS = (ANNA, BEN, "carla@example.org", "Beatrice", "Ludwigsburg", "Buxtehude")
@@ -35,7 +36,7 @@ class TestWithoutATrace:
         for ran in (shop.diff(), shop.sync("--dry-run"), shop.resync("--dry-run")):
             assert ran.counts == {"created": 2}
             assert ran.doc["dry_run"] is True
-        assert shop.state_files() is None
+        assert not (shop.folder / ".crsync").exists()
         assert shop.list() == {}
 
     def test_not_even_the_list_is_created(self, shop: Shop) -> None:
@@ -44,16 +45,16 @@ class TestWithoutATrace:
         ran = shop.diff()
         assert ran.counts == {"created": 1}
         assert ran.doc["target"] == {"type": "cleverreach", "list_id": None, "list_name": "Brand new"}
-        assert len(shop.server.groups) == 1
+        assert len(shop.state.groups) == 1
 
     def test_diff_and_sync_agree(self, shop: Shop) -> None:
         changed_shop(shop)
-        shop.server.unsubscribe(BEN)
+        shop.state.unsubscribe(BEN)
         shop.agreed_sync()
 
     def test_resync_agrees_with_its_dry_run(self, shop: Shop) -> None:
         changed_shop(shop)
-        shop.server.delete(BEN)
+        shop.state.delete(BEN)
         told = shop.resync("--dry-run")
         ran = shop.resync()
         assert told.doc["counts"] == ran.doc["counts"]
@@ -188,7 +189,7 @@ class TestChanges:
         assert shop.diff().changes[0]["state"] == [None, "inactive"]
 
     def test_umlauts_that_the_account_does_not_keep(self, shop: Shop) -> None:
-        shop.server.switches.tags_ascii = True
+        shop.state.switches.tags_ascii = True
         shop.config(tags=[S, B, C], source={"name": "Möbel"})
         shop.write(person(ANNA, subscribed="no", orders="0"))
         shop.sync()
@@ -247,8 +248,8 @@ class TestAgainstTheTarget:
         assert shop.diff("--against", "target").counts == {"unchanged": 2}
 
     def test_somebody_left_or_was_deleted(self, shop: Shop) -> None:
-        shop.server.unsubscribe(ANNA)
-        shop.server.delete(BEN)
+        shop.state.unsubscribe(ANNA)
+        shop.state.delete(BEN)
         ran = shop.diff("--against", "target")
         assert ran.skipped == {"unsubscribed_in_target": 1, "deleted_in_target": 1}
 

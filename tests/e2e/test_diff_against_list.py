@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, B, Ran, S, Shop, both, buyer, neither, opted_out, person, subscriber
+from tests.e2e.people import BUYER, SUBSCRIBER, B, S, both, buyer, neither, opted_out, person, subscriber
+from tests.e2e.program import Shop
+from tests.e2e.running import Ran
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 
@@ -99,7 +101,7 @@ class TestInAFilledList:
         assert agreed(shop) == []
 
     def test_who_left_the_list(self, shop: Shop) -> None:
-        shop.server.unsubscribe("p000@example.org")
+        shop.state.unsubscribe("p000@example.org")
         assert without_state(shop).skipped == {"unsubscribed_in_target": 1}
 
     def test_ended_before(self, shop: Shop) -> None:
@@ -182,7 +184,7 @@ def test_the_advice_of_a_guard_names_how_to_see_the_people(shop: Shop) -> None:
 def test_a_state_that_is_lost_does_not_matter(shop: Shop) -> None:
     shop.write(both(ANNA), buyer(BEN))
     shop.sync()
-    shop.remembered("ledger.sqlite3").unlink()
+    (shop.state_path / "ledger.sqlite3").unlink()
     ran = shop.diff("--against", "list", "--exit-code")
     assert ran.counts == {"unchanged": 2}
     assert [guard["refuses"] for guard in ran.doc["guards"]] == [False] * len(ran.doc["guards"])

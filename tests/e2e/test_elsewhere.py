@@ -18,7 +18,10 @@ from cleverreach_sync.errors import StateError
 from cleverreach_sync.state import lock
 from cleverreach_sync.state.lock import held
 from tests.e2e.elsewhere import AND
-from tests.e2e.program import UPSERT, Ended, Gate, Program, answer, environment, people, person, refusal
+from tests.e2e.gate import UPSERT, Gate, answer, refusal
+from tests.e2e.people import customer, people
+from tests.e2e.program import Program
+from tests.e2e.running import Ran, environment
 
 ROOT = Path(__file__).parents[2]
 WINDOWS = {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONWARNDEFAULTENCODING": "1"}
@@ -26,7 +29,7 @@ WINDOWS = {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "LC_ALL": "C", "PYTH
 
 @pytest.fixture
 def known(program: Program) -> Program:
-    program.export(people(30))
+    program.write(*people(30))
     program.counts()
     return program
 
@@ -34,23 +37,23 @@ def known(program: Program) -> Program:
 class TestNoPosix:
     pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks there for what is open")
 
-    def crsync(self, program: Program, *words: str) -> Ended:
-        program.configure()
+    def crsync(self, program: Program, *words: str) -> Ran:
+        program.config()
         named = ["-c", str(program.config_path)]
         words = tuple(each for word in words for each in ([*named, AND] if word == AND else [word]))
         command = [sys.executable, "-m", "tests.e2e.elsewhere", *words, *named]
         finished = subprocess.run(
             command, cwd=ROOT, env={**environment(), **WINDOWS}, capture_output=True, check=False, timeout=60
         )
-        return Ended(finished.returncode, finished.stdout.decode("utf-8"), finished.stderr.decode("cp1252"))
+        return Ran(finished.returncode, finished.stdout.decode("utf-8"), finished.stderr.decode("cp1252"))
 
     def test_the_main_path(self, program: Program) -> None:
-        program.export([*people(20), person(20, first_name="Łukasz", city="Ελλάδα"), person(21, email="nothing")])
+        program.write(*people(20), customer(20, first_name="Łukasz", city="Ελλάδα"), customer(21, email="nothing"))
         assert self.crsync(program, "check", AND, "diff", "--show-pii", "--details", "all").code == 0
         assert "Łukasz" in self.crsync(program, "diff", "--show-pii", "--format", "json").out
         first = self.crsync(program, "sync", "--format", "json")
-        assert (first.code, first.document["counts"]["created"]) == (0, 21)
-        program.export(people(19))
+        assert (first.code, first.doc["counts"]["created"]) == (0, 21)
+        program.write(*people(19))
         last = self.crsync(program, "resync", AND, "status", AND, "attrs", "create")
         assert last.code == 0
         assert "people known" in last.out
@@ -58,14 +61,14 @@ class TestNoPosix:
         assert len(program.active()) == 21
 
     def test_after_a_run_that_did_not_end(self, program: Program, gate: Gate) -> None:
-        program.configure(target={"batch_size": 10})
-        program.export(people(60))
+        program.config(target={"batch_size": 10})
+        program.write(*people(60))
         gate.on(UPSERT, answer(200, []), None, *[refusal(403)] * 20)
         assert self.crsync(program, "sync").code == 6
         gate.meddle = None
         ended = self.crsync(program, "sync", "--format", "json")
         assert ended.code == 0, ended.err
-        assert len(program.recipients()) == 60
+        assert len(program.list()) == 60
         shutil.copy(program.state_path / "key", program.folder / "key")
         (program.state_path / "key").unlink()
         assert self.crsync(program, "sync").code == 7
@@ -82,8 +85,8 @@ class TestNoPosix:
 class TestAccess:
     @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277])
     def test_what_is_made_is_the_owners_whatever_the_umask(self, program: Program, umask: int) -> None:
-        program.configure(state_dir="var/state")
-        program.export(people(3))
+        program.config(state_dir="var/state")
+        program.write(*people(3))
         before = os.umask(umask)
         try:
             program.counts()
@@ -136,7 +139,7 @@ class TestLocking:
             raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr(lock, "lock_descriptor", fails)
-        program.export(people(3))
+        program.write(*people(3))
         error = program.failing()
         assert isinstance(error, StateError)
         assert "cannot lock" in error.message
@@ -151,7 +154,7 @@ class TestLocking:
             synced(handle)
 
         monkeypatch.setattr(os, "fsync", fsync)
-        program.export(people(3))
+        program.write(*people(3))
         assert program.counts() == {"rows": 3, "people": 3, "created": 3}
 
 
@@ -169,8 +172,8 @@ class TestWhatIsLeft:
     def test_a_killed_diff_leaves_nobody(
         self, program: Program, tmp_path_factory: pytest.TempPathFactory, place: str
     ) -> None:
-        program.export(people(3000))
-        program.configure()
+        program.write(*people(3000))
+        program.config()
         temporary = tmp_path_factory.mktemp("temporary")
         kill(program, place, "diff", TMPDIR=str(temporary), SQLITE_TMPDIR=str(temporary))
         assert not list(temporary.rglob("*"))
@@ -198,7 +201,7 @@ class TestWhatIsLeft:
 
     def unreadable(self, program: Program) -> dict[str, bytes]:
         """The state of a run that was killed, where SQLite cannot create what it needs beside the ledger."""
-        program.export([*people(31), person(40, subscribed="opted_out")])
+        program.write(*people(31), customer(40, subscribed="opted_out"))
         kill(program, "state.ledger:Ledger.take_off", "resync")
         there = program.state_path / "ledger.sqlite3-shm"
         assert (program.state_path / "ledger.sqlite3-wal").stat().st_size
@@ -210,9 +213,9 @@ class TestWhatIsLeft:
         before = self.unreadable(known)
         document = known.run("diff").document
         assert (document["counts"]["people"], document["counts"]["created"]) == (32, 1)
-        status = known.here("status", "--format", "json").document
+        status = known.here("status", "--format", "json").doc
         assert status["totals"]["in_the_list"] == 30
-        assert known.here("explain", person(1)["email"]).code in (0, 2)
+        assert known.here("explain", customer(1)["email"]).code in (0, 2)
         assert known.here("check").code == 0
         assert known.files() == before
 

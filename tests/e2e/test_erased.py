@@ -8,7 +8,9 @@ import pytest
 from starlette.responses import Response
 
 from cleverreach_sync.errors import GuardError, TemporaryError
-from tests.e2e.program import UPSERT, Gate, Program, answer, counted, dropped
+from tests.e2e.gate import UPSERT, Gate, answer, dropped
+from tests.e2e.program import Program
+from tests.e2e.running import counted
 from tests.shops.contract import FAKES, FakeShop
 from tests.shops.woocommerce import META, PASSWORD, USER, WooShop
 
@@ -28,12 +30,12 @@ def shop() -> Iterator[WooShop]:
 def woo(shop: WooShop, program: Program) -> Program:
     program.settings["source"] = shop.settings()
     program.state.create_attribute("ordercount", "number")
-    program.configure(attributes={"map": {"ordercount": "orders", "firstname": "first_name", "city": "city"}})
+    program.config(attributes={"map": {"ordercount": "orders", "firstname": "first_name", "city": "city"}})
     return program
 
 
 def tags(program: Program, email: str) -> set[str]:
-    return set(program.recipients()[email]["tags"])
+    return set(program.list()[email].tags)
 
 
 def agreed(program: Program) -> dict[str, int]:
@@ -90,7 +92,7 @@ def test_only_a_later_consent_brings_somebody_erased_back(woo: Program, shop: Wo
 
 
 def test_whose_data_were_erased_is_deleted_if_that_is_asked_for(woo: Program, shop: WooShop, gate: Gate) -> None:
-    woo.configure(erased="delete")
+    woo.config(erased="delete")
     orders = [shop.add_guest_order(email) for email in (GUEST, "left@post.example", "stays@post.example")]
     woo.run()
     woo.state.unsubscribe("left@post.example")
@@ -100,12 +102,12 @@ def test_whose_data_were_erased_is_deleted_if_that_is_asked_for(woo: Program, sh
     assert [change["state"] for change in told["changes"]] == [["active", "absent"]]
     gate.calls.clear()
     assert agreed(woo)["deactivated"] == 1
-    assert set(woo.recipients()) == {"left@post.example", "stays@post.example"}
+    assert set(woo.list()) == {"left@post.example", "stays@post.example"}
     shop.now += DAY
     shop.add_guest_order(GUEST)
     shop.add_guest_order("left@post.example")
     woo.run()
-    assert set(woo.recipients()) == {"left@post.example", "stays@post.example"}
+    assert set(woo.list()) == {"left@post.example", "stays@post.example"}
     woo.clock.passed += DAY
     shop.now = int(woo.clock.wall())
     for email in (GUEST, "left@post.example"):
@@ -115,7 +117,7 @@ def test_whose_data_were_erased_is_deleted_if_that_is_asked_for(woo: Program, sh
 
 
 def test_who_unsubscribed_in_another_list_is_not_deleted(woo: Program, shop: WooShop) -> None:
-    woo.configure(erased="delete")
+    woo.config(erased="delete")
     order = shop.add_guest_order(GUEST)
     woo.run()
     woo.clock.passed += DAY
@@ -123,20 +125,20 @@ def test_who_unsubscribed_in_another_list_is_not_deleted(woo: Program, shop: Woo
     woo.state.write(other, {"email": GUEST, "activated": 1, "deactivated": int(woo.clock.wall())})
     shop.erase_order(order)
     assert agreed(woo)["deactivated"] == 1
-    assert [shown["active"] for shown in woo.recipients().values()] == [False]
+    assert [shown.active for shown in woo.list().values()] == [False]
 
 
 @pytest.mark.parametrize("odd", [answer(200, False), answer(404, b"<h1>Not found</h1>")])
 def test_a_deletion_that_was_not_carried_out_is_tried_again(
     woo: Program, shop: WooShop, gate: Gate, odd: Callable[..., Response]
 ) -> None:
-    woo.configure(erased="delete")
+    woo.config(erased="delete")
     order = shop.add_guest_order(GUEST)
     woo.run()
     shop.erase_order(order)
     gate.on("DELETE /v3/groups/{id}/receivers/{receiver}", odd)
     assert woo.counts()["deactivated"] == 1
-    assert woo.recipients() == {}
+    assert woo.list() == {}
 
 
 def test_a_guest_with_another_order_stays(woo: Program, shop: WooShop) -> None:
@@ -148,12 +150,12 @@ def test_a_guest_with_another_order_stays(woo: Program, shop: WooShop) -> None:
     woo.run()
     assert woo.active() == {GUEST}
     assert tags(woo, GUEST) == {BUYER}
-    assert woo.recipients()[GUEST]["global_attributes"]["ordercount"] == "1"
+    assert woo.list()[GUEST].values["ordercount"] == "1"
 
 
 def test_an_account_outlives_its_orders(woo: Program, shop: WooShop) -> None:
     """WooCommerce anonymises old orders, and takes them away from the account."""
-    woo.configure(tags=["subscriber", "buyer", "contact"])
+    woo.config(tags=["subscriber", "buyer", "contact"])
     anna = shop.add_customer("anna@mail.example", consent=True)
     ben = shop.add_customer("ben@mail.example", consent=False)
     orders = [shop.add_order(anna), shop.add_order(ben)]
@@ -168,7 +170,7 @@ def test_an_account_outlives_its_orders(woo: Program, shop: WooShop) -> None:
 
 
 def test_many_erased_orders_are_no_fault_of_the_data(woo: Program, shop: WooShop) -> None:
-    woo.configure(limits={"max_rejected": "0"})
+    woo.config(limits={"max_rejected": "0"})
     for number in range(60):
         shop.erase_order(shop.add_guest_order(f"gast{number}@post.example"))
     customer = shop.add_customer("gone@mail.example")
@@ -184,13 +186,13 @@ def test_many_erased_orders_are_no_fault_of_the_data(woo: Program, shop: WooShop
 
 def test_erasing_many_at_once_is_asked_about(woo: Program, shop: WooShop) -> None:
     orders = [shop.add_guest_order(f"gast{number}@post.example") for number in range(30)]
-    woo.configure(limits={"max_deactivated": "10"})
+    woo.config(limits={"max_deactivated": "10"})
     woo.run()
     for order in orders:
         shop.erase_order(order)
     assert isinstance(woo.failing(), GuardError)
     assert len(woo.active()) == 30
-    woo.configure(limits={"max_deactivated": "30"})
+    woo.config(limits={"max_deactivated": "30"})
     assert woo.counts()["deactivated"] == 30
     assert woo.active() == set()
 
@@ -218,17 +220,17 @@ def test_the_end_waits_for_a_bounce_or_the_blacklist(woo: Program, shop: WooShop
 
 
 def test_who_was_never_transferred_is_not_touched_and_stays_away(woo: Program, shop: WooShop) -> None:
-    woo.configure(tags=["subscriber"])
+    woo.config(tags=["subscriber"])
     shop.add_customer("anna@mail.example", consent=True)
     order = shop.add_guest_order(GUEST)
     woo.run()
     shop.erase_order(order)
     woo.run()
-    woo.configure(tags=["subscriber", "buyer"])
+    woo.config(tags=["subscriber", "buyer"])
     shop.now += DAY
     shop.add_guest_order(GUEST)
     woo.run()
-    assert set(woo.recipients()) == {"anna@mail.example"}
+    assert set(woo.list()) == {"anna@mail.example"}
 
 
 @pytest.fixture(params=FAKES)
@@ -249,7 +251,7 @@ def test_an_account_is_anonymised(any_shop: FakeShop, program: Program) -> None:
     any_shop.change_profile(anna, email="deleted-7@site.invalid", first_name="Anonymous")
     assert agreed(program)["deactivated"] == 1
     assert program.active() == {"ben@mail.example"}
-    assert set(program.recipients()) == {"anna@mail.example", "ben@mail.example"}
+    assert set(program.list()) == {"anna@mail.example", "ben@mail.example"}
     any_shop.now += DAY
     any_shop.add_guest_order("anna@mail.example")
     program.run()
@@ -258,7 +260,7 @@ def test_an_account_is_anonymised(any_shop: FakeShop, program: Program) -> None:
 
 
 def test_a_subscriber_of_mailpoet_is_erased(woo: Program, shop: WooShop) -> None:
-    woo.configure(source=shop.settings(subscribed_by="mailpoet", username=USER, application_password=PASSWORD))
+    woo.config(source=shop.settings(subscribed_by="mailpoet", username=USER, application_password=PASSWORD))
     ident = shop.add_subscriber("anna@mail.example")
     woo.run()
     assert woo.active() == {"anna@mail.example"}
@@ -283,6 +285,6 @@ def test_an_erasure_that_was_cut_off_is_carried_out_by_the_next_run(woo: Program
 
 
 def test_a_placeholder_in_a_file_is_skipped(program: Program) -> None:
-    program.export([{"email": email, "subscribed": "yes"} for email in ("a@mail.example", "deleted@site.invalid")])
+    program.write(*[{"email": email, "subscribed": "yes"} for email in ("a@mail.example", "deleted@site.invalid")])
     finished = program.run()
     assert (counted(finished.document)["created"], finished.document["skipped"]) == (1, {"erased": 1})

@@ -12,7 +12,9 @@ import pytest
 
 from cleverreach_sync.sandbox.refusals import Refused
 from cleverreach_sync.state.lock import held
-from tests.e2e.shop import Ran, Shop, both, opted_out
+from tests.e2e.people import both, opted_out
+from tests.e2e.program import Shop
+from tests.e2e.running import Ran
 
 ANNA = "anna@example.org"
 
@@ -35,12 +37,12 @@ def no_such_field(shop: Shop) -> None:
 
 
 def refused_key(shop: Shop) -> None:
-    shop.server.faults.set("unauthorized", 1)
+    shop.state.faults.set("unauthorized", 1)
 
 
 def server_down(shop: Shop) -> None:
     shop.config(limits={"retry_for": 0})
-    shop.server.faults.set("unavailable", 1)
+    shop.state.faults.set("unavailable", 1)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +91,10 @@ def test_a_state_that_cannot_be_used_is_left_as_it_is(shop: Shop) -> None:
 def test_who_does_not_hold_the_lock_writes_nothing(shop: Shop) -> None:
     shop.write(both(ANNA))
     shop.sync()
-    before = shop.state_files()
-    with held(shop.remembered("lock"), 0, lambda: 0.0, lambda _: None):
+    before = shop.files()
+    with held(shop.state_path / "lock", 0, lambda: 0.0, lambda _: None):
         assert shop.command("sync").code == 8
-    after = shop.state_files()
+    after = shop.files()
     assert before is not None
     assert after is not None
     assert before["sync/history.jsonl"] == after["sync/history.jsonl"]

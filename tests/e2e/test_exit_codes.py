@@ -12,23 +12,16 @@ from pathlib import Path
 import pytest
 
 from cleverreach_sync.cli import app as cli_app
-from tests.e2e.program import (
-    LIST,
-    Ended,
-    Gate,
-    Program,
-    answer,
-    environment,
-    people,
-    person,
-    refusal,
-)
+from tests.e2e.gate import Gate, answer, refusal
+from tests.e2e.people import customer, people
+from tests.e2e.program import LIST, Program
+from tests.e2e.running import Ran, environment
 
 Prepared = Callable[[Program, Gate], None]
 
 
 def broken_config(program: Program, _gate: Gate) -> None:
-    program.configure(tagz=["subscriber"])
+    program.config(tagz=["subscriber"])
 
 
 def no_config(program: Program, _gate: Gate) -> None:
@@ -36,11 +29,11 @@ def no_config(program: Program, _gate: Gate) -> None:
 
 
 def no_list(program: Program, _gate: Gate) -> None:
-    program.configure(target={"create_list": False})
+    program.config(target={"create_list": False})
 
 
 def no_field(program: Program, _gate: Gate) -> None:
-    program.configure(attributes={"map": {"shoe_size": "extra.shoes"}})
+    program.config(attributes={"map": {"shoe_size": "extra.shoes"}})
 
 
 def no_export(program: Program, _gate: Gate) -> None:
@@ -48,22 +41,22 @@ def no_export(program: Program, _gate: Gate) -> None:
 
 
 def all_rejected(_program: Program, gate: Gate) -> None:
-    _program.configure(limits={"max_rejected": 2})
+    _program.config(limits={"max_rejected": 2})
     gate.always("POST /v3/groups/{id}/receivers/upsertplus", answer(200, []))
 
 
 def down(program: Program, _gate: Gate) -> None:
-    program.configure(limits={"retry_for": 0})
+    program.config(limits={"retry_for": 0})
     program.state.faults.set("unavailable", 1)
 
 
 def down_while_writing(program: Program, _gate: Gate) -> None:
-    program.configure(limits={"retry_for": 0})
+    program.config(limits={"retry_for": 0})
     program.state.faults.set("unavailable", 1, only="upsertplus")
 
 
 def nobody_there(program: Program, _gate: Gate) -> None:
-    program.configure(limits={"retry_for": 0}, target={"base_url": "http://127.0.0.1:9"})
+    program.config(limits={"retry_for": 0}, target={"base_url": "http://127.0.0.1:9"})
 
 
 def forbidden(_program: Program, gate: Gate) -> None:
@@ -76,7 +69,7 @@ def forbidden_while_writing(_program: Program, gate: Gate) -> None:
 
 def guarded(program: Program, _gate: Gate) -> None:
     group = program.state.add_group(LIST)
-    program.state.write(group, {"email": person(0)["email"], "tags": ["Shop-Special.Subscriber"]})
+    program.state.write(group, {"email": customer(0)["email"], "tags": ["Shop-Special.Subscriber"]})
 
 
 def bad_state(program: Program, _gate: Gate) -> None:
@@ -103,12 +96,12 @@ CASES: list[tuple[Prepared, int, str, str]] = [
 
 @pytest.fixture
 def shop(program: Program) -> Program:
-    program.export(people(20))
-    program.configure()
+    program.write(*people(20))
+    program.config()
     return program
 
 
-def run_here(program: Program, capfd: pytest.CaptureFixture[str], *words: str) -> Ended:
+def run_here(program: Program, capfd: pytest.CaptureFixture[str], *words: str) -> Ran:
     """The command line in this process."""
     before = Path.cwd()
     os.chdir(program.folder)
@@ -117,7 +110,7 @@ def run_here(program: Program, capfd: pytest.CaptureFixture[str], *words: str) -
     finally:
         os.chdir(before)
     out, err = capfd.readouterr()
-    return Ended(code, out, err)
+    return Ran(code, out, err)
 
 
 @pytest.mark.parametrize(("prepare", "code", "kind", "schema"), CASES, ids=[case[0].__name__ for case in CASES])
@@ -126,16 +119,15 @@ class TestErrors:
         self,
         shop: Program,
         gate: Gate,
-        capfd: pytest.CaptureFixture[str],
         prepare: Prepared,
         code: int,
         kind: str,
         schema: str,
     ) -> None:
         prepare(shop, gate)
-        ended = run_here(shop, capfd, "sync", "--format", "json")
+        ended = shop.here("sync", "--format", "json")
         assert ended.code == code, ended
-        document = ended.document
+        document = ended.doc
         assert document["schema"] == schema
         error = document["error"]
         assert (error["code"], error["class"], error["retryable"]) == (code, kind, code in (5, 8))
@@ -151,14 +143,13 @@ class TestErrors:
         self,
         shop: Program,
         gate: Gate,
-        capfd: pytest.CaptureFixture[str],
         prepare: Prepared,
         code: int,
         kind: str,
         schema: str,
     ) -> None:
         prepare(shop, gate)
-        ended = run_here(shop, capfd, "sync")
+        ended = shop.here("sync")
         assert ended.code == code
         self.check_stderr(ended.err)
         assert "error:" not in ended.out
@@ -168,14 +159,13 @@ class TestErrors:
         self,
         shop: Program,
         gate: Gate,
-        capfd: pytest.CaptureFixture[str],
         prepare: Prepared,
         code: int,
         kind: str,
         schema: str,
     ) -> None:
         prepare(shop, gate)
-        ended = run_here(shop, capfd, "sync", "--log-format", "json", "-v", "-q")
+        ended = shop.here("sync", "--log-format", "json", "-v", "-q")
         lines = [json.loads(line) for line in ended.err.splitlines()]
         assert lines[-1]["level"] == "error"
         assert (lines[-1]["code"], lines[-1]["class"]) == (code, kind)
@@ -189,20 +179,20 @@ class TestErrors:
 
 
 class TestWell:
-    def test_0_and_quiet_is_silent(self, shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
-        shop.export([*people(20), person(21, email="no address"), person(22, orders="many")])
+    def test_0_and_quiet_is_silent(self, shop: Program) -> None:
+        shop.write(*people(20), customer(21, email="no address"), customer(22, orders="many"))
         ended = shop.cli("sync")
         assert ended.code == 0
         assert "warning: customers.csv:22: " in ended.err
         assert ended.out
         for command in (["sync"], ["diff"], ["resync"], ["status"], ["check"], ["attrs", "list"]):
-            assert run_here(shop, capfd, *command, "-q") == (0, "", "")
-            assert run_here(shop, capfd, *command, "-q", "--log-format", "json", "--format", "json") == (0, "", "")
-        assert shop.here("sync", "-q") == (0, "", "")
+            assert shop.here(*command, "-q").silent
+            assert shop.here(*command, "-q", "--log-format", "json", "--format", "json").silent
+        assert shop.here("sync", "-q").silent
 
     def test_quiet_tells_the_warnings_of_a_run_that_fails(self, shop: Program) -> None:
-        shop.export([*people(20), person(21, email="no address")])
-        shop.configure(limits={"max_rejected": 0})
+        shop.write(*people(20), customer(21, email="no address"))
+        shop.config(limits={"max_rejected": 0})
         ended = shop.here("sync", "-q")
         assert ended.code == 4
         assert ended.err.startswith("warning: customers.csv:22: ")
@@ -212,35 +202,33 @@ class TestWell:
         logged = shop.here("diff", "-q", "--log-format", "json")
         assert json.loads(logged.err.splitlines()[0])["level"] == "warning"
 
-    def test_3(self, shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
-        assert run_here(shop, capfd, "diff").code == 0
+    def test_3(self, shop: Program) -> None:
+        assert shop.here("diff").code == 0
         ended = shop.here("diff", "--exit-code", "--format", "json")
         assert ended.code == 3
-        assert ended.document["exit"] == {"code": 3, "class": "differences", "retryable": False}
+        assert ended.doc["exit"] == {"code": 3, "class": "differences", "retryable": False}
         assert ended.err == ""
         shop.counts()
-        assert run_here(shop, capfd, "diff", "--exit-code").code == 0
+        assert shop.here("diff", "--exit-code").code == 0
 
-    def test_1_names_only_the_type(
-        self, shop: Program, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_1_names_only_the_type(self, shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
         from cleverreach_sync.targets.cleverreach.target import CleverReach
 
         def bug(*_given: object) -> None:
-            raise KeyError(person(0)["email"])
+            raise KeyError(customer(0)["email"])
 
         monkeypatch.setattr(CleverReach, "write", bug)
-        ended = run_here(shop, capfd, "sync", "--format", "json")
+        ended = shop.here("sync", "--format", "json")
         assert ended.code == 1
-        assert ended.document["schema"] == "crsync.run/1"
-        assert ended.document["error"]["class"] == "bug"
-        assert "KeyError" in ended.document["error"]["message"]
+        assert ended.doc["schema"] == "crsync.run/1"
+        assert ended.doc["error"]["class"] == "bug"
+        assert "KeyError" in ended.doc["error"]["message"]
         assert "Traceback" not in ended.err
-        assert person(0)["email"] not in ended.out + ended.err
-        ended = run_here(shop, capfd, "sync", "-vv")
+        assert customer(0)["email"] not in ended.out + ended.err
+        ended = shop.here("sync", "-vv")
         assert ended.code == 1
         assert "Traceback" in ended.err
-        assert person(0)["email"] not in ended.out + ended.err
+        assert customer(0)["email"] not in ended.out + ended.err
 
     @pytest.mark.parametrize(
         ("command", "schema"),
@@ -254,22 +242,20 @@ class TestWell:
             (["attrs", "create"], "crsync.attributes/1"),
         ],
     )
-    def test_json_is_one_document_and_nothing_else(
-        self, shop: Program, capfd: pytest.CaptureFixture[str], command: list[str], schema: str
-    ) -> None:
-        ended = run_here(shop, capfd, *command, "--format", "json", "-vv")
+    def test_json_is_one_document_and_nothing_else(self, shop: Program, command: list[str], schema: str) -> None:
+        ended = shop.here(*command, "--format", "json", "-vv")
         assert ended.code == 0
-        assert ended.document["schema"] == schema
+        assert ended.doc["schema"] == schema
 
-    def test_markdown_and_csv(self, shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
-        assert run_here(shop, capfd, "diff", "--format", "csv").out.count("\n") == 1 + 20 * 3
-        assert run_here(shop, capfd, "diff", "--format", "markdown").out.startswith("#")
+    def test_markdown_and_csv(self, shop: Program) -> None:
+        assert shop.here("diff", "--format", "csv").out.count("\n") == 1 + 20 * 3
+        assert shop.here("diff", "--format", "markdown").out.startswith("#")
 
 
 class TestSurroundings:
     @pytest.mark.parametrize("command", [["diff", "--details", "all"], ["diff", "--format", "json"], ["schema"]])
     def test_a_broken_pipe_is_quiet(self, shop: Program, command: list[str]) -> None:
-        shop.export(people(3000))
+        shop.write(*people(3000))
         line = " ".join(command)
         finished = subprocess.run(
             ["bash", "-c", f"{sys.executable} -m cleverreach_sync {line} | head -1; echo ${{PIPESTATUS[0]}}"],
@@ -292,17 +278,16 @@ class TestSurroundings:
         assert err.startswith("error: cannot write into ")
         assert "hint: " in err
 
-    def test_no_colour_but_on_a_terminal(
-        self, shop: Program, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        assert "\x1b" not in "".join(run_here(shop, capfd, "sync")[1:])
+    def test_no_colour_but_on_a_terminal(self, shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+        ran = shop.here("sync")
+        assert "\x1b" not in ran.out + ran.err
         # FORCE_COLOR stands for a terminal; each of the others takes the colours away.
         monkeypatch.setenv("FORCE_COLOR", "1")
-        coloured = run_here(shop, capfd, "nothing").err
-        plain = [run_here(shop, capfd, "sync", "--no-color", "--limit", "x").err]
+        coloured = shop.here("nothing").err
+        plain = [shop.here("sync", "--no-color", "--limit", "x").err]
         for name in ("NO_COLOR", "CRSYNC_NO_COLOR"):
             monkeypatch.setenv(name, "1")
-            plain.append(run_here(shop, capfd, "sync").out)
+            plain.append(shop.here("sync").out)
             monkeypatch.delenv(name)
         assert "\x1b" in coloured
         assert not [text for text in plain if "\x1b[3" in text]
@@ -312,15 +297,15 @@ class TestSurroundings:
         named = {"CRSYNC_CONFIG": str(elsewhere), "CRSYNC_FORMAT": "json", "CRSYNC_LOG_FORMAT": "json"}
         ended = shop.cli("sync", env=named)
         assert ended.code == 0
-        assert ended.document["counts"]["created"] == 20
+        assert ended.doc["counts"]["created"] == 20
         ended = shop.here("sync", env={**named, "CRSYNC_MAX_DURATION": "0"})
         assert ended.code == 5
-        assert (ended.document["complete"], ended.document["stopped"]) == (False, "max_duration")
+        assert (ended.doc["complete"], ended.doc["stopped"]) == (False, "max_duration")
         assert shop.here("sync", "--format", "text", env=named).out[:1] != "{"
         # No other option can be set so.
         ended = shop.here("sync", env={**named, "CRSYNC_LIMIT": "0", "CRSYNC_DRY_RUN": "1", "CRSYNC_FORCE": "ledger"})
-        assert ended.document["complete"]
-        assert not ended.document["dry_run"]
+        assert ended.doc["complete"]
+        assert not ended.doc["dry_run"]
 
     @pytest.mark.parametrize(
         "env",
@@ -337,7 +322,7 @@ class TestSurroundings:
         assert ended.err.startswith("error: ")
 
     def test_latin_1_terminals(self, shop: Program) -> None:
-        shop.configure(source={"name": "Größe 日本"})
+        shop.config(source={"name": "Größe 日本"})
         ended = shop.cli("diff", env={"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}, encoding="latin-1")
         assert ended.code == 0
         ended = shop.cli("diff", "--format", "json", env={"PYTHONIOENCODING": "ascii"}, encoding="utf-8")
@@ -380,8 +365,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize("words", WRONG, ids=" ".join)
-def test_wrong_usage(shop: Program, capfd: pytest.CaptureFixture[str], words: list[str]) -> None:
-    ended = run_here(shop, capfd, *words)
+def test_wrong_usage(shop: Program, words: list[str]) -> None:
+    ended = shop.here(*words)
     assert ended.code == 2
     assert "Traceback" not in ended.err
     assert ended.out == "" or words == ["attrs"] or "json" in words
@@ -390,24 +375,24 @@ def test_wrong_usage(shop: Program, capfd: pytest.CaptureFixture[str], words: li
         assert "\nhint: " in ended.err
 
 
-def test_wrong_usage_as_json(shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
-    ended = run_here(shop, capfd, "sync", "--limit", "x", "--format", "json")
+def test_wrong_usage_as_json(shop: Program) -> None:
+    ended = shop.here("sync", "--limit", "x", "--format", "json")
     assert ended.code == 2
-    assert ended.document["schema"] == "crsync.error/1"
-    assert ended.document["error"]["class"] == "usage"
+    assert ended.doc["schema"] == "crsync.error/1"
+    assert ended.doc["error"]["class"] == "usage"
 
 
-def test_all_problems_of_a_config_at_once(shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_problems_of_a_config_at_once(shop: Program) -> None:
     text = shop.config_path.read_text().replace("tags:", "tagz:").replace("batch_size: 50", "batch_size: 5000")
     shop.config_path.write_text(text)
-    ended = run_here(shop, capfd, "check", "--format", "json")
+    ended = shop.here("check", "--format", "json")
     assert ended.code == 2
-    assert len(ended.document["error"]["problems"]) >= 3
+    assert len(ended.doc["error"]["problems"]) >= 3
     assert all(line.startswith(("error: sync.yaml:", "hint: ")) for line in ended.err.splitlines())
 
 
-def test_http_beyond_loopback_is_refused(shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
-    shop.configure(target={"base_url": "http://rest.cleverreach.com"})
-    ended = run_here(shop, capfd, "sync")
+def test_http_beyond_loopback_is_refused(shop: Program) -> None:
+    shop.config(target={"base_url": "http://rest.cleverreach.com"})
+    ended = shop.here("sync")
     assert ended.code == 2
     assert "https://" in ended.err

@@ -10,25 +10,10 @@ import pytest
 from starlette.responses import Response
 
 from cleverreach_sync.errors import AuthError, RejectedError, TemporaryError, UsageError
-from tests.e2e.program import (
-    BUYER,
-    READ,
-    SECRET,
-    SUBSCRIBER,
-    UPSERT,
-    Answered,
-    Asked,
-    Gate,
-    Program,
-    answer,
-    counted,
-    dropped,
-    lost,
-    people,
-    person,
-    refusal,
-    tally_of,
-)
+from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, answer, dropped, lost, refusal
+from tests.e2e.people import BUYER, SUBSCRIBER, customer, people
+from tests.e2e.program import SECRET, Program
+from tests.e2e.running import counted, tally_of
 
 FAULTS = ("rate_limit", "unavailable", "reset", "error_200", "false", "drop_row", "unauthorized", "too_large")
 MANY = 400
@@ -37,14 +22,14 @@ PUT = "PUT /v3/groups/{id}/receivers/{receiver}"
 
 def stays_out(program: Program) -> list[str]:
     """People of the export who left before; no run may make them active. Returns their addresses."""
-    gone, bounced, listed = person(9001), person(9002), person(9003)
+    gone, bounced, listed = customer(9001), customer(9002), customer(9003)
     group = program.state.add_group("Online shop")
     for row in (gone, bounced):
         program.state.write(group, {"email": row["email"], "activated": 1})
     program.state.unsubscribe(gone["email"])
     program.state.bounce(bounced["email"])
     program.state.list_address(listed["email"])
-    program.export([*people(MANY), gone, bounced, listed])
+    program.write(*people(MANY), gone, bounced, listed)
     return [gone["email"], bounced["email"], listed["email"]]
 
 
@@ -63,19 +48,19 @@ def runs_until_through(program: Program, most: int = 8) -> list[dict[str, Any]]:
 
 def check_end(program: Program, out: list[str]) -> None:
     assert program.active() == {row["email"] for row in people(MANY)}
-    shown = program.recipients()
+    shown = program.list()
     for row in people(MANY):
         recipient = shown[row["email"]]
-        assert sorted(recipient["tags"]) == [BUYER, SUBSCRIBER]
-        assert recipient["global_attributes"]["city"] == row["city"]
+        assert recipient.tags == {BUYER, SUBSCRIBER}
+        assert recipient.values["city"] == row["city"]
     assert not program.active() & set(out)
-    assert program.recorded() == {shown[row["email"]]["id"] for row in people(MANY)}
+    assert program.recorded() == {shown[row["email"]].id for row in people(MANY)}
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_alone(program: Program, name: str) -> None:
     out = stays_out(program)
-    program.configure(target={"batch_size": 150 if name == "too_large" else 25})
+    program.config(target={"batch_size": 150 if name == "too_large" else 25})
     program.state.faults.set(name, 0.3)
     documents = runs_until_through(program)
     check_end(program, out)
@@ -90,7 +75,7 @@ def test_each_fault_alone(program: Program, name: str) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_all_faults_together(program: Program, seed: int) -> None:
     out = stays_out(program)
-    program.configure(target={"batch_size": 120})
+    program.config(target={"batch_size": 120})
     program.state.faults.random.seed(seed)
     for name in FAULTS:
         program.state.faults.set(name, 0.05)
@@ -105,17 +90,17 @@ def test_all_faults_together(program: Program, seed: int) -> None:
 def test_updates_and_ends_under_all_faults(program: Program, seed: int) -> None:
     out = stays_out(program)
     runs_until_through(program)
-    still = [person(n, city="Neustadt") for n in range(0, MANY, 2)]
-    left = [person(n, subscribed="opted_out") for n in range(1, MANY, 2)]
-    program.export([*still, *left])
+    still = [customer(n, city="Neustadt") for n in range(0, MANY, 2)]
+    left = [customer(n, subscribed="opted_out") for n in range(1, MANY, 2)]
+    program.write(*still, *left)
     program.state.faults.random.seed(seed)
     for name in FAULTS:
         program.state.faults.set(name, 0.05)
     documents = runs_until_through(program)
     assert program.active() == {row["email"] for row in still}
-    shown = program.recipients()
-    assert {shown[row["email"]]["global_attributes"]["city"] for row in still} == {"Neustadt"}
-    assert all(SUBSCRIBER not in shown[row["email"]]["tags"] for row in left)
+    shown = program.list()
+    assert {shown[row["email"]].values["city"] for row in still} == {"Neustadt"}
+    assert all(SUBSCRIBER not in shown[row["email"]].tags for row in left)
     assert tally_of(documents)["updated"] == len(still)
     assert tally_of(documents)["deactivated"] == len(left)
     assert not program.active() & set(out)
@@ -126,7 +111,7 @@ class TestForGood:
 
     @pytest.mark.parametrize("name", ["rate_limit", "unavailable", "reset", "error_200"])
     def test_ends_with_5_and_the_next_run_resumes(self, program: Program, name: str) -> None:
-        program.export(people(100))
+        program.write(*people(100))
         program.counts(limit=50)
         program.state.faults.set(name, 1, only="upsertplus")
         error = program.failing()
@@ -141,21 +126,21 @@ class TestForGood:
         assert counted(finished.document)["people"] == 100
 
     def test_false_and_row_for_row_refusal_stops_after_three_batches(self, program: Program) -> None:
-        program.configure(target={"batch_size": 4})
-        program.export(people(200))
+        program.config(target={"batch_size": 4})
+        program.write(*people(200))
         program.state.faults.set("false", 1)
         finished = program.run()
         assert isinstance(finished.error, RejectedError)
         assert (finished.error.code, finished.document["complete"]) == (4, False)
         assert 12 <= finished.document["counts"]["rejected"] <= 40
         assert finished.document["rejected"] == {"refused_400": finished.document["counts"]["rejected"]}
-        assert not program.recipients()
+        assert not program.list()
         program.state.faults.clear()
         assert program.counts()["created"] == 200
         assert program.rejects == []
 
     def test_unauthorized_for_good(self, program: Program, gate: Gate) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         gate.always(READ, refusal(401, "Unauthorized"))
         program.state.add_group("Online shop")
         error = program.failing()
@@ -163,27 +148,27 @@ class TestForGood:
         assert len(gate.named(READ)) == 2
 
     def test_drop_row_rejects_and_the_next_run_sends(self, program: Program) -> None:
-        program.export(people(40))
+        program.write(*people(40))
         program.state.faults.set("drop_row", 1, times=1)
         finished = program.run()
         assert finished.document["rejected"] == {"not_confirmed": 1}
         assert finished.document["complete"]
         assert len(program.rejects) == 1
-        assert program.rejects[0]["email"] not in program.recipients()
+        assert program.rejects[0]["email"] not in program.list()
         assert program.counts() == {"rows": 40, "people": 40, "created": 1, "unchanged": 39}
         assert program.rejects == []
 
 
 class TestRetries:
     def test_are_counted(self, program: Program) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         program.state.faults.set("unavailable", 1, times=3)
         finished = program.run()
         assert finished.document["requests"]["retries"] == 3
         assert finished.document["requests"]["target"] == program.state.traffic.by.total()
 
     def test_a_401_is_one_retry_with_a_new_token(self, program: Program) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         program.state.faults.set("unauthorized", 1, times=1)
         finished = program.run()
         assert finished.error is None
@@ -192,7 +177,7 @@ class TestRetries:
         assert finished.document["requests"]["retries"] == 1
 
     def test_waits_grow_with_jitter(self, program: Program) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         program.state.faults.set("unavailable", 1, times=6)
         program.run()
         # Waiting happens in slices of half a second, so that a signal is noticed.
@@ -200,19 +185,19 @@ class TestRetries:
         assert 7 < program.clock.passed < 32
 
     def test_retry_after_is_obeyed(self, program: Program, gate: Gate) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         gate.on(UPSERT, refusal(429, Retry_After="77"))
         assert program.counts()["created"] == 1
         assert 77 <= program.clock.passed <= 79
 
     def test_retry_after_0_does_not_hammer(self, program: Program, gate: Gate) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         gate.on(UPSERT, *[refusal(429, Retry_After="0")] * 5)
         assert program.counts()["created"] == 1
         assert program.clock.passed > 1
 
     def test_retry_after_beyond_what_is_left_ends_at_once(self, program: Program, gate: Gate) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         gate.always(UPSERT, refusal(429, "Too Many Requests", Retry_After="3600"))
         error = program.failing()
         assert isinstance(error, TemporaryError)
@@ -222,16 +207,16 @@ class TestRetries:
         assert len(gate.writes()) == 1
 
     def test_retry_for_0_tries_once(self, program: Program, gate: Gate) -> None:
-        program.configure(limits={"retry_for": 0})
-        program.export(people(1))
+        program.config(limits={"retry_for": 0})
+        program.write(*people(1))
         gate.always(UPSERT, refusal(503))
         assert isinstance(program.failing(), TemporaryError)
         assert len(gate.writes()) == 1
 
     @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
     def test_for_longer_than_retry_for(self, program: Program, gate: Gate, status: int) -> None:
-        program.configure(limits={"retry_for": "60s"})
-        program.export(people(1))
+        program.config(limits={"retry_for": "60s"})
+        program.write(*people(1))
         gate.always(UPSERT, refusal(status))
         error = program.failing()
         assert isinstance(error, TemporaryError)
@@ -239,7 +224,7 @@ class TestRetries:
         assert 20 < program.clock.passed < 61
 
     def test_token_endpoint_down_counts_once(self, program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         program.state.faults.set("reset", 1, only="token")
         error = program.failing()
         assert isinstance(error, TemporaryError)
@@ -248,8 +233,8 @@ class TestRetries:
 
 class TestSplitting:
     def test_413_makes_smaller_batches_for_the_rest(self, program: Program, gate: Gate) -> None:
-        program.configure(target={"batch_size": 200, "concurrency": 1})
-        program.export(people(1000))
+        program.config(target={"batch_size": 200, "concurrency": 1})
+        program.write(*people(1000))
         program.state.faults.set("too_large", 1)
         assert program.counts()["created"] == 1000
         sizes = [len(asked.body) for asked in gate.writes()]
@@ -262,17 +247,17 @@ class TestSplitting:
         "no", [answer(200, False), refusal(400), refusal(422), answer(400, b"<html>Bad Request</html>")]
     )
     def test_one_bad_row_costs_one_row(self, program: Program, gate: Gate, no: Callable[..., Response]) -> None:
-        bad = person(17)["email"]
+        bad = customer(17)["email"]
 
         def picky(asked: Asked, carry_out: Answered) -> Response:
             return no(asked, carry_out) if bad in asked.emails else carry_out()
 
         gate.always(UPSERT, picky)
-        program.configure(target={"batch_size": 64})
-        program.export(people(200))
+        program.config(target={"batch_size": 64})
+        program.write(*people(200))
         finished = program.run()
         assert counted(finished.document) == {"rows": 200, "people": 200, "created": 199, "rejected": 1}
-        assert bad not in program.recipients()
+        assert bad not in program.list()
         assert [item["email"] for item in program.rejects] == [bad]
         # Nobody who was confirmed is sent a second time, and a bad row does not make all later batches small.
         confirmed = [email for asked in gate.writes() if bad not in asked.emails for email in asked.emails]
@@ -280,13 +265,13 @@ class TestSplitting:
         assert len(gate.writes()) < 30
 
     def test_what_was_confirmed_before_the_other_half_failed_is_recorded(self, program: Program, gate: Gate) -> None:
-        program.configure(target={"concurrency": 1})
-        program.export(people(20))
+        program.config(target={"concurrency": 1})
+        program.write(*people(20))
         gate.on(UPSERT, refusal(413), None, refusal(403))
         finished = program.run()
         assert isinstance(finished.error, AuthError)
         assert counted(finished.document) == {"rows": 20, "people": 10, "created": 10}
-        assert program.recorded() == {shown["id"] for shown in program.recipients().values()}
+        assert program.recorded() == {shown.id for shown in program.list().values()}
         assert program.counts() == {"rows": 20, "people": 20, "created": 10, "unchanged": 10}
 
     def test_a_timeout_is_tried_whole_once_more_then_split(self, program: Program, gate: Gate) -> None:
@@ -296,8 +281,8 @@ class TestSplitting:
             return refusal(504)(asked, carry_out) if len(asked.body) > 10 else carry_out()
 
         gate.always(UPSERT, slow)
-        program.configure(target={"batch_size": 20, "concurrency": 1})
-        program.export(people(20))
+        program.config(target={"batch_size": 20, "concurrency": 1})
+        program.write(*people(20))
         assert program.counts()["created"] == 20
         assert [len(asked.body) for asked in gate.writes()] == [20, 20, 10, 10]
 
@@ -309,8 +294,8 @@ class TestSplitting:
             return refusal(504)(asked, carry_out)
 
         gate.on(UPSERT, late)
-        program.export([*people(10), person(10, subscribed="no", orders="2")])
-        program.configure(activate=["subscriber"])
+        program.write(*people(10), customer(10, subscribed="no", orders="2"))
+        program.config(activate=["subscriber"])
         finished = program.run()
         assert counted(finished.document) == {"rows": 11, "people": 11, "created": 11}
         assert finished.document["activation"] == {
@@ -324,7 +309,7 @@ class TestSplitting:
         # No stamps go to those who are found.
         assert not any({"activated", "registered", "deactivated"} & set(row) for row in second.body)
         # Created inactive by crsync: a consent makes them active later.
-        program.export([*people(10), person(10, subscribed="yes")])
+        program.write(*people(10), customer(10, subscribed="yes"))
         finished = program.run()
         assert finished.document["activation"]["activated"] == 1
         assert len(program.active()) == 11
@@ -344,7 +329,7 @@ class TestNoUsableAnswer:
         ],
     )
     def test_the_batch_is_read_and_decided_again(self, program: Program, gate: Gate, odd: Any) -> None:
-        program.export(people(30))
+        program.write(*people(30))
         gate.on(UPSERT, odd)
         assert program.counts() == {"rows": 30, "people": 30, "created": 30}
         first, second = gate.writes()
@@ -353,17 +338,17 @@ class TestNoUsableAnswer:
         assert first.emails == second.emails
 
     def test_an_error_with_status_200_is_that_error(self, program: Program, gate: Gate) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         gate.on(UPSERT, answer(200, {"error": {"code": 429, "message": "Too Many Requests"}}))
         assert program.counts()["created"] == 1
         gate.always(READ, answer(200, {"error": {"code": 403, "message": "Forbidden"}}))
-        program.export(people(2))
+        program.write(*people(2))
         error = program.failing()
         assert isinstance(error, AuthError)
         assert "plan" in (error.hint or "")
 
     def test_403_is_6_and_names_the_quota(self, program: Program) -> None:
-        program.export(people(30))
+        program.write(*people(30))
         program.state.switches.contact_limit = 10
         error = program.failing()
         assert isinstance(error, AuthError)
@@ -375,7 +360,7 @@ class TestNoUsableAnswer:
         assert len(program.active()) == 30
 
     def test_the_list_deleted_meanwhile_is_2(self, program: Program, gate: Gate) -> None:
-        program.export(people(30))
+        program.write(*people(30))
         gate.always(UPSERT, refusal(404, "Not Found: invalid group"))
         error = program.failing()
         assert isinstance(error, UsageError)
@@ -411,7 +396,7 @@ class TestReading:
         out = stays_out(program)
 
         def unfiltered(asked: Asked, _carry_out: Answered) -> Response:
-            rows = list(program.recipients().values())[: asked.body["pagesize"]]
+            rows = list(program.rows().values())[: asked.body["pagesize"]]
             return answer(200, rows)(asked, _carry_out)
 
         gate.always(READ, unfiltered)
@@ -420,16 +405,16 @@ class TestReading:
 
     def test_one_that_answers_with_everybody(self, program: Program, gate: Gate) -> None:
         out = stays_out(program)
-        program.state.write(program.group, *({"email": f"other{n}@example.org"} for n in range(99)))
-        gate.always(READ, answer(200, list(program.recipients().values())))
+        program.state.write(program.list_id, *({"email": f"other{n}@example.org"} for n in range(99)))
+        gate.always(READ, answer(200, list(program.rows().values())))
         runs_until_through(program)
         assert not program.active() & set(out)
         assert program.active() >= {row["email"] for row in people(MANY)}
 
     def test_one_that_never_answers_what_it_is_asked(self, program: Program, gate: Gate) -> None:
         out = stays_out(program)
-        program.state.write(program.group, *({"email": f"other{n}@example.org"} for n in range(999)))
-        everybody = answer(200, list(program.recipients().values())[:50])
+        program.state.write(program.list_id, *({"email": f"other{n}@example.org"} for n in range(999)))
+        everybody = answer(200, list(program.rows().values())[:50])
 
         def meddle(asked: Asked, carry_out: Answered) -> Response:
             reads = asked.name in (READ, "GET /v3/groups/{id}/receivers")
@@ -444,7 +429,7 @@ class TestReading:
 
 class TestCreatingTheList:
     def test_a_lost_answer_does_not_make_two_lists(self, program: Program, gate: Gate) -> None:
-        program.export(people(5))
+        program.write(*people(5))
         gate.on("POST /v3/groups", lost)
         assert program.counts()["created"] == 5
         assert [group.name for group in program.state.groups.values()] == ["Online shop"]
@@ -453,21 +438,21 @@ class TestCreatingTheList:
 
 def test_secrets_in_an_echo_are_hidden(program: Program, gate: Gate) -> None:
     basic = base64.b64encode(f"id:{SECRET}".encode()).decode()
-    program.export(people(1))
-    echo = f"bad request {SECRET} Basic {basic} {person(0)['email']} {person(0)['last_name']} {person(0)['city']}"
+    program.write(*people(1))
+    echo = f"bad request {SECRET} Basic {basic} {customer(0)['email']} {customer(0)['last_name']} {customer(0)['city']}"
     gate.always(UPSERT, refusal(503, echo))
     error = program.failing()
     told = f"{error.message} {error.hint} {program.said.steps} {program.said.warnings}"
-    for hidden in (SECRET, basic, person(0)["email"], person(0)["last_name"], person(0)["city"]):
+    for hidden in (SECRET, basic, customer(0)["email"], customer(0)["last_name"], customer(0)["city"]):
         assert hidden not in told
     assert "bad request" in told
 
 
 def test_one_answer_that_lacks_them_does_not_spare_anybody_their_end(program: Program, gate: Gate) -> None:
     rows = people(3)
-    program.export(rows)
+    program.write(*rows)
     program.counts()
-    program.export([{**rows[0], "subscribed": "opted_out", "subscribed_at": ""}, *rows[1:]])
+    program.write({**rows[0], "subscribed": "opted_out", "subscribed_at": ""}, *rows[1:])
     gate.on(READ, answer(200, []))
     assert program.counts() == {"rows": 3, "people": 3, "deactivated": 1, "unchanged": 2}
     assert program.active() == {row["email"] for row in rows[1:]}
@@ -476,10 +461,10 @@ def test_one_answer_that_lacks_them_does_not_spare_anybody_their_end(program: Pr
 @pytest.mark.parametrize("gone", [False, True])
 def test_nor_do_answers_that_show_nobody_at_all(program: Program, gate: Gate, gone: bool) -> None:
     rows = people(3)
-    program.configure(source={"complete": True})
-    program.export(rows)
+    program.config(source={"complete": True})
+    program.write(*rows)
     program.counts()
-    program.export(rows[1:] if gone else [{**rows[0], "subscribed": "opted_out", "subscribed_at": ""}, *rows[1:]])
+    program.write(*(rows[1:] if gone else [{**rows[0], "subscribed": "opted_out", "subscribed_at": ""}, *rows[1:]]))
     gate.always(READ, answer(200, []))
     assert program.counts()["deactivated"] == 1
     gate.meddle = None
@@ -492,16 +477,16 @@ def test_nor_do_answers_that_show_nobody_at_all(program: Program, gate: Gate, go
 
 def test_who_was_deleted_and_withdraws_is_asked_for_once(program: Program) -> None:
     rows = people(2)
-    program.export(rows)
+    program.write(*rows)
     program.counts()
     program.state.delete(rows[0]["email"])
-    program.export([{**rows[0], "subscribed": "opted_out"}, rows[1]])
+    program.write({**rows[0], "subscribed": "opted_out"}, rows[1])
     assert program.run().document["skipped"] == {"deleted_in_target": 1}
     writes = program.state.traffic.writes
     for command in ("sync", "sync"):
         assert program.run(command).document["skipped"] == {"deleted_in_target": 1}
     assert program.state.traffic.writes == writes
-    assert set(program.recipients()) == {rows[1]["email"]}
+    assert set(program.list()) == {rows[1]["email"]}
 
 
 @pytest.mark.parametrize(
@@ -519,9 +504,9 @@ def test_an_end_by_id_that_was_not_carried_out_is_none(
     program: Program, gate: Gate, odd: Callable[..., Response]
 ) -> None:
     rows = people(2)
-    program.export(rows)
+    program.write(*rows)
     program.counts()
-    program.export([{**rows[0], "email": "new@example.org"}, rows[1]])
+    program.write({**rows[0], "email": "new@example.org"}, rows[1])
     gate.on(PUT, odd)
     assert program.counts()["deactivated"] == 1
     assert program.active() == {"new@example.org", rows[1]["email"]}
@@ -529,9 +514,9 @@ def test_an_end_by_id_that_was_not_carried_out_is_none(
 
 def test_an_end_by_id_that_is_never_carried_out_is_told(program: Program, gate: Gate) -> None:
     rows = people(2)
-    program.export(rows)
+    program.write(*rows)
     program.counts()
-    program.export([{**rows[0], "email": "new@example.org"}, rows[1]])
+    program.write({**rows[0], "email": "new@example.org"}, rows[1])
     gate.always(PUT, answer(200, False))
     assert isinstance(program.failing(), TemporaryError)
     gate.meddle = None

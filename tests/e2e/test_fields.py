@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import SUBSCRIBER, B, C, S, Shop, at, both, buyer, neither, person, subscriber
+from tests.e2e.people import SUBSCRIBER, B, C, S, at, both, buyer, neither, person, subscriber
+from tests.e2e.program import Shop
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 PROFILE = {
@@ -313,7 +314,7 @@ class TestMissingInTheAccount:
         dry = shop.command("attrs", "create", "--dry-run", "--format", "json")
         assert (dry.code, dry.writes) == (0, 0)
         assert shop.command("attrs", "create").code == 0
-        types = {name: field.type for name, field in shop.server.fields(0).items()}
+        types = {name: field.type for name, field in shop.state.fields(0).items()}
         assert types["vip_level"] == "text"
         assert types["birthday"] == "date"
         assert types["ordercount"] == "number"
@@ -339,7 +340,7 @@ class TestScopeList:
         shop.config(attributes=None)
         shop.config(attributes={"preset": "plentymarkets"})
         assert shop.command("attrs", "create").code == 0
-        fields = shop.server.fields(int(shop.list_id))
+        fields = shop.state.fields(int(shop.list_id))
         assert {name: (field.type, field.description) for name, field in fields.items()} == {
             "birthday": ("date", "Birthday"),
             "vorname": ("text", "Vorname"),
@@ -347,7 +348,7 @@ class TestScopeList:
             "lang": ("text", "Lang"),
             "nachname": ("text", "Nachname"),
         }
-        shop.server.delete_attribute(fields["lang"])
+        shop.state.delete_attribute(fields["lang"])
         shop.write(both(ANNA, first_name="Anna", last_name="Berg", gender="f", language="de", birthday="1990-01-02"))
         ran = shop.sync()
         assert "lang" in ran.err

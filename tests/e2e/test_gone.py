@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.program import Program, counted
+from tests.e2e.program import Program
+from tests.e2e.running import counted
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.shopware6 import FakeShopware
 from tests.shops.woocommerce import WooShop
@@ -43,7 +44,7 @@ class Merchant:
         ):
             program.state.create_attribute(name, kind)
         program.settings["source"] = shop.settings(**settings)
-        program.configure(
+        program.config(
             tags=["subscriber", "buyer", "contact"], attributes={"preset": "shop", "missing": "ignore", "map": {}}
         )
         self.day(0)
@@ -57,14 +58,14 @@ class Merchant:
         return counts
 
     def kinds(self, email: str) -> set[str]:
-        return {tag.rpartition(".")[2] for tag in self.program.recipients()[email]["tags"]}
+        return {tag.rpartition(".")[2] for tag in self.program.list()[email].tags}
 
     def values(self, email: str) -> dict[str, str]:
-        shown = self.program.recipients()[email]["global_attributes"]
+        shown = self.program.list()[email].values
         return {name: value for name, value in shown.items() if value}
 
     def active(self, email: str) -> bool:
-        return bool(self.program.recipients()[email]["active"])
+        return bool(self.program.list()[email].active)
 
 
 class TestAnOrderThatGoesOver:
@@ -122,7 +123,7 @@ class TestAnOrderThatGoesOver:
         anna, ben = woo.add_customer(ANNA, consent=False), woo.add_customer(BEN, consent=True)
         order = woo.add_order(anna)
         merchant = Merchant(program, woo)
-        program.configure(tags=["subscriber", "buyer"])
+        program.config(tags=["subscriber", "buyer"])
         self.hand_over(woo, order, ben, BEN)
         merchant.day()
         assert (merchant.kinds(ANNA), merchant.kinds(BEN)) == (set(), {"Subscriber", "Buyer"})
@@ -197,7 +198,7 @@ class TestWhatIsGone:
         woo.add_customer(OTHER)
         people = [woo.add_customer(f"p{number}@mail.example", consent=True) for number in range(3)]
         merchant = Merchant(program, woo)
-        program.configure(limits={"max_deactivated": 2})
+        program.config(limits={"max_deactivated": 2})
         for customer in people:
             woo.delete_customer(customer)
         error = program.failing()
@@ -217,7 +218,7 @@ class TestWhatIsGone:
         assert merchant.values(GUEST)["ordercount"] == "0"
         shopware.add_guest_order(BEN, state="cancelled")
         merchant.day()
-        assert BEN not in program.recipients()
+        assert BEN not in program.list()
 
     @pytest.mark.parametrize("billing", [ANNA, GUEST])
     @pytest.mark.parametrize("consent", [None, True])
@@ -231,7 +232,7 @@ class TestWhatIsGone:
         woo.orders[order]["billing"]["email"] = billing
         woo.set_meta(woo.orders[order], "newsletter_optin", "yes")
         program.settings["source"] = woo.settings()
-        program.configure(tags=["subscriber"])
+        program.config(tags=["subscriber"])
 
         def active_after(days: int, command: str = "sync") -> set[str]:
             woo.now += days * DAY
@@ -268,11 +269,11 @@ class TestWhatIsGone:
         shopware.add_order(shopware.add_customer(ANNA))
         row = shopware.add_recipient(ANNA, "optOut")
         merchant = Merchant(program, shopware)
-        assert ANNA not in program.recipients()
+        assert ANNA not in program.list()
         shopware.set_status(row, "notSet")
         merchant.day()
         merchant.day(8)
-        assert ANNA not in program.recipients()
+        assert ANNA not in program.list()
         shopware.set_status(row, "optIn")
         merchant.day()
         assert (merchant.kinds(ANNA), merchant.active(ANNA)) == ({"Subscriber", "Buyer"}, True)
@@ -330,20 +331,20 @@ class TestPlentymarkets:
         Merchant(program, plenty)
         program.run("resync")
         assert any("1 contact" in warning for warning in program.said.warnings)
-        assert ANNA not in program.recipients()
+        assert ANNA not in program.list()
 
 
 def test_who_unsubscribed_elsewhere_is_not_made_active_as_an_account_is_gone(program: Program, woo: WooShop) -> None:
     """Created inactive, they would be active by now, but for their unsubscribing; of the account no row is left."""
     merchant = Merchant(program, woo)
-    program.configure(activate=["subscriber"])
+    program.config(activate=["subscriber"])
     account = woo.add_customer(ANNA)
     woo.add_order(account)
     merchant.day()
     woo.add_guest_order(GUEST)
     other = program.state.add_group("Another list")
     program.state.write(other, {"email": ANNA, "activated": 1, "deactivated": int(program.clock.wall())})
-    program.configure(activate=["subscriber", "buyer"])
+    program.config(activate=["subscriber", "buyer"])
     assert merchant.day()["skipped"] == 1
     woo.delete_customer(account)
     merchant.day(0.2)

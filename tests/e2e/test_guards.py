@@ -7,8 +7,9 @@ import shutil
 import pytest
 
 from cleverreach_sync.report.words import counted
-from tests.e2e.program import change_checkpoint
-from tests.e2e.shop import BUYER, CONTACT, SUBSCRIBER, B, C, Ran, S, Shop, both, buyer, neither, person, subscriber
+from tests.e2e.people import BUYER, CONTACT, SUBSCRIBER, B, C, S, both, buyer, neither, person, subscriber
+from tests.e2e.program import Shop, change_checkpoint
+from tests.e2e.running import Ran
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 
@@ -89,7 +90,7 @@ class TestMaxDeactivated:
 def test_max_deactivated_by_default_is_the_larger_of_10_percent_and_20(shop: Shop) -> None:
     shop.write(*crowd(30))
     assert shop.sync().guard("max_deactivated")["limit"] == 20
-    shop.server.write(shop.list_id, *({"email": f"x{n}@example.com"} for n in range(220)))
+    shop.state.write(shop.list_id, *({"email": f"x{n}@example.com"} for n in range(220)))
     ran = shop.sync()
     assert (ran.guard("max_deactivated")["limit"], ran.guard("max_activated")["limit"]) == (25, 25)
     assert all(guard["name"] != "max_created" for guard in ran.doc["guards"]), "no limit unless one is set"
@@ -148,7 +149,7 @@ class TestMaxCreated:
         shop.write(both(ANNA))
         ran = shop.sync(code=7)
         assert ran.writes == 0
-        assert [group.name for group in shop.server.groups.values()] == ["Online shop"]
+        assert [group.name for group in shop.state.groups.values()] == ["Online shop"]
 
     def test_who_is_in_the_list_already_is_not_new(self, shop: Shop) -> None:
         shop.config(limits={"max_created": 0})
@@ -217,7 +218,7 @@ class TestForeignTags:
 
     @pytest.mark.parametrize("ascii_only", [True, False])
     def test_with_umlauts(self, shop: Shop, ascii_only: bool) -> None:
-        shop.server.switches.tags_ascii = ascii_only
+        shop.state.switches.tags_ascii = ascii_only
         shop.config(source={"name": "Möbel"})
         shop.put("reader@example.org", tags=["Möbel-Special.Contact"])
         shop.write(both(ANNA))
@@ -281,28 +282,28 @@ class TestLedger:
         shop.sync()
 
     def change(self, shop: Shop) -> None:
-        shop.server.delete("gone@example.org")
+        shop.state.delete("gone@example.org")
         shop.write(buyer(ANNA), both(BEN, first_name="Ben"), both("gone@example.org"), both("new@example.org"))
 
     def test_missing(self, shop: Shop) -> None:
-        shop.remembered("ledger.sqlite3").unlink()
+        (shop.state_path / "ledger.sqlite3").unlink()
         self.change(shop)
         ran = refused(shop, "ledger")
         assert "the ledger is missing" in ran.err
         refused(shop, "ledger")
 
     def test_its_key_is_missing(self, shop: Shop) -> None:
-        shop.remembered("key").unlink()
+        (shop.state_path / "key").unlink()
         assert "key" in refused(shop, "ledger").err
 
     def test_anothers(self, shop: Shop) -> None:
-        change_checkpoint(shop.remembered("checkpoint.json"), ledger_id="0123456789abcdef")
+        change_checkpoint(shop.state_path / "checkpoint.json", ledger_id="0123456789abcdef")
         refused(shop, "ledger")
 
     def test_forced(self, shop: Shop) -> None:
         shop.write(person(BEN, subscribed="opted_out", orders="2"), both(ANNA), both("gone@example.org"))
         shop.sync()
-        shop.remembered("ledger.sqlite3").unlink()
+        (shop.state_path / "ledger.sqlite3").unlink()
         self.change(shop)
         told = shop.diff()
         ran = shop.sync("--force", "ledger")
@@ -319,7 +320,7 @@ class TestLedger:
 
     def test_without_a_checkpoint(self, shop: Shop) -> None:
         """The state is lost in part; the list tells."""
-        shop.remembered("checkpoint.json").unlink()
+        (shop.state_path / "checkpoint.json").unlink()
         ran = shop.sync(code=7)
         assert ran.writes == 0
 

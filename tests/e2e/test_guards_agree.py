@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, Ran, S, Shop, both, buyer, neither, person, subscriber
+from tests.e2e.people import BUYER, SUBSCRIBER, B, C, S, both, buyer, neither, person, subscriber
+from tests.e2e.program import Shop
+from tests.e2e.running import Ran
 
 
 def crowd(number: int, **values: str) -> list[dict[str, str]]:
@@ -21,10 +23,10 @@ def left(number: int) -> list[dict[str, str]]:
 
 def agreed_guards(shop: Shop, name: str = "sync", *options: str) -> Ran:
     """A run whose guards a diff and a dry run told before. What it does is told as well, unless it is refused."""
-    told = [shop.run(name, "--dry-run", *options)]
+    told = [shop.result(name, "--dry-run", *options)]
     if name == "sync" and not options:
         told.append(shop.diff())
-    ran = shop.run(name, *options, code=None)
+    ran = shop.result(name, *options, code=None)
     for foretold in told:
         assert foretold.doc["guards"] == ran.doc["guards"]
         if ran.code == 0:
@@ -39,8 +41,8 @@ class TestPeopleWhoHadLeftAnyway:
     def people(self, shop: Shop) -> None:
         shop.write(*crowd(12))
         shop.sync()
-        shop.server.unsubscribe("p0@example.org")
-        shop.server.delete("p1@example.org")
+        shop.state.unsubscribe("p0@example.org")
+        shop.state.delete("p1@example.org")
         shop.write(*left(12))
 
     def test_what_is_remembered_counts_first(self, shop: Shop) -> None:
@@ -71,7 +73,7 @@ def test_people_who_cannot_become_active_any_more(shop: Shop) -> None:
     shop.config(activate=[S], limits={"max_activated": 1})
     shop.write(buyer("a@example.org"), buyer("b@example.org"))
     shop.sync()
-    shop.server.unsubscribe("a@example.org")
+    shop.state.unsubscribe("a@example.org")
     shop.config(activate=None)
     ran = agreed_guards(shop)
     assert (ran.code, ran.guard("max_activated")["value"]) == (0, 1)
@@ -92,7 +94,7 @@ def test_a_lost_state_counts_for_the_other_guards_before_it_is_forced(shop: Shop
     shop.config(limits={"max_deactivated": 1})
     shop.write(*crowd(3))
     shop.sync()
-    shop.remembered("ledger.sqlite3").unlink()
+    (shop.state_path / "ledger.sqlite3").unlink()
     shop.write(*left(2), *crowd(3)[2:])
     ran = agreed_guards(shop)
     assert [guard["name"] for guard in ran.doc["guards"] if guard["refuses"]] == ["max_deactivated", "ledger"]
@@ -114,9 +116,9 @@ def _happens_in_the_list(chance: random.Random, shop: Shop, email: str) -> None:
     there = email in shop.list()
     event = chance.choice(["unsubscribe", "delete", "inactive", "form", "untagged", "tagged", "bounce", "value"])
     if event == "unsubscribe" and there:
-        shop.server.unsubscribe(email)
+        shop.state.unsubscribe(email)
     elif event == "delete" and there:
-        shop.server.delete(email)
+        shop.state.delete(email)
     elif event == "inactive" and there:
         shop.put(email, activated=0)
     elif event == "form":
@@ -151,8 +153,8 @@ def test_whatever_happened_before(shop: Shop, seed: int) -> None:
         if chance.random() < 0.2:
             shop.config(source={"complete": chance.random() < 0.5})
         shop.config(limits=_limits(chance))
-        if chance.random() < 0.15 and shop.remembered("checkpoint.json").exists():
-            shop.remembered(chance.choice(["ledger.sqlite3", "key", "checkpoint.json"])).unlink(missing_ok=True)
+        if chance.random() < 0.15 and (shop.state_path / "checkpoint.json").exists():
+            (shop.state_path / chance.choice(["ledger.sqlite3", "key", "checkpoint.json"])).unlink(missing_ok=True)
         if chance.random() < 0.2:
             agreed_guards(shop, "resync", *chance.choice([[], ["--include-deleted"]]))
         ran = agreed_guards(shop)

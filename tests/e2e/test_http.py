@@ -18,7 +18,8 @@ from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.traffic import RequestCount
-from tests.e2e.program import SECRET, Program, people, person
+from tests.e2e.people import customer, people
+from tests.e2e.program import SECRET, Program
 from tests.odd_server import Answering, Heard, odd_server, response
 
 TOKEN = response(200, json.dumps({"access_token": "a-token-of-this-test", "expires_in": 3600}).encode())
@@ -32,9 +33,9 @@ def failure(answering: Answering, timeout: float = 5.0, limit: Limit = PAGE) -> 
     with odd_server(answering) as server:
         http = client(server.url, timeout)
         with pytest.raises(CrsyncError) as caught:
-            http.exchange("POST", "/v3/x", json=[{"email": person(0)["email"]}], limit=limit)
+            http.exchange("POST", "/v3/x", json=[{"email": customer(0)["email"]}], limit=limit)
         http.close()
-    assert person(0)["email"] not in str(caught.value)
+    assert customer(0)["email"] not in str(caught.value)
     return caught.value
 
 
@@ -221,9 +222,9 @@ def self_signed(tmp_path: Path) -> ssl.SSLContext:
 
 class TestWholeRuns:
     def test_a_certificate_that_cannot_be_verified(self, program: Program, self_signed: ssl.SSLContext) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         with odd_server(lambda _: TOKEN, self_signed) as server:
-            program.configure(target={"base_url": server.url})
+            program.config(target={"base_url": server.url})
             error = program.failing()
             assert server.heard == []
         assert isinstance(error, UsageError)
@@ -232,26 +233,26 @@ class TestWholeRuns:
         assert program.clock.passed == 0
 
     def test_http_on_a_port_for_https(self, program: Program) -> None:
-        program.export(people(1))
-        program.configure(limits={"retry_for": 0}, target={"timeout": 0.2})
+        program.write(*people(1))
+        program.config(limits={"retry_for": 0}, target={"timeout": 0.2})
         with odd_server(lambda _: TOKEN) as server:
-            program.configure(target={"base_url": server.url.replace("http:", "https:")})
+            program.config(target={"base_url": server.url.replace("http:", "https:")})
             assert isinstance(program.failing(), TemporaryError)
 
     def test_credentials_do_not_follow_a_redirect(self, program: Program) -> None:
-        program.export(people(1))
+        program.write(*people(1))
         with (
             odd_server(lambda _: response(200, b"{}")) as thief,
             odd_server(lambda _: response(307, b"", f"Location: {thief.url}/oauth/token.php")) as server,
         ):
-            program.configure(target={"base_url": server.url})
+            program.config(target={"base_url": server.url})
             error = program.failing()
             assert len(server.heard) == 1
             assert thief.heard == []
         assert isinstance(error, UsageError)
 
     def test_a_redirect_of_a_write_is_refused(self, program: Program) -> None:
-        program.export(people(3))
+        program.write(*people(3))
 
         def answering(heard: Heard) -> bytes:
             if heard.line.startswith("POST /oauth"):
@@ -267,17 +268,17 @@ class TestWholeRuns:
             return response(200, b"[]")
 
         with odd_server(answering) as server:
-            program.configure(target={"base_url": server.url})
+            program.config(target={"base_url": server.url})
             error = program.failing()
         assert isinstance(error, UsageError)
         assert "elsewhere.example" in error.message
         assert program.recorded() == set()
 
     def test_a_server_that_hangs_is_given_up(self, program: Program) -> None:
-        program.export(people(1))
-        program.configure(target={"timeout": 0.1}, limits={"retry_for": 0})
+        program.write(*people(1))
+        program.config(target={"timeout": 0.1}, limits={"retry_for": 0})
         with odd_server(lambda _: None) as server:
-            program.configure(target={"base_url": server.url})
+            program.config(target={"base_url": server.url})
             error = program.failing()
         assert isinstance(error, TemporaryError)
         assert "in time" in error.message

@@ -11,26 +11,15 @@ from pathlib import Path
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import (
-    BUYER,
-    READ,
-    SUBSCRIBER,
-    UPSERT,
-    Answered,
-    Asked,
-    Gate,
-    Program,
-    counted,
-    environment,
-    people,
-    person,
-    refusal,
-)
+from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, refusal
+from tests.e2e.people import BUYER, SUBSCRIBER, customer, people
+from tests.e2e.program import Program
+from tests.e2e.running import counted, environment
 
 ROOT = Path(__file__).parents[2]
 PUT = "PUT /v3/groups/{id}/receivers/{receiver}"
 ANNA, BEN = people(2)
-NOBODY = person(99)
+NOBODY = customer(99)
 
 
 def cut_off(program: Program, gate: Gate, name: str = UPSERT) -> None:
@@ -53,49 +42,49 @@ def addresses(program: Program) -> bytes:
 @pytest.fixture
 def whole(program: Program) -> Program:
     """Of a shop whose export always holds everybody."""
-    program.configure(source={"complete": True})
+    program.config(source={"complete": True})
     return program
 
 
 class TestCreated:
     def test_and_gone_from_the_shop_since(self, whole: Program, gate: Gate) -> None:
-        whole.export([ANNA, BEN])
+        whole.write(ANNA, BEN)
         cut_off(whole, gate)
         assert whole.active() == {ANNA["email"], BEN["email"]}
         assert whole.recorded() == set()
         assert ANNA["email"].encode() in addresses(whole)
-        whole.export([BEN])
+        whole.write(BEN)
         assert whole.counts()["deactivated"] == 1
         assert whole.active() == {BEN["email"]}
         assert b"@example.org" not in addresses(whole)
 
     def test_and_killed_before_the_answer(self, whole: Program) -> None:
         """As the kernel kills: whatever was not on the disk by then is lost."""
-        whole.export([ANNA, BEN])
-        whole.configure()
+        whole.write(ANNA, BEN)
+        whole.config()
         place = "cleverreach_sync.targets.cleverreach.target:CleverReach.write"
         words = [sys.executable, "-m", "tests.e2e.dying", place, "after", "1", "sync", "-c", str(whole.config_path)]
         died = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
         assert died.returncode == -signal.SIGKILL, died.stderr
         assert whole.active() == {ANNA["email"], BEN["email"]}
-        whole.export([{**BEN, "subscribed": "opted_out"}])
+        whole.write({**BEN, "subscribed": "opted_out"})
         assert whole.counts()["deactivated"] == 2
         assert not whole.active()
         assert set(whole.files()) == {"checkpoint.json", "history.jsonl", "key", "ledger.sqlite3", "lock"}
         assert b"@example.org" not in addresses(whole)
 
     def test_is_known_even_where_absence_says_nothing(self, program: Program, gate: Gate) -> None:
-        program.export([ANNA])
+        program.write(ANNA)
         cut_off(program, gate)
-        program.export([BEN])
+        program.write(BEN)
         program.counts()
         assert len(program.recorded()) == 2
-        program.export([{**ANNA, "subscribed": "opted_out"}, BEN])
+        program.write({**ANNA, "subscribed": "opted_out"}, BEN)
         assert program.counts()["deactivated"] == 1
         assert program.active() == {BEN["email"]}
 
     def test_and_left_in_the_list_since(self, program: Program, gate: Gate) -> None:
-        program.export([ANNA, BEN])
+        program.write(ANNA, BEN)
         cut_off(program, gate)
         program.state.unsubscribe(ANNA["email"])
         finished = program.run()
@@ -103,25 +92,25 @@ class TestCreated:
         assert program.active() == {BEN["email"]}
 
     def test_and_made_inactive_by_hand_since(self, program: Program, gate: Gate) -> None:
-        program.export([ANNA, BEN])
+        program.write(ANNA, BEN)
         cut_off(program, gate)
-        program.state.write(program.group, {"email": ANNA["email"], "activated": 0})
+        program.state.write(program.list_id, {"email": ANNA["email"], "activated": 0})
         program.run()
         program.run("resync")
         assert program.active() == {BEN["email"]}
 
     def test_counts_as_created_and_gets_what_changed(self, program: Program, gate: Gate) -> None:
-        program.export([ANNA, BEN])
+        program.write(ANNA, BEN)
         cut_off(program, gate)
-        program.export([{**ANNA, "city": ""}, {**BEN, "city": "Neustadt"}])
+        program.write({**ANNA, "city": ""}, {**BEN, "city": "Neustadt"})
         told = counted(program.run("diff").document)
         assert program.counts() == told == {"rows": 2, "people": 2, "created": 2}
-        cities = {email: shown["global_attributes"]["city"] for email, shown in program.recipients().items()}
+        cities = {email: shown.values["city"] for email, shown in program.list().items()}
         assert cities == {ANNA["email"]: "", BEN["email"]: "Neustadt"}
         assert program.counts()["unchanged"] == 2
 
     def test_a_diff_looks_up_and_changes_nothing(self, program: Program, gate: Gate) -> None:
-        program.export([ANNA])
+        program.write(ANNA)
         cut_off(program, gate)
         before = program.files()
         gate.calls.clear()
@@ -130,53 +119,53 @@ class TestCreated:
         assert program.files() == before
 
     def test_not_after_all(self, program: Program, gate: Gate) -> None:
-        program.export([ANNA, BEN])
+        program.write(ANNA, BEN)
         gate.always(UPSERT, refusal(403))
         assert program.failing().code == 6
         gate.meddle = None
-        program.export([BEN])
+        program.write(BEN)
         assert program.counts()["created"] == 1
-        assert set(program.recipients()) == {BEN["email"]}
+        assert set(program.list()) == {BEN["email"]}
 
 
 class TestUpdated:
     def test_gets_what_changed_since(self, program: Program, gate: Gate) -> None:
-        program.export([ANNA])
+        program.write(ANNA)
         program.counts()
-        program.export([{**ANNA, "city": "Neustadt"}])
+        program.write({**ANNA, "city": "Neustadt"})
         cut_off(program, gate)
-        program.export([ANNA])  # as it was confirmed before
+        program.write(ANNA)  # as it was confirmed before
         assert program.counts()["updated"] == 1
-        assert program.recipients()[ANNA["email"]]["global_attributes"]["city"] == ANNA["city"]
+        assert program.list()[ANNA["email"]].values["city"] == ANNA["city"]
 
     def test_somebody_of_a_form_is_known(self, whole: Program, gate: Gate) -> None:
-        whole.export([ANNA])
+        whole.write(ANNA)
         whole.counts()
-        whole.state.write(whole.group, {"email": BEN["email"], "activated": 1_600_000_000})
-        whole.export([ANNA, BEN])
+        whole.state.write(whole.list_id, {"email": BEN["email"], "activated": 1_600_000_000})
+        whole.write(ANNA, BEN)
         cut_off(whole, gate)
-        assert SUBSCRIBER in whole.recipients()[BEN["email"]]["tags"]
-        whole.export([ANNA])
+        assert SUBSCRIBER in whole.list()[BEN["email"]].tags
+        whole.write(ANNA)
         assert whole.counts()["deactivated"] == 1
         assert whole.active() == {ANNA["email"]}
 
     def test_who_never_confirmed_a_form_stays_inactive(self, program: Program, gate: Gate) -> None:
-        program.export([NOBODY])
+        program.write(NOBODY)
         program.counts()
-        program.state.write(program.group, {"email": ANNA["email"], "registered": 1_600_000_000, "activated": 0})
-        program.configure(activate=["buyer"])
-        program.export([NOBODY, {**ANNA, "orders": "0"}])
+        program.state.write(program.list_id, {"email": ANNA["email"], "registered": 1_600_000_000, "activated": 0})
+        program.config(activate=["buyer"])
+        program.write(NOBODY, {**ANNA, "orders": "0"})
         cut_off(program, gate)
-        program.export([NOBODY, ANNA])
+        program.write(NOBODY, ANNA)
         program.run()
         program.run()
-        assert BUYER in program.recipients()[ANNA["email"]]["tags"]
+        assert BUYER in program.list()[ANNA["email"]].tags
         assert ANNA["email"] not in program.active()
 
     def test_deleted_and_made_again_by_it(self, program: Program, gate: Gate) -> None:
-        program.export([ANNA, BEN])
+        program.write(ANNA, BEN)
         program.counts()
-        program.export([{**ANNA, "city": "Neustadt"}, BEN])
+        program.write({**ANNA, "city": "Neustadt"}, BEN)
 
         def gone(asked: Asked, carry_out: Answered) -> Response:
             program.state.delete(ANNA["email"])
@@ -186,8 +175,8 @@ class TestUpdated:
         gate.always(UPSERT, gone)
         assert program.failing().code == 6
         gate.meddle = None
-        assert ANNA["email"] in program.recipients()
-        program.export([BEN])
+        assert ANNA["email"] in program.list()
+        program.write(BEN)
         program.run()
         assert program.active() == {BEN["email"]}
 
@@ -197,55 +186,55 @@ class TestEnded:
 
     @pytest.fixture
     def known(self, program: Program) -> Program:
-        program.export([ANNA, BEN])
+        program.write(ANNA, BEN)
         program.counts()
         return program
 
     @pytest.mark.parametrize("arrives", [True, False])
     def test_and_gone_from_the_shop_since(self, known: Program, gate: Gate, arrives: bool) -> None:
-        known.export([self.OUT, BEN])
+        known.write(self.OUT, BEN)
         if arrives:
             cut_off(known, gate)
         else:
             gate.always(UPSERT, refusal(403))
             assert known.failing().code == 6
             gate.meddle = None
-        known.export([BEN])
+        known.write(BEN)
         known.run()
         assert known.active() == {BEN["email"]}
-        known.export([ANNA, BEN])  # an old yes
+        known.write(ANNA, BEN)  # an old yes
         known.run()
         known.run("resync")
         assert known.active() == {BEN["email"]}
-        assert SUBSCRIBER not in known.recipients()[ANNA["email"]]["tags"]
+        assert SUBSCRIBER not in known.list()[ANNA["email"]].tags
 
     def test_and_gone_before_anything_was_sent(self, known: Program, gate: Gate) -> None:
         """More ends than one batch, of which the first fails: the others are not forgotten with what was read."""
         many = people(30, 2)
-        known.configure(target={"batch_size": 5, "concurrency": 1})
-        known.export([ANNA, BEN, *many])
+        known.config(target={"batch_size": 5, "concurrency": 1})
+        known.write(ANNA, BEN, *many)
         known.counts()
-        known.export([ANNA, BEN, *({**row, "subscribed": "opted_out"} for row in many)])
+        known.write(ANNA, BEN, *({**row, "subscribed": "opted_out"} for row in many))
         gate.always(UPSERT, refusal(403))
         assert known.failing().code == 6
         gate.meddle = None
-        known.export([ANNA, BEN])
+        known.write(ANNA, BEN)
         known.run()
         assert known.active() == {ANNA["email"], BEN["email"]}
 
     def test_and_agreed_again_since(self, known: Program, gate: Gate) -> None:
-        known.export([self.OUT, BEN])
+        known.write(self.OUT, BEN)
         cut_off(known, gate)
         again = {**ANNA, "subscribed_at": "2026-12-24T00:00:00Z"}
         known.clock.passed += 40 * 86400
-        known.export([again, BEN])
+        known.write(again, BEN)
         known.run()
         assert known.active() == {ANNA["email"], BEN["email"]}
 
     def test_by_absence(self, whole: Program, gate: Gate) -> None:
-        whole.export([ANNA, BEN])
+        whole.write(ANNA, BEN)
         whole.counts()
-        whole.export([BEN])
+        whole.write(BEN)
         cut_off(whole, gate)
         before = whole.state.traffic.writes
         whole.run()
@@ -254,10 +243,10 @@ class TestEnded:
 
     def test_by_another_address(self, known: Program, gate: Gate) -> None:
         moved = {**ANNA, "email": "anna@new.example"}
-        known.export([moved, BEN])
+        known.write(moved, BEN)
         cut_off(known, gate, PUT)
         assert known.active() == {BEN["email"]}
         known.run()
-        known.export([moved, BEN, {**ANNA, "source_id": "77"}])  # an old yes of somebody else at the address she left
+        known.write(moved, BEN, {**ANNA, "source_id": "77"})  # an old yes of somebody else at the address she left
         known.run()
         assert known.active() == {"anna@new.example", BEN["email"]}

@@ -20,7 +20,8 @@ from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.targets.cleverreach.fields import data_fields
-from tests.e2e.program import Program, counted
+from tests.e2e.program import Program
+from tests.e2e.running import counted
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.shopify import FakeShopify
 from tests.shops.shopware6 import FakeShopware
@@ -296,7 +297,7 @@ class Both:
         program = self.program
         program.config_path = program.folder / f"{name}.yaml"
         target = program.settings["target"] | {"list": name, "unsubscribed_in": "list"}
-        program.configure(tags=self.tags, attributes={"preset": "shop", "map": {}}, target=target)
+        program.config(tags=self.tags, attributes={"preset": "shop", "map": {}}, target=target)
 
     def pass_time(self, seconds: float) -> None:
         self.program.clock.passed += seconds

@@ -15,7 +15,7 @@ import pytest
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.domain.model import Kind
 from tests.config_text import ENV
-from tests.e2e.program import environment
+from tests.e2e.running import environment
 from tests.targets import cleverreach
 
 _LONGEST_SILENCE = 200  # pieces of half a second, or of what is shown

@@ -15,18 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.program import (
-    SUBSCRIBER,
-    UPSERT,
-    Gate,
-    Program,
-    environment,
-    interrupt_at,
-    people,
-    person,
-    refusal,
-    until,
-)
+from tests.e2e.gate import UPSERT, Gate, refusal
+from tests.e2e.people import SUBSCRIBER, customer, people
+from tests.e2e.program import Program, interrupt_at
+from tests.e2e.running import environment, until
 
 ROOT = Path(__file__).parents[2]
 BATCH, PARALLEL = 20, 3
@@ -35,7 +27,7 @@ IN_FLIGHT = BATCH * 2 * (PARALLEL + 1)  # batches that are read ahead included
 
 @pytest.fixture
 def many(program: Program) -> Program:
-    program.configure(target={"batch_size": BATCH, "concurrency": PARALLEL})
+    program.config(target={"batch_size": BATCH, "concurrency": PARALLEL})
     return program
 
 
@@ -59,7 +51,7 @@ class Sent:
 def die(program: Program, place: str, when: str, number: int, *words: str) -> int:
     """Runs crsync until it is killed at that point; its return code."""
     if not program.config_path.exists():
-        program.configure()
+        program.config()
     path = str(program.config_path)
     command = [sys.executable, "-m", "tests.e2e.dying", place, when, str(number), *words, "-c", path]
     finished = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
@@ -99,15 +91,15 @@ def kill_at_write(program: Program, number: int, *words: str, after: bool = Fals
 
 
 def check_as_undisturbed(program: Program, wanted: Sequence[dict[str, str]], sent: Sent, deaths: int) -> None:
-    shown = program.recipients()
+    shown = program.list()
     assert set(shown) == {row["email"] for row in wanted}
     for row in wanted:
         recipient = shown[row["email"]]
-        assert recipient["global_attributes"]["city"] == row["city"]
-        assert recipient["active"] == (row["subscribed"] != "opted_out")
-        assert (SUBSCRIBER in recipient["tags"]) == (row["subscribed"] == "yes")
+        assert recipient.values["city"] == row["city"]
+        assert recipient.active == (row["subscribed"] != "opted_out")
+        assert (SUBSCRIBER in recipient.tags) == (row["subscribed"] == "yes")
     assert sum(times - 1 for times in sent.times.values()) <= deaths * IN_FLIGHT
-    assert program.recorded() == {recipient["id"] for recipient in shown.values()}
+    assert program.recorded() == {recipient.id for recipient in shown.values()}
     program.check_ledger()
 
 
@@ -127,7 +119,7 @@ def goes_on_to_the_end(program: Program, rows: int) -> dict[str, Any]:
 class TestKill:
     def test_a_first_sync_again_and_again(self, many: Program) -> None:
         rows = people(1200)
-        many.export(rows)
+        many.write(*rows)
         sent, dice = Sent(many), random.Random(20)
         deaths = 0
         for _ in range(5):
@@ -144,7 +136,7 @@ class TestKill:
 
     def test_at_any_moment(self, many: Program) -> None:
         rows = people(1000)
-        many.export(rows)
+        many.write(*rows)
         sent, dice = Sent(many), random.Random(21)
         for _ in range(3):
             process = many.start("sync", "-q")
@@ -178,7 +170,7 @@ class TestKill:
     )
     def test_at_every_interesting_point(self, many: Program, place: str, when: str, number: int) -> None:
         rows = people(90)
-        many.export(rows)
+        many.write(*rows)
         sent = Sent(many)
         assert die(many, place, when, number, "sync") == -signal.SIGKILL
         goes_on_to_the_end(many, len(rows))
@@ -187,7 +179,7 @@ class TestKill:
 
     def test_while_it_follows_another(self, many: Program) -> None:
         rows = people(300)
-        many.export(rows)
+        many.write(*rows)
         sent = Sent(many)
         assert kill_at_write(many, 3, "sync") != 0
         for place in ("run.decide.moves:follow_moves", "state.checkpoint:save"):
@@ -198,7 +190,7 @@ class TestKill:
 
     def test_a_resync(self, many: Program) -> None:
         rows = people(300)
-        many.export(rows)
+        many.write(*rows)
         many.counts()
         sent = Sent(many)
         assert kill_at_write(many, 4, "resync", after=True) != 0
@@ -209,15 +201,15 @@ class TestKill:
         assert set(sent.times) == {row["email"] for row in rows}
 
     def test_an_incremental_run_with_ends_of_consent(self, many: Program) -> None:
-        many.export(people(300))
+        many.write(*people(300))
         many.counts()
         rows = [
-            *(person(number, subscribed="opted_out") for number in range(80)),
-            *(person(number, city="Neustadt") for number in range(80, 300)),
+            *(customer(number, subscribed="opted_out") for number in range(80)),
+            *(customer(number, city="Neustadt") for number in range(80, 300)),
             *people(100, 300),
         ]
         rows[:80] = [{**row, "city": people(1, number)[0]["city"]} for number, row in enumerate(rows[:80])]
-        many.export(rows)
+        many.write(*rows)
         sent = Sent(many)
         deaths = sum(
             kill_at_write(many, number, "sync", after=after) != 0
@@ -232,7 +224,7 @@ class TestKill:
 
     def test_with_faults(self, many: Program) -> None:
         rows = people(200)
-        many.export(rows)
+        many.write(*rows)
         for name in ("reset", "error_200", "false", "unauthorized", "drop_row"):
             many.state.faults.set(name, 0.05, only="upsertplus")
         deaths = sum(kill_at_write(many, number, "sync", after=number % 2 == 0) != 0 for number in (3, 4))
@@ -240,12 +232,12 @@ class TestKill:
         many.state.faults.clear()
         many.run()
         many.run()
-        shown = many.recipients()
+        shown = many.list()
         assert many.active() == set(shown) == {row["email"] for row in rows}
-        assert many.recorded() == {recipient["id"] for recipient in shown.values()}
+        assert many.recorded() == {recipient.id for recipient in shown.values()}
 
     def test_nobody_is_counted_twice(self, many: Program) -> None:
-        many.export(people(200))
+        many.write(*people(200))
         assert kill_at_write(many, 5, "sync", after=True) != 0
         recorded = len(many.recorded())
         document = goes_on_to_the_end(many, 200)
@@ -257,7 +249,7 @@ class TestKill:
 class TestSignals:
     @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_while_writing(self, many: Program, signum: int, code: int) -> None:
-        many.export(people(400))
+        many.write(*people(400))
         process = many.start("sync", "--format", "json")
         interrupt_at(many, process, 4, signum)
         out, err = process.communicate(timeout=60)
@@ -270,7 +262,7 @@ class TestSignals:
         assert "hint: " in err
         # What was under way is recorded: the numbers, the list and the ledger agree.
         assert 60 <= document["counts"]["created"] < 400
-        assert document["counts"]["created"] == len(many.recipients()) == len(many.recorded())
+        assert document["counts"]["created"] == len(many.list()) == len(many.recorded())
         assert many.checkpoint["interrupted"]["run_id"] == document["run_id"]
         many.state.before_write = None
         finished = many.run()
@@ -279,7 +271,7 @@ class TestSignals:
         assert finished.document["counts"]["created"] + document["counts"]["created"] == 400
 
     def test_while_waiting_to_try_again(self, program: Program) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         program.state.faults.set("rate_limit", 1, only="upsertplus")
         process = program.start("sync", "-v")
         until(lambda: program.state.faults.struck["rate_limit"] >= 1)
@@ -291,7 +283,7 @@ class TestSignals:
         assert len(program.active()) == 10
 
     def test_while_reading(self, program: Program) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         program.state.faults.set("unavailable", 1, only="blacklist")
         process = program.start("sync", "--format", "json")
         until(lambda: program.state.faults.struck["unavailable"] >= 1)
@@ -304,7 +296,7 @@ class TestSignals:
         assert program.counts()["created"] == 10
 
     def test_a_second_one_does_not_wait(self, program: Program) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         process = program.start("sync")
         held = threading.Event()
 
@@ -325,7 +317,7 @@ class TestSignals:
         assert len(program.active()) == 10
 
     def test_before_anything_was_begun(self, program: Program) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         program.state.faults.set("unavailable", 1, only="GET /v3/groups")
         process = program.start("sync", "--format", "json")
         until(lambda: program.state.faults.struck["unavailable"] >= 1)
@@ -338,7 +330,7 @@ class TestSignals:
 
 class TestMaxDuration:
     def test_ends_well_and_the_next_run_goes_on(self, many: Program) -> None:
-        many.export(people(400))
+        many.write(*people(400))
         writes = [0]
 
         def later(_path: str, _rows: Sequence[Any]) -> None:
@@ -359,7 +351,7 @@ class TestMaxDuration:
         assert second.document["counts"]["created"] + first.document["counts"]["created"] == 400
 
     def test_ends_a_wait_for_a_server(self, program: Program, gate: Gate) -> None:
-        program.export(people(100))
+        program.write(*people(100))
         gate.on(UPSERT, None, refusal(429, Retry_After="200"))
         finished = program.run(max_duration=100)
         assert finished.error is None
@@ -370,7 +362,7 @@ class TestMaxDuration:
         assert len(program.active()) == 100
 
     def test_ends_while_reading(self, program: Program, gate: Gate) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         gate.always("GET /v3/blacklist", refusal(503))
         finished = program.run(max_duration=60)
         assert finished.error is not None
@@ -380,14 +372,14 @@ class TestMaxDuration:
         assert program.counts()["created"] == 10
 
     def test_that_is_long_enough_changes_nothing(self, program: Program) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         assert program.run(max_duration=600).document["complete"]
 
 
 class TestAfterAnInterruptedRun:
     @pytest.fixture
     def stopped(self, program: Program, gate: Gate) -> Program:
-        program.export(people(200))
+        program.write(*people(200))
         gate.on(UPSERT, None, refusal(403), refusal(403), refusal(403))
         assert program.failing().code == 6
         gate.meddle = None
@@ -396,9 +388,9 @@ class TestAfterAnInterruptedRun:
         return program
 
     def test_what_the_shop_says_now_counts(self, stopped: Program, gate: Gate) -> None:
-        left, new = person(199, subscribed="opted_out"), person(200)
-        stopped.export([*people(199), left, new])
-        recorded = {email for email, shown in stopped.recipients().items() if shown["id"] in stopped.recorded()}
+        left, new = customer(199, subscribed="opted_out"), customer(200)
+        stopped.write(*people(199), left, new)
+        recorded = {email for email, shown in stopped.list().items() if shown.id in stopped.recorded()}
         gate.calls.clear()
         finished = stopped.run()
         assert finished.document["resumed"]
@@ -409,11 +401,11 @@ class TestAfterAnInterruptedRun:
 
     def test_nobody_becomes_active_who_opted_out_since_a_lost_answer(self, program: Program) -> None:
         rows = people(60)
-        program.export(rows)
+        program.write(*rows)
         program.state.faults.set("reset", 1, only="upsertplus")
         assert program.failing().code == 5
         program.state.faults.clear()
-        program.export([{**row, "subscribed": "opted_out"} for row in rows])
+        program.write(*[{**row, "subscribed": "opted_out"} for row in rows])
         program.run()
         assert not program.active()
         assert program.counts()["people"] == 60
@@ -429,12 +421,12 @@ class TestAfterAnInterruptedRun:
         assert not list(stopped.state_path.glob("spool*"))
 
     def test_a_change_of_the_config_meanwhile_is_not_lost(self, stopped: Program) -> None:
-        stopped.configure(exclude=["person00199@*"], attributes={"map": {"firstname": "first_name", "city": "zip"}})
+        stopped.config(exclude=["person00199@*"], attributes={"map": {"firstname": "first_name", "city": "zip"}})
         finished = stopped.run()
         assert finished.document["skipped"] == {"excluded": 1}
-        stopped.configure(exclude=[], tags=["subscriber"])
+        stopped.config(exclude=[], tags=["subscriber"])
         stopped.run()
-        stopped.configure(tags=["subscriber", "buyer", "contact"])
+        stopped.config(tags=["subscriber", "buyer", "contact"])
         assert stopped.run().error is None
         assert len(stopped.active()) == 200
 

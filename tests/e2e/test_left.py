@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.shop import BUYER, DAY, NOW, SUBSCRIBER, Shop, at, both, buyer, opted_out
+from tests.e2e.people import BUYER, DAY, NOW, SUBSCRIBER, at, both, buyer, opted_out
+from tests.e2e.program import Shop
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 
@@ -87,18 +88,18 @@ class TestWhoLeft:
         assert shop.list()[BEN].values == {"firstname": "Ben"}
 
     def test_unsubscribed(self, shop: Shop) -> None:
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         self.stays_away(shop, "unsubscribed_in_target")
 
     def test_bounced(self, shop: Shop) -> None:
-        shop.server.bounce(ANNA)
+        shop.state.bounce(ANNA)
         self.stays_away(shop, "bounced_in_target")
 
     @pytest.mark.parametrize("entry", [ANNA, "*@example.org", "anna@*", f"{ANNA}-WooCommerce", f"{ANNA}-Shopware 6"])
     def test_blacklisted(self, shop: Shop, entry: str) -> None:
         shop.write(both(ANNA), both("ben@example.com"))
         shop.sync()
-        shop.server.list_address(entry)
+        shop.state.list_address(entry)
         shop.write(both(ANNA, first_name="Anna"), both("ben@example.com", first_name="Ben"))
         for ran in (shop.agreed_sync(), shop.sync(), shop.resync()):
             assert ran.skipped == {"blacklisted": 1}
@@ -106,17 +107,17 @@ class TestWhoLeft:
         assert shop.list()["ben@example.com"].values == {"firstname": "Ben"}
 
     def test_blacklisted_counts_at_once_even_if_nothing_changed(self, shop: Shop) -> None:
-        shop.server.list_address(ANNA)
+        shop.state.list_address(ANNA)
         assert shop.sync().skipped == {"blacklisted": 1}
 
     def test_in_an_account_that_blacklists_whoever_unsubscribes(self, shop: Shop) -> None:
-        shop.server.switches.auto_blacklist = True
-        shop.server.unsubscribe(ANNA)
+        shop.state.switches.auto_blacklist = True
+        shop.state.unsubscribe(ANNA)
         self.stays_away(shop, "blacklisted")
         assert ANNA not in shop.list()
 
     def test_deleted_by_hand(self, shop: Shop) -> None:
-        shop.server.delete(ANNA)
+        shop.state.delete(ANNA)
         self.stays_away(shop, "deleted_in_target")
         ran = shop.resync("--include-deleted")
         assert ran.counts == {"created": 1, "updated": 1}
@@ -126,40 +127,40 @@ class TestWhoLeft:
         assert shop.sync().writes == 0
 
     def test_deleted_and_nothing_changed_in_the_shop(self, shop: Shop) -> None:
-        shop.server.delete(ANNA)
+        shop.state.delete(ANNA)
         assert shop.sync().counts == {"unchanged": 2}, "nobody was read"
         assert shop.resync().skipped == {"deleted_in_target": 1}
         assert shop.sync().skipped == {"deleted_in_target": 1}, "known now"
         assert ANNA not in shop.list()
 
     def test_unsubscribed_and_nothing_changed_in_the_shop(self, shop: Shop) -> None:
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         assert shop.resync().skipped == {"unsubscribed_in_target": 1}
         ran = shop.sync()
         assert (ran.skipped, ran.writes) == ({"unsubscribed_in_target": 1}, 0)
 
     def test_unsubscribed_and_deleted_since(self, shop: Shop) -> None:
         """Gone from this list, but another list of the account remembers."""
-        other = shop.server.add_group("Other list")
-        shop.server.write(other, {"email": ANNA})
-        shop.server.unsubscribe(ANNA)
-        shop.server.delete(ANNA, shop.list_id)
+        other = shop.state.add_group("Other list")
+        shop.state.write(other, {"email": ANNA})
+        shop.state.unsubscribe(ANNA)
+        shop.state.delete(ANNA, shop.list_id)
         shop.write(both(ANNA, first_name="Anna"), both(BEN))
         for ran in (shop.sync(), shop.resync("--include-deleted")):
             assert ran.skipped == {"unsubscribed_in_target": 1}
         assert ANNA not in shop.list()
 
     def test_unsubscribed_and_deleted_with_nobody_else_to_remember(self, shop: Shop) -> None:
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         self.change(shop)
         assert shop.sync().skipped == {"unsubscribed_in_target": 1}
-        shop.server.delete(ANNA)
+        shop.state.delete(ANNA)
         for ran in (shop.sync(), shop.resync(), shop.resync("--include-deleted"), shop.agreed_sync()):
             assert ran.skipped == {"unsubscribed_in_target": 1}
         assert ANNA not in shop.list()
 
     def test_opted_out_after_they_left_needs_no_write(self, shop: Shop) -> None:
-        shop.server.unsubscribe(ANNA)
+        shop.state.unsubscribe(ANNA)
         shop.write(opted_out(ANNA), both(BEN))
         ran = shop.sync()
         assert (ran.skipped, ran.writes) == ({"unsubscribed_in_target": 1}, 0)
@@ -169,7 +170,7 @@ class TestWhoLeft:
         """A bounce may be lifted in CleverReach: the end is written then. None: gone from an export of everybody."""
         shop.config(source={"complete": True})
         shop.sync()
-        shop.server.bounce(ANNA)
+        shop.state.bounce(ANNA)
         shop.write(*([] if ended is None else [ended(ANNA)]), both(BEN))
         shop.sync()
         shop.config(limits={"max_deactivated": 0, "max_activated": 0})
@@ -177,7 +178,7 @@ class TestWhoLeft:
             assert ran.skipped == ({} if ended is None else {"bounced_in_target": 1})
             assert ran.writes == 0, "and the guard does not count them"
         shop.config(limits={"max_deactivated": 1})
-        shop.server.person(ANNA).bounced = 0
+        shop.state.person(ANNA).bounced = 0
         assert shop.list()[ANNA].active
         assert shop.agreed_sync().counts["deactivated"] == 1
         assert not shop.list()[ANNA].active
@@ -189,7 +190,7 @@ class TestWhoLeft:
         """Deleted by hand after their consent had ended: transferred as new, but never active."""
         shop.write(buyer(ANNA), both(BEN))
         shop.sync()
-        shop.server.delete(ANNA)
+        shop.state.delete(ANNA)
         shop.resync("--include-deleted")
         assert not shop.list()[ANNA].active
         shop.write(buyer(ANNA, first_name="Anna"), both(BEN))
@@ -197,8 +198,8 @@ class TestWhoLeft:
         assert not shop.list()[ANNA].active, "nor later"
 
     def test_deleted_and_back_by_a_form(self, shop: Shop) -> None:
-        shop.server.delete(ANNA)
-        shop.server.subscribe(ANNA, shop.list_id, confirmed=False)
+        shop.state.delete(ANNA)
+        shop.state.subscribe(ANNA, shop.list_id, confirmed=False)
         self.change(shop)
         shop.sync()
         found = shop.list()[ANNA]
@@ -210,7 +211,7 @@ class TestWhoLeft:
 
         def delete(rows: list[object]) -> None:
             shop.before_write = None
-            shop.server.delete(ANNA)
+            shop.state.delete(ANNA)
 
         shop.write(both(ANNA, first_name="Anna"), both(BEN))
         shop.before_write = delete
@@ -224,11 +225,11 @@ class TestWhoLeft:
 class TestUnsubscribedElsewhere:
     @pytest.fixture(autouse=True)
     def old_list(self, shop: Shop) -> None:
-        old = shop.server.add_group("Old list")
-        shop.server.write(old, {"email": ANNA, "activated": NOW - 100 * DAY}, {"email": BEN})
-        shop.now -= 10 * DAY
-        shop.server.unsubscribe(ANNA)
-        shop.now += 10 * DAY
+        old = shop.state.add_group("Old list")
+        shop.state.write(old, {"email": ANNA, "activated": NOW - 100 * DAY}, {"email": BEN})
+        shop.later(days=-10)
+        shop.state.unsubscribe(ANNA)
+        shop.later(days=10)
 
     @pytest.mark.parametrize("date", ["", "2026-09-10"])
     def test_they_are_not_revived(self, shop: Shop, date: str) -> None:
@@ -261,9 +262,9 @@ class TestUnsubscribedElsewhere:
     def test_they_are_looked_for_in_this_list_once(self, shop: Shop) -> None:
         shop.write(both(ANNA))
         shop.sync()
-        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 1
+        assert shop.state.traffic.by["POST /v3/groups/{id}/get_receivers"] == 1
         shop.sync()
-        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 0
+        assert shop.state.traffic.by["POST /v3/groups/{id}/get_receivers"] == 0
         shop.write(both(ANNA, first_name="Anna"))
         shop.sync()
-        assert shop.server.traffic.by["POST /v3/groups/{id}/get_receivers"] == 1
+        assert shop.state.traffic.by["POST /v3/groups/{id}/get_receivers"] == 1

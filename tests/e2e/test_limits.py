@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.e2e.program import LIST, Gate, Program, counted, people, person
+from tests.e2e.gate import Gate
+from tests.e2e.people import customer, people
+from tests.e2e.program import LIST, Program
+from tests.e2e.running import counted
 
 
 def sent(gate: Gate) -> set[str]:
@@ -15,8 +16,8 @@ def sent(gate: Gate) -> set[str]:
 
 @pytest.mark.parametrize(("limit", "size"), [(7, 50), (50, 50), (75, 50), (120, 50), (9, 1)])
 def test_exactly_so_many(program: Program, gate: Gate, limit: int, size: int) -> None:
-    program.configure(target={"batch_size": size})
-    program.export(people(150))
+    program.config(target={"batch_size": size})
+    program.write(*people(150))
     finished = program.run(limit=limit)
     assert finished.error is None
     assert counted(finished.document) == {"rows": 150, "people": limit, "created": limit}
@@ -37,8 +38,8 @@ def test_who_is_skipped_does_not_count(program: Program, gate: Gate, size: int) 
     for row in people(60):
         program.state.write(group, {"email": row["email"]})
         program.state.unsubscribe(row["email"], group)
-    program.configure(target={"batch_size": size, "unsubscribed_in": "list"})
-    program.export(people(120))
+    program.config(target={"batch_size": size, "unsubscribed_in": "list"})
+    program.write(*people(120))
     finished = program.run(limit=25)
     assert finished.document["counts"]["created"] == 25
     assert len(sent(gate)) == 25
@@ -49,7 +50,7 @@ def test_who_is_skipped_does_not_count(program: Program, gate: Gate, size: int) 
 
 
 def test_0_sends_nobody(program: Program, gate: Gate) -> None:
-    program.export(people(5))
+    program.write(*people(5))
     assert counted(program.run(limit=0).document) == {"rows": 5}
     assert not gate.writes()
     assert program.counts()["created"] == 5
@@ -57,29 +58,29 @@ def test_0_sends_nobody(program: Program, gate: Gate) -> None:
 
 
 def test_as_many_as_there_are_is_complete(program: Program) -> None:
-    program.export(people(5))
+    program.write(*people(5))
     assert program.run(limit=5).document["complete"]
 
 
 def test_ends_of_consent_do_not_count(program: Program) -> None:
-    program.export(people(30))
+    program.write(*people(30))
     program.counts()
-    program.export([*(person(n, subscribed="opted_out") for n in range(10)), *people(30, 10)])
+    program.write(*(customer(n, subscribed="opted_out") for n in range(10)), *people(30, 10))
     finished = program.run(limit=4)
     assert counted(finished.document) == {"rows": 40, "people": 34, "deactivated": 10, "created": 4, "unchanged": 20}
     assert len(program.active()) == 24
 
 
 def test_updates_come_before_new_people(program: Program) -> None:
-    program.export(people(10))
+    program.write(*people(10))
     program.counts()
-    program.export([*(person(n, city="Neustadt") for n in range(10)), *people(10, 10)])
+    program.write(*(customer(n, city="Neustadt") for n in range(10)), *people(10, 10))
     finished = program.run(limit=12)
     assert counted(finished.document) == {"rows": 20, "people": 12, "updated": 10, "created": 2}
 
 
 def test_a_resync_goes_on(program: Program, gate: Gate) -> None:
-    program.export(people(100))
+    program.write(*people(100))
     program.counts()
     gate.calls.clear()
     runs = [program.run("resync", limit=40).document]
@@ -93,7 +94,7 @@ def test_a_resync_goes_on(program: Program, gate: Gate) -> None:
 
 
 def test_a_dry_run_counts_the_same(program: Program, gate: Gate) -> None:
-    program.export(people(100))
+    program.write(*people(100))
     dry = program.run(dry_run=True, limit=30).document
     assert counted(dry) == {"rows": 100, "people": 30, "created": 30}
     assert not dry["complete"]
@@ -102,8 +103,8 @@ def test_a_dry_run_counts_the_same(program: Program, gate: Gate) -> None:
 
 
 def test_with_faults(program: Program, gate: Gate) -> None:
-    program.export(people(200))
-    program.configure(target={"batch_size": 10})
+    program.write(*people(200))
+    program.config(target={"batch_size": 10})
     for name in ("reset", "error_200", "false", "drop_row"):
         program.state.faults.set(name, 0.1, only="upsertplus")
     finished = program.run(limit=60)
@@ -113,12 +114,12 @@ def test_with_faults(program: Program, gate: Gate) -> None:
 
 
 def test_a_change_of_the_config_before_the_limit_is_through_is_not_lost(program: Program) -> None:
-    program.export(people(20))
+    program.write(*people(20))
     program.counts()
-    program.configure(attributes={"map": {"firstname": "first_name"}})
-    program.configure(attributes={"map": {"firstname": "last_name", "city": "city"}})
+    program.config(attributes={"map": {"firstname": "first_name"}})
+    program.config(attributes={"map": {"firstname": "last_name", "city": "city"}})
     assert program.run(limit=5).document["counts"]["updated"] == 5
     assert program.run(limit=5).document["counts"]["updated"] == 5
     program.counts()
-    shown: dict[str, Any] = program.recipients()
-    assert all(shown[row["email"]]["global_attributes"]["firstname"] == row["last_name"] for row in people(20))
+    shown = program.list()
+    assert all(shown[row["email"]].values["firstname"] == row["last_name"] for row in people(20))

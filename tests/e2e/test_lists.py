@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from tests.e2e.shop import LIST, B, S, Shop, both
+from tests.e2e.people import B, S, both
+from tests.e2e.program import LIST, Shop
 
 ANNA = "anna@example.org"
 
@@ -32,14 +33,14 @@ def test_by_id(shop: Shop) -> None:
 def test_a_text_is_a_name_first_and_an_id_then(shop: Shop) -> None:
     shop.config(target={"list": shop.list_id})
     assert shop.diff().doc["target"]["list_id"] == shop.list_id
-    named = shop.server.add_group(shop.list_id)
+    named = shop.state.add_group(shop.list_id)
     assert shop.diff().doc["target"]["list_id"] == named
     shop.config(target={"list": int(shop.list_id)})
     assert shop.diff().doc["target"]["list_id"] == shop.list_id
 
 
 def test_two_of_the_same_name(shop: Shop) -> None:
-    other = shop.server.add_group(LIST)
+    other = shop.state.add_group(LIST)
     for ran in (shop.sync(code=2), shop.diff(code=2)):
         assert ran.doc["schema"] == "crsync.error/1"
         assert LIST in ran.doc["error"]["message"]
@@ -52,7 +53,7 @@ def test_two_of_the_same_name(shop: Shop) -> None:
 
 def test_once_found_a_second_of_the_same_name_does_not_matter(shop: Shop) -> None:
     shop.sync()
-    shop.server.add_group(LIST)
+    shop.state.add_group(LIST)
     assert shop.sync().counts == {"unchanged": 1}
 
 
@@ -74,7 +75,7 @@ def test_created(shop: Shop) -> None:
     created = ran.doc["target"]["list_id"]
     assert shop.list(created).keys() == {ANNA}
     assert shop.sync().doc["target"]["list_id"] == created
-    assert len(shop.server.groups) == 2
+    assert len(shop.state.groups) == 2
 
 
 def test_created_only_once_somebody_is_to_be_transferred(shop: Shop) -> None:
@@ -82,13 +83,13 @@ def test_created_only_once_somebody_is_to_be_transferred(shop: Shop) -> None:
     assert shop.sync().skipped == {"excluded": 1}
     shop.config(exclude=None)
     assert shop.sync().counts == {"created": 1}
-    assert len(shop.server.groups) == 2
+    assert len(shop.state.groups) == 2
 
 
 def test_renamed(shop: Shop) -> None:
     shop.sync()
-    shop.server.group(shop.list_id).name = "Newsletter"
-    shop.server.add_group(LIST)
+    shop.state.group(shop.list_id).name = "Newsletter"
+    shop.state.add_group(LIST)
     shop.write(both(ANNA, first_name="Anna"))
     ran = shop.sync()
     assert "renamed" in ran.err
@@ -102,11 +103,11 @@ def test_renamed(shop: Shop) -> None:
 def test_gone(shop: Shop) -> None:
     shop.config(target={"create_list": True})
     shop.sync()
-    shop.server.delete_group(shop.server.group(shop.list_id))
+    shop.state.delete_group(shop.state.group(shop.list_id))
     for ran in (shop.sync(code=2), shop.diff(code=2)):
         assert shop.list_id in ran.doc["error"]["message"]
         assert ran.writes == 0
-    assert not shop.server.groups, "nothing is created in its place"
+    assert not shop.state.groups, "nothing is created in its place"
     shutil.rmtree(shop.folder / ".crsync")
     assert shop.sync().counts == {"created": 1}
 
@@ -114,16 +115,16 @@ def test_gone(shop: Shop) -> None:
 @pytest.mark.parametrize("wanted", ["Other list", "No such list", 4711])
 def test_the_config_names_another_list_now(shop: Shop, wanted: str | int) -> None:
     shop.sync()
-    other = shop.server.add_group("Other list")
-    before = shop.state_files()
+    other = shop.state.add_group("Other list")
+    before = shop.files()
     shop.config(target={"list": wanted, "create_list": True})
     for ran in (shop.sync(code=9), shop.diff(code=9)):
         assert ran.doc["error"]["class"] == "state"
         assert ran.writes == 0
         assert "state_dir" in ran.doc["error"]["hint"]
     assert shop.list(other) == {}
-    assert {name: data for name, data in (shop.state_files() or {}).items() if "lock" not in name} == {
-        name: data for name, data in (before or {}).items() if "lock" not in name
+    assert {name: data for name, data in shop.files().items() if "lock" not in name} == {
+        name: data for name, data in before.items() if "lock" not in name
     }
     shop.config(target={"list": LIST})
     assert shop.sync().counts == {"unchanged": 1}
@@ -137,7 +138,7 @@ def test_the_same_list_by_its_id_now(shop: Shop) -> None:
 
 def test_another_list_with_a_state_of_its_own(shop: Shop) -> None:
     shop.sync()
-    other = shop.server.add_group("Other list")
+    other = shop.state.add_group("Other list")
     shop.config(target={"list": "Other list"}, state_dir=".other")
     assert shop.sync().counts == {"created": 1}
     assert shop.list(other).keys() == shop.list().keys() == {ANNA}
@@ -154,7 +155,7 @@ def test_another_name_of_the_source_is_another_source(shop: Shop) -> None:
 def test_unsubscribed_from_the_old_list_and_a_new_one(shop: Shop) -> None:
     """The reason why the account is asked: a new list must not revive those who left the old one."""
     shop.sync()
-    shop.server.unsubscribe(ANNA)
+    shop.state.unsubscribe(ANNA)
     shop.config(target={"list": "Brand new", "create_list": True}, state_dir=".other")
     shop.write(both(ANNA), both("ben@example.org"))
     ran = shop.agreed_sync()

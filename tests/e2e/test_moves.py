@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, B, C, S, Shop, both, buyer, neither, person, subscriber
+from tests.e2e.people import BUYER, SUBSCRIBER, B, C, S, both, buyer, neither, person, subscriber
+from tests.e2e.program import Shop
 
 OLD, NEW, OTHER = "old@example.org", "new@example.org", "other@example.org"
 
@@ -71,28 +72,28 @@ class TestTheOldOneHadLeft:
         assert NEW not in shop.list()
 
     def test_unsubscribed(self, shop: Shop) -> None:
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         self.moved_and_skipped(shop, "unsubscribed_in_target")
 
     def test_deleted(self, shop: Shop) -> None:
-        shop.server.delete(OLD)
+        shop.state.delete(OLD)
         self.moved_and_skipped(shop, "deleted_in_target")
 
     @pytest.mark.parametrize("entry", [OLD, "old@*"])
     def test_blacklisted(self, shop: Shop, entry: str) -> None:
         """CleverReach may refuse any change to the old one; it mails nobody who is blacklisted."""
-        shop.server.list_address(entry)
+        shop.state.list_address(entry)
         self.moved_and_skipped(shop, "blacklisted")
 
     def test_blacklisted_by_another_plug_in(self, shop: Shop) -> None:
         """Such an entry blocks nothing in CleverReach itself."""
-        shop.server.list_address(f"{OLD}-WooCommerce")
+        shop.state.list_address(f"{OLD}-WooCommerce")
         self.moved_and_skipped(shop, "blacklisted")
         assert not shop.list()[OLD].active
 
     def test_blacklisted_by_unsubscribing(self, shop: Shop) -> None:
-        shop.server.switches.auto_blacklist = True
-        shop.server.unsubscribe(OLD)
+        shop.state.switches.auto_blacklist = True
+        shop.state.unsubscribe(OLD)
         self.moved_and_skipped(shop, "blacklisted")
 
     def test_consent_ended(self, shop: Shop) -> None:
@@ -106,13 +107,13 @@ class TestTheOldOneHadLeft:
         self.moved_and_skipped(shop, "opted_out")
 
     def test_bounced_is_no_leaving(self, shop: Shop) -> None:
-        shop.server.bounce(OLD)
+        shop.state.bounce(OLD)
         shop.write(both(NEW, source_id="1"))
         assert shop.sync().counts["created"] == 1
         assert shop.list()[NEW].active
 
     def test_a_consent_given_after_the_move_counts(self, shop: Shop) -> None:
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         shop.write(both(NEW, source_id="1"))
         shop.sync()
         shop.later(days=5)
@@ -124,7 +125,7 @@ class TestTheOldOneHadLeft:
 
     def test_a_withdrawal_at_the_new_address_is_not_forgotten(self, shop: Shop) -> None:
         """Later than the move, it outlasts a yes that lies between the two; also in a row that cannot be read."""
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         shop.write(both(NEW, source_id="1"))
         shop.sync()
         shop.later(days=5)
@@ -140,7 +141,7 @@ class TestTheOldOneHadLeft:
         assert shop.agreed_sync().counts == {"created": 1}
 
     def test_moved_twice(self, shop: Shop) -> None:
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         shop.write(both(NEW, source_id="1"))
         shop.sync()
         shop.write(both("third@example.org", source_id="1"))
@@ -150,7 +151,7 @@ class TestTheOldOneHadLeft:
 
     def test_selected_only_later(self, shop: Shop) -> None:
         """At the time of the move no selected kind applied to the new address."""
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         shop.write(person(NEW, source_id="1", orders="0"))
         assert shop.sync().skipped == {"not_selected": 1}
         shop.write(buyer(NEW, source_id="1"))
@@ -160,7 +161,7 @@ class TestTheOldOneHadLeft:
 
     def test_unreadable_at_the_time_of_the_move(self, shop: Shop) -> None:
         shop.config(limits={"max_rejected": 5})
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         shop.write(both(NEW, source_id="1") | {"orders": "many"})
         assert shop.sync().counts["invalid"] == 1
         shop.write(both(NEW, source_id="1"))
@@ -169,7 +170,7 @@ class TestTheOldOneHadLeft:
         assert NEW not in shop.list()
 
     def test_excluded_at_the_time_of_the_move(self, shop: Shop) -> None:
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         shop.config(exclude=["new@*"])
         shop.write(both(NEW, source_id="1"))
         assert shop.sync().skipped == {"excluded": 1}
@@ -179,7 +180,7 @@ class TestTheOldOneHadLeft:
 
     def test_contacts_selected(self, shop: Shop) -> None:
         shop.config(tags=[S, B, C])
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         shop.write(neither(NEW, source_id="1"))
         assert shop.sync().skipped == {"unsubscribed_in_target": 1}
 
@@ -192,7 +193,7 @@ class TestTheOldOneHadLeftAndTheNewOneIsInTheList:
     def moved(self, shop: Shop, own: Callable[..., dict[str, str]]) -> None:
         shop.write(both(OLD, source_id="1"), own(NEW, source_id="2"))
         shop.sync()
-        shop.server.unsubscribe(OLD)
+        shop.state.unsubscribe(OLD)
         self.before = shop.list()[NEW]
         shop.write(both(NEW, source_id="1", first_name="Anna"), own(NEW, source_id="2"))
         ran = shop.agreed_sync()
@@ -225,9 +226,9 @@ class TestTheOldOneHadLeftAndTheNewOneIsInTheList:
 
 
 def test_a_contact_who_unsubscribed_elsewhere_and_never_was_transferred(shop: Shop) -> None:
-    old_list = shop.server.add_group("Old list")
-    shop.server.write(old_list, {"email": OLD})
-    shop.server.unsubscribe(OLD)
+    old_list = shop.state.add_group("Old list")
+    shop.state.write(old_list, {"email": OLD})
+    shop.state.unsubscribe(OLD)
     shop.write(both(OLD, source_id="1"), both(OTHER, source_id="2"))
     assert shop.sync().skipped == {"unsubscribed_in_target": 1}
     shop.write(both(NEW, source_id="1"), both(OTHER, source_id="2"))
@@ -256,7 +257,7 @@ def test_moved_back_to_an_address_that_ended_and_away_again(shop: Shop, leaves: 
     shop.write(both(NEW, source_id="1"), both(OTHER, source_id="2"))
     shop.sync()
     if leaves == "unsubscribes":
-        shop.server.unsubscribe(NEW)
+        shop.state.unsubscribe(NEW)
     else:
         shop.write(buyer(NEW, source_id="1"), both(OTHER, source_id="2"))
         shop.sync()
@@ -270,7 +271,7 @@ def test_who_had_left_comes_back_and_moves_on(shop: Shop) -> None:
     """With a consent newer than the leaving they are like anybody."""
     shop.write(both(OLD, source_id="1"), both(OTHER, source_id="2"))
     shop.sync()
-    shop.server.unsubscribe(OLD)
+    shop.state.unsubscribe(OLD)
     shop.write(both(NEW, source_id="1"), both(OTHER, source_id="2"))
     shop.sync()
     shop.later(days=5)
@@ -289,7 +290,7 @@ def test_who_had_left_takes_the_address_that_another_leaves(shop: Shop, others: 
     shop.config(source={"complete": True})
     shop.write(both(OLD, source_id="1"), both(NEW, source_id="2"), both(OTHER, source_id="3"), *there)
     shop.sync()
-    shop.server.unsubscribe(OLD)
+    shop.state.unsubscribe(OLD)
     third = "third@example.org"
     shop.write(both(NEW, source_id="1"), both(third, source_id="2"), both(OTHER, source_id="3"), *there)
     ran = shop.agreed_sync()
@@ -312,7 +313,7 @@ def test_who_had_left_takes_the_address_that_another_leaves(shop: Shop, others: 
 def test_swapped_addresses_of_whom_one_had_left(shop: Shop) -> None:
     shop.write(both(OLD, source_id="1"), both(NEW, source_id="2"), both(OTHER, source_id="3"))
     shop.sync()
-    shop.server.unsubscribe(OLD)
+    shop.state.unsubscribe(OLD)
     shop.write(both(NEW, source_id="1"), both(OLD, source_id="2"), both(OTHER, source_id="3"))
     ran = shop.agreed_sync()
     assert ran.counts == {"deactivated": 1, "unchanged": 2}
@@ -361,7 +362,7 @@ def test_the_old_one_is_gone_between_reading_and_writing(shop: Shop) -> None:
 
     def delete(rows: list[object]) -> None:
         shop.before_write = None
-        shop.server.delete(OLD)
+        shop.state.delete(OLD)
 
     shop.before_write = delete
     ran = shop.sync()
@@ -422,7 +423,7 @@ def test_with_a_consent_file(shop: Shop) -> None:
     shop.write(person(OLD, source_id="1", orders="1"), person(OTHER, source_id="2", orders="1"))
     shop.write(person(OLD, subscribed="yes"), name="newsletter.csv")
     shop.sync()
-    shop.server.unsubscribe(OLD)
+    shop.state.unsubscribe(OLD)
     shop.write(person(NEW, source_id="1", orders="1"), person(OTHER, source_id="2", orders="1"))
     shop.write(person(NEW, subscribed="yes"), name="newsletter.csv")
     for ran in (shop.sync(), shop.sync()):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.program import Program, counted
+from tests.e2e.program import Program
+from tests.e2e.running import counted
 from tests.shops.woocommerce import WooShop
 
 ADDRESSES = tuple(f"{letter}@mail.example" for letter in "abcdef")
@@ -49,7 +50,7 @@ class Town:
         program.state.create_attribute("ordercount", "number")
         program.settings["source"] = shop.settings()
         program.settings["attributes"]["map"] = {"ordercount": "orders"}
-        program.configure()
+        program.config()
         self.other = shop.add_customer(OTHER, consent=False)
         self.accounts: dict[int, Account] = {}
         self.orders: dict[int, Bought] = {}
@@ -124,7 +125,7 @@ class Town:
             if self.random.random() < 0.5:
                 self.program.state.unsubscribe(email)
             else:
-                self.program.state.delete(email, self.program.group)
+                self.program.state.delete(email, self.program.list_id)
             self.left.add(email)
             for account in self.accounts.values():
                 account.left = account.left or account.before == email
@@ -141,7 +142,7 @@ class Town:
         if self.random.random() < 0.2:
             self.program.run(limit=1)
         would = counted(self.program.run("diff").document)
-        listed = set(self.program.recipients()) if self.program.state.groups else set()
+        listed = set(self.program.list()) if self.program.state.groups else set()
         assert self.program.counts() == would
         self.learn()
         self.check_nobody_is_mailed_who_left(listed)
@@ -171,15 +172,15 @@ class Town:
                 account.left = False  # they have an address now that was mailed before they came
 
     def check_everybody_else_is(self) -> None:
-        found = self.program.recipients()
+        found = self.program.list()
         for email in set(ADDRESSES) - self.uncertain - self.left:
             bought = self.bought_at(email)
             kinds = {"Subscriber"} if any(account.consent for account in self.at(email)) else set()
             kinds |= {"Buyer"} if bought else set()
             if kinds:
-                assert found[email]["active"]
-                assert {tag.rpartition(".")[2] for tag in found[email]["tags"]} == kinds
-                assert found[email]["global_attributes"].get("ordercount", "0") == str(len(bought)) or not bought
+                assert found[email].active
+                assert {tag.rpartition(".")[2] for tag in found[email].tags} == kinds
+                assert found[email].values.get("ordercount", "0") == str(len(bought)) or not bought
 
 
 @pytest.fixture

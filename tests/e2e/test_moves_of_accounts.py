@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.e2e.program import Program, counted, environment
+from tests.e2e.program import Program
+from tests.e2e.running import counted, environment
 from tests.shops.contract import FAKES
 from tests.shops.woocommerce import WooShop
 
@@ -38,7 +39,7 @@ class World:
         program.state.create_attribute("ordercount", "number")
         program.settings["source"] = shop.settings(subscribed_by=mode)
         program.settings["attributes"]["map"] = {"ordercount": "orders", "firstname": "first_name"}
-        program.configure()
+        program.config()
         self.kinds = frozenset({SUBSCRIBER, BUYER} if self.consent else {BUYER})
         self._latest = shop.add_order(shop.add_customer(OTHER, consent=self.consent))
 
@@ -72,8 +73,8 @@ class World:
 
     def list(self) -> dict[str, Listed]:
         return {
-            email: Listed(shown["active"], frozenset(shown["tags"]), shown["global_attributes"].get("ordercount", ""))
-            for email, shown in self.program.recipients().items()
+            email: Listed(shown.active, frozenset(shown.tags), shown.values.get("ordercount", ""))
+            for email, shown in self.program.list().items()
             if email != OTHER
         }
 
@@ -298,7 +299,7 @@ def test_the_old_address_had_left(world: World, left: str) -> None:
     if left == "unsubscribed":
         state.unsubscribe(A)
     elif left == "deleted":
-        state.delete(A, world.program.group)
+        state.delete(A, world.program.list_id)
     else:
         state.list_address(A)
     world.address(customer, B)
@@ -412,7 +413,7 @@ def test_a_guest_order_is_given_to_an_account(buyers: World) -> None:
 
 
 def test_contacts_are_selected(buyers: World) -> None:
-    buyers.program.configure(tags=["subscriber", "buyer", "contact"])
+    buyers.program.config(tags=["subscriber", "buyer", "contact"])
     customer = buyers.account(A)
     buyers.sync()
     buyers.address(customer, B)
@@ -577,7 +578,7 @@ def test_a_no_of_the_newsletter_is_no_reason_to_mail_a_contact(program: Program)
     fake = FAKES["shopware6"]()
     try:
         program.settings["source"] = fake.settings()
-        program.configure(tags=["subscriber", "buyer", "contact"])
+        program.config(tags=["subscriber", "buyer", "contact"])
         customer = fake.add_customer(A, consent=False, first_name="Anna")
         fake.add_order(customer)
         program.counts()
@@ -599,7 +600,7 @@ def test_in_every_shop(name: str, program: Program, *, consent: bool) -> None:
     fake = FAKES[name]()
     try:
         program.settings["source"] = fake.settings()
-        program.configure()
+        program.config()
         customer = fake.add_customer(A, consent=consent)
         order = fake.add_order(customer)
         other = fake.add_customer(OTHER, consent=False)
@@ -620,7 +621,7 @@ def test_in_every_shop(name: str, program: Program, *, consent: bool) -> None:
         # Where the newsletter is another list, it may follow only when all of it is read.
         assert (created, deactivated) == (1, 1)
         assert program.active() == {B, OTHER}
-        tags = {tag.rpartition(".")[2] for tag in program.recipients()[B]["tags"]}
+        tags = {tag.rpartition(".")[2] for tag in program.list()[B].tags}
         assert tags == ({"Buyer", "Subscriber"} if consent else {"Buyer"})
         fake.now += 2 * HOUR
         fake.cancel_order(order)

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from cleverreach_sync.errors import CrsyncError
-from tests.e2e.program import Program, people
+from tests.e2e.people import people
+from tests.e2e.program import Program
 from tests.odd_server import Heard, odd_server, response
 
 ODD: list[object] = [
@@ -42,8 +43,8 @@ def usual(heard: Heard) -> bytes:
 
 
 def ended(program: Program, url: str) -> CrsyncError:
-    program.export(people(2))
-    program.configure(target={"base_url": url}, limits={"retry_for": "2s"})
+    program.write(*people(2))
+    program.config(target={"base_url": url}, limits={"retry_for": "2s"})
     return program.failing()
 
 
@@ -67,7 +68,7 @@ def test_a_list_with_an_odd_id(program: Program, ident: object, where: str) -> N
 
 
 def test_another_list_than_was_asked_for(program: Program) -> None:
-    program.configure(target={"list": 7, "create_list": False})
+    program.config(target={"list": 7, "create_list": False})
 
     def answering(heard: Heard) -> bytes:
         return answer({"id": "8", "name": "Others"}) if "/groups/7" in heard.line else usual(heard)

@@ -15,7 +15,8 @@ import pytest
 
 from cleverreach_sync.state.files import LocalDocument
 from cleverreach_sync.state.keys import Keys
-from tests.e2e.program import Program, counted, environment
+from tests.e2e.program import Program
+from tests.e2e.running import counted, environment
 from tests.shops.woocommerce import WooShop
 
 STATES = Path(__file__).parent / "states"
@@ -34,7 +35,7 @@ class Older:
         program.state.create_attribute("ordercount", "number")
         program.settings["source"] = shop.settings(subscribed_by="none")
         program.settings["attributes"]["map"] = {"ordercount": "orders", "firstname": "first_name"}
-        program.configure()
+        program.config()
         self._latest = shop.add_order(shop.add_customer("other@mail.example"))
         self.a = self._account(A, 2)
         self.mixed = self._account(MIXED, 1)
@@ -62,9 +63,9 @@ class Older:
             ledger.executescript(text)
             (ident,) = ledger.execute("select value from meta where name = 'id'").fetchone()
             keys = Keys(bytes.fromhex(text.partition("-- key ")[2].partition("\n")[0]))
-            for email, shown in self.program.recipients().items():
+            for email, shown in self.program.list().items():
                 query = "update person set receiver_id = ? where key = ? and outcome = 'unchanged'"
-                assert ledger.execute(query, (shown["id"], keys.address(email))).rowcount == 1
+                assert ledger.execute(query, (shown.id, keys.address(email))).rowcount == 1
             ledger.commit()
         keys.save(LocalDocument(state / "key"))
         checkpoint = json.loads((state / "checkpoint.json").read_text())
@@ -94,9 +95,9 @@ class Older:
     def active(self) -> dict[str, str]:
         """Who is mailed, and the number of their orders."""
         return {
-            email: shown["global_attributes"].get("ordercount", "")
-            for email, shown in self.program.recipients().items()
-            if shown["active"] and email != "other@mail.example"
+            email: shown.values.get("ordercount", "")
+            for email, shown in self.program.list().items()
+            if shown.active and email != "other@mail.example"
         }
 
 

@@ -14,7 +14,8 @@ import pytest
 from cleverreach_sync.domain.decision import Outcome
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
 from cleverreach_sync.sandbox.server import RunningSandbox
-from tests.e2e.program import UPSERT, Gate, Program, interrupt_at, refusal
+from tests.e2e.gate import UPSERT, Gate, refusal
+from tests.e2e.program import Program, interrupt_at
 from tests.shops.plentymarkets import PASSWORD, USER, PlentySystem
 from tests.shops.server import Asked
 
@@ -33,17 +34,17 @@ def shop() -> Iterator[PlentySystem]:
 @pytest.fixture
 def plenty(shop: PlentySystem, program: Program) -> Program:
     program.settings["source"] = shop.settings()
-    program.configure()
+    program.config()
     return program
 
 
 def tags(program: Program) -> dict[str, set[str]]:
-    return {email.partition("@")[0]: set(shown["tags"]) for email, shown in program.recipients().items()}
+    return {email.partition("@")[0]: set(shown.tags) for email, shown in program.list().items()}
 
 
 def values(program: Program, email: str) -> dict[str, Any]:
     """The data fields that are filled."""
-    return {name: value for name, value in program.recipients()[email]["global_attributes"].items() if value}
+    return {name: value for name, value in program.list()[email].values.items() if value}
 
 
 def nothing(program: Program, gate: Gate) -> bool:
@@ -93,7 +94,7 @@ def test_the_first_run_and_one_without_a_change(plenty: Program, shop: PlentySys
 
 def test_what_was_known_of_somebody_counts_when_they_are_brought_in(plenty: Program, shop: PlentySystem) -> None:
     plenty.state.create_attribute("ordercount", "number")
-    plenty.configure(attributes={"map": {"ordercount": "orders", "city": "city"}})
+    plenty.config(attributes={"map": {"ordercount": "orders", "city": "city"}})
     old = shop.add_customer("old@mail.example", consent=True, at=shop.now - 50 * DAY)
     for days in (40, 30):
         shop.add_order(old, at=shop.now - days * DAY)
@@ -114,7 +115,7 @@ def test_what_was_known_of_somebody_counts_when_they_are_brought_in(plenty: Prog
 
 def test_one_person_three_ways_and_every_way_alone(plenty: Program, shop: PlentySystem, gate: Gate) -> None:
     plenty.state.create_attribute("ordercount", "number")
-    plenty.configure(attributes={"map": {"ordercount": "orders", "city": "city"}})
+    plenty.config(attributes={"map": {"ordercount": "orders", "city": "city"}})
     anna = shop.add_customer("Anna@Mail.example", city="Köln")
     assert plenty.counts()["skipped"] == 1
     shop.now += DAY
@@ -157,7 +158,7 @@ def test_a_kind_is_added(plenty: Program, shop: PlentySystem, gate: Gate) -> Non
     everybody(shop)
     plenty.run()
     shop.now += 30 * DAY
-    plenty.configure(tags=["subscriber", "buyer", "contact"])
+    plenty.config(tags=["subscriber", "buyer", "contact"])
     gate.calls.clear()
     counts = plenty.counts()
     assert (counts["created"], counts["skipped"]) == (1, 3)
@@ -167,7 +168,7 @@ def test_a_kind_is_added(plenty: Program, shop: PlentySystem, gate: Gate) -> Non
 
 def test_without_the_changed_ones(plenty: Program, shop: PlentySystem) -> None:
     old = shop.add_customer("old@mail.example", consent=True, at=shop.now - 50 * DAY)
-    plenty.configure(source={**shop.settings(), "include_changed": False})
+    plenty.config(source={**shop.settings(), "include_changed": False})
     plenty.run()
     shop.now += DAY
     shop.change_profile(old, city="Kiel")
@@ -199,7 +200,7 @@ def test_a_run_that_is_killed_goes_on(plenty: Program, shop: PlentySystem, at: i
     process.communicate()
     plenty.state.before_write = None
     assert plenty.run().error is None
-    assert len(plenty.recipients()) == 180
+    assert len(plenty.list()) == 180
     assert sum(SUBSCRIBER in found for found in tags(plenty).values()) == 90
     plenty.check_ledger()
 
@@ -253,7 +254,7 @@ def test_an_order_that_is_returned_is_taken_back(plenty: Program, shop: PlentySy
 def test_consent_lets_somebody_from_a_marketplace_in_and_its_end_is_heeded(
     plenty: Program, shop: PlentySystem, gate: Gate
 ) -> None:
-    plenty.configure(tags=["subscriber", "buyer", "contact"])
+    plenty.config(tags=["subscriber", "buyer", "contact"])
     ebay = shop.add_customer("anna@mail.example", referrer=2.01, first_name="Ebay")
     shop.add_order(ebay, referrer=2.01)
     finished = plenty.run()
@@ -276,11 +277,11 @@ def test_origins_that_are_named_later(plenty: Program, shop: PlentySystem, gate:
     plenty.run()
     assert set(tags(plenty)) == {"gast"}
     shop.now += DAY
-    plenty.configure(source=shop.settings(order_referrers=[1, 2.01]))
+    plenty.config(source=shop.settings(order_referrers=[1, 2.01]))
     assert plenty.counts()["created"] == 1
     assert tags(plenty)["ebayer"] == {BUYER}
     shop.now += DAY
-    plenty.configure(source=shop.settings(order_referrers=[1]))
+    plenty.config(source=shop.settings(order_referrers=[1]))
     gate.calls.clear()
     finished = plenty.run()
     assert finished.document["skipped"] == {"excluded": 1}
@@ -310,7 +311,7 @@ def test_who_is_brought_in_no_longer_stays_subscribed_by_their_contact(
     plenty: Program, shop: PlentySystem, gate: Gate, before: dict[str, str]
 ) -> None:
     shop.denied = {"recipients"}
-    plenty.configure(source={**shop.settings(), **before})
+    plenty.config(source={**shop.settings(), **before})
     shop.add_customer("anna@mail.example", consent=True)
     old = shop.add_customer("old@mail.example", consent=True, at=shop.now - 50 * DAY)
     plenty.run()
@@ -319,13 +320,13 @@ def test_who_is_brought_in_no_longer_stays_subscribed_by_their_contact(
     plenty.run()
     assert plenty.active() == {"anna@mail.example", "old@mail.example"}
     shop.now += DAY
-    plenty.configure(source={**shop.settings(), "transfer": "automatic", "include_changed": False})
+    plenty.config(source={**shop.settings(), "transfer": "automatic", "include_changed": False})
     gate.calls.clear()
     assert "deactivated" not in plenty.counts()
     assert gate.writes() == []
     shop.set_consent(old, given=False)
     shop.now += 2 * DAY
-    plenty.configure(source={**shop.settings(), "reconcile_every": "0s"})
+    plenty.config(source={**shop.settings(), "reconcile_every": "0s"})
     assert plenty.counts()["deactivated"] == 1
     assert plenty.active() == {"anna@mail.example"}
 
@@ -335,7 +336,7 @@ def test_who_is_brought_in_no_longer_stays_subscribed_by_their_contact(
 
 @pytest.fixture
 def manual(shop: PlentySystem, plenty: Program) -> Program:
-    plenty.configure(source=shop.settings(transfer="manual", customer_type="Kunde"))
+    plenty.config(source=shop.settings(transfer="manual", customer_type="Kunde"))
     return plenty
 
 
@@ -359,10 +360,10 @@ def test_a_manual_one_after_an_automatic_one(plenty: Program, shop: PlentySystem
     everybody(shop)
     plenty.run()
     shop.now += DAY
-    plenty.configure(source=shop.settings(transfer="manual", customer_type="1"))
+    plenty.config(source=shop.settings(transfer="manual", customer_type="1"))
     assert plenty.counts()["created"] == 1
     assert set(tags(plenty)) == {"anna", "gast", "old"}  # whoever was transferred before stays
-    plenty.configure(source=shop.settings())
+    plenty.config(source=shop.settings())
     shop.now += DAY
     shop.add_customer("new@mail.example", consent=True)
     assert plenty.counts()["created"] == 1
@@ -371,7 +372,7 @@ def test_a_manual_one_after_an_automatic_one(plenty: Program, shop: PlentySystem
 
 @pytest.mark.parametrize("transfer", ["automatic", "manual"])
 def test_an_address_changes(plenty: Program, shop: PlentySystem, transfer: str) -> None:
-    plenty.configure(source=shop.settings(transfer=transfer))
+    plenty.config(source=shop.settings(transfer=transfer))
     anna = shop.add_customer("old@mail.example", consent=True)
     shop.add_order(anna)
     shop.add_customer("ben@mail.example", consent=True)
@@ -519,7 +520,7 @@ def test_the_example_step_by_step(
 
 def test_fields_that_are_not_there_are_left_out(plenty: Program, shop: PlentySystem) -> None:
     plenty.settings["attributes"] = {"preset": "plentymarkets"}
-    plenty.configure()
+    plenty.config()
     shop.add_customer("anna@mail.example", consent=True, first_name="Anna")
     assert plenty.counts()["created"] == 1
     assert any("left out: birthday" in warning for warning in plenty.said.warnings)
@@ -528,7 +529,7 @@ def test_fields_that_are_not_there_are_left_out(plenty: Program, shop: PlentySys
 def test_who_orders_or_subscribes_long_after_they_came_comes_in_with_their_name(
     plenty: Program, shop: PlentySystem
 ) -> None:
-    plenty.configure(tags=["subscriber", "buyer"])
+    plenty.config(tags=["subscriber", "buyer"])
     dora = shop.add_customer("dora@mail.example", consent=False, first_name="Dora", city="Ulm")
     emil = shop.add_customer("emil@mail.example", consent=False, first_name="Emil", city="Bonn")
     assert plenty.counts()["skipped"] == 2
@@ -539,5 +540,5 @@ def test_who_orders_or_subscribes_long_after_they_came_comes_in_with_their_name(
     shop.add_order(dora)
     shop.set_consent(emil, given=True)
     assert plenty.counts()["created"] == 2
-    found = plenty.recipients()
-    assert [found[f"{name}@mail.example"]["global_attributes"]["city"] for name in ("dora", "emil")] == ["Ulm", "Bonn"]
+    found = plenty.list()
+    assert [found[f"{name}@mail.example"].values["city"] for name in ("dora", "emil")] == ["Ulm", "Bonn"]

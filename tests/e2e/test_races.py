@@ -8,24 +8,12 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import (
-    BUYER,
-    READ,
-    SUBSCRIBER,
-    UPSERT,
-    Answered,
-    Asked,
-    Gate,
-    Program,
-    answer,
-    counted,
-    lost,
-    people,
-    person,
-    refusal,
-)
+from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, answer, lost, refusal
+from tests.e2e.people import BUYER, SUBSCRIBER, customer, people
+from tests.e2e.program import Program
+from tests.e2e.running import counted
 
-ONE = person(3)["email"]
+ONE = customer(3)["email"]
 
 
 def meanwhile(program: Program, act: Callable[[], object]) -> None:
@@ -41,7 +29,7 @@ def meanwhile(program: Program, act: Callable[[], object]) -> None:
 
 
 def first_run(program: Program) -> None:
-    program.export(people(10))
+    program.write(*people(10))
     assert program.counts()["created"] == 10
 
 
@@ -51,33 +39,33 @@ class TestUpdates:
     @pytest.fixture(autouse=True)
     def known(self, program: Program) -> None:
         first_run(program)
-        program.export([person(number, city="Neustadt") for number in range(10)])
+        program.write(*[customer(number, city="Neustadt") for number in range(10)])
 
     def test_unsubscribes(self, program: Program) -> None:
         meanwhile(program, lambda: program.state.unsubscribe(ONE))
         program.counts()
         assert ONE not in program.active()
-        program.export([person(number, city="Altstadt") for number in range(10)])
+        program.write(*[customer(number, city="Altstadt") for number in range(10)])
         assert program.run().document["skipped"] == {"unsubscribed_in_target": 1}
-        assert program.recipients()[ONE]["global_attributes"]["city"] == "Neustadt"
+        assert program.list()[ONE].values["city"] == "Neustadt"
 
     def test_bounces(self, program: Program) -> None:
         meanwhile(program, lambda: program.state.bounce(ONE))
         program.counts()
         assert ONE not in program.active()
-        program.export([person(number, city="Altstadt") for number in range(10)])
+        program.write(*[customer(number, city="Altstadt") for number in range(10)])
         assert program.run().document["skipped"] == {"bounced_in_target": 1}
 
     def test_is_deleted(self, program: Program) -> None:
-        before = program.recipients()[ONE]["id"]
+        before = program.list()[ONE].id
         meanwhile(program, lambda: program.state.delete(ONE))
         finished = program.run()
         assert counted(finished.document) == {"rows": 10, "people": 10, "updated": 9, "skipped": 1}
         assert finished.document["skipped"] == {"deleted_in_target": 1}
-        assert program.recipients()[ONE]["id"] != before
+        assert program.list()[ONE].id != before
         assert ONE not in program.active()
         # And so it stays, whatever the shop says later.
-        program.export([person(number, city="Altstadt") for number in range(10)])
+        program.write(*[customer(number, city="Altstadt") for number in range(10)])
         program.counts()
         program.counts("resync")
         assert ONE not in program.active()
@@ -114,7 +102,7 @@ class TestUpdates:
     def test_is_deleted_and_comes_back_by_a_form(self, program: Program) -> None:
         def back() -> None:
             program.state.delete(ONE)
-            program.state.subscribe(ONE, program.group, confirmed=False)
+            program.state.subscribe(ONE, program.list_id, confirmed=False)
 
         meanwhile(program, back)
         program.counts()
@@ -124,10 +112,10 @@ class TestUpdates:
         program.state.switches.auto_blacklist = True
         meanwhile(program, lambda: program.state.unsubscribe(ONE))
         finished = program.run()
-        assert ONE not in program.recipients()
+        assert ONE not in program.list()
         assert finished.document["rejected"] == {"not_confirmed": 1}
         assert program.run().document["skipped"] == {"blacklisted": 1}
-        assert ONE not in program.recipients()
+        assert ONE not in program.list()
 
 
 class TestCreates:
@@ -137,47 +125,47 @@ class TestCreates:
     def there(self, program: Program) -> None:
         first_run(program)
         program.state.switches.clock_offset = 5  # somebody new is told by a date of registration that was not sent
-        program.export(people(20))
+        program.write(*people(20))
 
     def test_added_by_a_form_pending_with_a_consent_in_the_shop(self, program: Program) -> None:
-        new = person(15)["email"]
-        meanwhile(program, lambda: program.state.subscribe(new, program.group, confirmed=False))
+        new = customer(15)["email"]
+        meanwhile(program, lambda: program.state.subscribe(new, program.list_id, confirmed=False))
         assert program.counts() == {"rows": 20, "people": 20, "created": 9, "updated": 1, "unchanged": 10}
         assert new in program.active()
 
     def test_added_by_a_form_pending_without_one(self, program: Program) -> None:
-        new = person(15, subscribed="no")
-        program.export([*people(15), new, *people(4, 16)])
-        meanwhile(program, lambda: program.state.subscribe(new["email"], program.group, confirmed=False))
+        new = customer(15, subscribed="no")
+        program.write(*people(15), new, *people(4, 16))
+        meanwhile(program, lambda: program.state.subscribe(new["email"], program.list_id, confirmed=False))
         assert program.counts() == {"rows": 20, "people": 20, "created": 9, "updated": 1, "unchanged": 10}
         assert new["email"] not in program.active()
-        assert program.recipients()[new["email"]]["tags"] == [BUYER]
+        assert program.list()[new["email"]].tags == {BUYER}
         assert program.counts() == {"rows": 20, "people": 20, "unchanged": 20}
 
     def test_added_by_a_form_and_confirmed(self, program: Program) -> None:
-        new = person(15)["email"]
-        meanwhile(program, lambda: program.state.subscribe(new, program.group))
+        new = customer(15)["email"]
+        meanwhile(program, lambda: program.state.subscribe(new, program.list_id))
         program.counts()
         assert new in program.active()
 
     def test_blacklisted_meanwhile(self, program: Program) -> None:
-        new = person(15)["email"]
+        new = customer(15)["email"]
         meanwhile(program, lambda: program.state.list_address(new))
         assert program.counts()["rejected"] == 1
-        assert new not in program.recipients()
+        assert new not in program.list()
 
     def test_unsubscribed_meanwhile_in_another_list(self, program: Program) -> None:
         """The account is asked once more at the end of the run."""
-        new, other = person(15)["email"], program.state.add_group("Other")
+        new, other = customer(15)["email"], program.state.add_group("Other")
         program.state.write(other, {"email": new})
         meanwhile(program, lambda: program.state.unsubscribe(new, other))
         program.counts()
         assert new not in program.active()
-        program.export([person(number, city="Neustadt") for number in range(20)])
+        program.write(*[customer(number, city="Neustadt") for number in range(20)])
         assert program.counts()["updated"] == 19
 
     def test_unsubscribes_while_the_answer_is_lost(self, program: Program, gate: Gate) -> None:
-        new = person(15)["email"]
+        new = customer(15)["email"]
 
         def gone(_asked: Asked, carry_out: Answered) -> Response:
             carry_out()
@@ -197,7 +185,7 @@ class TestEnds:
     @pytest.fixture(autouse=True)
     def ending(self, program: Program) -> None:
         first_run(program)
-        program.export([*people(3), person(3, subscribed="opted_out"), *people(6, 4)])
+        program.write(*people(3), customer(3, subscribed="opted_out"), *people(6, 4))
 
     @pytest.mark.parametrize("what", ["unsubscribe", "bounce"])
     def test_who_leaves_by_themselves(self, program: Program, what: str) -> None:
@@ -209,7 +197,7 @@ class TestEnds:
         meanwhile(program, lambda: program.state.delete(ONE))
         program.run()
         assert ONE not in program.active()
-        program.export(people(10))
+        program.write(*people(10))
         program.run()
         assert ONE not in program.active()
 
@@ -217,10 +205,10 @@ class TestEnds:
         gate.on(UPSERT, lost, lost)
         assert program.counts() == {"rows": 10, "people": 10, "unchanged": 9, "deactivated": 1}
         assert ONE not in program.active()
-        assert SUBSCRIBER not in program.recipients()[ONE]["tags"]
+        assert SUBSCRIBER not in program.list()[ONE].tags
 
     def test_that_is_not_confirmed_is_repeated(self, program: Program, gate: Gate) -> None:
-        shown = [program.recipients()[ONE]]
+        shown = [program.rows()[ONE]]
         gate.on(UPSERT, answer(200, shown))
         finished = program.run()
         assert finished.document["rejected"] == {"still_active": 1}
@@ -245,13 +233,13 @@ class TestReadBeforeWrite:
             used.add(fits[-1])
 
     def test_a_new_list_needs_none(self, program: Program, gate: Gate) -> None:
-        program.export(people(200))
+        program.write(*people(200))
         program.counts()
         assert not gate.named(READ)
 
     def test_but_a_repetition_does(self, program: Program, gate: Gate) -> None:
-        program.configure(target={"concurrency": 1, "batch_size": 100})
-        program.export(people(100))
+        program.config(target={"concurrency": 1, "batch_size": 100})
+        program.write(*people(100))
         gate.on(UPSERT, lost, answer(200, False))
         gate.clock = program.clock.now
         program.counts()
@@ -261,20 +249,20 @@ class TestReadBeforeWrite:
     @pytest.mark.parametrize("rate", [0.0, 0.1])
     def test_in_a_list_that_was_there(self, program: Program, gate: Gate, rate: float) -> None:
         program.state.add_group("Online shop")
-        program.export(people(300))
+        program.write(*people(300))
         gate.clock = program.clock.now
         for name in ("rate_limit", "unavailable", "reset", "error_200", "false", "unauthorized"):
             program.state.faults.set(name, rate, only="upsertplus")
         program.counts()
-        program.export([person(number, city="Neustadt", subscribed="no") for number in range(300)])
+        program.write(*[customer(number, city="Neustadt", subscribed="no") for number in range(300)])
         program.counts()
-        program.export([person(number, city="Neustadt", subscribed="opted_out") for number in range(300)])
+        program.write(*[customer(number, city="Neustadt", subscribed="opted_out") for number in range(300)])
         program.counts()
         self.check(gate)
 
     def test_a_wait_makes_a_reading_stale(self, program: Program, gate: Gate) -> None:
         program.state.add_group("Online shop")
-        program.export(people(30))
+        program.write(*people(30))
         gate.clock = program.clock.now
         gate.on(UPSERT, refusal(429, Retry_After="90"), refusal(401), refusal(503, Retry_After="70"))
         program.counts()
@@ -283,7 +271,7 @@ class TestReadBeforeWrite:
 
     def test_a_token_that_is_slow_to_come_makes_a_reading_stale(self, program: Program, gate: Gate) -> None:
         program.state.add_group("Online shop")
-        program.export(people(30))
+        program.write(*people(30))
         gate.clock = program.clock.now
 
         def no_token(asked: Asked, carry_out: Answered) -> Response:
@@ -300,8 +288,8 @@ class TestReadBeforeWrite:
 def test_nobody_who_left_is_made_active_by_an_interrupted_run(program: Program, gate: Gate) -> None:
     """They leave between two processes that carry out one run."""
     first_run(program)
-    program.export([*people(10), *people(90, 10)])
-    program.configure(target={"batch_size": 10})
+    program.write(*people(10), *people(90, 10))
+    program.config(target={"batch_size": 10})
     gate.on(UPSERT, None, None, *[refusal(403)] * 9)
     assert program.failing().code == 6
     created = program.active()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.shop import BUYER, SUBSCRIBER, Shop, neither, person, subscriber
+from tests.e2e.people import BUYER, SUBSCRIBER, neither, person, subscriber
+from tests.e2e.program import Shop
 
 ANNA, BEN = "anna@example.org", "ben@example.org"
 

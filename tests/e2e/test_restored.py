@@ -17,7 +17,10 @@ from cleverreach_sync.errors import GuardError, StateError
 from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.state import checkpoint, files
 from cleverreach_sync.state.files import LocalDocument
-from tests.e2e.program import SUBSCRIBER, UPSERT, Answered, Asked, Gate, Program, counted, people, person, refusal
+from tests.e2e.gate import UPSERT, Answered, Asked, Gate, refusal
+from tests.e2e.people import SUBSCRIBER, customer, people
+from tests.e2e.program import Program
+from tests.e2e.running import counted
 
 ANNA, BEN = people(2)
 OUT = {**ANNA, "subscribed": "opted_out"}
@@ -40,12 +43,12 @@ def put(program: Program, saved: dict[str, bytes], *names: str) -> None:
 @pytest.fixture
 def left(program: Program) -> tuple[Program, dict[str, bytes]]:
     """A shop after a run in which Anna's consent ended, and the state before that."""
-    program.export([ANNA, BEN])
+    program.write(ANNA, BEN)
     program.counts()
     saved = program.files()
-    program.export([OUT, BEN])
+    program.write(OUT, BEN)
     assert program.counts()["deactivated"] == 1
-    program.export([ANNA, BEN])  # an old yes
+    program.write(ANNA, BEN)  # an old yes
     return program, saved
 
 
@@ -62,7 +65,7 @@ class TestFromABackup:
         document = program.run("diff").document
         assert [guard["refuses"] for guard in document["guards"] if guard["name"] == "ledger"] == [True]
         ended = program.here("check", "--format", "json")
-        (found,) = [line for line in ended.document["checks"] if line["name"] == "state"]
+        (found,) = [line for line in ended.doc["checks"] if line["name"] == "state"]
         assert found["level"] == "warning"
         assert "older than the checkpoint" in found["message"]
         after = program.files()
@@ -89,20 +92,20 @@ class TestFromABackup:
         assert ledger == beside
 
     def test_a_checkpoint_of_an_interrupted_run_forces_nothing(self, program: Program, gate: Gate) -> None:
-        program.export(people(10))
+        program.write(*people(10))
         program.counts()
-        program.configure(limits={"max_deactivated": 2})
-        program.export([person(number, subscribed="opted_out") for number in range(4)])
+        program.config(limits={"max_deactivated": 2})
+        program.write(*[customer(number, subscribed="opted_out") for number in range(4)])
         gate.always(UPSERT, refusal(403))
         assert program.failing(forced=frozenset({"max_deactivated"})).code == 6
         gate.meddle = None
         saved = program.files()
         program.counts()
-        program.export([person(number, subscribed="opted_out") for number in range(10)])
+        program.write(*[customer(number, subscribed="opted_out") for number in range(10)])
         put(program, saved, "checkpoint.json")
         program.run()  # one step behind it is as if that run had not ended
         put(program, saved, "checkpoint.json")
-        program.export([person(number, subscribed="opted_out") for number in range(10)])
+        program.write(*[customer(number, subscribed="opted_out") for number in range(10)])
         assert isinstance(program.failing(), GuardError)
 
     @pytest.mark.parametrize("version", ["ledger.sqlite3", "checkpoint.json"])
@@ -145,7 +148,7 @@ class TestTheWholeFolderFromABackup:
     def said(program: Program, word: str, orders: str, *, dated: bool = False) -> None:
         program.clock.passed += 3600
         at = utc_text(int(program.clock.wall())) if dated else ""
-        program.export([{**ANNA, "orders": orders, "subscribed": word, "subscribed_at": at}, BEN])
+        program.write({**ANNA, "orders": orders, "subscribed": word, "subscribed_at": at}, BEN)
 
     @pytest.mark.parametrize("orders", ["1", "0"])
     @pytest.mark.parametrize("last", ["no", "opted_out"])
@@ -167,12 +170,12 @@ class TestTheWholeFolderFromABackup:
         assert program.counts("resync") == told
         assert told["deactivated"] == 1
         assert program.active() == {BEN["email"]}
-        assert SUBSCRIBER not in program.recipients()[ANNA["email"]]["tags"]
+        assert SUBSCRIBER not in program.list()[ANNA["email"]].tags
 
     @pytest.mark.parametrize("orders", ["1", "0"])
     @pytest.mark.parametrize("last", ["no", "opted_out"])
     def test_who_came_since_and_left_again_is_ended(self, program: Program, last: str, orders: str) -> None:
-        program.export([BEN])
+        program.write(BEN)
         program.counts()
         saved = program.files()
         self.said(program, "yes", orders)
@@ -188,7 +191,7 @@ class TestTheWholeFolderFromABackup:
         program.counts()
         self.said(program, "no", "1")
         program.counts()
-        program.state.subscribe(ANNA["email"], program.group)
+        program.state.subscribe(ANNA["email"], program.list_id)
         program.counts("resync")
         assert program.active() == {ANNA["email"], BEN["email"]}
 
@@ -201,10 +204,10 @@ class TestPowerCut:
         self, program: Program, monkeypatch: pytest.MonkeyPatch, at: int
     ) -> None:
         rows = people(60)
-        program.configure(target={"batch_size": 10})
-        program.export(rows)
+        program.config(target={"batch_size": 10})
+        program.write(*rows)
         program.counts()
-        program.export([{**row, "subscribed": "opted_out"} for row in rows[:50]] + rows[50:])
+        program.write(*([{**row, "subscribed": "opted_out"} for row in rows[:50]] + rows[50:]))
         cut, seen = program.folder / "cut", [0]
         save = checkpoint.save
 
@@ -222,7 +225,7 @@ class TestPowerCut:
             return
         for row in rows[:50]:  # as if the last writes had not arrived either
             if at < seen[0]:
-                program.state.write(program.group, {"email": row["email"], "activated": 1_700_000_000})
+                program.state.write(program.list_id, {"email": row["email"], "activated": 1_700_000_000})
         shutil.rmtree(program.state_path)
         shutil.copytree(cut, program.state_path)
         ledger, beside = generation(program)
@@ -233,7 +236,7 @@ class TestPowerCut:
 
     def test_the_ledger_goes_before_the_checkpoint(self, program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whatever the ledger knows is in its one file when the checkpoint is written."""
-        program.export(people(60))
+        program.write(*people(60))
         known: list[tuple[int, int]] = []
         replaced = files.write_atomically
 
@@ -257,10 +260,10 @@ class TestPowerCut:
 class TestDamage:
     @pytest.fixture
     def known(self, program: Program) -> Program:
-        program.configure(target={"batch_size": 250})
-        program.export(people(250))
+        program.config(target={"batch_size": 250})
+        program.write(*people(250))
         program.counts()
-        program.export([*people(200), *(person(number, subscribed="opted_out") for number in range(200, 240))])
+        program.write(*people(200), *(customer(number, subscribed="opted_out") for number in range(200, 240)))
         return program
 
     @staticmethod
@@ -348,12 +351,12 @@ class TestDamage:
 
 
 def test_a_checkpoint_restored_during_a_run_is_not_written_over(program: Program, gate: Gate) -> None:
-    program.configure(target={"batch_size": 10})
-    program.export(people(20))
+    program.config(target={"batch_size": 10})
+    program.write(*people(20))
     program.run()
     path = program.state_path / "checkpoint.json"
     old = path.read_bytes()
-    program.export(people(40))
+    program.write(*people(40))
 
     def restore(asked: Asked, carry_out: Answered) -> Response:
         if asked.name == UPSERT:
@@ -367,4 +370,4 @@ def test_a_checkpoint_restored_during_a_run_is_not_written_over(program: Program
     assert path.read_bytes() == old
     gate.meddle = None
     assert program.run().error is None
-    assert len(program.recipients()) == 40
+    assert len(program.list()) == 40

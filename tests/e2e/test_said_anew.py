@@ -21,7 +21,7 @@ ANNA = "anna@mail.example"
 def woo(program: Program) -> Iterator[WooShop]:
     shop = WooShop()
     program.settings["source"] = shop.settings()
-    program.configure(tags=["subscriber"])
+    program.config(tags=["subscriber"])
     yield shop
     shop.close()
 
@@ -43,13 +43,13 @@ def test_a_state_folder_from_a_backup_makes_no_yes_a_new_one(program: Program, w
     assert ANNA in program.active()
     program.clock.passed += DAY
     left_elsewhere(program)
-    program.state.delete(ANNA, program.group)
+    program.state.delete(ANNA, program.list_id)
     program.clock.passed += DAY
     shutil.rmtree(program.state_path)
     shutil.copytree(program.folder / "backup", program.state_path)
     for command in ("sync", "resync"):
         assert program.run(command).document["skipped"] == {"unsubscribed_in_target": 1}
-    assert ANNA not in program.recipients()
+    assert ANNA not in program.list()
 
 
 def test_who_left_elsewhere_before_the_no_was_read_last_comes_back(program: Program, woo: WooShop) -> None:
@@ -82,7 +82,7 @@ def test_it_goes_on_to_hold_in_later_runs(program: Program, woo: WooShop) -> Non
 
 def test_another_plug_in_has_the_newsletter_now(program: Program, woo: WooShop) -> None:
     program.settings["source"] = woo.settings(subscribed_by="mailpoet", username=USER, application_password=PASSWORD)
-    program.configure()
+    program.config()
     ben = "ben@mail.example"
     anna, other = woo.add_customer(ANNA), woo.add_customer(ben)
     for email in (ANNA, ben):
@@ -92,7 +92,7 @@ def test_another_plug_in_has_the_newsletter_now(program: Program, woo: WooShop) 
     woo.set_consent(anna, given=False)
     woo.set_consent(other, given=True)
     program.settings["source"] = woo.settings()
-    program.configure()
+    program.config()
     assert program.counts()["deactivated"] == 1
     assert program.active() == {ben}
 
@@ -115,7 +115,7 @@ def merchant(program: Program, shopify: FakeShopify) -> FakeShopify:
     before = program.clock.passed
     shopify.passed = lambda: program.clock.passed - before
     program.settings["source"] = {"type": "shopify", "shop": SHOP, "url": shopify.url, **CLIENT}
-    program.configure()
+    program.config()
     shopify.add(1)
     shopify.add(2)
     program.run()

@@ -10,8 +10,9 @@ from urllib.parse import quote
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import READ, SECRET, UPSERT, Answered, Asked, Gate, Program, answer, people, person
-from tests.e2e.test_exit_codes import run_here
+from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, answer
+from tests.e2e.people import customer, people
+from tests.e2e.program import SECRET, Program
 
 BASIC = base64.b64encode(f"id:{SECRET}".encode()).decode()
 CALLS = ("POST /v3/groups", "GET /v3/groups", "GET /v3/blacklist", READ, UPSERT)
@@ -28,29 +29,29 @@ def check(program: Program, *texts: str) -> None:
 
 @pytest.fixture
 def shop(program: Program) -> Program:
-    odd = [person(10, orders="many Nachname00010"), person(11, email="Nachname00011 at person00011")]
-    program.export([*people(10), *odd])
-    program.configure(limits={"retry_for": "1s"})
+    odd = [customer(10, orders="many Nachname00010"), customer(11, email="Nachname00011 at person00011")]
+    program.write(*people(10), *odd)
+    program.config(limits={"retry_for": "1s"})
     return program
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("log", ["text", "json"])
-def test_of_runs_that_end_well(shop: Program, capfd: pytest.CaptureFixture[str], form: str, log: str) -> None:
+def test_of_runs_that_end_well(shop: Program, form: str, log: str) -> None:
     words = ("--format", form, "--log-format", log, "-vv")
     for command in (["diff"], ["check"], ["sync"], ["diff", "--against", "target"], ["resync"], ["status"]):
-        ended = run_here(shop, capfd, *command, *words)
+        ended = shop.here(*command, *words)
         assert ended.code == 0, ended
         check(shop, ended.out, ended.err)
-    shop.export([person(n, subscribed="opted_out", first_name="Neu") for n in range(5)])
+    shop.write(*[customer(n, subscribed="opted_out", first_name="Neu") for n in range(5)])
     for command in (["diff", "--details", "all"], ["sync"]):
-        ended = run_here(shop, capfd, *command, *words)
+        ended = shop.here(*command, *words)
         check(shop, ended.out, ended.err)
 
 
 @pytest.mark.parametrize("form", ["csv", "markdown"])
-def test_of_a_diff(shop: Program, capfd: pytest.CaptureFixture[str], form: str) -> None:
-    ended = run_here(shop, capfd, "diff", "--format", form, "-vv")
+def test_of_a_diff(shop: Program, form: str) -> None:
+    ended = shop.here("diff", "--format", form, "-vv")
     check(shop, ended.out, ended.err)
     assert "p***@example.org" in ended.out
 
@@ -59,7 +60,7 @@ def test_of_a_diff(shop: Program, capfd: pytest.CaptureFixture[str], form: str) 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 503])
 @pytest.mark.parametrize("shape", ["error", "html"])
 def test_of_a_server_that_repeats_what_it_was_sent(
-    shop: Program, gate: Gate, capfd: pytest.CaptureFixture[str], call: str, status: int, shape: str
+    shop: Program, gate: Gate, call: str, status: int, shape: str
 ) -> None:
     if call == READ:
         shop.state.add_group("Online shop")
@@ -73,18 +74,16 @@ def test_of_a_server_that_repeats_what_it_was_sent(
         return answer(status, {"error": {"code": status if status != 200 else 500, "message": text}})(asked, carry_out)
 
     gate.always(call, echo)
-    ended = run_here(shop, capfd, "sync", "-vv", "--format", "json")
+    ended = shop.here("sync", "-vv", "--format", "json")
     check(shop, ended.out, ended.err)
     check(
         shop, *(content.decode() for name, content in shop.files().items() if name.endswith(("json", "history.jsonl")))
     )
-    ended = run_here(shop, capfd, "status", "--format", "json")
+    ended = shop.here("status", "--format", "json")
     check(shop, ended.out, ended.err)
 
 
-def test_of_a_token_endpoint_that_repeats_credentials(
-    shop: Program, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_token_endpoint_that_repeats_credentials(shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     from cleverreach_sync.sandbox import oauth
     from cleverreach_sync.sandbox.refusals import OAuthRefused
 
@@ -92,25 +91,23 @@ def test_of_a_token_endpoint_that_repeats_credentials(
         raise OAuthRefused(401, "invalid_client", f"id:{SECRET} is wrong ({BASIC})")
 
     monkeypatch.setattr(oauth, "token_answer", refuses)
-    ended = run_here(shop, capfd, "sync", "-vv", "--format", "json")
+    ended = shop.here("sync", "-vv", "--format", "json")
     assert ended.code == 6
-    assert "is wrong" in ended.document["error"]["message"]
+    assert "is wrong" in ended.doc["error"]["message"]
     check(shop, ended.out, ended.err)
 
 
-def test_of_a_config_with_a_secret_in_the_wrong_place(
-    shop: Program, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_config_with_a_secret_in_the_wrong_place(shop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THE_SECRET", SECRET)
     given = "${THE_SECRET}"
-    shop.configure(target={"client_secret": given, "timeout": given, "list": [given]}, limits={"max_rejected": given})
-    ended = run_here(shop, capfd, "sync", "-vv", "--format", "json")
+    shop.config(target={"client_secret": given, "timeout": given, "list": [given]}, limits={"max_rejected": given})
+    ended = shop.here("sync", "-vv", "--format", "json")
     assert ended.code == 2
     check(shop, ended.out, ended.err)
 
 
-def test_show_pii_shows(shop: Program, capfd: pytest.CaptureFixture[str]) -> None:
-    ended = run_here(shop, capfd, "diff", "--show-pii", "--format", "json")
-    assert person(0)["email"] in ended.out
-    assert person(0)["city"] in ended.out
+def test_show_pii_shows(shop: Program) -> None:
+    ended = shop.here("diff", "--show-pii", "--format", "json")
+    assert customer(0)["email"] in ended.out
+    assert customer(0)["city"] in ended.out
     assert SECRET not in ended.out + ended.err

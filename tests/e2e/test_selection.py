@@ -6,21 +6,8 @@ import itertools
 
 import pytest
 
-from tests.e2e.shop import (
-    BUYER,
-    CONTACT,
-    SUBSCRIBER,
-    B,
-    C,
-    Recipient,
-    S,
-    Shop,
-    both,
-    buyer,
-    neither,
-    person,
-    subscriber,
-)
+from tests.e2e.people import BUYER, CONTACT, SUBSCRIBER, B, C, S, both, buyer, neither, person, subscriber
+from tests.e2e.program import Recipient, Shop
 
 NEITHER, READER, CLIENT, BOTH = "neither@example.org", "reader@example.org", "client@example.org", "both@example.org"
 # selection -> the kinds each of the four gets; nobody else is in the list.
@@ -234,7 +221,7 @@ def test_foreign_tags_are_left_alone(shop: Shop) -> None:
 @pytest.mark.parametrize("ascii_only", [False, True])
 def test_a_source_with_umlauts_in_its_name(shop: Shop, ascii_only: bool) -> None:
     """Whether the account keeps the letters or not, the tags are recognised."""
-    shop.server.switches.tags_ascii = ascii_only
+    shop.state.switches.tags_ascii = ascii_only
     shop.config(tags=[S, B, C], source={"name": "Möbel Müller"})
     origin = "M_bel_M_ller-Special" if ascii_only else "Möbel_Müller-Special"
     shop.write(neither("a@example.org"), both("b@example.org"))

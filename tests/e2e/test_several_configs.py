@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.agency import ALL, SECRET, Agency, customers
-from tests.e2e.program import Asked, Gate
+from tests.e2e.gate import Asked, Gate
 from tests.odd_server import OddServer, response
 
 Broken = Callable[[Agency, ExitStack], None]
@@ -38,7 +38,7 @@ def test_a_pattern_takes_all_in_order(three: Agency) -> None:
     ]
     assert all(len(three.recipients(name)) == 3 for name in ("a", "b", "c"))
     three.state.traffic.clear()
-    assert three("sync", "-c", ALL, "-q") == (0, "", "")
+    assert three("sync", "-c", ALL, "-q").silent
     assert three.state.traffic.writes == 0
 
 
@@ -68,7 +68,7 @@ def test_a_pattern_of_one_is_still_a_pattern(agency: Agency) -> None:
 def test_a_pattern_without_a_file(three: Agency, command: str) -> None:
     ended = three(command, "-c", "shops/a.yaml", "-c", "nowhere/*.yaml", "--format", "json")
     assert ended.code == 2
-    assert ended.document["schema"] == "crsync.error/1"
+    assert ended.doc["schema"] == "crsync.error/1"
     assert "error: nowhere/*.yaml: " in ended.err
     assert not three.recipients("a")
 
@@ -142,12 +142,12 @@ def test_one_that_fails_leaves_the_others_alone(
         breaks(agency, stack)
         ended = agency("sync", "-c", ALL, "--jobs", jobs, "--format", "json")
     assert ended.code == code, ended
-    first, failed, last = ended.document["runs"]
+    first, failed, last = ended.doc["runs"]
     assert (first["exit"]["code"], last["exit"]["code"]) == (0, 0)
     assert len(agency.recipients("a")) == len(agency.recipients("z")) == 3
     assert failed["schema"] == ("crsync.run/1" if begun else "crsync.error/1")
     assert (failed["config"], failed["transfer"]) == ("shops/x.yaml", None)
-    assert failed["exit"]["code"] == failed["error"]["code"] == code == ended.document["exit"]["code"]
+    assert failed["exit"]["code"] == failed["error"]["code"] == code == ended.doc["exit"]["code"]
     said = [line for line in ended.err.splitlines() if "error:" in line]
     assert said
     assert all(line.startswith("[x] error: ") for line in said)
@@ -292,7 +292,7 @@ class TestEndingEarly:
         ended = three("sync", "-c", ALL, "--max-duration", "600", "-v", "--format", "json")
         order = list(dict.fromkeys(line.split()[0] for line in ended.err.splitlines()))
         assert order == ["[c]", "[b]", "[a]"]
-        assert configs(ended.document) == [f"shops/{name}.yaml" for name in "abc"]
+        assert configs(ended.doc) == [f"shops/{name}.yaml" for name in "abc"]
 
     def test_limit_is_that_of_each_run(self, three: Agency) -> None:
         document = three.runs("sync", "-c", ALL, "--limit", "2")

@@ -12,7 +12,8 @@ from cleverreach_sync.cli.app import run
 from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
 from cleverreach_sync.sandbox.server import RunningSandbox
-from tests.e2e.program import UPSERT, Gate, Program, refusal
+from tests.e2e.gate import UPSERT, Gate, refusal
+from tests.e2e.program import Program
 from tests.shops.shopify import CLIENT, SHOP, TOKEN, FakeShopify, html
 
 DAY = 24 * 3600
@@ -28,12 +29,12 @@ class Merchant:
         shop.now = int(program.clock.wall())
         before = program.clock.passed
         shop.passed = lambda: program.clock.passed - before
-        self.configure()
+        self.config()
 
-    def configure(self, source: dict[str, Any] | None = None, **sections: Any) -> None:
+    def config(self, source: dict[str, Any] | None = None, **sections: Any) -> None:
         way = {"type": "shopify", "shop": SHOP, "url": self.shop.url, **CLIENT}
         self.program.settings["source"] = {**way, **(source or {})}
-        self.program.configure(**sections)
+        self.program.config(**sections)
 
     def fill(self) -> None:
         """Five customers: a subscriber, a buyer without an account, both, neither, and one who left."""
@@ -55,10 +56,10 @@ class Merchant:
         return self.program.state.traffic.writes == writes
 
     def tags(self) -> dict[str, set[str]]:
-        return {email: set(shown["tags"]) for email, shown in self.program.recipients().items()}
+        return {email: set(shown.tags) for email, shown in self.program.list().items()}
 
     def field(self, number: int, name: str) -> str:
-        return str(self.program.recipients()[at(number)]["global_attributes"][name])
+        return str(self.program.list()[at(number)].values[name])
 
     def later(self, *, hours: float) -> None:
         self.program.clock.passed += hours * 3600
@@ -85,7 +86,7 @@ def test_the_first_run_and_the_second(merchant: Merchant) -> None:
 
 
 def test_every_kind(merchant: Merchant) -> None:
-    merchant.configure(tags=["subscriber", "buyer", "contact"], activate=["subscriber"])
+    merchant.config(tags=["subscriber", "buyer", "contact"], activate=["subscriber"])
     merchant.fill()
     merchant.sync()
     assert merchant.tags()[at(4)] == {CONTACT}
@@ -109,7 +110,7 @@ def test_a_customer_without_an_address_is_invalid(merchant: Merchant) -> None:
 
 
 def test_a_new_order_of_a_known_guest(merchant: Merchant) -> None:
-    merchant.configure(attributes={"map": {"city": "city", "ordercount": "orders", "totalspent": "total_spent"}})
+    merchant.config(attributes={"map": {"city": "city", "ordercount": "orders", "totalspent": "total_spent"}})
     for name in ("ordercount", "totalspent"):
         merchant.program.state.create_attribute(name, "number")
     merchant.fill()
@@ -202,11 +203,11 @@ def test_another_e_mail_address(merchant: Merchant) -> None:
 
 
 def test_a_kind_is_added(merchant: Merchant) -> None:
-    merchant.configure(tags=["subscriber"])
+    merchant.config(tags=["subscriber"])
     merchant.fill()
     assert merchant.sync()["created"] == 2
     merchant.later(hours=1)
-    merchant.configure(tags=["subscriber", "buyer"])
+    merchant.config(tags=["subscriber", "buyer"])
     counts = merchant.sync()
     assert (counts["created"], counts["updated"], counts["unchanged"]) == (1, 1, 1)
     assert "RunBulk" in merchant.shop.seen
@@ -226,12 +227,12 @@ def test_a_growing_shop(merchant: Merchant) -> None:
         merchant.shop.change(100 * step + 12, state="UNSUBSCRIBED")
         merchant.sync()
         assert ("RunBulk" in merchant.shop.seen) == (step == 4)
-    assert len(merchant.program.recipients()) == 3 + 8 * 29
-    before = merchant.program.recipients()
+    assert len(merchant.program.list()) == 3 + 8 * 29
+    before = merchant.program.list()
     assert merchant.program.counts("diff", against_target=True).keys() == {"rows", "people", "unchanged", "skipped"}
     merchant.later(hours=25)
     assert merchant.nothing()
-    assert merchant.program.recipients() == before
+    assert merchant.program.list() == before
 
 
 def test_an_interrupted_read_begins_anew(merchant: Merchant) -> None:
@@ -249,7 +250,7 @@ def test_an_interrupted_read_begins_anew(merchant: Merchant) -> None:
 def test_after_an_interrupted_write_the_shop_is_read_again(merchant: Merchant, gate: Gate) -> None:
     for number in range(500):
         merchant.shop.add(number)
-    merchant.configure(target={"concurrency": 1})
+    merchant.config(target={"concurrency": 1})
     stop = Stop()
 
     def meddle(asked: Any, carry_out: Any) -> Any:
@@ -259,7 +260,7 @@ def test_after_an_interrupted_write_the_shop_is_read_again(merchant: Merchant, g
 
     gate.meddle = meddle
     assert merchant.program.failing(stop=stop).code == 130
-    written = len(merchant.program.recipients())
+    written = len(merchant.program.list())
     assert 0 < written < 500
     gate.meddle = None
     merchant.shop.change(499, state="UNSUBSCRIBED")
@@ -335,7 +336,7 @@ def test_lost_permission_ends_nobodys_consent(merchant: Merchant) -> None:
 def test_a_shop_that_lost_its_customers_is_refused(merchant: Merchant) -> None:
     for number in range(300):
         merchant.shop.add(number)
-    merchant.configure(limits={"max_deactivated": "10%"})
+    merchant.config(limits={"max_deactivated": "10%"})
     merchant.sync()
     merchant.shop.customers.clear()
     merchant.shop.add(1)
@@ -347,7 +348,7 @@ def test_a_shop_that_lost_its_customers_is_refused(merchant: Merchant) -> None:
 def test_another_shop_is_noticed(merchant: Merchant) -> None:
     merchant.fill()
     merchant.sync()
-    merchant.configure({"shop": "other-shop.myshopify.com"})
+    merchant.config({"shop": "other-shop.myshopify.com"})
     error = merchant.program.failing()
     assert isinstance(error, GuardError)
     assert "my-shop.myshopify.com to https://other-shop.myshopify.com" in error.message
@@ -366,7 +367,7 @@ def test_a_dry_run_leaves_everything_as_it_is(merchant: Merchant) -> None:
 def test_no_secret_is_shown_or_kept(merchant: Merchant, tmp_path: Path) -> None:
     merchant.fill()
     merchant.shop.bulk_polls = 0  # a process of its own waits for real
-    merchant.program.configure()
+    merchant.program.config()
     ran = merchant.program.cli("sync", "-vv", "--format", "json")
     assert ran.code == 0, ran.err
     tokens = [token for token in merchant.shop.tokens if token != TOKEN]
@@ -379,7 +380,7 @@ def test_no_secret_is_shown_or_kept(merchant: Merchant, tmp_path: Path) -> None:
 def test_check_looks_at_the_shop(merchant: Merchant) -> None:
     merchant.fill()
     merchant.program.state.add_group("Online shop")
-    merchant.program.configure()
+    merchant.program.config()
     ran = merchant.program.here("check")
     assert ran.code == 0, ran.err
     assert "'My Shop': 5 customers, guests included" in ran.out

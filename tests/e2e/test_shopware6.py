@@ -14,7 +14,8 @@ import pytest
 from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
 from cleverreach_sync.sandbox.server import RunningSandbox
-from tests.e2e.program import UPSERT, Gate, Program, change_checkpoint, interrupt_at
+from tests.e2e.gate import UPSERT, Gate
+from tests.e2e.program import Program, change_checkpoint, interrupt_at
 from tests.shops.server import altered
 from tests.shops.shopware6 import CLIENT_ID, CLIENT_SECRET, OUTLET, FakeShopware
 
@@ -32,11 +33,11 @@ class Merchant:
         self.program = program
         self.gate = gate
         shop.now = int(program.clock.wall()) - 90 * 24 * HOUR
-        self.configure()
+        self.config()
 
-    def configure(self, source: dict[str, Any] | None = None, **sections: Any) -> None:
+    def config(self, source: dict[str, Any] | None = None, **sections: Any) -> None:
         self.program.settings["source"] = self.shop.settings(**(source or {}))
-        self.program.configure(**sections)
+        self.program.config(**sections)
 
     def fill(self) -> tuple[int, int]:
         """Anna is known in three ways and has bought as customer and guest; Ben is neither; Cora has no account. Returns
@@ -67,10 +68,10 @@ class Merchant:
         return self.program.state.traffic.writes == writes
 
     def tags(self) -> dict[str, set[str]]:
-        return {email: set(shown["tags"]) for email, shown in self.program.recipients().items()}
+        return {email: set(shown.tags) for email, shown in self.program.list().items()}
 
     def field(self, email: str, name: str) -> str:
-        return str(self.program.recipients()[email]["global_attributes"][name])
+        return str(self.program.list()[email].values[name])
 
     def later(self, hours: float = 1) -> None:
         self.shop.now += int(hours * HOUR)
@@ -108,7 +109,7 @@ def test_the_first_sync_and_one_without_a_change(merchant: Merchant) -> None:
 
 
 def test_every_kind(merchant: Merchant) -> None:
-    merchant.configure(tags=["subscriber", "buyer", "contact"], activate=["subscriber"])
+    merchant.config(tags=["subscriber", "buyer", "contact"], activate=["subscriber"])
     merchant.fill()
     merchant.shop.add_guest("only-a-guest@post.example")
     merchant.sync()
@@ -186,7 +187,7 @@ def test_somebody_registered_long_ago_comes_in_with_all_that_is_known_of_them(me
 
 def test_a_guest_orders_again(merchant: Merchant) -> None:
     merchant.program.state.create_attribute("ordercount", "number")
-    merchant.configure(attributes={"map": {"ordercount": "orders", "city": "city"}})
+    merchant.config(attributes={"map": {"ordercount": "orders", "city": "city"}})
     merchant.fill()
     merchant.sync()
     merchant.later()
@@ -281,7 +282,7 @@ def test_one_of_two_sales_channels_is_left(known: Merchant) -> None:
 
 
 def test_a_sales_channel_alone(merchant: Merchant) -> None:
-    merchant.configure({"sales_channels": ["outlet"]})
+    merchant.config({"sales_channels": ["outlet"]})
     merchant.fill()
     merchant.shop.add_recipient("dora@mail.example", channel=OUTLET)
     merchant.sync()
@@ -289,7 +290,7 @@ def test_a_sales_channel_alone(merchant: Merchant) -> None:
 
 
 def test_another_e_mail_address_of_an_account(merchant: Merchant) -> None:
-    merchant.configure(tags=["contact"])
+    merchant.config(tags=["contact"])
     customer = merchant.shop.add_customer("old@mail.example", first_name="Anna")
     merchant.sync()
     merchant.later()
@@ -403,11 +404,11 @@ def test_a_subscriber_whose_address_is_mended_in_the_newsletter(known: Merchant)
 
 
 def test_a_kind_is_added(merchant: Merchant) -> None:
-    merchant.configure(tags=["subscriber"])
+    merchant.config(tags=["subscriber"])
     merchant.fill()
     assert merchant.sync()["created"] == 2
     merchant.later()
-    merchant.configure(tags=["subscriber", "buyer", "contact"])
+    merchant.config(tags=["subscriber", "buyer", "contact"])
     counts = merchant.sync()
     assert (counts["created"], counts["updated"], counts["unchanged"]) == (2, 1, 1)
     assert merchant.tags() == {ANNA: {SUBSCRIBER, BUYER}, CORA: {SUBSCRIBER}, GAST: {BUYER}, BEN: {CONTACT}}
@@ -418,7 +419,7 @@ def test_states_that_count_are_changed_in_the_config(merchant: Merchant) -> None
     merchant.sync()
     merchant.shop.cancel_order(next(iter(merchant.shop.orders)), "completed")
     merchant.later()
-    merchant.configure({"buyer_states": ["completed"]})
+    merchant.config({"buyer_states": ["completed"]})
     merchant.sync()
     assert merchant.tags() == {ANNA: {SUBSCRIBER, BUYER}, CORA: {SUBSCRIBER}, GAST: set()}
     merchant.later()
@@ -431,7 +432,7 @@ def test_states_that_count_are_changed_in_the_config(merchant: Merchant) -> None
 def test_a_shop_that_lives(merchant: Merchant, seed: int) -> None:
     """What increments made of the list is what a full read makes of it, and nobody who is out is mailed."""
     chance, shop = random.Random(seed), merchant.shop
-    merchant.configure(activate=["subscriber"])
+    merchant.config(activate=["subscriber"])
     customers = [shop.add_customer(f"P{n}@mail.example", consent=n % 3 == 0) for n in range(20)]
     orders = [shop.add_guest_order(f"g{n}@post.example") for n in range(5)]
     merchant.sync()
@@ -458,10 +459,10 @@ def test_a_shop_that_lives(merchant: Merchant, seed: int) -> None:
         merchant.sync()
     merchant.later(24)
     merchant.sync()
-    before = merchant.program.recipients()
+    before = merchant.program.list()
     change_checkpoint(merchant.program.state_path / "checkpoint.json", cursors={})
     assert merchant.nothing()
-    assert merchant.program.recipients() == before
+    assert merchant.program.list() == before
     opted_out = {row["email"].lower() for row in shop.recipients.values() if row["status"] == "optOut"}
     assert not opted_out & merchant.program.active()
     merchant.program.check_ledger()
@@ -525,7 +526,7 @@ def test_a_shop_that_seems_empty_is_not_believed(known: Merchant) -> None:
 def test_a_newsletter_that_seems_empty_is_not_believed(merchant: Merchant) -> None:
     for number in range(300):
         merchant.shop.add_customer(f"p{number}@mail.example", consent=True)
-    merchant.configure(limits={"max_deactivated": "10%"})
+    merchant.config(limits={"max_deactivated": "10%"})
     merchant.sync()
     merchant.later(25)
     merchant.shop.recipients.clear()
@@ -550,7 +551,7 @@ def test_a_token_that_runs_out_in_the_middle(merchant: Merchant) -> None:
 def test_after_an_interrupted_write_the_shop_is_read_again(merchant: Merchant) -> None:
     for number in range(500):
         merchant.shop.add_customer(f"p{number}@mail.example", consent=True)
-    merchant.configure(target={"concurrency": 1})
+    merchant.config(target={"concurrency": 1})
     stop = Stop()
 
     def meddle(asked: Any, carry_out: Any) -> Any:
@@ -560,7 +561,7 @@ def test_after_an_interrupted_write_the_shop_is_read_again(merchant: Merchant) -
 
     merchant.gate.meddle = meddle
     assert merchant.program.failing(stop=stop).code == 130
-    assert 0 < len(merchant.program.recipients()) < 500
+    assert 0 < len(merchant.program.list()) < 500
     merchant.gate.meddle = None
     merchant.shop.log.clear()
     assert merchant.sync()["people"] == 500
@@ -575,7 +576,7 @@ def test_a_kill_at_any_write_loses_nobody(merchant: Merchant, at: int) -> None:
     anna, _ = merchant.fill()
     for number in range(200):
         merchant.shop.add_customer(f"p{number}@mail.example", consent=True)
-    merchant.configure(target={"concurrency": 1})
+    merchant.config(target={"concurrency": 1})
     with merchant.program.start("sync", "-q") as process:
         interrupt_at(merchant.program, process, at)
         process.communicate(timeout=60)

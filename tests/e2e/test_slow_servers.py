@@ -22,7 +22,9 @@ from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.traffic import RequestCount
-from tests.e2e.program import Program, people, until
+from tests.e2e.people import people
+from tests.e2e.program import Program
+from tests.e2e.running import until
 from tests.odd_server import Answering, Heard, OddServer, odd_server, response
 
 GENEROUS = 15.0  # seconds; a server here goes on for ever
@@ -201,7 +203,7 @@ class TestWholeRuns:
     @pytest.mark.parametrize("part", WHERE)
     @pytest.mark.parametrize("reason", ["signal", "time"])
     def test_a_run_ends_when_it_is_asked_to(self, program: Program, part: str, reason: str) -> None:
-        program.export(people(3))
+        program.write(*people(3))
         stop = Stop()
 
         def pieces(answer: Iterable[bytes]) -> Iterator[bytes]:
@@ -218,7 +220,7 @@ class TestWholeRuns:
         began = time.monotonic()
         error: CrsyncError | None
         with odd_server(answering) as server:
-            program.configure(target={"base_url": server.url, "timeout": 600})
+            program.config(target={"base_url": server.url, "timeout": 600})
             try:
                 error = program.run(stop=stop, max_duration=None if reason == "signal" else 50).error
             except CrsyncError as raised:
@@ -230,9 +232,9 @@ class TestWholeRuns:
             assert error is None or isinstance(error, TemporaryError)
 
     def test_a_signal_ends_a_process(self, program: Program) -> None:
-        program.export(people(3))
+        program.write(*people(3))
         with odd_server(hanging_at("upsertplus")) as server:
-            program.configure(target={"base_url": server.url, "timeout": 600})
+            program.config(target={"base_url": server.url, "timeout": 600})
             process = program.start("sync", "--format", "json")
             until(lambda: any("upsertplus" in heard.line for heard in server.heard))
             began = time.monotonic()

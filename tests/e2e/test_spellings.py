@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from tests.e2e.program import UPSERT, Gate, Program, answer, person
-from tests.e2e.shop import Shop, both, buyer, opted_out
+from tests.e2e.gate import UPSERT, Gate, answer
+from tests.e2e.people import both, buyer, customer, opted_out
+from tests.e2e.program import Program, Shop
 
 ANNA = "anna@xn--bcher-kva.de"
 SPELLINGS = [
@@ -63,7 +64,7 @@ def test_excluded_and_blacklisted_under_another_spelling(shop: Shop) -> None:
     assert shop.diff().skipped == {"excluded": len(entries)}
     shop.config(exclude=[])
     for entry in entries:
-        shop.server.list_address(entry)
+        shop.state.list_address(entry)
     assert shop.diff().skipped == {"blacklisted": len(entries)}
 
 
@@ -78,9 +79,9 @@ def test_patterns_mean_the_same_domain(shop: Shop, pattern: str) -> None:
 
 @pytest.mark.parametrize("spelled", ["'anna@example.org", "an\u200bna@example.org", "\u2060anna@example.org"])
 def test_who_unsubscribed_in_the_account_under_another_spelling(shop: Shop, spelled: str) -> None:
-    other = shop.server.add_group("Another list")
-    shop.server.write(other, {"email": spelled})
-    shop.server.unsubscribe(spelled)
+    other = shop.state.add_group("Another list")
+    shop.state.write(other, {"email": spelled})
+    shop.state.unsubscribe(spelled)
     shop.write(both("anna@example.org", subscribed_at="2025-01-01"))
     assert shop.sync().skipped == {"unsubscribed_in_target": 1}
 
@@ -98,7 +99,7 @@ def test_an_address_of_another_form_in_an_earlier_version_is_one_that_moved(shop
 
 
 def test_a_reject_kept_under_another_form_is_accepted_once(program: Program, gate: Gate) -> None:
-    program.export([person(1, email="anna@example.org", source_id="")])
+    program.write(customer(1, email="anna@example.org", source_id=""))
     gate.always(UPSERT, answer(200, []))
     assert program.counts()["rejected"] == 1
     path = program.state_path / "rejects.jsonl"
@@ -107,5 +108,5 @@ def test_a_reject_kept_under_another_form_is_accepted_once(program: Program, gat
     path.write_text(json.dumps(kept, ensure_ascii=False) + "\n", "utf-8")
     gate.meddle = None
     assert program.counts()["created"] == 1
-    assert set(program.recipients()) == {"anna@example.org"}
+    assert set(program.list()) == {"anna@example.org"}
     assert program.rejects == []

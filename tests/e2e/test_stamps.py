@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from tests.e2e.program import Answered, Asked, Gate
-from tests.e2e.shop import BUYER, SUBSCRIBER, S, Shop, both, buyer, opted_out
+from tests.e2e.gate import Answered, Asked, Gate
+from tests.e2e.people import BUYER, SUBSCRIBER, S, both, buyer, opted_out
+from tests.e2e.program import Shop
 
 ANNA = "anna@example.org"
 TODAY = "2026-09-21"
@@ -129,8 +130,8 @@ def test_a_recipient_made_anew_by_others(shop: Shop) -> None:
     shop.write(opted_out(ANNA, subscribed_at="2026-03-01"))
     shop.sync()
     shop.later(days=3)
-    shop.server.delete(ANNA)
-    shop.server.subscribe(ANNA, shop.list_id, confirmed=False)
+    shop.state.delete(ANNA)
+    shop.state.subscribe(ANNA, shop.list_id, confirmed=False)
     shop.write(both(ANNA, subscribed_at=TODAY))
     shop.agreed_sync()
     assert not shop.list()[ANNA].active

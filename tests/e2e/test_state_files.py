@@ -14,14 +14,17 @@ from typing import Any
 import pytest
 
 from cleverreach_sync.errors import GuardError, LockedError, StateError, UsageError
-from tests.e2e.program import LIST, SECRET, UPSERT, Gate, Program, answer, counted, people, person, refusal, until
+from tests.e2e.gate import UPSERT, Gate, answer, refusal
+from tests.e2e.people import customer, people
+from tests.e2e.program import LIST, SECRET, Program
+from tests.e2e.running import counted, until
 
 LATER = b'{"schema": "crsync.checkpoint/2"}'
 
 
 @pytest.fixture
 def known(program: Program) -> Program:
-    program.export(people(30))
+    program.write(*people(30))
     program.counts()
     return program
 
@@ -29,8 +32,8 @@ def known(program: Program) -> Program:
 @pytest.fixture
 def interrupted(program: Program, gate: Gate) -> Program:
     """A run that is not through, with rejects."""
-    program.configure(target={"batch_size": 10})
-    program.export(people(60))
+    program.config(target={"batch_size": 10})
+    program.write(*people(60))
     gate.on(UPSERT, answer(200, []), None, refusal(403), refusal(403), refusal(403), refusal(403))
     assert program.failing().code == 6
     gate.meddle = None
@@ -125,8 +128,8 @@ class TestLedger:
         assert "another version" in refused(known).message
 
     def test_damaged_in_the_middle(self, program: Program) -> None:
-        program.configure(target={"batch_size": 1000})
-        program.export(people(600))
+        program.config(target={"batch_size": 1000})
+        program.write(*people(600))
         program.counts()
         path = program.state_path / "ledger.sqlite3"
         content = path.read_bytes()
@@ -187,11 +190,11 @@ class TestRejects:
         assert "rejects.jsonl:1" in refused(known).message
 
     def test_are_kept_with_address_and_without(self, program: Program, gate: Gate) -> None:
-        program.export(people(2))
+        program.write(*people(2))
         gate.on(UPSERT, answer(200, []), answer(200, []))
         program.run()
         assert {item["email"] for item in program.rejects} == {row["email"] for row in people(2)}
-        program.configure(limits={"keep_rejects": False})
+        program.config(limits={"keep_rejects": False})
         program.run()
         content = program.files()["rejects.jsonl"]
         assert b"person0000" not in content
@@ -213,7 +216,7 @@ class TestIdentity:
     )
     def test_of_another_source_account_or_list(self, known: Program, change: dict[str, Any]) -> None:
         known.state.add_group("Second")
-        known.configure(**change)
+        known.config(**change)
         known.state.traffic.clear()
         error = refused(known)
         assert "belongs to" in error.message
@@ -224,7 +227,7 @@ class TestIdentity:
         assert any("renamed" in warning for warning in known.said.warnings)
 
     def test_a_list_that_is_gone(self, known: Program) -> None:
-        known.state.delete_group(known.state.group(known.group)) if hasattr(known.state, "delete_group") else (
+        known.state.delete_group(known.state.group(known.list_id)) if hasattr(known.state, "delete_group") else (
             known.state.groups.clear()
         )
         error = known.failing()
@@ -261,20 +264,20 @@ class TestAccess:
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_a_folder_that_cannot_be_written(self, program: Program) -> None:
-        program.export(people(2))
+        program.write(*people(2))
         (program.folder / ".crsync").mkdir(mode=0o500)
         assert isinstance(program.failing(), StateError)
 
     def test_a_file_in_the_place_of_the_folder(self, program: Program) -> None:
-        program.export(people(2))
+        program.write(*people(2))
         (program.folder / ".crsync").write_text("")
         assert isinstance(program.failing(), StateError)
-        assert not program.recipients() if program.state.groups else True
+        assert not program.list() if program.state.groups else True
 
     @pytest.mark.parametrize("size", [8, 60, 150])
     def test_a_full_disk_is_9_and_loses_nothing(self, program: Program, size: int) -> None:
-        program.configure(target={"batch_size": 200})
-        program.export(people(800))
+        program.config(target={"batch_size": 200})
+        program.write(*people(800))
         assert program.export_path.stat().st_size < 150_000
 
         def small() -> None:
@@ -282,7 +285,7 @@ class TestAccess:
 
         ended = program.cli("sync", "--format", "json", preexec_fn=small)
         assert ended.code == 9, ended
-        assert ended.document["schema"] in ("crsync.run/1", "crsync.error/1")
+        assert ended.doc["schema"] in ("crsync.run/1", "crsync.error/1")
         assert "Traceback" not in ended.err
         assert program.run().error is None
         assert len(program.active()) == 800
@@ -295,7 +298,7 @@ class TestPrivacy:
         interrupted.run()
         self.check(interrupted, {"rejects.jsonl"})
         interrupted.run("resync")
-        interrupted.export([person(n, subscribed="opted_out") for n in range(60)])
+        interrupted.write(*[customer(n, subscribed="opted_out") for n in range(60)])
         interrupted.run()
         self.check(interrupted, {"rejects.jsonl"})
 
@@ -318,8 +321,8 @@ class TestPrivacy:
         assert not [name for name in interrupted.files() if name.startswith("spool")]
 
     def test_and_after_one_that_a_guard_refused(self, known: Program) -> None:
-        known.export([person(n, subscribed="opted_out") for n in range(30)])
-        known.configure(limits={"max_deactivated": 5})
+        known.write(*[customer(n, subscribed="opted_out") for n in range(30)])
+        known.config(limits={"max_deactivated": 5})
         assert known.failing().code == 7
         assert not [name for name in known.files() if name.startswith("spool")]
 
@@ -348,7 +351,7 @@ class TestHistory:
 
     def test_failed_runs_are_in_it(self, known: Program) -> None:
         known.state.faults.set("unavailable", 1, only="upsertplus")
-        known.export(people(31))
+        known.write(*people(31))
         known.failing()
         assert known.history[-1]["exit"]["code"] == 5
         assert known.history[-1]["error"]["class"] == "temporary"
@@ -358,7 +361,7 @@ class TestLock:
     @pytest.fixture
     def busy(self, program: Program) -> Iterator[Program]:
         """Another run is at work: it waits for the answer to its first write."""
-        program.export(people(30))
+        program.write(*people(30))
         go, waits = threading.Event(), threading.Event()
 
         def hold(_path: str, _rows: object) -> None:
@@ -407,7 +410,7 @@ class TestLock:
 
 
 def test_two_configs_in_one_folder_have_states_of_their_own(program: Program) -> None:
-    program.export(people(3))
+    program.write(*people(3))
     program.counts()
     other = program.folder / "second.yaml"
     other.write_text(program.config_path.read_text().replace(LIST, "Second list"))

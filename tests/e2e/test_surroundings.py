@@ -17,14 +17,16 @@ import pytest
 from cleverreach_sync.cli import app as cli_app
 from cleverreach_sync.errors import LockedError
 from cleverreach_sync.state import ledger, opened
-from tests.e2e.program import Program, environment, interrupt_at, people, person
+from tests.e2e.people import customer, people
+from tests.e2e.program import Program, interrupt_at
+from tests.e2e.running import environment
 from tests.odd_server import odd_server, response
 
 
 @pytest.fixture
 def shop(program: Program) -> Program:
-    program.export(people(20))
-    program.configure()
+    program.write(*people(20))
+    program.config()
     return program
 
 
@@ -56,7 +58,7 @@ class TestStreams:
         ended = in_shell(shop.folder, line)
         assert (ended.returncode, ended.stderr) == (0, "")
         if line.startswith("crsync sync"):
-            assert len(shop.recipients()) == 20
+            assert len(shop.list()) == 20
 
     def test_the_exit_code_of_an_error_stays(self, shop: Program) -> None:
         ended = in_shell(shop.folder, "crsync sync -c nothing.yaml --format json >&-")
@@ -84,7 +86,7 @@ class TestStreams:
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
     def test_why_a_run_failed_matters_more(self, shop: Program) -> None:
-        shop.configure(limits={"retry_for": 0})
+        shop.config(limits={"retry_for": 0})
         shop.state.faults.set("unavailable", 1, only="upsertplus")
         ended = in_shell(shop.folder, "crsync sync --format json >/dev/full")
         assert ended.returncode == 5
@@ -101,9 +103,9 @@ class TestStreams:
         ],
     )
     def test_a_log_on_a_full_disk_stops_no_run(self, shop: Program, line: str, code: int) -> None:
-        shop.export([*people(20), person(20, email="no address")])
+        shop.write(*people(20), customer(20, email="no address"))
         assert in_shell(shop.folder, f"{line} 2>/dev/full").returncode == code
-        assert len(shop.recipients()) == 20
+        assert len(shop.list()) == 20
 
 
 class TestTerminal:
@@ -128,7 +130,7 @@ def test_ctrl_c_while_it_starts_is_no_bug(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_is_why_a_run_stopped(shop: Program, signum: int, code: int) -> None:
-    shop.configure(target={"batch_size": 5, "concurrency": 1})
+    shop.config(target={"batch_size": 5, "concurrency": 1})
     process = shop.start("sync", "--format", "json")
     interrupt_at(shop, process, 2, signum)
     out, _ = process.communicate(timeout=30)
@@ -154,14 +156,14 @@ class TestEnvironment:
         ],
     )
     def test_what_cannot_be_used_is_named(self, shop: Program, env: dict[str, str], says: str) -> None:
-        shop.configure(target={"base_url": "https://cleverreach.invalid"})
+        shop.config(target={"base_url": "https://cleverreach.invalid"})
         ended = shop.here("sync", env=env)
         assert ended.code == 2
         assert says in ended.err
         assert "hint: " in ended.err
 
     def test_a_proxy_that_refuses_is_named(self, shop: Program) -> None:
-        shop.configure(target={"base_url": "https://cleverreach.invalid"}, limits={"retry_for": 0})
+        shop.config(target={"base_url": "https://cleverreach.invalid"}, limits={"retry_for": 0})
         with odd_server(lambda _: response(407, b"")) as proxy:
             ended = shop.here("sync", env={"HTTPS_PROXY": proxy.url.replace("//", "//anna:s3cret@")})
         assert ended.code == 5
@@ -195,10 +197,10 @@ class TestEnvironment:
 class TestCheckOfTheState:
     def test_of_another_shop(self, shop: Program) -> None:
         assert shop.here("sync").code == 0
-        shop.configure(source={"name": "Other"})
+        shop.config(source={"name": "Other"})
         ended = shop.here("check", "--format", "json")
         assert ended.code == 9
-        (failed,) = [line for line in ended.document["checks"] if not line["ok"]]
+        (failed,) = [line for line in ended.doc["checks"] if not line["ok"]]
         assert failed["name"] == "state"
         assert "belongs to another source name" in failed["message"]
 
@@ -207,7 +209,7 @@ class TestCheckOfTheState:
         (shop.state_path / "ledger.sqlite3").unlink()
         ended = shop.here("check", "--format", "json")
         assert ended.code == 0
-        (found,) = [line for line in ended.document["checks"] if line["name"] == "state"]
+        (found,) = [line for line in ended.doc["checks"] if line["name"] == "state"]
         assert (found["level"], found["message"]) == ("warning", "the ledger is missing")
 
     def test_with_a_damaged_ledger(self, shop: Program) -> None:
@@ -237,14 +239,14 @@ def test_every_command_knows_the_options_of_output(shop: Program) -> None:
     ):
         ended = shop.here(*words, "-q", "--log-format", "json", "--no-color", "--format", "json")
         assert (ended.code, ended.out, ended.err) == (0, "", "")
-    assert shop.here("schema", env={"CRSYNC_FORMAT": "csv"}).document["$schema"]
+    assert shop.here("schema", env={"CRSYNC_FORMAT": "csv"}).doc["$schema"]
 
 
 def test_status_has_totals(shop: Program) -> None:
-    shop.export([*people(20), person(20, subscribed="no", orders="0")])
-    assert shop.here("status", "--format", "json").document["totals"] is None
+    shop.write(*people(20), customer(20, subscribed="no", orders="0"))
+    assert shop.here("status", "--format", "json").doc["totals"] is None
     assert shop.here("sync").code == 0
-    assert shop.here("status", "--format", "json").document["totals"] == {"people_known": 21, "in_the_list": 20}
+    assert shop.here("status", "--format", "json").doc["totals"] == {"people_known": 21, "in_the_list": 20}
     assert re.search("^people known +21\nin the list +20$", shop.here("status").out, re.MULTILINE)
     (shop.state_path / "ledger.sqlite3").write_bytes(b"no ledger")
     assert shop.here("status", "--format", "json").code == 9

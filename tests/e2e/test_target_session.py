@@ -8,7 +8,9 @@ import json
 import pytest
 
 from cleverreach_sync.errors import AuthError, TemporaryError
-from tests.e2e.program import SECRET, UPSERT, Answered, Asked, Gate, Program, people, refusal
+from tests.e2e.gate import UPSERT, Answered, Asked, Gate, refusal
+from tests.e2e.people import people
+from tests.e2e.program import SECRET, Program
 from tests.odd_server import Heard, odd_server, response
 
 TOKENS = "POST /oauth/token.php"
@@ -19,15 +21,15 @@ def tokens(program: Program) -> int:
 
 
 def test_one_token_serves_a_whole_run(program: Program) -> None:
-    program.export(people(300))
+    program.write(*people(300))
     program.counts()
     assert tokens(program) == 1
 
 
 def test_one_that_expires_is_renewed_in_time(program: Program, gate: Gate) -> None:
     program.state.switches.token_lifetime = 1000
-    program.configure(target={"concurrency": 1})
-    program.export(people(250))
+    program.config(target={"concurrency": 1})
+    program.write(*people(250))
 
     def later(asked: Asked, carry_out: Answered) -> object:
         answered = carry_out()
@@ -41,10 +43,10 @@ def test_one_that_expires_is_renewed_in_time(program: Program, gate: Gate) -> No
 
 
 def test_one_that_is_refused_is_replaced_once_for_all_threads(program: Program) -> None:
-    program.configure(target={"concurrency": 4, "batch_size": 10})
-    program.export(people(100))
+    program.config(target={"concurrency": 4, "batch_size": 10})
+    program.write(*people(100))
     program.counts()
-    program.export([{**row, "city": "Neustadt"} for row in people(100)])
+    program.write(*[{**row, "city": "Neustadt"} for row in people(100)])
     struck: list[bool] = []
 
     def revoke(_path: str, _rows: object) -> None:
@@ -59,7 +61,7 @@ def test_one_that_is_refused_is_replaced_once_for_all_threads(program: Program) 
 
 
 def test_refused_for_good(program: Program, gate: Gate) -> None:
-    program.export(people(1))
+    program.write(*people(1))
     gate.always("GET /v3/groups", refusal(401, "Unauthorized: token expired"))
     error = program.failing()
     assert isinstance(error, AuthError)
@@ -68,8 +70,8 @@ def test_refused_for_good(program: Program, gate: Gate) -> None:
 
 
 def test_refused_for_good_while_writing_keeps_what_was_confirmed(program: Program, gate: Gate) -> None:
-    program.configure(target={"batch_size": 10, "concurrency": 1})
-    program.export(people(100))
+    program.config(target={"batch_size": 10, "concurrency": 1})
+    program.write(*people(100))
     gate.on(UPSERT, None, None, *[refusal(401)] * 20)
     finished = program.run()
     assert isinstance(finished.error, AuthError)
@@ -97,11 +99,11 @@ def test_refused_for_good_while_writing_keeps_what_was_confirmed(program: Progra
     ],
 )
 def test_answers_of_the_token_endpoint(program: Program, status: int, body: object, code: int) -> None:
-    program.export(people(1))
+    program.write(*people(1))
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    program.configure(limits={"retry_for": "2s"})
+    program.config(limits={"retry_for": "2s"})
     with odd_server(lambda _: response(status, raw)) as server:
-        program.configure(target={"base_url": server.url})
+        program.config(target={"base_url": server.url})
         error = program.failing()
         heard = server.heard
     assert error.code == code
@@ -114,13 +116,13 @@ def test_answers_of_the_token_endpoint(program: Program, status: int, body: obje
 
 
 def test_credentials_go_over_the_line_as_basic_only(program: Program) -> None:
-    program.export(people(1))
+    program.write(*people(1))
 
     def answering(heard: Heard) -> bytes:
         return response(401, b"{}")
 
     with odd_server(answering) as server:
-        program.configure(target={"base_url": server.url})
+        program.config(target={"base_url": server.url})
         program.failing()
         heard = server.heard[0]
     assert heard.line == "POST /oauth/token.php HTTP/1.1"
@@ -130,7 +132,7 @@ def test_credentials_go_over_the_line_as_basic_only(program: Program) -> None:
 
 @pytest.mark.parametrize("life", [None, "soon", -1, 0, "7200", 31536000, 2591999.5])
 def test_a_lifetime_however_it_is_told(program: Program, life: object) -> None:
-    program.export(people(1))
+    program.write(*people(1))
 
     def answering(heard: Heard) -> bytes:
         if heard.line.startswith("POST /oauth"):
@@ -138,7 +140,7 @@ def test_a_lifetime_however_it_is_told(program: Program, life: object) -> None:
         return response(403, b"{}")
 
     with odd_server(answering) as server:
-        program.configure(target={"base_url": server.url})
+        program.config(target={"base_url": server.url})
         assert isinstance(program.failing(), AuthError)
         assert [heard.line.split()[1] for heard in server.heard] == ["/oauth/token.php", "/v3/groups"]
         assert server.heard[1].headers["authorization"] == "Bearer abcdef"

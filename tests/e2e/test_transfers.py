@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.e2e.agency import Agency, customers
-from tests.e2e.program import person
+from tests.e2e.people import customer
 
 CONFIG = ("-c", "shops/tea.yaml")
 
@@ -147,7 +147,7 @@ class TestOneList:
     def test_a_consent_that_ended_ends_in_either(self, tea: Agency, then: str) -> None:
         tea.runs("sync", *CONFIG)
         rows = customers("tea")
-        rows[0] = person(0, email=rows[0]["email"], subscribed="opted_out", subscribed_at="2026-01-01T00:00:00Z")
+        rows[0] = customer(0, email=rows[0]["email"], subscribed="opted_out", subscribed_at="2026-01-01T00:00:00Z")
         tea.export("tea", rows)
         tea.runs("sync", *CONFIG, "--transfer", then)
         assert not tea.recipients("tea")[rows[0]["email"]]["active"]
@@ -155,7 +155,7 @@ class TestOneList:
     def test_a_consent_that_ended_before_the_second_began(self, tea: Agency) -> None:
         tea.runs("sync", *CONFIG, "--transfer", "daily")
         rows = customers("tea")
-        rows[0] = person(0, email=rows[0]["email"], subscribed="no", subscribed_at="")
+        rows[0] = customer(0, email=rows[0]["email"], subscribed="no", subscribed_at="")
         tea.export("tea", rows)
         document = tea.runs("sync", *CONFIG, "--transfer", "buyers")
         assert document["counts"]["deactivated"] == 1
@@ -199,9 +199,9 @@ class TestDeletedByHand:
 
     def test_who_is_still_there_is_updated(self, tea: Agency) -> None:
         her = {"email": "person00003@tea.example", "orders": "0"}
-        tea.export("tea", [*self.rows(orders="0"), person(3, **her)])
+        tea.export("tea", [*self.rows(orders="0"), customer(3, **her)])
         tea.runs("sync", *CONFIG)
-        tea.export("tea", [*self.rows(orders="0"), person(3, **{**her, "orders": "1"})])
+        tea.export("tea", [*self.rows(orders="0"), customer(3, **{**her, "orders": "1"})])
         run = tea.runs("sync", *CONFIG, "--transfer", "buyers")
         assert (run["counts"]["updated"], run["counts"]["created"]) == (1, 0)
         assert "tea-Special.Buyer" in tea.recipients("tea")[her["email"]]["tags"]

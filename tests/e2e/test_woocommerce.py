@@ -12,7 +12,8 @@ import pytest
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.sandbox.server import RunningSandbox
-from tests.e2e.program import UPSERT, Gate, Program, refusal
+from tests.e2e.gate import UPSERT, Gate, refusal
+from tests.e2e.program import Program
 from tests.shops.woocommerce import KEY, META, PASSWORD, SECRET, USER, Key, WooShop
 
 SUBSCRIBER, BUYER, CONTACT = (f"WooCommerce-Special.{kind}" for kind in ("Subscriber", "Buyer", "Contact"))
@@ -29,16 +30,16 @@ def shop() -> Iterator[WooShop]:
 @pytest.fixture
 def woo(shop: WooShop, program: Program) -> Program:
     program.settings["source"] = shop.settings()
-    program.configure()
+    program.config()
     return program
 
 
 def tags(program: Program) -> dict[str, set[str]]:
-    return {email: set(shown["tags"]) for email, shown in program.recipients().items()}
+    return {email: set(shown.tags) for email, shown in program.list().items()}
 
 
 def values(program: Program, email: str) -> dict[str, Any]:
-    return dict(program.recipients()[email]["global_attributes"])
+    return dict(program.list()[email].values)
 
 
 def test_the_first_sync_and_one_without_a_change(woo: Program, shop: WooShop, gate: Gate) -> None:
@@ -72,7 +73,7 @@ def test_the_first_sync_and_one_without_a_change(woo: Program, shop: WooShop, ga
 def test_a_second_currency_leaves_no_total(woo: Program, shop: WooShop) -> None:
     for name, kind in (("ordercount", "number"), ("totalspent", "number"), ("lastorderdate", "date")):
         woo.state.create_attribute(name, kind)
-    woo.configure(attributes={"preset": "shop", "missing": "ignore", "map": {}})
+    woo.config(attributes={"preset": "shop", "missing": "ignore", "map": {}})
     anna = shop.add_customer("anna@mail.example", consent=True)
     shop.add_order(anna, "10.00")
     woo.run()
@@ -92,7 +93,7 @@ def test_a_second_currency_leaves_no_total(woo: Program, shop: WooShop) -> None:
 def test_everything_is_read_again_from_time_to_time(
     woo: Program, shop: WooShop, every: dict[str, Any], days: int
 ) -> None:
-    woo.configure(source=shop.settings(subscribed_by="none", **every))
+    woo.config(source=shop.settings(subscribed_by="none", **every))
     shop.add_guest_order("guest@post.example")
 
     def reads_all(command: str = "sync") -> bool:
@@ -115,7 +116,7 @@ def test_everything_is_read_again_from_time_to_time(
 
 def test_a_guest_orders_again(woo: Program, shop: WooShop, gate: Gate) -> None:
     woo.state.create_attribute("ordercount", "number")
-    woo.configure(attributes={"map": {"ordercount": "orders", "city": "city"}})
+    woo.config(attributes={"map": {"ordercount": "orders", "city": "city"}})
     shop.add_guest_order("gast@post.example", city="Bonn")
     for number in range(300):
         shop.add_guest_order(f"g{number}@post.example")
@@ -185,7 +186,7 @@ def test_an_undated_consent_given_again_counts_from_the_run_that_saw_it_first(wo
     woo.run()
     assert woo.active() == {"anna@mail.example"}
     assert tags(woo) == {"anna@mail.example": {SUBSCRIBER}}
-    assert abs(woo.recipients()["anna@mail.example"]["activated"] - woo.clock.wall()) < 60
+    assert abs(woo.list()["anna@mail.example"].activated - woo.clock.wall()) < 60
 
 
 def test_an_undated_consent_given_again_counts_after_a_run_that_was_cut_short(
@@ -206,7 +207,7 @@ def test_an_undated_consent_given_again_counts_after_a_run_that_was_cut_short(
 
 def test_an_undated_consent_brings_nobody_back_who_unsubscribed_since_the_no(woo: Program, shop: WooShop) -> None:
     customer = shop.add_customer("anna@mail.example", consent=False)
-    woo.configure(tags=["subscriber"])
+    woo.config(tags=["subscriber"])
     woo.run()
     elsewhere = woo.state.add_group("Another list")
     left = {"email": "anna@mail.example", "activated": 1, "deactivated": int(woo.clock.wall()) + 60}
@@ -217,7 +218,7 @@ def test_an_undated_consent_brings_nobody_back_who_unsubscribed_since_the_no(woo
 
 
 def test_guests_whom_mailpoet_put_in_are_buyers_who_never_opted_out(woo: Program, shop: WooShop) -> None:
-    woo.configure(source=shop.settings(subscribed_by="mailpoet", username=USER, application_password=PASSWORD))
+    woo.config(source=shop.settings(subscribed_by="mailpoet", username=USER, application_password=PASSWORD))
     shop.add_guest_order("gast@post.example")
     shop.add_synced_guest("gast@post.example")
     shop.add_guest_order("left@post.example")
@@ -273,7 +274,7 @@ def test_a_kind_is_added(woo: Program, shop: WooShop, gate: Gate) -> None:
     shop.add_guest_order("pending@post.example", status="pending")
     woo.run()
     assert set(tags(woo)) == {"anna@mail.example"}
-    woo.configure(tags=["subscriber", "buyer", "contact"])
+    woo.config(tags=["subscriber", "buyer", "contact"])
     gate.calls.clear()
     assert woo.counts()["created"] == 1
     assert tags(woo)["ben@mail.example"] == {CONTACT}
@@ -311,7 +312,7 @@ def test_a_shop_that_grows(woo: Program, shop: WooShop) -> None:
         created = woo.counts()["created"]
         assert created == 40
         shop.now += 7 * DAY
-    assert len(woo.recipients()) == 160
+    assert len(woo.list()) == 160
     woo.check_ledger()
 
 
@@ -401,7 +402,7 @@ def test_init_check_and_sync_from_the_command_line(
 def test_an_order_counts_that_came_while_the_consent_could_not_be_read(woo: Program, shop: WooShop) -> None:
     newsletter = woo.config_path.parent / "newsletter.csv"
     newsletter.write_text("email,subscribed\nanna@mail.example,yes\n", encoding="utf-8")
-    woo.configure(
+    woo.config(
         source={"subscribed_by": "none"},
         consent={"path": "newsletter.csv", "absent": "unknown"},
         limits={"max_rejected": 5},
