@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation
 
-SCHEMA_NAME = "crsync.schema.json"
+if TYPE_CHECKING:
+    from cleverreach_sync.commands.init import Written
 
 
 def init(
@@ -27,11 +29,9 @@ def init(
     """Write a config to start with, every choice explained."""
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
-        from cleverreach_sync.config.json_schema import schema_text
-        from cleverreach_sync.config.starter import starter_config, variables
+        from cleverreach_sync.commands.init import write_config
         from cleverreach_sync.errors import UsageError
         from cleverreach_sync.sources.registry import SOURCE_TYPES
-        from cleverreach_sync.state.files import make_folder, write_private
 
         if path.exists() and not force:
             raise UsageError(f"{path} already exists", hint="--force overwrites it, or give another path")
@@ -44,19 +44,9 @@ def init(
         except typer.Abort:
             typer.echo("\nnothing was written", err=True)
             raise typer.Exit(130) from None
-        try:
-            text = starter_config(kind, answers)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        try:
-            make_folder(path.parent)
-            write_private(path, text)  # secrets may come into it one day
-            write_private(path.parent / SCHEMA_NAME, schema_text())
-        except OSError as error:
-            hint = "go to a folder of your own, or give another path"
-            raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None
+        written = write_config(path, kind, answers)
         if not quiet:
-            _tell_next(path, variables(text))
+            _tell_next(written)
 
 
 def _asked_type(types: tuple[str, ...]) -> str:
@@ -84,13 +74,14 @@ def _answers(kind: str) -> dict[str, str]:
     return found
 
 
-def _tell_next(path: Path, names: list[str]) -> None:
+def _tell_next(written: Written) -> None:
+    path = written.config
     option = "" if path == opt.DEFAULT_CONFIG else f" -c {shlex.quote(str(path))}"
-    typer.echo(f"wrote {path} and {path.parent / SCHEMA_NAME}", err=True)
+    typer.echo(f"wrote {path} and {written.schema}", err=True)
     typer.echo(
         f"next: look through {path}, create an OAuth app in CleverReach\n"
         "(My Account > Extras > REST API), and give crsync its access:\n"
-        + "".join(f"  export {name}=...\n" for name in names)
+        + "".join(f"  export {name}=...\n" for name in written.variables)
         + f"  crsync attrs create{option}\n  crsync check{option}",
         err=True,
     )

@@ -226,6 +226,14 @@ class TestCheckOfTheState:
                 ledger.Ledger(shop.state_path / "ledger.sqlite3", read_only=True)
 
 
+def test_help_starts_without_what_only_runs_need() -> None:
+    asked = "import sys; from cleverreach_sync.cli.app import run; code = run(['--help']); print(*sys.modules); sys.exit(code)"
+    ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    loaded = set(ended.stdout.splitlines()[-1].split())
+    assert "cleverreach_sync.cli.sync" in loaded
+    assert not loaded & {"httpx", "tenacity", "sqlite3", "pydantic", "yaml"}
+
+
 def test_every_command_knows_the_options_of_output(shop: Program) -> None:
     for words in (
         ["schema"],

@@ -1,0 +1,39 @@
+"""Writes a config to start with, every choice explained, and the schema for editors beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from cleverreach_sync.config.json_schema import schema_text
+from cleverreach_sync.config.starter import starter_config, variables
+from cleverreach_sync.errors import UsageError
+from cleverreach_sync.state.files import make_folder, write_private
+
+SCHEMA_NAME = "crsync.schema.json"
+
+
+class Written(NamedTuple):
+    """What was written, and the environment variables that the config asks for."""
+
+    config: Path
+    schema: Path
+    variables: list[str]
+
+
+def write_config(path: Path, source: str, answers: Mapping[str, str]) -> Written:
+    """Raises UsageError for answers that are none, and where nothing can be written."""
+    try:
+        text = starter_config(source, answers)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    schema = path.parent / SCHEMA_NAME
+    try:
+        make_folder(path.parent)
+        write_private(path, text)  # secrets may come into it one day
+        write_private(schema, schema_text())
+    except OSError as error:
+        hint = "go to a folder of your own, or give another path"
+        raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None
+    return Written(path, schema, variables(text))
