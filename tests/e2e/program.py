@@ -106,6 +106,7 @@ class Program:
         self.state.before_write = self._note
         self.config_path = folder / "sync.yaml"
         self.settings = self._settings(sandbox.url)
+        self._has_config = False  # until it is first needed
         self._set_up()
 
     def _clock(self) -> FakeClock:
@@ -167,6 +168,7 @@ class Program:
     def config(self, **sections: Any) -> None:
         """Lays sections over the config; a mapping is merged key by key, None takes a section or a key out."""
         lay_over(self.settings, sections)
+        self._has_config = True
         self.config_path.write_text(yaml.safe_dump(self.settings, sort_keys=False), encoding="utf-8")
 
     def later(self, *, days: float = 1) -> None:
@@ -265,7 +267,7 @@ class Program:
         return counted(finished.document)
 
     def _configured(self) -> None:
-        if not self.config_path.exists():
+        if not self._has_config:
             self.config()
 
     # The list

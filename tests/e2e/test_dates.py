@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.people import NOW, SUBSCRIBER, at, both, buyer, opted_out, subscriber
-from tests.e2e.program import Shop
+from tests.e2e.program import SECRET, Shop
 
 ANNA = "anna@example.org"
 NONE = [
@@ -162,7 +162,7 @@ class TestTimeZones:
 
 def refused(shop: Shop, zone: str) -> str:
     text = f"version: 1\nsource:\n  type: file\n  path: a.csv\n  timezone: {zone}\ntags: [buyer]\ntarget:\n"
-    text += "  {type: cleverreach, client_id: id, client_secret: not-to-be-shown, list: 1}\n"
+    text += f"  {{type: cleverreach, client_id: id, client_secret: {SECRET}, list: 1}}\n"
     (shop.folder / "sync.yaml").write_text(text, "utf-8")
     ran = shop.command("diff")
     assert ran.code == 2
