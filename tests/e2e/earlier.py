@@ -12,8 +12,8 @@ from cleverreach_sync.state import checkpoint
 from cleverreach_sync.state.files import LocalDocument
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
-from tests.e2e.program import change_checkpoint
-from tests.e2e.shop import S, Shop, both, buyer, opted_out
+from tests.e2e.people import S, both, buyer, opted_out
+from tests.e2e.program import Shop, change_checkpoint
 
 STATES: Final = Path(__file__).parent / "states"
 MAILED, BOUGHT, ENDED = "mailed@example.org", "bought@example.org", "ended@example.org"
@@ -27,9 +27,9 @@ def lives(shop: Shop) -> None:
     shop.write(both(ENDED, subscribed_at="2026-01-01"), *others)
     shop.sync()
     shop.later(days=1)
-    shop.server.unsubscribe(LEFT)
-    shop.server.bounce(BOUNCED)
-    shop.server.delete(GONE)
+    shop.state.unsubscribe(LEFT)
+    shop.state.bounce(BOUNCED)
+    shop.state.delete(GONE)
     shop.write(opted_out(ENDED, subscribed_at="2026-09-22"), *others)
     shop.resync()
 
@@ -39,29 +39,29 @@ def keep(shop: Shop, name: str) -> None:
     folder = STATES / name
     folder.mkdir(parents=True)
     whole = shop.folder / "ledger"
-    with contextlib.closing(sqlite3.connect(shop.remembered("ledger.sqlite3"))) as ledger:
+    with contextlib.closing(sqlite3.connect(shop.state_path / "ledger.sqlite3")) as ledger:
         ledger.execute("vacuum into ?", (str(whole),))
     (folder / "ledger.gz").write_bytes(gzip.compress(whole.read_bytes(), mtime=0))
     for file in ("key", "checkpoint.json"):
-        (folder / file).write_bytes(shop.remembered(file).read_bytes())
+        (folder / file).write_bytes((shop.state_path / file).read_bytes())
 
 
 def take_over(shop: Shop, name: str) -> None:
     """Puts an earlier state in the place of that of `shop`, which has lived through the same. Only the IDs that the
     sandbox gave this time are put into it."""
     folder = STATES / name
-    path = shop.remembered("ledger.sqlite3")
+    path = shop.state_path / "ledger.sqlite3"
     path.write_bytes(gzip.decompress((folder / "ledger.gz").read_bytes()))
     for file in ("key", "checkpoint.json"):
-        shop.remembered(file).write_bytes((folder / file).read_bytes())
-    keys = Keys.load(LocalDocument(shop.remembered("key")))
+        (shop.state_path / file).write_bytes((folder / file).read_bytes())
+    keys = Keys.load(LocalDocument(shop.state_path / "key"))
     assert keys is not None
-    ids = {keys.address(email): shown["id"] for email, shown in shop.server.receivers(shop.list_id).items()}
+    ids = {keys.address(email): shown["id"] for email, shown in shop.state.receivers(shop.list_id).items()}
     ledger = Ledger(path)
     ledger.record([entry._replace(receiver_id=ids.get(entry.key, "404")) for entry in ledger.walk()])
     ledger.commit()
     ledger.close()
-    known = checkpoint.load(LocalDocument(shop.remembered("checkpoint.json")))
+    known = checkpoint.load(LocalDocument(shop.state_path / "checkpoint.json"))
     assert known is not None
     place = {"base_url": shop.settings["target"]["base_url"], "list_id": shop.list_id}
-    change_checkpoint(shop.remembered("checkpoint.json"), identity=known.identity.model_copy(update=place))
+    change_checkpoint(shop.state_path / "checkpoint.json", identity=known.identity.model_copy(update=place))

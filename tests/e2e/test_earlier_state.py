@@ -6,7 +6,8 @@ import pytest
 
 from tests.e2e import earlier
 from tests.e2e.earlier import BOUGHT, BOUNCED, ENDED, GONE, LEFT, MAILED
-from tests.e2e.shop import BUYER, SUBSCRIBER, Shop, both, buyer, opted_out
+from tests.e2e.people import BUYER, SUBSCRIBER, both, buyer, opted_out
+from tests.e2e.program import Shop
 
 OTHERS = [both(email, subscribed_at="2026-01-01") for email in (MAILED, LEFT, BOUNCED, GONE)] + [buyer(BOUGHT)]
 SKIPPED = {"unsubscribed_in_target": 1, "bounced_in_target": 1, "deleted_in_target": 1}

@@ -160,7 +160,7 @@ def test_shopify_after_an_opt_out(program: Program, merchant: FakeShopify, *, ch
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_another_key_and_back_makes_no_yes_a_new_one(program: Program, woo: WooShop, cut_off: bool) -> None:
     """Who withdrew under the key of another plug-in still has the yes of the old one."""
-    program.configure(tags=["subscriber"])
+    program.config(tags=["subscriber"])
     names = ("anna", "ben", "carl")
     customers = [woo.add_customer(f"{name}@mail.example", consent=True, first_name=name) for name in names]
     program.run()
@@ -170,7 +170,7 @@ def test_another_key_and_back_makes_no_yes_a_new_one(program: Program, woo: WooS
     before = program.settings["source"]["subscribed_by"]
     for key in ("meta:other_plugin", before, "meta:other_plugin", before):
         program.clock.passed += DAY
-        program.configure(source={"subscribed_by": key})
+        program.config(source={"subscribed_by": key})
         cut = cut_off and key != before
         assert program.run(limit=1 if cut else None).document["complete"] is not cut
         assert ANNA not in program.active()
