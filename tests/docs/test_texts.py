@@ -62,6 +62,17 @@ def test_the_project_speaks_of_itself_alone() -> None:
     assert found == []
 
 
+@pytest.mark.parametrize(
+    "path", ["CONTRIBUTING.md", *(f"docs/develop/{name}.md" for name in ("README", "add-a-source"))]
+)
+def test_modules_that_developers_are_led_to_exist(path: str) -> None:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[a-z_0-9]+/)+(?:[a-z_0-9]+\.(?:py|md))?)`", text)
+    assert named
+    for name in named:
+        assert any((ROOT / base / name).exists() for base in ("", "cleverreach_sync", "tests")), name
+
+
 def test_decisions_are_short() -> None:
     records = sorted((ROOT / "docs" / "adr").glob("*.md"))
     numbers = [int(path.name[:4]) for path in records]
