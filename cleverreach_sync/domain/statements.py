@@ -120,7 +120,7 @@ def still_told(
     return tuple(
         record._replace(consent=None, turned=None)
         if record.stream not in read and record.consent in _GIVEN
-        else record._replace(turned=None)
+        else record._replace(turned=None, consent_at=record.turned if record.consent_at is None else record.consent_at)
         if record.stream in retold and record.consent == _NO
         else record
         for record in records

@@ -49,6 +49,17 @@ def after(*states: ConsentState | str | None, changed: int | None = None, follow
     return person.consent
 
 
+def test_by_another_key_a_no_is_gone_and_a_yes_is_no_new_one() -> None:
+    _, facts = read(account(NO), now=T, complete=["customers"])
+    streams = {"customers": 0, "orders": 0}
+    by_another = ReadScope(["customers"], T + DAY, str, streams, streams, retold=["customers"])
+    said, _ = merge(ANNA, [account(YES)], facts, by_another)
+    assert said.consent == Consent(YES)
+    for ordered, wanted in ((T - 1, NO), (T + 1, YES)):
+        said, _ = merge(ANNA, [account(UNKNOWN), order(YES, ordered)], facts, by_another)
+        assert said.consent.state is wanted
+
+
 # One voice
 
 
