@@ -195,6 +195,16 @@ def test_no_change_brings_the_same_rows_again(shop: FakeShop, source: Source) ->
     assert known.cursors == cursors
 
 
+def test_a_clock_that_was_put_back_hides_no_changes(shop: FakeShop, source: Source) -> None:
+    customers = fill(shop, 3)
+    orders = [shop.add_order(customer) for customer in customers]
+    known = Known()
+    known.run(source)
+    shop.now -= 86_400
+    shop.cancel_order(orders[0])
+    assert state(known.run(source)) == state(people(source))
+
+
 def test_changes_in_the_future_hide_no_others(shop: FakeShop, source: Source) -> None:
     """A clock that was wrong for a while, say: what was changed then must not be where the next increments begin."""
     customers = fill(shop, 5)
