@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
 from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.address import Patterns
@@ -103,6 +103,17 @@ class Change(NamedTuple):
         """The data fields to write, by name."""
         attributes = self.attributes
         return attributes if isinstance(attributes, dict) else attributes.values()
+
+
+class Part(Flag):
+    """What of a change a target has confirmed."""
+
+    STATUS = auto()
+    FIELDS = auto()
+    TAGS = auto()
+
+
+WHOLE: Final = Part.STATUS | Part.FIELDS | Part.TAGS
 
 
 class Decision(NamedTuple):

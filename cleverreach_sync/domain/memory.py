@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cleverreach_sync.domain.consent import ShopConsent
-from cleverreach_sync.domain.decision import Change, Decision, Outcome, Rules
+from cleverreach_sync.domain.decision import Change, Decision, Outcome, Part, Rules
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_NO,
@@ -69,6 +69,15 @@ def remember(
         _woken_at(change, confirmed, None if anew else memory.woken_at, now),
         confirmed.stamps,
     )
+
+
+def unconfirmed(after: LastSynced, before: LastSynced, confirmed: Recipient, parts: Part, rules: Rules) -> LastSynced:
+    """What is remembered if the target confirmed no more than `parts` of a change, that of the status among them: data
+    fields and tags that it did not confirm are sent again."""
+    if Part.FIELDS not in parts:
+        known = before.fingerprint if after.receiver_id == before.receiver_id else b""
+        after = after._replace(fingerprint=known)
+    return after if Part.TAGS in parts else after._replace(tags=rules.own.among(confirmed.tags))
 
 
 def _ended(memory: LastSynced, at: int, *, withdrew: bool) -> LastSynced:

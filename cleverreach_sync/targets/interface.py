@@ -1,7 +1,7 @@
 """What every e-mail system is to the rest: a recipient list that is read and written in batches.
 
 Every method may raise the errors of the tree in `errors.py`. Reading methods repeat themselves as long as the config
-allows; `write` makes one attempt and raises `TryAgain` or `Refused`, because what to do then needs a new decision.
+allows; `deliver` makes one attempt and raises `TryAgain` or `Refused`, because what to do then needs a new decision.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 from cleverreach_sync.domain.consent import Policy
-from cleverreach_sync.domain.decision import Change
+from cleverreach_sync.domain.decision import WHOLE, Change, Part
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.domain.model import Recipient
 from cleverreach_sync.http.traffic import RequestCount
@@ -37,11 +37,13 @@ class Verdict(StrEnum):
 
 class RowAnswer(NamedTuple):
     """The target's answer about one row. `recipient` as it stands after the write, None unless accepted; with the
-    reason AMBIGUOUS that of somebody else, whom the row went to."""
+    reason AMBIGUOUS that of somebody else, whom the row went to. `confirmed`: which parts of an accepted change the
+    answer shows to be carried out; nothing else is remembered."""
 
     verdict: Verdict
     recipient: Recipient | None = None
     reason: str = ""
+    confirmed: Part = WHOLE
 
 
 class ExistingField(NamedTuple):
@@ -132,16 +134,9 @@ class Target(Protocol):
         """The recipients of the list among `ids`, by ID."""
         ...
 
-    def encode(self, changes: Sequence[Change]) -> bytes:
-        """A batch (no address twice) in the target's own form, for `write`."""
-        ...
-
-    def write(self, batch: bytes) -> object:
-        """One attempt to write a batch; what the target answered, for `answers`."""
-        ...
-
-    def answers(self, changes: Sequence[Change], body: object) -> dict[str, RowAnswer]:
-        """What the target answered about every address of a batch."""
+    def deliver(self, changes: Sequence[Change]) -> Iterator[tuple[str, RowAnswer]]:
+        """One attempt to write a batch (no address twice), in as many requests as the target needs: an answer for every
+        address. The batch is made ready at once; nothing is sent before the first answer is asked for."""
         ...
 
     def make_inactive(self, receiver_id: str) -> bool:

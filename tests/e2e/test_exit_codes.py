@@ -217,7 +217,7 @@ class TestWell:
         def bug(*_given: object) -> None:
             raise KeyError(customer(0)["email"])
 
-        monkeypatch.setattr(CleverReach, "write", bug)
+        monkeypatch.setattr(CleverReach, "deliver", bug)
         ended = shop.here("sync", "--format", "json")
         assert ended.code == 1
         assert ended.doc["schema"] == "crsync.run/1"

@@ -62,7 +62,7 @@ class TestCreated:
         """As the kernel kills: whatever was not on the disk by then is lost."""
         whole.write(ANNA, BEN)
         whole.config()
-        place = "cleverreach_sync.targets.cleverreach.target:CleverReach.write"
+        place = "cleverreach_sync.targets.cleverreach.target:CleverReach._write"
         words = [sys.executable, "-m", "tests.e2e.dying", place, "after", "1", "sync", "-c", str(whole.config_path)]
         died = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
         assert died.returncode == -signal.SIGKILL, died.stderr

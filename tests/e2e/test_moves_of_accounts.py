@@ -493,9 +493,9 @@ def test_a_limit_holds_the_new_address_back(buyers: World) -> None:
         ("targets.cleverreach.target:CleverReach.make_inactive", "after", 1),
         ("run.write.writing:Writer._moved", "after", 1),
         ("run.write.writing:Writer._record_decided", "after", 1),
-        ("targets.cleverreach.target:CleverReach.write", "before", 1),
-        ("targets.cleverreach.target:CleverReach.write", "after", 1),
-        ("targets.cleverreach.target:CleverReach.write", "after", 2),
+        ("targets.cleverreach.target:CleverReach._write", "before", 1),
+        ("targets.cleverreach.target:CleverReach._write", "after", 1),
+        ("targets.cleverreach.target:CleverReach._write", "after", 2),
     ],
 )
 def test_killed_on_the_way(buyers: World, place: str, when: str, number: int) -> None:

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
-from cleverreach_sync.domain.decision import Change, Decision, Outcome
-from cleverreach_sync.domain.memory import end_waits, remember, settle
+from cleverreach_sync.domain.decision import WHOLE, Change, Decision, Outcome, Part
+from cleverreach_sync.domain.memory import end_waits, remember, settle, unconfirmed
 from cleverreach_sync.domain.model import ConsentState, LastSynced, Recipient, Status
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
@@ -81,16 +81,15 @@ class BatchSender:
         changes = _to_write(seen)
         if changes:
             target = self._run.target
-            rows = target.encode(changes)  # nobody waits for a slot meanwhile
+            delivery = target.deliver(changes)  # made ready while nobody waits for a slot
             try:
                 with self._slots:
                     if self._too_old(batch):
                         seen = self._decide(batch)
                         changes = _to_write(seen)
-                        rows = target.encode(changes)
+                        delivery = target.deliver(changes)
                     self._run.stop.check()
-                    body = target.write(rows) if changes else []
-                answers |= target.answers(changes, body)
+                    answers |= dict(delivery) if changes else {}
             except TryAgain as failure:
                 self._failed(batch, failure)
                 raise
@@ -225,7 +224,8 @@ class BatchSender:
         if answer.reason == AMBIGUOUS and confirmed is not None and change.status is Status.SUBSCRIBED:
             # They came into the list between reading and writing; whether they want to be mailed nobody knows here.
             run.target.make_inactive(confirmed.id)
-        if answer.verdict is not Verdict.ACCEPTED or confirmed is None:
+        whole = answer.confirmed == WHOLE
+        if confirmed is None or answer.verdict is not Verdict.ACCEPTED or not (whole or _will_do(decision, answer)):
             return self._rejected(who.row, batch, answer.reason or "not_confirmed", one)
         state = who.person.consent.state
         if not change.creates and confirmed.id != change.receiver_id:
@@ -233,6 +233,8 @@ class BatchSender:
         if change.creates and self._was_there(change, confirmed):
             confirmed, decision = self._met_a_form(one, change, confirmed)
         memory = remember(decision, who.person, who.memory, confirmed, run.rules, run.now)
+        if not whole:
+            memory = unconfirmed(memory, who.memory, confirmed, answer.confirmed, run.rules)
         if self._made_before(batch, one):
             decision = decision._replace(
                 outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed)
@@ -243,7 +245,7 @@ class BatchSender:
             decision = decision._replace(change=_as_created(change, confirmed))
         elif decision.activates and confirmed.status is not Status.SUBSCRIBED:
             decision = decision._replace(activates=False)
-        kept = OPEN if decision.outcome is Outcome.DEACTIVATED or not decision.kinds else UNCHANGED
+        kept = UNCHANGED if whole and decision.kinds and decision.outcome is not Outcome.DEACTIVATED else OPEN
         return Result(
             who.row, who.person.email, decision, state, entry(who.row, memory, kept, decision.kinds), sent=True
         )
@@ -311,6 +313,12 @@ def _made_inactive(one: Rechecked, confirmed: Recipient, memory: LastSynced) -> 
         return memory.made_inactive
     _, _, active, _, registered, *_ = one.who.row.created
     return not active and confirmed.registered == registered
+
+
+def _will_do(decision: Decision, answer: RowAnswer) -> bool:
+    """Whether an answer confirms what matters: the status, and with an end of consent the tags that go with it."""
+    needed = Part.STATUS | Part.TAGS if decision.outcome is Outcome.DEACTIVATED else Part.STATUS
+    return needed in answer.confirmed
 
 
 def _is_active(side: Change | Recipient) -> bool:

@@ -179,10 +179,14 @@ class CleverReach:
             found += page
         return found
 
-    def encode(self, changes: Sequence[Change]) -> bytes:
-        return orjson.dumps([rows.item(change, self._scope) for change in changes])
+    def deliver(self, changes: Sequence[Change]) -> Iterator[tuple[str, RowAnswer]]:
+        return self._answers(changes, orjson.dumps([rows.item(change, self._scope) for change in changes]))
 
-    def write(self, batch: bytes) -> object:
+    def _answers(self, changes: Sequence[Change], batch: bytes) -> Iterator[tuple[str, RowAnswer]]:
+        """The one answer confirms a row as a whole, or not at all."""
+        yield from rows.answers(changes, self._write(batch), self._scope).items()
+
+    def _write(self, batch: bytes) -> object:
         body = self._session.once("POST", f"{self._group}/receivers/upsertplus", json=batch)
         if body is False:
             raise Refused("CleverReach did not carry out the batch (answer `false`)", status=400)
@@ -191,9 +195,6 @@ class CleverReach:
         if not isinstance(body, list | dict):
             raise TryAgain("CleverReach answered with something that is not a list of recipients", ambiguous=True)
         return body
-
-    def answers(self, changes: Sequence[Change], body: object) -> dict[str, RowAnswer]:
-        return rows.answers(changes, body, self._scope)
 
     def make_inactive(self, receiver_id: str) -> bool:
         if identifier(receiver_id) is None:
