@@ -67,14 +67,7 @@ _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
 _NEVER: Final = 1 << 62  # later than any consent
 _STILL_THERE: Final = frozenset({Status.SUBSCRIBED, Status.NOT_SUBSCRIBED, Status.PENDING})
-_AS_READ: Final = {
-    Status.SUBSCRIBED: TargetStatus.SUBSCRIBED,
-    Status.NOT_SUBSCRIBED: TargetStatus.NOT_SUBSCRIBED,
-    Status.PENDING: TargetStatus.PENDING,
-    Status.UNSUBSCRIBED: TargetStatus.UNSUBSCRIBED,
-    Status.BOUNCED: TargetStatus.BOUNCED,
-    Status.ARCHIVED: TargetStatus.ARCHIVED,
-}
+_AS_READ: Final = {status: TargetStatus(status.value) for status in Status}
 
 
 def remembered_recipient(email: str, memory: LastSynced, own: OwnTags) -> Recipient | None:

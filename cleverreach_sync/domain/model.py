@@ -168,8 +168,8 @@ class Stamps(NamedTuple):
 
 class Recipient(NamedTuple):
     """One row of the recipient list as it was read. `attributes` is by data field name, values as the target gives
-    them; `registered` is the target's stamp, 0 if it has none; `stamps` are there of who is inactive, if the target
-    gives any."""
+    them; `registered` is the target's stamp, 0 if it has none; `stamps` are there of who is not subscribed, if the
+    target gives any. `changed_at`: when they last changed there, by the target's clock; None if it does not say."""
 
     id: str
     email: str
@@ -178,6 +178,7 @@ class Recipient(NamedTuple):
     attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
     registered: int = 0
     stamps: Stamps | None = None
+    changed_at: int | None = None
 
 
 class RecordFacts(NamedTuple):

@@ -72,6 +72,14 @@ class Suppressed(NamedTuple):
     pattern: bool = False
 
 
+class ListChanges(NamedTuple):
+    """Some of what changed in a list. `cursor`: where to go on next time (opaque to everybody else), on the last page
+    only, which may be without recipients."""
+
+    recipients: Sequence[Recipient]
+    cursor: str | None = None
+
+
 class Look(NamedTuple):
     """One thing to look at, read-only: `look` says what it showed, or raises why a run could not begin. Without what is
     `needed` nothing else can be looked at."""
@@ -132,6 +140,11 @@ class Target(Protocol):
 
     def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:
         """The recipients of the list among `ids`, by ID."""
+        ...
+
+    def changes(self, since: str | None) -> Iterator[ListChanges] | None:
+        """Who changed in the list since the cursor `since` (None: everybody), in pages; None if the target cannot tell.
+        Nobody is missed who changes meanwhile; somebody may come twice."""
         ...
 
     def deliver(self, changes: Sequence[Change]) -> Iterator[tuple[str, RowAnswer]]:

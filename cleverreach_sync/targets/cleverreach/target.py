@@ -179,6 +179,9 @@ class CleverReach:
             found += page
         return found
 
+    def changes(self, since: str | None) -> None:
+        """None: `receivers/filter` has no order to go by."""
+
     def deliver(self, changes: Sequence[Change]) -> Iterator[tuple[str, RowAnswer]]:
         return self._answers(changes, orjson.dumps([rows.item(change, self._scope) for change in changes]))
 
