@@ -14,6 +14,7 @@ from cleverreach_sync.domain.model import (
     LastSynced,
     Person,
     Recipient,
+    SkipReason,
     Status,
 )
 from cleverreach_sync.domain.tags import contradicted, kinds_of
@@ -121,7 +122,7 @@ def erase(case: Case, recipient: Recipient, carried: frozenset[Kind], rules: Rul
     """The end of somebody whose data the shop erased; nothing is left to do for whoever was ended before and is to
     stay in the list."""
     if case.memory.ended is not None and recipient.status is rules.policy.ended and not delete:
-        return Decision(Outcome.SKIPPED, ENDED_ERASED, _NOBODY, ShopConsent.NO)
+        return Decision(Outcome.SKIPPED, SkipReason.ERASED, _NOBODY, ShopConsent.NO)
     change = Change(
         email=case.person.email,
         creates=False,

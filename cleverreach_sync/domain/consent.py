@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Consent, ConsentState, LastSynced, Status
+from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Consent, ConsentState, LastSynced, SkipReason, Status
 
 
 class ShopConsent(StrEnum):
@@ -62,7 +62,7 @@ class Verdict(NamedTuple):
     kind may apply; `shop`: what the shop's side becomes (None: stays)."""
 
     target: TargetAction
-    reason: str | None = None
+    reason: SkipReason | None = None
     subscriber: bool = True
     shop: ConsentState | None = None
 

@@ -36,7 +36,6 @@ from cleverreach_sync.domain.consent import (
 )
 from cleverreach_sync.domain.decision import (
     NOT_SUPPRESSED,
-    SKIP_REASONS,
     Case,
     Change,
     Decision,
@@ -47,7 +46,6 @@ from cleverreach_sync.domain.decision import (
 from cleverreach_sync.domain.fields import FieldMap
 from cleverreach_sync.domain.fingerprints import Fingerprints
 from cleverreach_sync.domain.model import (
-    ENDED_ERASED,
     ENDED_NO,
     ENDED_OPTED_OUT,
     NOTHING,
@@ -58,6 +56,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Recipient,
+    SkipReason,
     Status,
 )
 from cleverreach_sync.domain.tags import OwnTags, kinds_of
@@ -65,6 +64,7 @@ from cleverreach_sync.domain.tags import OwnTags, kinds_of
 _SUBSCRIBER, _BUYER = Kind.SUBSCRIBER, Kind.BUYER
 _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
+_ORDER: Final = tuple(SkipReason)
 _NEVER: Final = 1 << 62  # later than any consent
 _STILL_THERE: Final = frozenset({Status.SUBSCRIBED, Status.NOT_SUBSCRIBED, Status.PENDING})
 _AS_READ: Final = {status: TargetStatus(status.value) for status in Status}
@@ -135,7 +135,7 @@ def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, st
     bought = None if purchases is None else purchases.number > 0
     decision = _like(person.consent.state, bought, rules.selection, rules.activate, rules.own, rules.policy)
     if rules.exclude.match(person.email):
-        return Decision(Outcome.SKIPPED, "excluded", decision.kinds, decision.shop)
+        return Decision(Outcome.SKIPPED, SkipReason.EXCLUDED, decision.kinds, decision.shop)
     change = decision.change
     if change is None:
         return decision
@@ -208,15 +208,15 @@ def _selected(
         applying &= _BY_CONSENT
     kinds = applying & rules.selection if person.is_person else _NOBODY
     if rules.exclude.match(person.email) or (person.excluded and not kinds):
-        return Decision(Outcome.SKIPPED, "excluded", kinds, shop)
+        return Decision(Outcome.SKIPPED, SkipReason.EXCLUDED, kinds, shop)
     if not kinds:
         less = None
         if ruled.reason is None and ruled.target is not TargetAction.CREATED:
             less = disproved(case, carried, stated, shop, rules)
-        return less or Decision(Outcome.SKIPPED, "not_selected", kinds, shop)
+        return less or Decision(Outcome.SKIPPED, SkipReason.NOT_SELECTED, kinds, shop)
     reasons = [reason for reason in (ruled.reason, left_before) if reason is not None]
     if reasons:
-        return Decision(Outcome.SKIPPED, min(reasons, key=SKIP_REASONS.index), kinds, shop)
+        return Decision(Outcome.SKIPPED, min(reasons, key=_ORDER.index), kinds, shop)
     return _transferred(case, carried, Applying(kinds, stated, shop, ruled.target), rules, now)
 
 
@@ -277,7 +277,7 @@ def _erased(case: Case, carried: frozenset[Kind], rules: Rules) -> Decision:
     ours = case.memory.transferred or carried
     if recipient is None or recipient.status is Status.ABSENT or left is not None or not ours:
         away = left is None or standing is TargetStatus.DELETED
-        return Decision(Outcome.SKIPPED, ENDED_ERASED if away else left or "", _NOBODY, ShopConsent.NO)
+        return Decision(Outcome.SKIPPED, SkipReason.ERASED if away else left or "", _NOBODY, ShopConsent.NO)
     delete = rules.delete_erased and case.suppressed.unsubscribed_at is None
     return erase(case, recipient, carried, rules, delete=delete)
 
@@ -285,7 +285,7 @@ def _erased(case: Case, carried: frozenset[Kind], rules: Rules) -> Decision:
 def erasure_waits(memory: LastSynced, shop: ShopConsent) -> bool:
     """Whether somebody's data were erased in the shop without the list having followed, and they did not come back."""
     return (
-        memory.left_before == ENDED_ERASED
+        memory.left_before is SkipReason.ERASED
         and memory.transferred
         and memory.ended is None
         and shop is not ShopConsent.YES
@@ -300,12 +300,12 @@ def _renewed(memory: LastSynced, recipient: Recipient | None, carried: frozenset
     return memory.ended is not None or (rules.resend and not memory.transferred)
 
 
-def _left_before(memory: LastSynced, recipient: Recipient | None, shop: ShopConsent) -> str | None:
+def _left_before(memory: LastSynced, recipient: Recipient | None, shop: ShopConsent) -> SkipReason | None:
     """Why an address is skipped whose customer had left another one: it is not in the list, or was there before they
     came, for a reason of its own, which goes on to hold. Whose data were erased stays away in any case."""
     if memory.left_before is None or shop is ShopConsent.YES:
         return None
-    if memory.left_before == ENDED_ERASED:
+    if memory.left_before is SkipReason.ERASED:
         return memory.left_before
     own = recipient is not None and memory.transferred and memory.ended is None
     return memory.left_before if recipient is None or own else None

@@ -25,18 +25,6 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-SKIP_REASONS: Final = (
-    "erased",
-    "excluded",
-    "not_selected",
-    "blacklisted",
-    "bounced_in_target",
-    "unsubscribed_in_target",
-    "deleted_in_target",
-    "opted_out",
-)
-
-
 class Rules(NamedTuple):
     """All that decides, apart from the person. `policy` is the target's. `resend`: fingerprints are ignored. `adopt`:
     an own special tag in the list means transferred by crsync, a Subscriber tag a consent given before. `run`: the

@@ -16,16 +16,17 @@ from cleverreach_sync.domain.model import (
     LastSynced,
     Person,
     Recipient,
+    SkipReason,
     Status,
 )
 
 _NONE: Final[frozenset[Kind]] = frozenset()
-_LEFT: Final = frozenset({"unsubscribed_in_target", "deleted_in_target"})
+_LEFT: Final = frozenset({SkipReason.UNSUBSCRIBED, SkipReason.DELETED})
 _LEFT_AS: Final = {
-    Status.ABSENT: "deleted_in_target",
-    Status.ARCHIVED: "deleted_in_target",
-    Status.UNSUBSCRIBED: "unsubscribed_in_target",
-    Status.BOUNCED: "bounced_in_target",
+    Status.ABSENT: SkipReason.DELETED,
+    Status.ARCHIVED: SkipReason.DELETED,
+    Status.UNSUBSCRIBED: SkipReason.UNSUBSCRIBED,
+    Status.BOUNCED: SkipReason.BOUNCED,
 }
 
 
@@ -106,7 +107,7 @@ def erased(memory: LastSynced, now: int) -> LastSynced:
         ended=known.ended or ENDED_ERASED,
         ended_at=max(now, known.ended_at or 0),
         made_inactive=False,
-        left_before=ENDED_ERASED,
+        left_before=SkipReason.ERASED,
     )
 
 
@@ -137,7 +138,7 @@ def as_last_seen(decision: Decision, memory: LastSynced, rules: Rules) -> Decisi
     """The plan about somebody who is not read again because there is nothing to write: if it is known that they had
     left the list, that is what counts."""
     left = _LEFT_AS.get(memory.status) if memory.transferred else None
-    if left is None or (left == "deleted_in_target" and rules.include_deleted):
+    if left is None or (left is SkipReason.DELETED and rules.include_deleted):
         return decision
     if decision.outcome is not Outcome.UNCHANGED and decision.reason != ENDED_OPTED_OUT:
         return decision
@@ -155,7 +156,7 @@ def settle(decision: Decision, person: Person, memory: LastSynced, now: int) -> 
             and decision.reason != ENDED_ERASED
             and not _left(decision, memory)
         )
-        return memory._replace(left_before=ENDED_ERASED, ended_at=now) if waits else erased(memory, now)
+        return memory._replace(left_before=SkipReason.ERASED, ended_at=now) if waits else erased(memory, now)
     if not memory.transferred:
         return memory
     if decision.again or (decision.shop is ShopConsent.OPTED_OUT and memory.ended is None and _left(decision, memory)):
@@ -183,7 +184,7 @@ def _ended_at(person: Person, memory: LastSynced, now: int) -> int:
 def _left(decision: Decision, memory: LastSynced) -> bool:
     """Whether they are gone for good. A bounce may be lifted, and the recipient would be as active as before."""
     away = memory.status in _LEFT_AS and memory.status is not Status.BOUNCED
-    return decision.reason in _LEFT or (away and decision.reason != "bounced_in_target") or memory.ended is not None
+    return decision.reason in _LEFT or (away and decision.reason != SkipReason.BOUNCED) or memory.ended is not None
 
 
 def end_is_open(decision: Decision, memory: LastSynced) -> bool:
@@ -201,7 +202,7 @@ def end_waits(consent: ConsentState, memory: LastSynced) -> bool:
 def _is_open(memory: LastSynced, *, withdrew: bool, refused: bool) -> bool:
     if not memory.transferred or memory.ended is not None:
         return False
-    return withdrew or memory.left_before == ENDED_ERASED or (refused and memory.agreed is ConsentState.YES)
+    return withdrew or memory.left_before is SkipReason.ERASED or (refused and memory.agreed is ConsentState.YES)
 
 
 def _agreed(person: Person, decision: Decision, memory: LastSynced) -> ConsentState:

@@ -141,6 +141,19 @@ class Record(NamedTuple):
     makes_person: bool = True
 
 
+class SkipReason(StrEnum):
+    """Why somebody is left as they are; of several the first counts."""
+
+    ERASED = "erased"
+    EXCLUDED = "excluded"
+    NOT_SELECTED = "not_selected"
+    BLACKLISTED = "blacklisted"
+    BOUNCED = "bounced_in_target"
+    UNSUBSCRIBED = "unsubscribed_in_target"
+    DELETED = "deleted_in_target"
+    OPTED_OUT = "opted_out"
+
+
 class Status(StrEnum):
     """How somebody stands in the recipient list, in no system's own terms."""
 
@@ -252,7 +265,7 @@ class LastSynced(NamedTuple):
     ended_at: int | None = None
     made_inactive: bool = False
     run: str = ""
-    left_before: str | None = None
+    left_before: SkipReason | None = None
     woken_at: int | None = None
     stamps: Stamps | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cleverreach_sync.domain.address import PLACEHOLDERS
 from cleverreach_sync.domain.identity import parted
 from cleverreach_sync.domain.merge import PersonFacts
-from cleverreach_sync.domain.model import ENDED_ERASED, LastSynced
+from cleverreach_sync.domain.model import LastSynced, SkipReason
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.state.entries import Entry, read_body, split_idents
 
@@ -15,7 +15,7 @@ def find_erased(run: Run) -> None:
     with the account, whatever address it has itself."""
     hashed: set[bytes] = set()
     for stream, ident in run.spool.take_below(PLACEHOLDERS):
-        run.tally.skip(ENDED_ERASED)
+        run.tally.skip(SkipReason.ERASED)
         if ident:
             hashed.add(bytes.fromhex(run.keys.ident(f"{run.readers[stream].label}\0{ident}")))
     gone: dict[bytes, set[str]] = {}

@@ -20,6 +20,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Recipient,
+    SkipReason,
     Status,
 )
 from cleverreach_sync.state.entries import (
@@ -53,9 +54,9 @@ NOBODY: Final = "nobody"  # known only by what makes nobody a person
 OPEN: Final = ""  # to be decided anew
 _SHOPS: Final = {shop.value: shop for shop in ShopConsent}
 # Outcomes that hold as long as rows and rules stay the same; all others depend on the target.
-LASTING: Final = frozenset({UNCHANGED, NOBODY, "excluded", "not_selected", "opted_out"})
+LASTING: Final = frozenset({UNCHANGED, NOBODY, SkipReason.EXCLUDED, SkipReason.NOT_SELECTED, SkipReason.OPTED_OUT})
 # Somebody unknown who unsubscribed somewhere in the account was not found in this list, and is not looked for again.
-ELSEWHERE: Final = "unsubscribed_in_target"
+ELSEWHERE: Final = SkipReason.UNSUBSCRIBED
 
 
 class Candidate(NamedTuple):
@@ -113,7 +114,7 @@ def plan_row(step: Step, decided: Decided, fingerprints: Fingerprints | None = N
         suppressed.still_mailed,
         None if fingerprints is None else _creation(decision, fingerprints),
         by_other_transfer,
-        (outcome, decision.reason) if counted else None,
+        (outcome, str(decision.reason)) if counted else None,
     )
 
 
@@ -186,7 +187,8 @@ def outcome_to_keep(decision: Decision, memory: LastSynced) -> str:
         return OPEN
     if decision.outcome is Outcome.UNCHANGED:
         return UNCHANGED
-    return decision.reason if decision.outcome is Outcome.SKIPPED and decision.reason in (*LASTING, ELSEWHERE) else OPEN
+    keeps = decision.outcome is Outcome.SKIPPED and decision.reason in (*LASTING, ELSEWHERE)
+    return str(decision.reason) if keeps else OPEN
 
 
 def candidate(row: PlanRow) -> Candidate:

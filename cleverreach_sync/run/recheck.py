@@ -11,7 +11,7 @@ from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
 from cleverreach_sync.domain.decision import Decision, Outcome, Suppression
 from cleverreach_sync.domain.memory import as_it_stands, settle
-from cleverreach_sync.domain.model import ENDED_OPTED_OUT, Kind, Recipient, Status
+from cleverreach_sync.domain.model import Kind, Recipient, SkipReason, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, Candidate, Step, candidate, created, outcome_to_keep, pack
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
@@ -199,7 +199,7 @@ def against_list(run: Run, who: Candidate, recipient: Recipient) -> Decision:
     if has_effect(change, recipient, types):
         return decision._replace(change=change)
     if decision.outcome is Outcome.DEACTIVATED:
-        return decision._replace(outcome=Outcome.SKIPPED, reason=ENDED_OPTED_OUT, change=None)
+        return decision._replace(outcome=Outcome.SKIPPED, reason=SkipReason.OPTED_OUT, change=None)
     return decision._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False)
 
 

@@ -111,7 +111,7 @@ class Tally:
         """The parts of the result document that are numbers by name."""
         return {
             "counts": self.counts(),
-            "skipped": {name: number for name, number in self.skipped.items() if number},
+            "skipped": {str(name): number for name, number in self.skipped.items() if number},
             "invalid": {name: number for name, number in self.invalid.items() if number},
             "rejected": dict(self.rejected),
             "kinds": {kind.value: self.kinds[kind] for kind in Kind},

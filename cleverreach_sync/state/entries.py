@@ -15,6 +15,7 @@ from cleverreach_sync.domain.model import (
     LastSynced,
     Order,
     RecordFacts,
+    SkipReason,
     Stamps,
     Status,
 )
@@ -114,7 +115,7 @@ def memory_tuple(memory: LastSynced) -> tuple[Any, ...] | None:
         memory.ended_at,
         memory.made_inactive,
         memory.run,
-        memory.left_before,
+        memory.left_before and memory.left_before._value_,
         memory.woken_at,
         memory.stamps and tuple(memory.stamps),
     )
@@ -136,7 +137,7 @@ def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerpri
         ended_at,
         made_inactive,
         run,
-        left_before,
+        None if left_before is None else SkipReason(left_before),
         woken_at,
         stamps and Stamps._make(stamps),
     )

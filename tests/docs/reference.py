@@ -21,9 +21,8 @@ from cleverreach_sync.cli.app import app
 from cleverreach_sync.config.fields import file_keys, keys
 from cleverreach_sync.config.schema import Config, ConsentSettings, LimitsSettings
 from cleverreach_sync.config.transfers import DESCRIPTION, KEY
-from cleverreach_sync.domain.decision import SKIP_REASONS
 from cleverreach_sync.domain.guards import FORCEABLE
-from cleverreach_sync.domain.model import PERSON_FIELDS
+from cleverreach_sync.domain.model import PERSON_FIELDS, SkipReason
 from cleverreach_sync.report import words
 from cleverreach_sync.sandbox.faults import FAULTS
 from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
@@ -205,7 +204,7 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "sources": _sources,
     "config": _config,
     "exit-codes": _exit_codes,
-    "skip-reasons": lambda: _reasons(words.SKIPPED, SKIP_REASONS),
+    "skip-reasons": lambda: _reasons(words.SKIPPED, tuple(SkipReason)),
     "invalid-reasons": lambda: _reasons(words.INVALID, tuple(words.INVALID)),
     "rejected-reasons": lambda: _reasons(words.REJECTED, tuple(words.REJECTED)),
     "guards": _guards,

@@ -12,9 +12,8 @@ import yaml
 from cleverreach_sync.clock import Stop
 from cleverreach_sync.config.json_schema import json_schema
 from cleverreach_sync.config.loading import load_config, load_configs
-from cleverreach_sync.domain.decision import SKIP_REASONS
 from cleverreach_sync.domain.guards import FORCEABLE
-from cleverreach_sync.domain.model import PERSON_FIELDS
+from cleverreach_sync.domain.model import PERSON_FIELDS, SkipReason
 from cleverreach_sync.report import words
 from cleverreach_sync.report.document import _RUN_KEYS
 from cleverreach_sync.sandbox.routes_own import ROUTES
@@ -143,7 +142,7 @@ def test_sandbox_requests() -> None:
 
 
 def test_reasons_have_words() -> None:
-    assert set(SKIP_REASONS) == set(words.SKIPPED)
+    assert set(SkipReason) == set(words.SKIPPED)
 
 
 def test_data_fields_of_the_preset() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleverreach_sync.domain.decide import decide
-from cleverreach_sync.domain.decision import NOT_SUPPRESSED, SKIP_REASONS, Case, Decision, Outcome, Rules, Suppression
+from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Decision, Outcome, Rules, Suppression
 from cleverreach_sync.domain.memory import remember, settle
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
@@ -22,6 +22,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Recipient,
+    SkipReason,
     Stamps,
     Status,
 )
@@ -74,7 +75,7 @@ def memories(draw: st.DrawFn) -> LastSynced:
     if draw(st.booleans()):
         return NOTHING
     ended = draw(st.sampled_from([None, None, ENDED_NO, ENDED_OPTED_OUT, ENDED_MOVED]))
-    left_before = draw(st.sampled_from([None, None, None, "deleted_in_target"]))
+    left_before = draw(st.sampled_from([None, None, None, SkipReason.DELETED]))
     sent = {name: value for name, value in draw(VALUES).items() if value}
     return LastSynced(
         receiver_id=None if left_before and ended == ENDED_NO and draw(st.booleans()) else "7",
@@ -140,7 +141,7 @@ def test_a_decision_is_whole(case: Situation) -> None:
     plan = case.decided()
     assert (plan.change is not None) is (plan.outcome in WRITTEN)
     assert (plan.outcome is Outcome.SKIPPED) is (
-        plan.reason in SKIP_REASONS and plan.outcome is not Outcome.DEACTIVATED
+        plan.reason in set(SkipReason) and plan.outcome is not Outcome.DEACTIVATED
     )
     assert plan.outcome is not Outcome.REJECTED
     assert plan.kinds <= case.by.selection

@@ -24,6 +24,7 @@ from cleverreach_sync.domain.model import (
     Consent,
     ConsentState,
     LastSynced,
+    SkipReason,
     Status,
 )
 from cleverreach_sync.targets.cleverreach.policy import POLICY
@@ -181,7 +182,7 @@ def test_what_was_agreed(own_tags: bool) -> None:
         assert agreed_with(LastSynced(receiver_id="7", agreed=state), own_tags=own_tags) is LastAgreed.OURS
     assert agreed_with(ended(ENDED_NO)._replace(agreed=YES), own_tags=own_tags) is LastAgreed.ENDED
     assert (
-        agreed_with(LastSynced(ended=ENDED_NO, ended_at=1, left_before="deleted_in_target"), own_tags=own_tags)
+        agreed_with(LastSynced(ended=ENDED_NO, ended_at=1, left_before=SkipReason.DELETED), own_tags=own_tags)
         is LastAgreed.ENDED
     )
     assert agreed_with(ended(ENDED_NO), own_tags=own_tags, again=True) is LastAgreed.ENDED_BEFORE

@@ -17,6 +17,7 @@ from cleverreach_sync.domain.model import (
     Person,
     Purchases,
     Recipient,
+    SkipReason,
     Stamps,
     Status,
 )
@@ -419,7 +420,7 @@ def test_a_target_may_have_a_table_of_its_own_with_a_side_for_the_shop() -> None
         ShopConsent.YES,
         TargetStatus.UNSUBSCRIBED,
         None,
-        Verdict(TargetAction.SKIPPED, "unsubscribed_in_target", shop=OUT),
+        Verdict(TargetAction.SKIPPED, SkipReason.UNSUBSCRIBED, shop=OUT),
     )
     by = ALL._replace(policy=Policy((left, *POLICY.rows), ended=UNSUBSCRIBED))
     memory = LastSynced("7", ACTIVE, S | B, agreed=YES)
@@ -586,7 +587,7 @@ def test_who_was_created_inactive_and_ended_is_not_activated() -> None:
 
 
 def test_an_address_is_barred_until_a_later_consent() -> None:
-    memory = LastSynced(ended=ENDED_NO, ended_at=NOW - 5, left_before="unsubscribed_in_target")
+    memory = LastSynced(ended=ENDED_NO, ended_at=NOW - 5, left_before=SkipReason.UNSUBSCRIBED)
     for who in (person(YES), person(YES, NOW - 5), person(NO), person(UNKNOWN)):
         assert plan(who, memory).reason == "unsubscribed_in_target"
     fresh = plan(person(YES, NOW - 4), memory)

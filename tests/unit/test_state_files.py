@@ -24,6 +24,7 @@ from cleverreach_sync.domain.model import (
     Purchases,
     Record,
     RecordFacts,
+    SkipReason,
     Status,
 )
 from cleverreach_sync.errors import LockedError, StateError
@@ -138,7 +139,7 @@ MEMORY = LastSynced(
     5,
     made_inactive=True,
     run="r",
-    left_before="blacklisted",
+    left_before=SkipReason.BLACKLISTED,
 )
 
 

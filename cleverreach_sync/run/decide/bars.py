@@ -6,7 +6,7 @@ from typing import Final
 
 from cleverreach_sync.domain.decision import Outcome
 from cleverreach_sync.domain.identity import is_no_reason, parted
-from cleverreach_sync.domain.model import ENDED_MOVED, ENDED_NO, NOTHING, LastSynced, Recipient, Status
+from cleverreach_sync.domain.model import ENDED_MOVED, ENDED_NO, NOTHING, LastSynced, Recipient, SkipReason, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.addresses import Addresses, Departure, facts_of
 from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, candidate
@@ -25,7 +25,7 @@ class Bars:
         self._addresses = addresses
         self._by_customers = by_customers
 
-    def bar(self, move: Departure, new: bytes, reason: str, ended_at: int) -> None:
+    def bar(self, move: Departure, new: bytes, reason: SkipReason, ended_at: int) -> None:
         """Skips the new address, in this run and later, until a consent later than `ended_at`, even if another reason
         counts first for now."""
         run, addresses = self._run, self._addresses
@@ -56,11 +56,11 @@ class Bars:
         run.spool.drop_planned(new)
         if row.step in _MAY_STILL_COME:
             run.tally.skip(reason)
-            row = row._replace(counted=(Outcome.SKIPPED.value, reason))
+            row = row._replace(counted=(Outcome.SKIPPED.value, reason.value))
         row = row._replace(step=int(Step.RECORD), outcome=OPEN, memory=memory_tuple(memory), fields=None, created=None)
         run.spool.plan([row])
 
-    def _leave_as_is(self, new: bytes, reason: str, ended_at: int) -> None:
+    def _leave_as_is(self, new: bytes, reason: SkipReason, ended_at: int) -> None:
         """Somebody who is in the list for a reason of their own stays there, and gets nothing of whoever came."""
         addresses = self._addresses
         before = addresses.decided.get(new) or addresses.joined(new)
@@ -83,27 +83,27 @@ class Bars:
         return not there and not others.orders and addresses.is_empty(others)
 
 
-def why_left(run: Run, move: Departure, recipient: Recipient | None) -> str | None:
+def why_left(run: Run, move: Departure, recipient: Recipient | None) -> SkipReason | None:
     """Why the old address had left; None if it had not."""
     memory = move.memory
     suppressed = run.spool.suppression(move.entry.key)
     if suppressed.blacklisted or (recipient is not None and run.blocked.match(recipient.email)):
-        return "blacklisted"
+        return SkipReason.BLACKLISTED
     if memory.left_before is not None:
         return memory.left_before
     if recipient is not None and recipient.status is Status.UNSUBSCRIBED:
-        return "unsubscribed_in_target"
+        return SkipReason.UNSUBSCRIBED
     away = recipient is None or recipient.status is Status.NOT_SUBSCRIBED
     if suppressed.unsubscribed_at is not None and away:
-        return "unsubscribed_in_target"
+        return SkipReason.UNSUBSCRIBED
     if memory.transferred and recipient is None:
-        return "deleted_in_target"
+        return SkipReason.DELETED
     if memory.ended is not None and memory.ended != ENDED_MOVED:
-        return "opted_out"
+        return SkipReason.OPTED_OUT
     return None
 
 
-def _left_before(memory: LastSynced, reason: str, ended_at: int) -> LastSynced:
+def _left_before(memory: LastSynced, reason: SkipReason, ended_at: int) -> LastSynced:
     known = memory if memory is not NOTHING else LastSynced()
     return known._replace(
         left_before=reason, ended=known.ended or ENDED_NO, ended_at=max(ended_at, known.ended_at or 0)

@@ -12,13 +12,13 @@ from cleverreach_sync.domain.identity import accounts_of, is_no_reason, joined, 
 from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, left_behind
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
-    ENDED_OPTED_OUT,
     RANK_LEFT,
     Consent,
     ConsentState,
     Person,
     Recipient,
     RecordFacts,
+    SkipReason,
     Status,
 )
 from cleverreach_sync.domain.statements import still_left
@@ -134,7 +134,7 @@ class AddressChanges:
                 if reason is not None:
                     self._bars.bar(move, new, reason, run.now)
                 elif (ended_at := self._ended_at(move, new)) is not None:
-                    self._bars.bar(move, new, ENDED_OPTED_OUT, ended_at)
+                    self._bars.bar(move, new, SkipReason.OPTED_OUT, ended_at)
             key = move.entry.key
             if move.certain:
                 self._end(move, recipient)

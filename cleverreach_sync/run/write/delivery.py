@@ -11,7 +11,7 @@ from typing import Final
 
 from cleverreach_sync.domain.decision import WHOLE, Change, Decision, Outcome, Part
 from cleverreach_sync.domain.memory import end_waits, remember, settle, unconfirmed
-from cleverreach_sync.domain.model import ConsentState, LastSynced, Recipient, Status
+from cleverreach_sync.domain.model import ConsentState, LastSynced, Recipient, SkipReason, Status
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.run.context import Run
@@ -146,7 +146,7 @@ class BatchSender:
         if recipient is None or one.decision.change is None or one.by_id or not self._remade(batch, one, recipient):
             return one
         self._run.target.make_inactive(recipient.id)
-        decision = one.decision.instead(Outcome.SKIPPED, "deleted_in_target")
+        decision = one.decision.instead(Outcome.SKIPPED, SkipReason.DELETED)
         return one._replace(recipient=None, decision=decision)
 
     def _remade(self, batch: Batch, one: Rechecked, recipient: Recipient) -> bool:
@@ -263,7 +263,7 @@ class BatchSender:
         """They were deleted between reading and writing, and the write made them again: undone at once."""
         who, run = one.who, self._run
         run.target.make_inactive(confirmed.id)
-        decision = one.decision.instead(Outcome.SKIPPED, "deleted_in_target")
+        decision = one.decision.instead(Outcome.SKIPPED, SkipReason.DELETED)
         memory = settle(decision, who.person, absent(None, who.memory), run.now)
         if not memory.transferred:
             memory = memory._replace(receiver_id=one.recipient.id if one.recipient else confirmed.id)

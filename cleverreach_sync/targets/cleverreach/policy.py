@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from cleverreach_sync.domain.consent import LastAgreed, Policy, ShopConsent, TargetAction, TargetStatus, Verdict
-from cleverreach_sync.domain.model import Status
+from cleverreach_sync.domain.model import SkipReason, Status
 
 _SKIP = TargetAction.SKIPPED
 _IN_LIST = frozenset({TargetStatus.SUBSCRIBED, TargetStatus.NOT_SUBSCRIBED, TargetStatus.PENDING})
@@ -20,11 +20,11 @@ _WITH_US = frozenset({LastAgreed.YES, LastAgreed.OURS})
 POLICY: Final = Policy(
     (
         # shop, target, agreed -> verdict
-        (None, TargetStatus.BLACKLISTED, None, Verdict(_SKIP, "blacklisted")),
-        (None, TargetStatus.BOUNCED, None, Verdict(_SKIP, "bounced_in_target")),
-        (None, TargetStatus.UNSUBSCRIBED, None, Verdict(_SKIP, "unsubscribed_in_target")),
-        (None, _AWAY, None, Verdict(_SKIP, "deleted_in_target")),
-        (ShopConsent.OPTED_OUT, _NEW, None, Verdict(_SKIP, "opted_out", subscriber=False)),
+        (None, TargetStatus.BLACKLISTED, None, Verdict(_SKIP, SkipReason.BLACKLISTED)),
+        (None, TargetStatus.BOUNCED, None, Verdict(_SKIP, SkipReason.BOUNCED)),
+        (None, TargetStatus.UNSUBSCRIBED, None, Verdict(_SKIP, SkipReason.UNSUBSCRIBED)),
+        (None, _AWAY, None, Verdict(_SKIP, SkipReason.DELETED)),
+        (ShopConsent.OPTED_OUT, _NEW, None, Verdict(_SKIP, SkipReason.OPTED_OUT, subscriber=False)),
         (ShopConsent.OPTED_OUT, _IN_LIST, _WITH_US, Verdict(TargetAction.ENDED, subscriber=False)),
         (
             ShopConsent.OPTED_OUT,
@@ -32,7 +32,7 @@ POLICY: Final = Policy(
             LastAgreed.ENDED_BEFORE,
             Verdict(TargetAction.ENDED, subscriber=False),
         ),
-        (ShopConsent.OPTED_OUT, _IN_LIST, None, Verdict(_SKIP, "opted_out", subscriber=False)),
+        (ShopConsent.OPTED_OUT, _IN_LIST, None, Verdict(_SKIP, SkipReason.OPTED_OUT, subscriber=False)),
         (ShopConsent.NO, _IN_LIST, LastAgreed.YES, Verdict(TargetAction.ENDED, subscriber=False)),
         (ShopConsent.STALE_YES, _IN_LIST, None, Verdict(TargetAction.LEFT, subscriber=False)),
         (ShopConsent.STALE_YES, _NEW, None, Verdict(TargetAction.CREATED, subscriber=False)),
