@@ -11,10 +11,10 @@ from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, Interrupted, exit_object, exit_of
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.progress import Finding, Progress
+from cleverreach_sync.run.context import least
 from cleverreach_sync.run.decide.run_guards import DAY, clock_words
 from cleverreach_sync.run.prepare import state
 from cleverreach_sync.run.prepare.connect import open_source, open_target
-from cleverreach_sync.run.prepare.setup import least
 from cleverreach_sync.run.prepare.target_list import find_list, mapped_fields
 from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.sources.registry import open_consent

@@ -1,25 +1,32 @@
-"""What the phases of a run share: its parts, its clock, and what it was asked to do."""
+"""What the phases of a run share: what was asked for, and the run that is under way."""
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from cleverreach_sync.clock import Clock, Stop
+from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.decision import Rules
+from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.run.other_transfers import OtherTransfers
 from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.sources.interface import Source, Stream
+from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
+from cleverreach_sync.state.files import StateFolder
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.rejects import Reject
 from cleverreach_sync.state.spool import RawRow, Spool
-from cleverreach_sync.targets.interface import Target
+from cleverreach_sync.targets.interface import RecipientList, Target
 
 SHOWN_WARNINGS: Final = 20
+_IN_STEP: Final = 60  # seconds; no two clocks show the same, and an answer takes its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,23 @@ class Options:
     details: int | None = 50
     show_pii: bool = False
     exit_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What was asked for, and by what means it is done. `shown_path`: the config file as the user named it."""
+
+    config: Config
+    options: Options
+    progress: Progress
+    clock: Clock
+    stop: Stop
+    folder: StateFolder
+    shown_path: str
+
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return lambda seconds: self.stop.pause(self.clock, seconds)
 
 
 class Reader(NamedTuple):
@@ -87,58 +111,107 @@ class Warnings:
         self._first, self._count, self.no_dates = [], 0, 0
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run found when it began, at the time `at` of our clock. `known`: the checkpoint; `interrupted`: the run it
+    goes on with. `lost`: why the ledger cannot be used. `full`: the source is read from the start, whatever the cursors
+    say. `tagged`: recipients that carry an own special tag, looked at on a first run only, None if the target does not
+    say; `shared`: all of them come from other transfers of the same config."""
+
+    at: float
+    run_id: str
+    digest: str
+    known: Checkpoint | None
+    interrupted: InterruptedRun | None
+    lost: str | None
+    full: bool
+    first_run: bool
+    tagged: int | None
+    shared: bool
+
+    @property
+    def own_tags_in_list(self) -> bool:
+        """Whether somebody in the list may carry a special tag of the source."""
+        return not (self.first_run and self.tagged == 0)
+
+
 @dataclass(slots=True)
 class Run:
     """A run on its way through the phases. `now` is when it began, in unix seconds, `began` when the interrupted one
-    did that it goes on with (`goes_on`); `created_list`: the list is new, it holds nobody but whom this run puts there.
-    `departed` are those who unsubscribed in the account since it was read, and when; `account_read_at`: later than what
-    to ask for them, by the target's clock. `followed`: the streams whose consent is compared with that of earlier
-    reads, and when a run before this one read all of each, 0 if that is not known; `retold`: those of them whose
-    records told of it in another way until now. `unnumbered`: the streams whose records have no ID.
+    did that it goes on with; `recipient_list` is None while there is none; `created_list`: it is new, it holds nobody
+    but whom this run puts there. `departed` are those who unsubscribed in the account since it was read, and when;
+    `account_read_at`: later than what to ask for them, by the target's clock. `followed`: the streams whose consent is
+    compared with that of earlier reads, and when a run before this one read all of each, 0 if that is not
+    known; `retold`: those of them whose records told of it in another way until now. `unnumbered`: the streams whose
+    records have no ID.
     `attempted`: who was under way when the run before was cut off; `made`: whom its writes brought into the list
     without an answer, `remade`: the receiver IDs of those whom they made again."""
 
-    options: Options
-    rules: Rules
+    request: RunRequest
+    start: Start
+    source: Source
+    source_requests: RequestCount
     readers: tuple[Reader, ...]
     target: Target
+    retries: Retries
+    recipient_list: RecipientList | None
+    rules: Rules
     ledger: Ledger
     keys: Keys
     spool: Spool
-    progress: Progress
-    clock: Clock
-    stop: Stop
+    other_transfers: OtherTransfers
+    rejects: dict[str, Reject]
+    followed: dict[str, int]
+    retold: frozenset[str]
+    salt: bytes
     now: int
     began: int
-    salt: bytes
     blocked: Patterns = field(default_factory=lambda: Patterns(()))
     tally: Tally = field(default_factory=Tally)
-    rejects: dict[str, Reject] = field(default_factory=dict)
     erased: dict[bytes, frozenset[str]] = field(default_factory=dict)
-    other_transfers: OtherTransfers = field(default_factory=lambda: OtherTransfers(()))
     attempted: frozenset[bytes] = frozenset()
     made: set[bytes] = field(default_factory=set)
     remade: list[str] = field(default_factory=list)
     complete: dict[str, bool] = field(default_factory=dict)
     unnumbered: frozenset[str] = frozenset()
-    followed: dict[str, int] = field(default_factory=dict)
-    retold: frozenset[str] = frozenset()
     cursors: dict[str, str] = field(default_factory=dict)
-    list_exists: bool = True
     created_list: bool = False
-    own_tags_in_list: bool = True
-    full: bool = True
-    batch_size: int = 250
-    concurrency: int = 2
-    retry_for: float = 300.0
-    unsubscribed_in_account: bool = True
-    goes_on: bool = False
     account_read_at: int = 1
     departed: dict[bytes, int] = field(default_factory=dict)
     warnings: Warnings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.warnings = Warnings(self.progress)
+        self.warnings = Warnings(self.request.progress)
+
+    @property
+    def batch_size(self) -> int:
+        return self.request.config.target.people_per_write
+
+    @property
+    def concurrency(self) -> int:
+        return self.request.config.target.writes_at_once
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the run follows an interrupted one and reads again from where that had begun."""
+        return self.start.interrupted is not None and not self.request.options.dry_run
+
+    @property
+    def forced(self) -> frozenset[str]:
+        """The guards overridden, by this call or by that of the interrupted run it follows."""
+        before = self.start.interrupted.forced if self.start.interrupted is not None else ()
+        return self.request.options.forced | frozenset(before)
+
+    @property
+    def skew(self) -> float | None:
+        """By how many seconds our clock is behind, as far as target and shop say so; None if none of them does."""
+        return least(self.target.clock_ahead, self.source.clock_ahead)
+
+    @property
+    def ahead(self) -> int:
+        """By how many seconds the servers' time differs from ours, if that is more than clocks do."""
+        skew = self.skew
+        return 0 if skew is None or abs(skew) < _IN_STEP else round(skew)
 
     def ident_of(self, row: RawRow) -> str:
         """The keyed hash of a row's own identity, "" if it has none."""
@@ -154,4 +227,10 @@ class Run:
 
     def stop_waiting(self) -> None:
         """After an error: nobody is to wait for a better time any more."""
-        self.stop.abandoned = True
+        self.request.stop.abandoned = True
+
+
+def least(*ahead: float | None) -> float | None:
+    """By how many seconds servers are ahead of our clock, by the one that says least; None if none tells the time.
+    Where one of two says something else, its own clock is wrong."""
+    return min((seconds for seconds in ahead if seconds is not None), key=abs, default=None)

@@ -28,14 +28,14 @@ class _Left(NamedTuple):
 
 def note_time(run: Run) -> None:
     """Before the account is read for the first time: since when it has to be asked again, by the target's clock."""
-    wall = run.clock.wall()
+    wall = run.request.clock.wall()
     ahead = run.target.clock_ahead or 0.0
     run.account_read_at = int(min(wall, run.began) + ahead) - _OVERLAP
 
 
 def record_departed(run: Run) -> None:
     """What the account says of everybody is remembered, also of those to whom nothing else happens."""
-    if run.unsubscribed_in_account:
+    if run.request.config.target.account_wide:
         for rows in batches(run.spool.newly_departed(), _RECORDED_AT_ONCE):
             run.ledger.depart(rows)
         run.ledger.commit()
@@ -43,11 +43,11 @@ def record_departed(run: Run) -> None:
 
 def catch_up(run: Run) -> None:
     """Reads who has left since the account was read."""
-    if not run.unsubscribed_in_account:
+    if not run.request.config.target.account_wide:
         return
     left: dict[bytes, int] = {}
     for page in run.target.suppressions(run.account_read_at):
-        run.stop.check()
+        run.request.stop.check()
         for each in page:
             key = run.keys.address(each.text)
             left[key] = max(run.now if each.at is None else each.at, left.get(key, 0))
@@ -78,7 +78,7 @@ def undo(run: Run) -> None:
             run.ledger.commit()
     if undone:
         who = "1 recipient" if undone == 1 else f"{undone:,} recipients"
-        run.progress.warn(f"{who} unsubscribed in the account during the run; made inactive again in this list")
+        run.request.progress.warn(f"{who} unsubscribed in the account during the run; made inactive again in this list")
 
 
 def _woken(run: Run, departed: Mapping[bytes, int]) -> Iterable[_Left]:

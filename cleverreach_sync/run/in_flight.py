@@ -101,16 +101,16 @@ def record(run: Run) -> None:
 
 
 def _found(run: Run, left: Iterable[Flight]) -> Iterator[tuple[Flight, Recipient]]:
-    if not run.list_exists:
+    if run.recipient_list is None:
         return
     left = [each for each in left if each.body]
     for part in batches((each for each in left if each.email), run.batch_size):
-        run.stop.check()
+        run.request.stop.check()
         read = run.target.read([each.email for each in part])
         by_address = {email: found for email, found in read.items() if found.email == email}  # not another's
         yield from ((each, by_address[each.email]) for each in part if each.email in by_address)
     for part in batches((each for each in left if not each.email and each.receiver_id), run.batch_size):
-        run.stop.check()
+        run.request.stop.check()
         by_id = run.target.read_ids([each.receiver_id for each in part if each.receiver_id])
         yield from ((each, by_id[each.receiver_id]) for each in part if each.receiver_id in by_id)
 

@@ -11,17 +11,16 @@ from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.guards import Guard
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, TemporaryError, as_crsync_error
 from cleverreach_sync.progress import Progress, Silent
-from cleverreach_sync.run.context import Options, Run
+from cleverreach_sync.run.context import Options, Run, RunRequest
 from cleverreach_sync.run.decide.deciding import Decider, Summary
 from cleverreach_sync.run.decide.moves import follow_moves
 from cleverreach_sync.run.decide.run_guards import Numbers, People, clock_words, guards, people, refusal
 from cleverreach_sync.run.finish import checkpoint
 from cleverreach_sync.run.finish import rejects as rejected
-from cleverreach_sync.run.finish.result import Phase, document, failed, reading, refuses
+from cleverreach_sync.run.finish.result import Ending, Phase, document, failed, reading, refuses
 from cleverreach_sync.run.plan import Step
 from cleverreach_sync.run.prepare import state
-from cleverreach_sync.run.prepare.connect import RunRequest
-from cleverreach_sync.run.prepare.setup import Prepared, prepare
+from cleverreach_sync.run.prepare.setup import prepare
 from cleverreach_sync.run.preview.rehearse import preview
 from cleverreach_sync.run.read.reading import read
 from cleverreach_sync.run.recheck import resolve_checks
@@ -42,26 +41,25 @@ class Finished(NamedTuple):
 def run(config: Config, options: Options, progress: Progress, clock: Clock, stop: Stop, *, shown_path: str) -> Finished:
     """Runs `sync`, `resync` or `diff`. Raises what went wrong before anything was read; later errors come with the
     document of what was done until then."""
-    call = RunRequest(config, options, progress, clock, stop, StateFolder(config.state_path), shown_path)
+    request = RunRequest(config, options, progress, clock, stop, StateFolder(config.state_path), shown_path)
     if options.max_duration is not None:
         stop.deadline = clock.now() + options.max_duration
     with ExitStack() as stack:
-        call.folder.refuse_links()
+        request.folder.refuse_links()
         sweep_copies(clock.wall())
         if not options.dry_run:
-            call.folder.create(config.state_root)
-            stack.enter_context(held(call.folder.lock, options.lock_timeout, clock.now, call.sleep))
-            call.folder.sweep()
+            request.folder.create(config.state_root)
+            stack.enter_context(held(request.folder.lock, options.lock_timeout, clock.now, request.sleep))
+            request.folder.sweep()
         began = clock.wall()
         try:
-            setting, started = prepare(call, stack)
-            return _Pipeline(setting, started).all()
+            return _Pipeline(prepare(request, stack)).all()
         except Exception as unknown:
             failure = as_crsync_error(unknown)
             # What failed before it read anything is in the history, too, unless the state is to be left as it is.
             if not options.dry_run and not isinstance(failure, StateError):
                 with suppress(CrsyncError):
-                    history.append(call.folder.history, failed(call, began, failure))
+                    history.append(request.folder.history, failed(request, began, failure))
             if failure is unknown:
                 raise
             raise failure from unknown
@@ -70,19 +68,18 @@ def run(config: Config, options: Options, progress: Progress, clock: Clock, stop
 def note(config: Config, options: Options, clock: Clock, error: CrsyncError, *, shown_path: str) -> None:
     """Notes in the history that a run could not even begin, if no other one is under way and the state can be used."""
     stop, folder = Stop(), StateFolder(config.state_path)
-    call = RunRequest(config, options, Silent(), clock, stop, folder, shown_path)
+    request = RunRequest(config, options, Silent(), clock, stop, folder, shown_path)
     with suppress(CrsyncError):
         folder.refuse_links()
         folder.create(config.state_root)
-        with held(folder.lock, 0, clock.now, call.sleep):
-            history.append(folder.history, failed(call, clock.wall(), error))
+        with held(folder.lock, 0, clock.now, request.sleep):
+            history.append(folder.history, failed(request, clock.wall(), error))
 
 
 class _Pipeline:
-    def __init__(self, setting: Prepared, started: Run) -> None:
-        self._setting = setting
-        self._call = setting.call
+    def __init__(self, started: Run) -> None:
         self._run = started
+        self._request = started.request
         self._phases: list[Phase] = []
         self._guards: list[Guard] = []
         self._complete = False
@@ -103,9 +100,9 @@ class _Pipeline:
             error = self._too_short()
         run.warnings.show()
         result = self._document(error)
-        if not run.options.dry_run:
+        if not run.request.options.dry_run:
             try:
-                history.append(self._call.folder.history, result)
+                history.append(self._request.folder.history, result)
             except StateError as failure:
                 error = error or failure
                 result = self._document(error)
@@ -115,19 +112,17 @@ class _Pipeline:
         """The error of a run whose time was up before anything was written: the next one would get no further. Of one
         that wrote something the document says that it is not complete, and why."""
         run = self._run
-        if self._complete or self._wrote or self._call.stop.reason != "max_duration":
+        if self._complete or self._wrote or self._request.stop.reason != "max_duration":
             return None
-        what = "compared" if run.options.dry_run else "written"
-        took = reading(self._phases, run.tally.rows, self._call.folder)
+        what = "compared" if run.request.options.dry_run else "written"
+        took = reading(self._phases, run.tally.rows, self._request.folder)
         return TemporaryError(
             f"the time given for the run was up before anything was {what}; {took}",
             hint="raise --max-duration: the next run starts reading again",
         )
 
     def _document(self, error: CrsyncError | None) -> dict[str, Any]:
-        return document(
-            self._setting, self._run, complete=self._complete, phases=self._phases, guards=self._guards, error=error
-        )
+        return document(self._run, Ending(self._complete, self._phases, self._guards, error))
 
     def _three_phases(self) -> None:
         if not self._read():
@@ -135,11 +130,11 @@ class _Pipeline:
         summary = self._decide()
         if summary is None:
             return
-        if self._run.options.dry_run:
+        if self._request.options.dry_run:
             with self._timed("compare"):
                 self._guard(summary)
                 preview(self._run)
-            self._complete = self._call.stop.reason is None
+            self._complete = self._request.stop.reason is None
         else:
             self._guard(summary)
             held_back = self._admit()
@@ -149,14 +144,14 @@ class _Pipeline:
         rejected = self._too_many_rejected()
         if rejected is None:
             return
-        if refuses(self._run.options, self._guards, self._setting.forced):  # that is graver
-            self._run.progress.warn(rejected.message)
+        if refuses(self._request.options, self._guards, self._run.forced):  # that is graver
+            self._request.progress.warn(rejected.message)
             return
         raise rejected
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
-        clock, tally = self._call.clock, self._run.tally
+        clock, tally = self._request.clock, self._run.tally
         began, before = clock.now(), tally.people
         phase = Phase(name)
         self._phases.append(phase)
@@ -180,34 +175,37 @@ class _Pipeline:
                 return False
         for reader in run.readers:
             for note in reader.source.warnings:
-                run.progress.warn(note)
+                run.request.progress.warn(note)
         self._go_by_the_servers_time()
-        lacking = state.missing_consent(self._call.config, self._setting.source)
+        lacking = state.missing_consent(self._request.config, run.source)
         if lacking is not None:
-            run.progress.warn(lacking)
-        rejected.spool_rejects(run, self._call.config.limits.rejects_days)
+            run.request.progress.warn(lacking)
+        rejected.spool_rejects(run, self._request.config.limits.rejects_days)
         run.spool.commit()
         return True
 
     def _go_by_the_servers_time(self) -> None:
         """What happens without a date of its own is dated by it. The beginning of an interrupted run was before."""
-        run, setting = self._run, self._setting
-        ahead = setting.ahead
+        run = self._run
+        ahead = run.ahead
         run.now += ahead
-        if setting.interrupted is None:
+        if run.start.interrupted is None:
             run.began += ahead
 
     def _cursors(self) -> dict[str, str | None]:
         """Where each stream goes on; None: from its start."""
-        run, known = self._run, self._setting.known
-        before = known.cursors if known is not None and not run.full else {}
-        anew = {reader.label for reader in run.readers if reader.stream.full_read}
+        run = self._run
+        known = run.start.known
+        before = known.cursors if known is not None and not run.start.full else {}
+        from_start = {reader.label for reader in run.readers if reader.stream.full_read}
         if not run.ledger.knows_owners:  # written by a version that did not write down whose an order is
-            anew |= {reader.label for reader in run.readers if reader.stream.owners is not None}
-        return {reader.label: None if reader.label in anew else before.get(reader.label) for reader in run.readers}
+            from_start |= {reader.label for reader in run.readers if reader.stream.owners is not None}
+        return {
+            reader.label: None if reader.label in from_start else before.get(reader.label) for reader in run.readers
+        }
 
     def _decide(self) -> Summary | None:
-        run, consent = self._run, self._call.config.consent
+        run, consent = self._run, self._request.config.consent
         with self._timed("decide"):
             implied_by = run.readers[-1].label if consent is not None and consent.absent == "no" else None
             deciding = Decider(run, implied_by)
@@ -219,9 +217,9 @@ class _Pipeline:
 
     def _guard(self, summary: Summary) -> None:
         """Evaluates the guards, alike in a dry run and in the run that follows it."""
-        run, limits = self._run, self._call.config.limits
-        if (words := clock_words(self._setting.skew)) is not None:
-            run.progress.warn(words)
+        run, limits = self._run, self._request.config.limits
+        if (words := clock_words(run.skew)) is not None:
+            run.request.progress.warn(words)
         _, more_activates = resolve_checks(run) if run.spool.count(Step.CHECK) else (0, 0)
         size = self._size()
         counted = people(run, summary.activates + more_activates, size, limits)
@@ -230,22 +228,22 @@ class _Pipeline:
     def _admit(self) -> GuardError | None:
         """Raises the refusal of the guards; that of `max_created`, which holds back the new people only, is
         returned."""
-        forced = self._setting.forced
+        forced = self._run.forced
         error = refusal([guard for guard in self._guards if guard.name != "max_created"], forced)
         if error is not None:
             raise error
         return refusal([guard for guard in self._guards if guard.name == "max_created"], forced)
 
     def _size(self) -> int | None:
-        setting = self._setting
-        if setting.found is None:
+        run = self._run
+        if run.recipient_list is None:
             return 0
-        told = setting.target.size()
-        return None if told is None else max(told, self._run.ledger.in_list())
+        told = run.target.size()
+        return None if told is None else max(told, run.ledger.in_list())
 
     def _numbers(self, summary: Summary, counted: People, size: int | None) -> Numbers:
-        setting, run = self._setting, self._run
-        known, url = setting.known, setting.source.url
+        run = self._run
+        known, url = run.start.known, run.source.url
         moved = None
         if known is not None and known.shop_url and url and known.shop_url != url:
             moved = f"the shop's address changed from {known.shop_url} to {url}"
@@ -257,31 +255,31 @@ class _Pipeline:
             activated=counted.activated,
             created=counted.created,
             size=size,
-            lost=setting.lost,
-            first_run=setting.first_run,
-            carriers=0 if setting.shared else setting.carriers,
+            lost=run.start.lost,
+            first_run=run.start.first_run,
+            carriers=0 if run.start.shared else run.start.tagged,
             moved=moved,
             silent=summary.silent,
-            skew=setting.skew,
+            skew=run.skew,
             in_list_before=self._in_list_before() if not summary.people else None,
         )
 
     def _in_list_before(self) -> int | None:
         """How many special tags of the source the list carries, where nothing but it tells of earlier runs."""
-        run, setting = self._run, self._setting
-        if not run.options.against_list or setting.found is None:
+        run = self._run
+        if not run.request.options.against_list or run.recipient_list is None:
             return None
-        return setting.target.count_tagged(list(run.rules.own.by_kind.values()))
+        return run.target.count_tagged(list(run.rules.own.by_kind.values()))
 
     def _write(self, summary: Summary, *, hold_back_new: bool) -> None:
-        run, setting, folder = self._run, self._setting, self._call.folder
-        keep = self._call.config.limits.keep_rejects
-        begun = checkpoint.begin_writing(setting, run)
-        if setting.found is None and run.spool.count(Step.NEW) and not hold_back_new:
-            setting.found = setting.target.create_list()
-            run.list_exists = run.created_list = True
-            begun = checkpoint.begin_writing(setting, run)
-        writing = Writer(run, setting.retries)
+        run, folder = self._run, self._request.folder
+        keep = self._request.config.limits.keep_rejects
+        begun = checkpoint.begin_writing(run)
+        if run.recipient_list is None and run.spool.count(Step.NEW) and not hold_back_new:
+            run.recipient_list = run.target.create_list()
+            run.created_list = True
+            begun = checkpoint.begin_writing(run)
+        writing = Writer(run)
         complete = False
         try:
             with self._timed("write"):
@@ -293,13 +291,13 @@ class _Pipeline:
             rejects.save(folder.rejects, left, keep=keep)
         self._complete = complete
         if complete:
-            checkpoint.end_complete(setting, run, begun, summary.people)
+            checkpoint.end_complete(run, begun, summary.people)
         else:
-            checkpoint.end_early(setting, run, begun)
+            checkpoint.end_early(run, begun)
 
     def _too_many_rejected(self) -> RejectedError | None:
         tally = self._run.tally
-        allowed = self._call.config.limits.max_rejected.of(tally.people)
+        allowed = self._request.config.limits.max_rejected.of(tally.people)
         if not tally.failed or (allowed is not None and tally.failed <= allowed):
             return None
         who = "1 person is invalid or was rejected"

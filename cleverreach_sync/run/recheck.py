@@ -40,7 +40,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     """The recipients of a batch by the person's key, read by address, or by ID where only that is known."""
-    if not run.list_exists:
+    if run.recipient_list is None:
         return {}
     ids = [row.receiver_id for row in rows if not row.email and row.receiver_id]
     emails = [row.email for row in rows if row.email]
@@ -77,7 +77,7 @@ def decided(
     decision = created(row) if recipient is None else None
     if decision is not None:
         return Rechecked(who, recipient, decision)
-    if run.options.against_list and recipient is not None:
+    if run.request.options.against_list and recipient is not None:
         return Rechecked(who, recipient, against_list(run, who, recipient))
     rules = run.rules._replace(end_only=True) if end_only else run.rules
     if not row.email:  # of whom this read brought nothing: nobody is made again, or sent anew
@@ -115,8 +115,8 @@ def _taken_for_another(run: Run, who: Candidate) -> Rechecked:
 def survey(run: Run, step: Step) -> Iterator[Rechecked]:
     """Everybody of a class, as they stand. Raises OutOfTime when the run's time is up."""
     for rows in batches(run.spool.planned(step), run.batch_size):
-        if run.stop.asked(run.clock.now()):
-            run.stop.check()
+        if run.request.stop.asked(run.request.clock.now()):
+            run.request.stop.check()
             raise OutOfTime("the time given for the run is up")
         found = recipients_of(run, rows)
         for row in rows:

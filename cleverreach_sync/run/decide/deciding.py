@@ -49,20 +49,22 @@ class Decider:
         self._people = 0
         self._resting: Counter[tuple[str, int]] = Counter()
         self._had_people = not run.ledger.is_empty()
+        self._list_exists = run.recipient_list is not None
+        self._own_tags_in_list = run.start.own_tags_in_list
         self._decoding = Decoding(run)
         self.persons = Persons(run, implied_by)
         self._planning = Planning(run)
         self._silence = Silence(run)
         self.absent = Absent(run, self.persons, self._planning, self._silence)
         # A fingerprint that is confirmed decides nothing where everybody is sent, or compared with the list.
-        sent_anew = run.rules.resend or run.rules.adopt or run.options.against_target
+        sent_anew = run.rules.resend or run.rules.adopt or run.request.options.against_target
         # Who is gone from a stream that is read completely now and then shows in no row.
         self._may_rest = not sent_anew and self.persons.complete <= self.persons.full_labels
 
     def everybody(self, total: int | None) -> bool:
         """False if it was stopped."""
         run = self._run
-        run.progress.begin("decide", total)
+        run.request.progress.begin("decide", total)
         absent_too = bool(self.persons.complete) or bool(run.erased) or run.ledger.any_due()
         people = 0
         blocked, rests, resting = run.blocked, self._rests, self._resting
@@ -71,10 +73,10 @@ class Decider:
             if rows:
                 people += 1
                 if people % _TICK == 0:
-                    run.progress.advance(people)
-                    if run.stop.asked(run.clock.now()):
-                        run.stop.check()
-                        run.progress.end()
+                    run.request.progress.advance(people)
+                    if run.request.stop.asked(run.request.clock.now()):
+                        run.request.stop.check()
+                        run.request.progress.end()
                         return False
                 if blocked or suppressed is not NOT_SUPPRESSED:
                     suppressed = by_pattern(blocked, rows[0].email, suppressed)
@@ -86,8 +88,8 @@ class Decider:
                 self.absent.decide(joined, entry)
         self._planning.flush()
         self._count_resting()
-        run.progress.advance(people)
-        run.progress.end()
+        run.request.progress.advance(people)
+        run.request.progress.end()
         run.spool.commit()
         self._people = people
         return True
@@ -224,13 +226,13 @@ class Decider:
     def _step(self, decision: Decision, memory: LastSynced, *, barred: bool, looked: bool) -> Step:
         run = self._run
         outcome = decision.outcome
-        unknown = not memory.transferred and run.list_exists and not run.created_list
+        unknown = not memory.transferred and self._list_exists
         if unknown and not barred:
             if run.rules.adopt and outcome is not Outcome.INVALID:
                 return Step.CHECK
-            if run.own_tags_in_list and decision.shop is ShopConsent.OPTED_OUT:
+            if self._own_tags_in_list and decision.shop is ShopConsent.OPTED_OUT:
                 return Step.CHECK
-        if not barred and run.list_exists and not run.created_list:
+        if not barred and self._list_exists:
             away = unknown or memory.status is Status.NOT_SUBSCRIBED  # they may have come back by themselves
             if away and decision.reason == ELSEWHERE and (run.rules.resend or not looked):
                 return Step.CHECK
@@ -244,7 +246,7 @@ class Decider:
             return Step.UPDATE
         if outcome is Outcome.DEACTIVATED:
             return Step.CHECK if memory.status is Status.BOUNCED else Step.END
-        if run.options.against_target and outcome is Outcome.UNCHANGED:
+        if run.request.options.against_target and outcome is Outcome.UNCHANGED:
             return Step.UPDATE
         return Step.RECORD
 
@@ -254,7 +256,7 @@ class Decider:
         run = self._run
         if not run.rules.resend or decision.outcome is not Outcome.SKIPPED or decision.shop not in _ENDS:
             return False
-        return (unknown and run.own_tags_in_list) or memory.ended is not None
+        return (unknown and self._own_tags_in_list) or memory.ended is not None
 
     def _notice_arrival(self, key: bytes, facts: PersonFacts, entry: Entry | None) -> None:
         """The ID of a customer or an order that this address did not have before may have been at another one."""

@@ -126,7 +126,7 @@ class AddressChanges:
         """Plans ends, and those who stay without a row of this read; bars new addresses."""
         run = self._run
         ids = [move.memory.receiver_id for move in moves if move.memory.receiver_id is not None]
-        found = run.target.read_ids(ids) if ids and run.list_exists else {}
+        found = run.target.read_ids(ids) if ids and run.recipient_list is not None else {}
         for move in moves:
             recipient = found.get(move.memory.receiver_id or "")
             reason = why_left(run, move, recipient) if move.to else None

@@ -5,19 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from cleverreach_sync.clock import timestamp
 from cleverreach_sync.domain.guards import Guard, refusing
 from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted, exit_object, exit_of
-from cleverreach_sync.run.context import Options, Run
-from cleverreach_sync.run.prepare.connect import RunRequest
-from cleverreach_sync.run.prepare.setup import Prepared
+from cleverreach_sync.run.context import Options, Run, RunRequest
 from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.state import history
 from cleverreach_sync.state.files import StateFolder
+from cleverreach_sync.targets.interface import RecipientList
 
 SCHEMA: Final = "crsync.run/1"
 
@@ -31,74 +30,78 @@ class Phase:
     people: int = 0
 
 
-def document(
-    setting: Prepared,
-    run: Run,
-    *,
-    complete: bool,
-    phases: Sequence[Phase],
-    guards: Sequence[Guard],
-    error: CrsyncError | None,
-) -> dict[str, Any]:
+class Ending(NamedTuple):
+    """How far a run came."""
+
+    complete: bool
+    phases: Sequence[Phase]
+    guards: Sequence[Guard]
+    error: CrsyncError | None
+
+
+def document(run: Run, ending: Ending) -> dict[str, Any]:
     """The document. Holds neither addresses nor values but in `changes`, where they are masked unless asked for."""
-    call = setting.call
-    config, options = call.config, call.options
-    found, traffic, read = setting.found, setting.target.traffic, setting.read_traffic
+    request, start = run.request, run.start
+    options, traffic, read = request.options, run.target.traffic, run.source_requests
+    began = _Began(start.run_id, start.at, options.dry_run, ending.complete)
     result: dict[str, Any] = {
+        **_head(request, began, run.recipient_list),
+        **run.tally.documents(),
+        "guards": guard_documents(ending.guards, run.forced),
+        "requests": {
+            "source": read.requests,
+            "target": traffic.requests,
+            "retries": read.retries + traffic.retries,
+        },
+        "resumed": run.resumed,
+        "warnings": run.warnings.shown,
+        "phases": [{"name": phase.name, "seconds": phase.seconds, "people": phase.people} for phase in ending.phases],
+    }
+    stopped = "signal" if isinstance(ending.error, Interrupted) else request.stop.reason
+    if stopped is not None:
+        result["stopped"] = stopped
+    if options.dry_run:
+        result["changes"] = [orjson.loads(line) for line in run.spool.shown(options.details)]
+        result["changes_total"] = run.spool.number_shown()
+    result |= _ending(run, ending.error, refused=refuses(options, ending.guards, run.forced))
+    return result
+
+
+class _Began(NamedTuple):
+    run_id: str
+    at: float
+    dry_run: bool
+    complete: bool
+
+
+def _head(request: RunRequest, began: _Began, found: RecipientList | None) -> dict[str, Any]:
+    """What a document says of any run."""
+    config = request.config
+    return {
         "schema": SCHEMA,
-        "command": options.command,
-        "run_id": setting.run_id,
-        "dry_run": options.dry_run,
-        "complete": complete,
-        "started_at": timestamp(setting.began),
-        "finished_at": timestamp(call.clock.wall()),
+        "command": request.options.command,
+        "run_id": began.run_id,
+        "dry_run": began.dry_run,
+        "complete": began.complete,
+        "started_at": timestamp(began.at),
+        "finished_at": timestamp(request.clock.wall()),
         "source": {"type": config.source.type, "name": config.source.tag_source},
         "target": {
             "type": config.target.type,
             "list_id": found.id if found else None,
             "list_name": found.name if found else config.target.list_spelling,
         },
-        "config": call.shown_path,
+        "config": request.shown_path,
         "transfer": config.transfer,
         "tags": sorted(kind.value for kind in config.selected),
-        **run.tally.documents(),
-        "guards": guard_documents(guards, setting.forced),
-        "requests": {
-            "source": read.requests,
-            "target": traffic.requests,
-            "retries": read.retries + traffic.retries,
-        },
-        "resumed": setting.resumed,
-        "warnings": run.warnings.shown,
-        "phases": [{"name": phase.name, "seconds": phase.seconds, "people": phase.people} for phase in phases],
     }
-    stopped = "signal" if isinstance(error, Interrupted) else call.stop.reason
-    if stopped is not None:
-        result["stopped"] = stopped
-    if options.dry_run:
-        result["changes"] = [orjson.loads(line) for line in run.spool.shown(options.details)]
-        result["changes_total"] = run.spool.number_shown()
-    result |= _ending(run, error, refused=refuses(options, guards, setting.forced))
-    return result
 
 
-def failed(call: RunRequest, began: float, error: CrsyncError) -> dict[str, Any]:
-    """The document of a run that ended before it read anything, for the history. `began` in unix seconds."""
-    config = call.config
+def failed(request: RunRequest, at: float, error: CrsyncError) -> dict[str, Any]:
+    """The document of a run that ended before it read anything, for the history. It began `at`, in unix seconds."""
     ending = exit_of(error)
     return {
-        "schema": SCHEMA,
-        "command": call.options.command,
-        "run_id": secrets.token_hex(8),
-        "dry_run": False,
-        "complete": False,
-        "started_at": timestamp(began),
-        "finished_at": timestamp(call.clock.wall()),
-        "source": {"type": config.source.type, "name": config.source.tag_source},
-        "target": {"type": config.target.type, "list_id": None, "list_name": config.target.list_spelling},
-        "config": call.shown_path,
-        "transfer": config.transfer,
-        "tags": sorted(kind.value for kind in config.selected),
+        **_head(request, _Began(secrets.token_hex(8), at, dry_run=False, complete=False), None),
         **Tally().documents(),
         "guards": [],
         "requests": {"source": 0, "target": 0, "retries": 0},
@@ -134,7 +137,9 @@ def _ending(run: Run, error: CrsyncError | None, *, refused: bool) -> dict[str, 
         return {"error": {**ending, "message": error.message, "hint": error.hint}, "exit": ending}
     if refused:
         return {"exit": exit_object(GuardError.code, GuardError.kind)}
-    if run.options.exit_code and any(run.tally.outcomes[name] for name in ("created", "updated", "deactivated")):
+    if run.request.options.exit_code and any(
+        run.tally.outcomes[name] for name in ("created", "updated", "deactivated")
+    ):
         return {"exit": exit_object(3, "differences")}
     return {"exit": exit_object()}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -15,29 +13,10 @@ from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.progress import Progress
-from cleverreach_sync.run.context import Options
 from cleverreach_sync.sources import registry as sources
 from cleverreach_sync.sources.interface import Source
-from cleverreach_sync.state.files import StateFolder
 from cleverreach_sync.targets import registry as targets
 from cleverreach_sync.targets.interface import Target
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What was asked for, and by what means it is done. `shown_path`: the config file as the user named it."""
-
-    config: Config
-    options: Options
-    progress: Progress
-    clock: Clock
-    stop: Stop
-    folder: StateFolder
-    shown_path: str
-
-    @property
-    def sleep(self) -> Callable[[float], None]:
-        return lambda seconds: self.stop.pause(self.clock, seconds)
 
 
 def open_target(

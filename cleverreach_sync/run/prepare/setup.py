@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from contextlib import ExitStack
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 from cleverreach_sync.config.digest import decision_digest
 from cleverreach_sync.config.schema import Config
@@ -20,9 +19,9 @@ from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.run import other_transfers
-from cleverreach_sync.run.context import Options, Reader, Run
+from cleverreach_sync.run.context import Options, Reader, Run, RunRequest, Start
 from cleverreach_sync.run.prepare import state
-from cleverreach_sync.run.prepare.connect import RunRequest, open_source, open_target
+from cleverreach_sync.run.prepare.connect import open_source, open_target
 from cleverreach_sync.run.prepare.target_list import find_list, mapped_fields
 from cleverreach_sync.sources.interface import Anchored, Source
 from cleverreach_sync.sources.registry import open_consent
@@ -31,78 +30,130 @@ from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.spool import Spool
 from cleverreach_sync.targets.interface import RecipientList, Target
 
-_IN_STEP: Final = 60  # seconds; no two clocks show the same, and an answer takes its time
 _KEPT: Final = 2  # what is kept of a row; another number and everybody's is read once more
 
 
-@dataclass(slots=True)
-class Prepared:
-    """What was found when the run began. `lost`: why the ledger cannot be used. `carriers`: recipients that carry an
-    own special tag, looked at on a first run only; None if the target does not say. `shared`: all of them come from
-    other transfers of the same config. `behind`: the checkpoint knows less than the ledger."""
+class _Parts(NamedTuple):
+    """What was opened for a run."""
 
-    call: RunRequest
-    began: float
+    at: float
     source: Source
-    read_traffic: RequestCount
+    source_requests: RequestCount
     target: Target
     retries: Retries
-    known: Checkpoint | None
     found: RecipientList | None
-    lost: str | None
-    behind: bool
-    interrupted: InterruptedRun | None
-    first_run: bool
-    carriers: int | None
-    run_id: str
-    digest: str
-    shared: bool
+    fields: FieldMap
+    known: Checkpoint | None
+    state: state.OpenState
+    rejected: dict[str, rejects.Reject]
+    others: other_transfers.OtherTransfers
 
-    @property
-    def resumed(self) -> bool:
-        """Whether the run follows an interrupted one and reads again from where that had begun."""
-        return self.interrupted is not None and not self.call.options.dry_run
 
-    @property
-    def full(self) -> bool:
-        """Whether the source is read from the start, whatever the cursors say."""
-        known, interrupted = self.known, self.interrupted
-        return (
-            known is None
-            or known.initial_sync_at is None
-            or known.digest != self.digest
-            or self.call.options.command == "resync"
-            or self.lost is not None
-            or self._is_due(known)
-            or self.behind
-            or (interrupted is not None and (interrupted.full or interrupted.digest != self.digest))
-        )
+def prepare(request: RunRequest, stack: ExitStack) -> Run:
+    """Opens what a run needs; `stack` closes it. Raises the errors of the tree, before anything is read or written."""
+    parts = _open(request, stack)
+    start = _start(request, parts)
+    config = request.config
+    rules = _rules(request, parts, start)
+    decides = f"{_KEPT} {start.digest} {sorted(field.name for field in parts.fields.fields)} {rules.adopt}"
+    readers = _readers(config, parts.source, stack)
+    now = int(start.at)
+    return Run(
+        request=request,
+        start=start,
+        source=parts.source,
+        source_requests=parts.source_requests,
+        readers=readers,
+        target=parts.target,
+        retries=parts.retries,
+        recipient_list=parts.found,
+        rules=rules,
+        ledger=parts.state.ledger,
+        keys=parts.state.keys,
+        spool=_spool(request, stack),
+        other_transfers=parts.others,
+        rejects=_rejects(parts),
+        followed=_followed(start, readers),
+        retold=_retold(parts, readers),
+        salt=blake2b(decides.encode(), digest_size=16).digest(),
+        now=now,
+        began=now if start.interrupted is None else _began(start.interrupted, now),
+    )
 
-    def _is_due(self, known: Checkpoint) -> bool:
-        """Whether everything is to be read again, as what a shop purges shows in no change; also where the clock was
-        put back."""
-        every = self.call.config.source.reads_all_every
-        if every is None:
-            return False
-        last = _seconds(known.full_read_at)
-        return last is None or not 0 <= self.began - last < every
 
-    @property
-    def skew(self) -> float | None:
-        """By how many seconds our clock is behind, as far as target and shop say so; None if none of them does."""
-        return least(self.target.clock_ahead, self.source.clock_ahead)
+def _open(request: RunRequest, stack: ExitStack) -> _Parts:
+    config, options, progress = request.config, request.options, request.progress
+    at = request.clock.wall()
+    redact = Redaction(config.secrets())
+    source, source_requests = open_source(config, progress, request.clock, request.stop, redact)
+    stack.callback(source.close)
+    alone = options.against_list  # whatever is remembered of earlier runs
+    known = None if alone else state.load_checkpoint(request.folder, config, source)
+    if known is not None and isinstance(source, Anchored):
+        source.anchor = known.anchor
+    rejected = {} if alone else rejects.load(request.folder.rejects)
+    target, retries = open_target(config, progress, request.clock, request.stop, redact)
+    stack.callback(target.close)
+    found = find_list(target, config, known, progress)
+    fields = mapped_fields(target, config, progress)
+    opened = state.nothing() if alone else state.open_memory(request.folder, known, read_only=options.dry_run)
+    if opened.lost is not None and "ledger" in options.forced and not options.dry_run:
+        opened.ledger.close()
+        opened = state.fresh_memory(request.folder, opened.lost)
+    stack.callback(opened.ledger.close)
+    others = (
+        other_transfers.OtherTransfers(())
+        if alone
+        else other_transfers.open_other_transfers(config, source, found, progress)
+    )
+    stack.callback(others.close)
+    return _Parts(at, source, source_requests, target, retries, found, fields, known, opened, rejected, others)
 
-    @property
-    def ahead(self) -> int:
-        """By how many seconds the servers' time differs from ours, if that is more than clocks do."""
-        skew = self.skew
-        return 0 if skew is None or abs(skew) < _IN_STEP else round(skew)
 
-    @property
-    def forced(self) -> frozenset[str]:
-        """The guards overridden, by this call or by that of the interrupted run it follows."""
-        before = self.interrupted.forced if self.interrupted is not None else ()
-        return self.call.options.forced | frozenset(before)
+def _start(request: RunRequest, parts: _Parts) -> Start:
+    config, known, lost = request.config, parts.known, parts.state.lost
+    # An interrupted run that a checkpoint from a backup knows of was followed by another one.
+    interrupted = None if lost is not None or known is None or parts.state.behind else known.interrupted
+    alone = request.options.against_list
+    first_run = not alone and interrupted is None and lost is None and parts.state.ledger.in_list() == 0
+    own = OwnTags(config.source.tag_source)
+    tagged = parts.target.count_tagged(list(own.by_kind.values())) if parts.found and first_run else 0
+    digest = decision_digest(config)
+    return Start(
+        at=parts.at,
+        run_id=_run_id(request.options, interrupted),
+        digest=digest,
+        known=known,
+        interrupted=interrupted,
+        lost=lost,
+        full=_reads_from_the_start(request, parts, digest, interrupted),
+        first_run=first_run,
+        tagged=tagged,
+        shared=other_transfers.account_for(config, parts.source, parts.found, tagged),
+    )
+
+
+def _reads_from_the_start(request: RunRequest, parts: _Parts, digest: str, interrupted: InterruptedRun | None) -> bool:
+    known = parts.known
+    return (
+        known is None
+        or known.initial_sync_at is None
+        or known.digest != digest
+        or request.options.command == "resync"
+        or parts.state.lost is not None
+        or _is_due(known, request.config.source.reads_all_every, parts.at)
+        or parts.state.behind
+        or (interrupted is not None and (interrupted.full or interrupted.digest != digest))
+    )
+
+
+def _is_due(known: Checkpoint, every: float | None, at: float) -> bool:
+    """Whether everything is to be read again, as what a shop purges shows in no change; also where the clock was put
+    back."""
+    if every is None:
+        return False
+    last = _seconds(known.full_read_at)
+    return last is None or not 0 <= at - last < every
 
 
 def _seconds(time: str | None) -> float | None:
@@ -113,68 +164,6 @@ def _seconds(time: str | None) -> float | None:
         return None
 
 
-def least(*ahead: float | None) -> float | None:
-    """By how many seconds servers are ahead of our clock, by the one that says least; None if none tells the time.
-    Where one of two says something else, its own clock is wrong."""
-    return min((seconds for seconds in ahead if seconds is not None), key=abs, default=None)
-
-
-def prepare(call: RunRequest, stack: ExitStack) -> tuple[Prepared, Run]:
-    """Opens what a run needs; `stack` closes it. Raises the errors of the tree, before anything is read or written."""
-    config, options, progress = call.config, call.options, call.progress
-    began = call.clock.wall()
-    redact = Redaction(config.secrets())
-    source, read_traffic = open_source(config, progress, call.clock, call.stop, redact)
-    stack.callback(source.close)
-    alone = options.against_list  # whatever is remembered of earlier runs
-    known = None if alone else state.load_checkpoint(call.folder, config, source)
-    if known is not None and isinstance(source, Anchored):
-        source.anchor = known.anchor
-    rejected = {} if alone else rejects.load(call.folder.rejects)
-    target, retries = open_target(config, progress, call.clock, call.stop, redact)
-    stack.callback(target.close)
-    found = find_list(target, config, known, progress)
-    fields = mapped_fields(target, config, progress)
-    memory = state.nothing() if alone else state.open_memory(call.folder, known, read_only=options.dry_run)
-    lost = memory.lost
-    if lost is not None and "ledger" in options.forced and not options.dry_run:
-        memory.ledger.close()
-        memory = state.fresh_memory(call.folder, lost)
-    stack.callback(memory.ledger.close)
-    others = (
-        other_transfers.OtherTransfers(())
-        if alone
-        else other_transfers.open_other_transfers(config, source, found, progress)
-    )
-    stack.callback(others.close)
-    # An interrupted run that a checkpoint from a backup knows of was followed by another one.
-    interrupted = None if lost is not None or known is None or memory.behind else known.interrupted
-    first_run = not alone and interrupted is None and lost is None and memory.ledger.in_list() == 0
-    own = OwnTags(config.source.tag_source)
-    carriers = target.count_tagged(list(own.by_kind.values())) if found and first_run else 0
-    setting = Prepared(
-        call=call,
-        began=began,
-        source=source,
-        read_traffic=read_traffic,
-        target=target,
-        retries=retries,
-        known=known,
-        found=found,
-        lost=lost,
-        behind=memory.behind,
-        interrupted=interrupted,
-        first_run=first_run,
-        carriers=carriers,
-        run_id=_run_id(options, interrupted),
-        digest=decision_digest(config),
-        shared=other_transfers.account_for(config, source, found, carriers),
-    )
-    started = _run(setting, memory, rejected, fields, own, stack)
-    started.other_transfers = others
-    return setting, started
-
-
 def _run_id(options: Options, interrupted: InterruptedRun | None) -> str:
     """A run goes on under the ID of the interrupted one, but for a resync, which sends anew."""
     if interrupted is not None and (interrupted.resend or options.command != "resync"):
@@ -182,67 +171,27 @@ def _run_id(options: Options, interrupted: InterruptedRun | None) -> str:
     return secrets.token_hex(8)
 
 
-def _run(
-    setting: Prepared,
-    memory: state.OpenState,
-    rejected: dict[str, rejects.Reject],
-    fields: FieldMap,
-    own: OwnTags,
-    stack: ExitStack,
-) -> Run:
-    call = setting.call
-    config = call.config
-    rules = _rules(setting, memory, fields, own)
-    decides = f"{_KEPT} {setting.digest} {sorted(field.name for field in fields.fields)} {rules.adopt}"
-    readers = _readers(config, setting.source, stack)
-    return Run(
-        options=call.options,
-        rules=rules,
-        readers=readers,
-        target=setting.target,
-        ledger=memory.ledger,
-        keys=memory.keys,
-        spool=_spool(setting, stack),
-        progress=call.progress,
-        clock=call.clock,
-        stop=call.stop,
-        now=int(setting.began),
-        began=int(setting.began) if setting.interrupted is None else _began(setting.interrupted, int(setting.began)),
-        salt=blake2b(decides.encode(), digest_size=16).digest(),
-        rejects=_rejects(setting, memory, rejected),
-        list_exists=setting.found is not None,
-        followed=_followed(setting, readers),
-        retold=_retold(setting, readers),
-        own_tags_in_list=not (setting.first_run and setting.carriers == 0),
-        full=setting.full,
-        batch_size=config.target.people_per_write,
-        concurrency=config.target.writes_at_once,
-        goes_on=setting.interrupted is not None,
-        unsubscribed_in_account=config.target.account_wide,
-    )
-
-
 def _began(interrupted: InterruptedRun, now: int) -> int:
     return min(int(_seconds(interrupted.started_at) or now), now)
 
 
-def _rules(setting: Prepared, memory: state.OpenState, fields: FieldMap, own: OwnTags) -> Rules:
-    config, options, interrupted = setting.call.config, setting.call.options, setting.interrupted
+def _rules(request: RunRequest, parts: _Parts, start: Start) -> Rules:
+    config, options, interrupted = request.config, request.options, start.interrupted
     alone = options.against_list
     # A run that is not forced is refused, and counts for the guards as one that is.
-    adopt = alone or setting.lost is not None or setting.carriers != 0
+    adopt = alone or start.lost is not None or start.tagged != 0
     return Rules(
         selection=config.selected,
         activate=config.activated,
         exclude=Patterns(config.exclude),
-        own=own,
-        fields=fields,
-        fingerprints=Fingerprints(memory.keys.secret),
-        policy=setting.target.policy,
+        own=OwnTags(config.source.tag_source),
+        fields=parts.fields,
+        fingerprints=Fingerprints(parts.state.keys.secret),
+        policy=parts.target.policy,
         resend=alone or options.command == "resync" or (interrupted is not None and interrupted.resend),
         include_deleted=options.include_deleted or (interrupted is not None and interrupted.include_deleted),
         adopt=adopt or (interrupted is not None and interrupted.adopt),
-        run=setting.run_id,
+        run=start.run_id,
         delete_erased=config.erased == "delete",
     )
 
@@ -256,39 +205,39 @@ def _readers(config: Config, source: Source, stack: ExitStack) -> tuple[Reader, 
     return tuple(readers)
 
 
-def _followed(setting: Prepared, readers: tuple[Reader, ...]) -> dict[str, int]:
-    known = setting.known
-    last_read = (known.read_at or 0) if known is not None and known.digest == setting.digest else 0
+def _followed(start: Start, readers: tuple[Reader, ...]) -> dict[str, int]:
+    known = start.known
+    last_read = (known.read_at or 0) if known is not None and known.digest == start.digest else 0
     return {reader.label: last_read if reader.stream.full_read else 0 for reader in readers if reader.stream.followed}
 
 
-def _retold(setting: Prepared, readers: tuple[Reader, ...]) -> frozenset[str]:
-    known = setting.known
+def _retold(parts: _Parts, readers: tuple[Reader, ...]) -> frozenset[str]:
+    known = parts.known
     if known is None:
         return frozenset()
     telling = [(reader.label, reader.stream.told_by) for reader in readers if reader.stream.told_by]
-    return frozenset(label for label, by in telling if setting.behind or known.told_by.get(label, by) != by)
+    return frozenset(label for label, by in telling if parts.state.behind or known.told_by.get(label, by) != by)
 
 
-def _spool(setting: Prepared, stack: ExitStack) -> Spool:
+def _spool(request: RunRequest, stack: ExitStack) -> Spool:
     """A new spool; a dry run's is nowhere near the state."""
-    call = setting.call
-    spool = Spool.create(None if call.options.dry_run else call.folder.spool)
+    spool = Spool.create(None if request.options.dry_run else request.folder.spool)
     stack.callback(spool.delete)
     return spool
 
 
-def _rejects(setting: Prepared, memory: state.OpenState, known: dict[str, rejects.Reject]) -> dict[str, rejects.Reject]:
+def _rejects(parts: _Parts) -> dict[str, rejects.Reject]:
     """The open rejects under the hashes of today: an address may have had another form in an earlier version, and the
     key is gone where the ledger is lost."""
     found: dict[str, rejects.Reject] = {}
+    known = parts.rejected
     for item in known.values():
         if not item.facts:
-            if setting.lost is None:
+            if parts.state.lost is None:
                 found[item.key] = item
             continue
         email = normalise(item.email) or item.email
-        key = memory.keys.address(email).hex()
+        key = parts.state.keys.address(email).hex()
         if key == item.key or key not in known:
             found[key] = item._replace(email=email, key=key)
     return found

@@ -20,8 +20,8 @@ from cleverreach_sync.run.recheck import Rechecked, batches, recipients_of, surv
 def preview(run: Run) -> None:
     """A dry run: counts everybody who is left to do, and notes what would change."""
     total = sum(run.spool.count(step) for step in Step if step is not Step.RECORD)
-    run.progress.begin("compare", total)
-    limit = run.options.limit
+    run.request.progress.begin("compare", total)
+    limit = run.request.options.limit
     sent = done = 0
     lines: list[tuple[int, bytes]] = []
     show = _shower(run, lines)
@@ -29,15 +29,15 @@ def preview(run: Run) -> None:
         found = recipients_of(run, rows)
         for row in rows:
             run.tally.deactivate()
-            lines.append((row.seq, orjson.dumps(_moved(found.get(row.key), show_pii=run.options.show_pii))))
+            lines.append((row.seq, orjson.dumps(_moved(found.get(row.key), show_pii=run.request.options.show_pii))))
     for step in (Step.GONE, Step.END, Step.UPDATE, Step.NEW):
         for seen in survey(run, step):
             done += 1
-            run.progress.advance(done)
-            decision = _against_target(run, seen) if run.options.against_target else seen.decision
+            run.request.progress.advance(done)
+            decision = _against_target(run, seen) if run.request.options.against_target else seen.decision
             if decision.outcome in (Outcome.CREATED, Outcome.UPDATED):
                 if limit is not None and sent >= limit:
-                    run.stop.reason = "limit"
+                    run.request.stop.reason = "limit"
                     continue
                 sent += 1
             run.tally.done(_as_counted(run, seen, decision), seen.who.person.consent.state)
@@ -45,7 +45,7 @@ def preview(run: Run) -> None:
         run.spool.show(lines)
         lines.clear()
     run.spool.commit()
-    run.progress.end()
+    run.request.progress.end()
 
 
 def _as_counted(run: Run, seen: Rechecked, decision: Decision) -> Decision:
@@ -71,7 +71,7 @@ def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
 
 
 def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Rechecked, Decision], None]:
-    pii, types = run.options.show_pii, run.rules.fields.types
+    pii, types = run.request.options.show_pii, run.rules.fields.types
 
     def show(seen: Rechecked, decision: Decision) -> None:
         if decision.change is None or decision.outcome is Outcome.UNCHANGED:

@@ -34,19 +34,19 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     stopped.append(pump.stopped)
 
     units = {reader.stream.unit for reader in readers}
-    run.progress.begin("read", None, units.pop() if len(units) == 1 else "rows")
+    run.request.progress.begin("read", None, units.pop() if len(units) == 1 else "rows")
     spooled = _Spooled(run)
     patterns: list[str] = []
     for name, item in pump:
-        if run.stop.asked(run.clock.now()):
-            run.stop.check()
-            run.progress.end()
+        if run.request.stop.asked(run.request.clock.now()):
+            run.request.stop.check()
+            run.request.progress.end()
             return False
         if isinstance(name, int):
             spooled.add(name, item)
         elif name is not None:
             patterns += suppress(run, item)
-    run.progress.end()
+    run.request.progress.end()
     run.blocked = Patterns(patterns)
     spooled.take_ends()
     _give_to_owners(run)
@@ -87,7 +87,7 @@ class _Spooled:
         done = self._done
         done[number] = (chunk.done, chunk.total or 0)
         total = sum(each[1] for each in done) if all(each[1] for each in done) else None
-        self._run.progress.advance(sum(each[0] for each in done), total)
+        self._run.request.progress.advance(sum(each[0] for each in done), total)
 
     def _spool(self, number: int, chunk: Chunk) -> None:
         run = self._run

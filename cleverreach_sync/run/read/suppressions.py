@@ -10,7 +10,7 @@ from cleverreach_sync.targets.interface import Suppressed, Why
 
 def suppress_known(run: Run) -> None:
     """Spools who unsubscribed in the account, as far as that is remembered."""
-    if run.unsubscribed_in_account:
+    if run.request.config.target.account_wide:
         run.spool.unsubscribe(run.ledger.departed(), known=True)
 
 

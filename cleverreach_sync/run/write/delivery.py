@@ -13,7 +13,6 @@ from cleverreach_sync.domain.decision import WHOLE, Change, Decision, Outcome, P
 from cleverreach_sync.domain.memory import end_waits, remember, settle, unconfirmed
 from cleverreach_sync.domain.model import ConsentState, LastSynced, Recipient, SkipReason, Status
 from cleverreach_sync.http.failures import Refused, TryAgain
-from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, absent, entry, outcome_to_keep
 from cleverreach_sync.run.recheck import Rechecked, decided, recipients_of
@@ -31,9 +30,8 @@ _ENDS: Final = frozenset({Step.END, Step.GONE, Step.MOVED})
 class BatchSender:
     """Delivers batches. Thread-safe."""
 
-    def __init__(self, run: Run, retries: Retries, write_slots: threading.Semaphore) -> None:
+    def __init__(self, run: Run, write_slots: threading.Semaphore) -> None:
         self._run = run
-        self._retries = retries
         self._slots = write_slots
         self._lock = threading.Lock()
         self.batch_size = run.batch_size
@@ -57,7 +55,7 @@ class BatchSender:
 
     def _delivered(self, batch: Batch) -> list[Result]:
         try:
-            return self._retries(lambda: self._attempt(batch))
+            return self._run.retries(lambda: self._attempt(batch))
         except Split:
             return self._halves(batch, too_large=True)
         except Refused as refusal:
@@ -88,7 +86,7 @@ class BatchSender:
                         seen = self._decide(batch)
                         changes = _to_write(seen)
                         delivery = target.deliver(changes)
-                    self._run.stop.check()
+                    self._run.request.stop.check()
                     answers |= dict(delivery) if changes else {}
             except TryAgain as failure:
                 self._failed(batch, failure)
@@ -107,7 +105,7 @@ class BatchSender:
             change, recipient = one.decision.change, one.recipient
             if change is not None and change.status is Status.ABSENT and recipient is not None:
                 with self._slots:
-                    self._run.stop.check()
+                    self._run.request.stop.check()
                     self._run.target.delete(recipient.id)
                 answers[change.email] = RowAnswer(Verdict.ACCEPTED, recipient._replace(status=Status.ABSENT))
         return answers
@@ -124,7 +122,7 @@ class BatchSender:
                 raise Split from failure
 
     def _too_old(self, batch: Batch) -> bool:
-        if batch.found is None or self._run.clock.now() - batch.read_at <= OLDEST_READING:
+        if batch.found is None or self._run.request.clock.now() - batch.read_at <= OLDEST_READING:
             return False
         batch.found = None
         return True
@@ -136,7 +134,7 @@ class BatchSender:
         if run.created_list and batch.fresh and batch.step is Step.NEW:
             return [decided(run, row, None) for row in batch.rows]
         if batch.found is None or self._too_old(batch):
-            batch.read_at = run.clock.now()
+            batch.read_at = run.request.clock.now()
             batch.found = recipients_of(run, batch.rows)
         return [self._seen(batch, row, batch.found.get(row.key)) for row in batch.rows]
 

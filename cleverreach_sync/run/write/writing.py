@@ -18,7 +18,6 @@ from cleverreach_sync.domain.address import folded
 from cleverreach_sync.domain.decision import Outcome
 from cleverreach_sync.domain.model import ENDED_MOVED, ConsentState, Status
 from cleverreach_sync.errors import RejectedError
-from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.threads import Workers
 from cleverreach_sync.run import in_flight
 from cleverreach_sync.run.context import Run
@@ -40,11 +39,11 @@ class Writer:
     """Carries out the plan of a run. `rejected` are the keys and reasons of those the target did not take; `wrote`:
     something was sent."""
 
-    def __init__(self, run: Run, retries: Retries) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self.rejected: dict[bytes, tuple[str, str]] = {}
         self.accepted: set[bytes] = set()
-        self._delivery = BatchSender(run, retries, threading.BoundedSemaphore(run.concurrency))
+        self._delivery = BatchSender(run, threading.BoundedSemaphore(run.concurrency))
         self._number = 0
         self._sent = 0
         self._batches_answered = 0
@@ -58,7 +57,7 @@ class Writer:
         run = self._run
         classes = [Step.GONE, Step.END, Step.UPDATE] + ([] if hold_back_new else [Step.NEW])
         total = sum(run.spool.count(step) for step in (Step.MOVED, *classes))
-        run.progress.begin("write", total)
+        run.request.progress.begin("write", total)
         in_flight.record(run)
         record_departed(run)
         self._hand_over()
@@ -79,9 +78,11 @@ class Writer:
             raise
         finally:
             pool.close()
-        if (self._woken or run.goes_on) and run.stop.reason != "max_duration":  # then the next run goes on with it
+        if (
+            self._woken or run.resumed
+        ) and run.request.stop.reason != "max_duration":  # then the next run goes on with it
             undo(run)
-        run.progress.end()
+        run.request.progress.end()
         if hold_back_new and run.spool.count(Step.NEW):
             self.complete = False
 
@@ -91,7 +92,7 @@ class Writer:
         for rows in batches(run.spool.planned(Step.RECORD), _RECORDED_AT_ONCE):
             run.ledger.record([stored(row) for row in rows])
             run.ledger.commit()
-            run.stop.check()
+            run.request.stop.check()
 
     def _hand_over(self) -> None:
         """What came along to another address is there before anything of it leaves the old one."""
@@ -116,7 +117,7 @@ class Writer:
             number = self._next_number()
             run.ledger.take_off(number, (in_flight.flight(row, run.now) for row in rows))
             for row in rows:
-                run.stop.check()
+                run.request.stop.check()
                 run.target.make_inactive(row.receiver_id or "")
                 self.wrote = True
                 memory = remembered(row)._replace(status=run.rules.policy.ended, ended=ENDED_MOVED, ended_at=run.now)
@@ -156,8 +157,8 @@ class Writer:
         run = self._run
         counted = step in (Step.UPDATE, Step.NEW)
         while True:
-            if run.stop.asked(run.clock.now()):
-                run.stop.check()
+            if run.request.stop.asked(run.request.clock.now()):
+                run.request.stop.check()
                 self.complete = False
                 return
             first = next(rows, None)
@@ -165,7 +166,7 @@ class Writer:
                 return
             size = self._room(pending) if counted else self._delivery.batch_size
             if size <= 0:
-                run.stop.reason = "limit"
+                run.request.stop.reason = "limit"
                 self.complete = False
                 return
             part = [first, *islice(rows, size - 1)]
@@ -176,7 +177,7 @@ class Writer:
         """How many people may be in the next batch; with a limit nobody is sent before it is clear that they are
         within it."""
         run = self._run
-        limit = run.options.limit
+        limit = run.request.options.limit
         if limit is None:
             return self._delivery.batch_size
         while True:
@@ -257,7 +258,7 @@ class Writer:
             if result.sent and batch.step in (Step.UPDATE, Step.NEW):
                 self._sent += 1
         self._done += len(results)
-        run.progress.advance(self._done)
+        run.request.progress.advance(self._done)
         if not last:
             self._notice_refusals(verdicts)
 
