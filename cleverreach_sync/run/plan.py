@@ -59,21 +59,6 @@ LASTING: Final = frozenset({UNCHANGED, NOBODY, SkipReason.EXCLUDED, SkipReason.N
 ELSEWHERE: Final = SkipReason.UNSUBSCRIBED
 
 
-class Candidate(NamedTuple):
-    """A person to be decided again, with what is needed for it."""
-
-    row: PlanRow
-    person: Person
-    memory: LastSynced
-    suppressed: Suppression
-
-    def against(self, recipient: Recipient | None) -> Case:
-        """What is decided again: with the data fields as they were filled in phase 2."""
-        fields = self.row.fields
-        values = None if fields is None else unpack(fields)
-        return Case(self.person, self.memory, recipient, self.suppressed, values)
-
-
 class Decided(NamedTuple):
     """A person who was decided. `seq`: the order of the source; `seen`: a digest of their rows, empty if they are to be
     decided anew next time; `counted`: they are a person of this run to whom nothing is written, and were counted."""
@@ -191,8 +176,8 @@ def outcome_to_keep(decision: Decision, memory: LastSynced) -> str:
     return str(decision.reason) if keeps else OPEN
 
 
-def candidate(row: PlanRow) -> Candidate:
-    """The person of a row."""
+def case_of(row: PlanRow, recipient: Recipient | None, *, filled: bool = True) -> Case:
+    """The person of a row, to be decided again; `filled`: with the data fields as they were filled in phase 2."""
     state, at, purchases, created_at, invalid, withdrew, excluded, after, is_person, erased = row.person
     person = Person(
         row.email,
@@ -211,7 +196,8 @@ def candidate(row: PlanRow) -> Candidate:
     else:
         known = row.unsubscribed_at is not None or row.by_other_transfer
         suppressed = Suppression(False, row.unsubscribed_at, row.by_other_transfer) if known else NOT_SUPPRESSED
-    return Candidate(row, person, remembered(row), suppressed)
+    values = unpack(row.fields) if filled and row.fields is not None else None
+    return Case(person, remembered(row), recipient, suppressed, values)
 
 
 def remembered(row: PlanRow) -> LastSynced:

@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 from cleverreach_sync.clock import OutOfTime
 from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
-from cleverreach_sync.domain.decision import Decision, Outcome, Suppression
+from cleverreach_sync.domain.decision import Case, Decision, Outcome, Suppression
 from cleverreach_sync.domain.memory import as_it_stands, settle
 from cleverreach_sync.domain.model import Kind, Recipient, SkipReason, Status
 from cleverreach_sync.run.context import Run
-from cleverreach_sync.run.plan import OPEN, Candidate, Step, candidate, created, outcome_to_keep, pack
+from cleverreach_sync.run.plan import OPEN, Step, case_of, created, outcome_to_keep, pack
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 from cleverreach_sync.targets.interface import AMBIGUOUS
@@ -26,8 +26,8 @@ class Rechecked(NamedTuple):
     """Somebody as they stand, and what is to happen to them. `by_id`: their address is taken for another's, so that
     only the ID tells who is meant."""
 
-    who: Candidate
-    recipient: Recipient | None
+    row: PlanRow
+    case: Case
     decision: Decision
     by_id: bool = False
 
@@ -46,9 +46,9 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     emails = [row.email for row in rows if row.email]
     known = run.target.read_ids(ids) if ids else {}
     found = run.target.read(emails) if emails else {}
-    seen = {row.key: found[row.email] for row in rows if row.email in found}
-    seen |= _by_id(run, [row for row in rows if row.step == Step.END and row.email and row.key not in seen])
-    return seen | {row.key: known[row.receiver_id] for row in rows if not row.email and row.receiver_id in known}
+    there = {row.key: found[row.email] for row in rows if row.email in found}
+    there |= _by_id(run, [row for row in rows if row.step == Step.END and row.email and row.key not in there])
+    return there | {row.key: known[row.receiver_id] for row in rows if not row.email and row.receiver_id in known}
 
 
 def _by_id(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
@@ -68,24 +68,24 @@ def decided(
     left_at = run.departed.get(row.key) if run.departed else None
     if left_at is not None and not row.still_mailed:
         row = row._replace(unsubscribed_at=max(row.unsubscribed_at or 0, left_at), created=None)
-    who = candidate(row)
-    if row.email and recipient is not None and recipient.email != row.email:
-        return _taken_for_another(run, who)
-    if not row.email and recipient is not None:
-        suppressed = Suppression(blacklisted=True) if run.blocked.match(recipient.email) else who.suppressed
-        who = who._replace(person=who.person._replace(email=recipient.email), suppressed=suppressed)
     decision = created(row) if recipient is None else None
     if decision is not None:
-        return Rechecked(who, recipient, decision)
+        return Rechecked(row, case_of(row, None, filled=False), decision)
+    case = case_of(row, recipient)
+    if row.email and recipient is not None and recipient.email != row.email:
+        return _taken_for_another(run, row, case)
+    if not row.email and recipient is not None:
+        suppressed = Suppression(blacklisted=True) if run.blocked.match(recipient.email) else case.suppressed
+        case = case._replace(person=case.person._replace(email=recipient.email), suppressed=suppressed)
     if run.request.options.against_list and recipient is not None:
-        return Rechecked(who, recipient, against_list(run, who, recipient))
+        return Rechecked(row, case, against_list(run, case, recipient))
     rules = run.rules._replace(end_only=True) if end_only else run.rules
     if not row.email:  # of whom this read brought nothing: nobody is made again, or sent anew
         rules = rules._replace(resend=False, include_deleted=False)
-    decision = decide(who.against(recipient), rules, run.now)
+    decision = decide(case, rules, run.now)
     if recipient is not None and not (attempted or rules.resend) and _is_there(decision, recipient, run):
-        decision = as_it_stands(decision, who.person, who.memory, recipient, rules, run.now)
-    return Rechecked(who, recipient, decision)
+        decision = as_it_stands(decision, case.person, case.memory, recipient, rules, run.now)
+    return Rechecked(row, case, decision)
 
 
 def _is_there(decision: Decision, recipient: Recipient, run: Run) -> bool:
@@ -98,22 +98,22 @@ def _is_there(decision: Decision, recipient: Recipient, run: Run) -> bool:
     return known and not has_effect(change, recipient, run.rules.fields.types)
 
 
-def _taken_for_another(run: Run, who: Candidate) -> Rechecked:
+def _taken_for_another(run: Run, row: PlanRow, case: Case) -> Rechecked:
     """Somebody whose address the list takes for that of somebody else: nothing is written to either. The end of a
     consent goes to the recipient that crsync itself had put there."""
-    own = remembered_recipient(who.person.email, who.memory, run.rules.own)
-    decision = decide(who.against(own), run.rules._replace(end_only=True), run.now)
+    own = remembered_recipient(case.person.email, case.memory, run.rules.own)
+    case = case._replace(recipient=own)
+    decision = decide(case, run.rules._replace(end_only=True), run.now)
     if decision.outcome is Outcome.DEACTIVATED:
-        return Rechecked(
-            who, own, decision, by_id=decision.change is not None and decision.change.status is run.rules.policy.ended
-        )
+        by_id = decision.change is not None and decision.change.status is run.rules.policy.ended
+        return Rechecked(row, case, decision, by_id)
     if decision.change is not None:
         decision = decision.instead(Outcome.REJECTED, AMBIGUOUS)
-    return Rechecked(who, own, decision)
+    return Rechecked(row, case, decision)
 
 
-def survey(run: Run, step: Step) -> Iterator[Rechecked]:
-    """Everybody of a class, as they stand. Raises OutOfTime when the run's time is up."""
+def recheck(run: Run, step: Step) -> Iterator[Rechecked]:
+    """Everybody of a step, as they stand. Raises OutOfTime when the run's time is up."""
     for rows in batches(run.spool.planned(step), run.batch_size):
         if run.request.stop.asked(run.request.clock.now()):
             run.request.stop.check()
@@ -134,24 +134,24 @@ def resolve_checks(run: Run) -> tuple[int, int]:
     }
     ends = activates = 0
     rows: list[PlanRow] = []
-    for seen in survey(run, Step.CHECK):
-        decision, who = seen.decision, seen.who
+    for each in recheck(run, Step.CHECK):
+        decision, case = each.decision, each.case
         step = target.get(decision.outcome, Step.RECORD)
         ends += step is Step.END
         activates += decision.activates and step is Step.UPDATE
-        row = who.row._replace(step=int(step), outcome=decision.outcome.value, kinds=kind_bits(decision.kinds))
+        row = each.row._replace(step=int(step), outcome=decision.outcome.value, kinds=kind_bits(decision.kinds))
         if row.fields is None and decision.values is not None:
             row = row._replace(fields=pack(decision.values))
         if step is Step.RECORD:
             if row.email:  # the others are nobody of this read
-                run.tally.done(decision, who.person.consent.state)
-            ends_later = who.suppressed.blacklisted and not row.email and not who.person.erased
-            if ends_later or (decision.outcome is Outcome.INVALID and not who.person.withdrew):
+                run.tally.done(decision, case.person.consent.state)
+            ends_later = case.suppressed.blacklisted and not row.email and not case.person.erased
+            if ends_later or (decision.outcome is Outcome.INVALID and not case.person.withdrew):
                 continue  # decided once more by the next run, of what was known before
             if decision.outcome is Outcome.INVALID:  # likewise, but that they withdrew is known
                 rows.append(row._replace(outcome=OPEN, fields=None, created=None))
                 continue
-            memory = settle(decision, who.person, who.memory, run.now)
+            memory = settle(decision, case.person, case.memory, run.now)
             row = row._replace(
                 outcome=outcome_to_keep(decision, memory), memory=memory_tuple(memory), receiver_id=memory.receiver_id
             )
@@ -166,31 +166,33 @@ def resolve_checks(run: Run) -> tuple[int, int]:
 
 def count_new(run: Run) -> int:
     """How many are not in the list."""
-    return sum(seen.decision.outcome is Outcome.CREATED for seen in survey(run, Step.NEW))
+    return sum(each.decision.outcome is Outcome.CREATED for each in recheck(run, Step.NEW))
 
 
 def count_ends(run: Run) -> int:
     """Of how many the list shows that their consent is still to be ended. Those who moved were looked up before."""
-    ends = (seen for step in (Step.GONE, Step.END) for seen in survey(run, step))
-    return run.spool.count(Step.MOVED) + sum(seen.decision.outcome is Outcome.DEACTIVATED for seen in ends)
+    ends = (each for step in (Step.GONE, Step.END) for each in recheck(run, step))
+    return run.spool.count(Step.MOVED) + sum(each.decision.outcome is Outcome.DEACTIVATED for each in ends)
 
 
 def count_activations(run: Run) -> int:
     """How many the list shows to be inactive who would become active."""
-    return sum(seen.decision.activates for seen in survey(run, Step.UPDATE) if seen.decision.outcome is Outcome.UPDATED)
+    return sum(
+        each.decision.activates for each in recheck(run, Step.UPDATE) if each.decision.outcome is Outcome.UPDATED
+    )
 
 
-def against_list(run: Run, who: Candidate, recipient: Recipient) -> Decision:
+def against_list(run: Run, case: Case, recipient: Recipient) -> Decision:
     """What is to happen to somebody of whom nothing is known but the list: an own special tag means transferred, and
     what is there already, value by value, needs no update. Whoever is inactive counts as ended, unless they carry the
     Subscriber tag, which an end takes away."""
-    own, types, memory = run.rules.own, run.rules.fields.types, who.memory
+    own, types, memory = run.rules.own, run.rules.fields.types, case.memory
     carried = own.among(recipient.tags)
     if carried:
         memory = adopted(memory, recipient, carried)
         if Kind.SUBSCRIBER in carried:
             memory = memory._replace(ended=None, ended_at=None)
-    decision = decide(who.against(recipient)._replace(memory=memory), run.rules, run.now)
+    decision = decide(case._replace(memory=memory), run.rules, run.now)
     change = decision.change
     if change is None:
         return decision

@@ -9,7 +9,7 @@ from cleverreach_sync.domain.identity import is_no_reason, parted
 from cleverreach_sync.domain.model import ENDED_MOVED, ENDED_NO, NOTHING, LastSynced, Recipient, SkipReason, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.addresses import Addresses, Departure, facts_of
-from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, candidate
+from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, remembered
 from cleverreach_sync.state.entries import memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 
@@ -36,15 +36,15 @@ class Bars:
             addresses.memories[new] = _left_before(known, reason, ended_at)
         if row is None:
             return
-        who = candidate(row)
-        memory = _left_before(who.memory, reason, ended_at)
+        before = remembered(row)
+        memory = _left_before(before, reason, ended_at)
         if row.outcome in _MAILED and self._is_taken_over(move, row):
             addresses.take_back(new)
             addresses.ended |= {new, move.entry.key}  # should this run die before the end, it is to be seen again
             ended = row._replace(step=int(Step.MOVED), email="", seq=0, memory=memory_tuple(memory), fields=None)
             run.spool.plan([ended._replace(counted=None)])
             return
-        if who.memory.transferred and who.memory.ended is None:
+        if before.transferred and before.ended is None:
             self._leave_as_is(new, reason, ended_at)
             return
         if row.receiver_id is not None:  # inactive, and to go on from there
@@ -74,7 +74,7 @@ class Bars:
         addresses = self._addresses
         if row.key not in addresses.decided or row.key not in self._by_customers:
             return False
-        memory = candidate(row).memory
+        memory = remembered(row)
         if not memory.transferred or memory.ended is not None or memory.status is not Status.SUBSCRIBED:
             return False
         others, _ = parted(facts_of(row), {ident for ident, key in move.to.items() if key == row.key})

@@ -27,7 +27,7 @@ from cleverreach_sync.run.decide.addresses import Addresses, Departure, facts_of
 from cleverreach_sync.run.decide.arrivals import changed_addresses, leave_out_shared
 from cleverreach_sync.run.decide.bars import Bars, why_left
 from cleverreach_sync.run.decide.deciding import Decider
-from cleverreach_sync.run.plan import OPEN, Decided, Step, candidate, plan_row
+from cleverreach_sync.run.plan import OPEN, Decided, Step, case_of, plan_row
 
 _IN_LIST: Final = frozenset({Status.SUBSCRIBED, Status.NOT_SUBSCRIBED})
 
@@ -163,7 +163,7 @@ class AddressChanges:
         """What the shop says of an address by now."""
         row = self._run.spool.planned_for(key)
         if row is not None:
-            return candidate(row).person.consent
+            return case_of(row, None, filled=False).person.consent
         person, facts = self._deciding.persons.read("", (), self._addresses.facts.get(key, NO_FACTS))
         return still_left(person.consent, facts.records)
 

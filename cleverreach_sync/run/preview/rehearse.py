@@ -14,7 +14,7 @@ from cleverreach_sync.domain.model import ENDED_MOVED, Recipient, Status
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import Step
 from cleverreach_sync.run.preview.shown import STATES, shown_change
-from cleverreach_sync.run.recheck import Rechecked, batches, recipients_of, survey
+from cleverreach_sync.run.recheck import Rechecked, batches, recheck, recipients_of
 
 
 def preview(run: Run) -> None:
@@ -31,28 +31,28 @@ def preview(run: Run) -> None:
             run.tally.deactivate()
             lines.append((row.seq, orjson.dumps(_moved(found.get(row.key), show_pii=run.request.options.show_pii))))
     for step in (Step.GONE, Step.END, Step.UPDATE, Step.NEW):
-        for seen in survey(run, step):
+        for each in recheck(run, step):
             done += 1
             run.request.progress.advance(done)
-            decision = _against_target(run, seen) if run.request.options.against_target else seen.decision
+            decision = _against_target(run, each) if run.request.options.against_target else each.decision
             if decision.outcome in (Outcome.CREATED, Outcome.UPDATED):
                 if limit is not None and sent >= limit:
                     run.request.stop.reason = "limit"
                     continue
                 sent += 1
-            run.tally.done(_as_counted(run, seen, decision), seen.who.person.consent.state)
-            show(seen, decision)
+            run.tally.done(_as_counted(run, each, decision), each.case.person.consent.state)
+            show(each, decision)
         run.spool.show(lines)
         lines.clear()
     run.spool.commit()
     run.request.progress.end()
 
 
-def _as_counted(run: Run, seen: Rechecked, decision: Decision) -> Decision:
+def _as_counted(run: Run, each: Rechecked, decision: Decision) -> Decision:
     """Somebody whom a write without an answer brought into the list counts as created."""
-    if decision.change is None or decision.outcome is not Outcome.UPDATED or seen.who.row.key not in run.made:
+    if decision.change is None or decision.outcome is not Outcome.UPDATED or each.row.key not in run.made:
         return decision
-    active = seen.recipient is not None and seen.recipient.status is Status.SUBSCRIBED
+    active = each.case.recipient is not None and each.case.recipient.status is Status.SUBSCRIBED
     change = decision.change._replace(status=Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED)
     return decision._replace(outcome=Outcome.CREATED, activates=False, change=change)
 
@@ -73,12 +73,12 @@ def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
 def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Rechecked, Decision], None]:
     pii, types = run.request.options.show_pii, run.rules.fields.types
 
-    def show(seen: Rechecked, decision: Decision) -> None:
+    def show(each: Rechecked, decision: Decision) -> None:
         if decision.change is None or decision.outcome is Outcome.UNCHANGED:
             return
-        change = shown_change(decision, seen.recipient, types, show_pii=pii)
+        change = shown_change(decision, each.case.recipient, types, show_pii=pii)
         if change:
-            lines.append((seen.who.row.seq, orjson.dumps(change)))
+            lines.append((each.row.seq, orjson.dumps(change)))
             if len(lines) >= 1000:
                 run.spool.show(lines)
                 lines.clear()
@@ -86,13 +86,13 @@ def _shower(run: Run, lines: list[tuple[int, bytes]]) -> Callable[[Rechecked, De
     return show
 
 
-def _against_target(run: Run, seen: Rechecked) -> Decision:
+def _against_target(run: Run, each: Rechecked) -> Decision:
     """Somebody confirmed is left alone unless the list shows other tags or values than were confirmed."""
-    decision, who, recipient = seen.decision, seen.who, seen.recipient
+    decision, case, recipient = each.decision, each.case, each.case.recipient
     if recipient is None or decision.outcome is not Outcome.UNCHANGED:
         return decision
     resent = run.rules._replace(resend=True)
-    again = decide(who.against(recipient)._replace(memory=who.memory._replace(run="")), resent, run.now)
+    again = decide(case._replace(memory=case.memory._replace(run="")), resent, run.now)
     if again.change is None or not has_effect(again.change, recipient, run.rules.fields.types):
         return decision
     return again._replace(reason="differs_in_list")

@@ -102,7 +102,7 @@ class BatchSender:
         """Deletes whose data were erased in the shop, as read just now, one by one."""
         answers: dict[str, RowAnswer] = {}
         for one in seen:
-            change, recipient = one.decision.change, one.recipient
+            change, recipient = one.decision.change, one.case.recipient
             if change is not None and change.status is Status.ABSENT and recipient is not None:
                 with self._slots:
                     self._run.request.stop.check()
@@ -145,17 +145,17 @@ class BatchSender:
             return one
         self._run.target.make_inactive(recipient.id)
         decision = one.decision.instead(Outcome.SKIPPED, SkipReason.DELETED)
-        return one._replace(recipient=None, decision=decision)
+        return one._replace(case=one.case._replace(recipient=None), decision=decision)
 
     def _remade(self, batch: Batch, one: Rechecked, recipient: Recipient) -> bool:
         """Whether they were deleted, and made again under another ID by a write whose answer was lost: earlier in this
         process, or in one that died."""
-        before = batch.before.get(one.who.row.key)
+        before = batch.before.get(one.row.key)
         if before is not None:
             return before != recipient.id
-        memory = one.who.memory
+        memory = one.case.memory
         return (
-            one.who.row.key in self._run.attempted
+            one.row.key in self._run.attempted
             and memory.transferred
             and memory.receiver_id != recipient.id
             and bool(self._run.rules.own.among(recipient.tags))
@@ -169,7 +169,7 @@ class BatchSender:
             if one.by_id:
                 results.append(self._ended_by_id(one))
             elif one.decision.outcome is Outcome.REJECTED:
-                results.append(self._rejected(one.who.row, batch, one.decision.reason, one)._replace(sent=False))
+                results.append(self._rejected(one.row, batch, one.decision.reason, one)._replace(sent=False))
             elif change is None:
                 results.append(self._at_rest(batch, one))
             else:
@@ -191,48 +191,48 @@ class BatchSender:
 
     def _at_rest(self, batch: Batch, one: Rechecked) -> Result:
         """Nothing was written: unchanged after all, or skipped."""
-        who, decision, run = one.who, one.decision, self._run
-        ended = end_unseen(run, who, batch.step) if one.recipient is None else None
+        case, decision, run = one.case, one.decision, self._run
+        ended = end_unseen(run, case, batch.step) if one.case.recipient is None else None
         if ended is not None:
-            state, kept = who.person.consent.state, entry(who.row, ended[1], OPEN, ended[0].kinds)
-            return Result(who.row, who.person.email, ended[0], state, kept, sent=True)
-        memory = settle(decision, who.person, absent(one.recipient, who.memory), run.now)
-        state = who.person.consent.state
+            state, kept = case.person.consent.state, entry(one.row, ended[1], OPEN, ended[0].kinds)
+            return Result(one.row, case.person.email, ended[0], state, kept, sent=True)
+        memory = settle(decision, case.person, absent(one.case.recipient, case.memory), run.now)
+        state = case.person.consent.state
         if decision.outcome is Outcome.INVALID:
-            return Result(who.row, who.person.email, decision, state, None, sent=False)
-        kept = entry(who.row, memory, outcome_to_keep(decision, memory), decision.kinds, due=end_waits(state, memory))
-        return Result(who.row, who.person.email, decision, state, kept, sent=False)
+            return Result(one.row, case.person.email, decision, state, None, sent=False)
+        kept = entry(one.row, memory, outcome_to_keep(decision, memory), decision.kinds, due=end_waits(state, memory))
+        return Result(one.row, case.person.email, decision, state, kept, sent=False)
 
     def _ended_by_id(self, one: Rechecked) -> Result:
         """The end of a consent that no row with an address can bring: the list would take it for another's."""
-        who, run, decision, own = one.who, self._run, one.decision, one.recipient
-        memory = who.memory
+        case, run, decision, own = one.case, self._run, one.decision, one.case.recipient
+        memory = case.memory
         if own is not None:
             run.target.make_inactive(own.id)
             inactive = own._replace(status=run.rules.policy.ended, stamps=None)
-            memory = remember(decision, who.person, memory, inactive, run.rules, run.now)
-        state = who.person.consent.state
+            memory = remember(decision, case.person, memory, inactive, run.rules, run.now)
+        state = case.person.consent.state
         return Result(
-            who.row, who.person.email, decision, state, entry(who.row, memory, OPEN, decision.kinds), sent=True
+            one.row, case.person.email, decision, state, entry(one.row, memory, OPEN, decision.kinds), sent=True
         )
 
     def _answered(self, batch: Batch, one: Rechecked, change: Change, answer: RowAnswer) -> Result:
-        who, run, decision = one.who, self._run, one.decision
+        case, run, decision = one.case, self._run, one.decision
         confirmed = answer.recipient
         if answer.reason == AMBIGUOUS and confirmed is not None and change.status is Status.SUBSCRIBED:
             # They came into the list between reading and writing; whether they want to be mailed nobody knows here.
             run.target.make_inactive(confirmed.id)
         whole = answer.confirmed == WHOLE
         if confirmed is None or answer.verdict is not Verdict.ACCEPTED or not (whole or _will_do(decision, answer)):
-            return self._rejected(who.row, batch, answer.reason or "not_confirmed", one)
-        state = who.person.consent.state
+            return self._rejected(one.row, batch, answer.reason or "not_confirmed", one)
+        state = case.person.consent.state
         if not change.creates and confirmed.id != change.receiver_id:
             return self._made_again(one, confirmed)
         if change.creates and self._was_there(change, confirmed):
             confirmed, decision = self._met_a_form(one, change, confirmed)
-        memory = remember(decision, who.person, who.memory, confirmed, run.rules, run.now)
+        memory = remember(decision, case.person, case.memory, confirmed, run.rules, run.now)
         if not whole:
-            memory = unconfirmed(memory, who.memory, confirmed, answer.confirmed, run.rules)
+            memory = unconfirmed(memory, case.memory, confirmed, answer.confirmed, run.rules)
         if self._made_before(batch, one):
             decision = decision._replace(
                 outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed)
@@ -245,28 +245,28 @@ class BatchSender:
             decision = decision._replace(activates=False)
         kept = UNCHANGED if whole and decision.kinds and decision.outcome is not Outcome.DEACTIVATED else OPEN
         return Result(
-            who.row, who.person.email, decision, state, entry(who.row, memory, kept, decision.kinds), sent=True
+            one.row, case.person.email, decision, state, entry(one.row, memory, kept, decision.kinds), sent=True
         )
 
     def _made_before(self, batch: Batch, one: Rechecked) -> bool:
         """Whether an earlier attempt of this run, whose answer was lost, created the recipient that was found now."""
-        if one.decision.outcome is not Outcome.UPDATED or one.recipient is None:
+        if one.decision.outcome is not Outcome.UPDATED or one.case.recipient is None:
             return False
-        if one.who.memory.transferred:
-            return one.who.row.key in self._run.made
-        tried = batch.attempted or one.who.row.key in self._run.attempted
-        return tried and bool(self._run.rules.own.among(one.recipient.tags))
+        if one.case.memory.transferred:
+            return one.row.key in self._run.made
+        tried = batch.attempted or one.row.key in self._run.attempted
+        return tried and bool(self._run.rules.own.among(one.case.recipient.tags))
 
     def _made_again(self, one: Rechecked, confirmed: Recipient) -> Result:
         """They were deleted between reading and writing, and the write made them again: undone at once."""
-        who, run = one.who, self._run
+        case, run = one.case, self._run
         run.target.make_inactive(confirmed.id)
         decision = one.decision.instead(Outcome.SKIPPED, SkipReason.DELETED)
-        memory = settle(decision, who.person, absent(None, who.memory), run.now)
+        memory = settle(decision, case.person, absent(None, case.memory), run.now)
         if not memory.transferred:
-            memory = memory._replace(receiver_id=one.recipient.id if one.recipient else confirmed.id)
-        kept = entry(who.row, memory, OPEN, decision.kinds)
-        return Result(who.row, who.person.email, decision, who.person.consent.state, kept, sent=True)
+            memory = memory._replace(receiver_id=one.case.recipient.id if one.case.recipient else confirmed.id)
+        kept = entry(one.row, memory, OPEN, decision.kinds)
+        return Result(one.row, case.person.email, decision, case.person.consent.state, kept, sent=True)
 
     def _was_there(self, change: Change, confirmed: Recipient) -> bool:
         return bool(
@@ -280,7 +280,7 @@ class BatchSender:
         """Somebody came into the list between reading and writing, by a form. Without a consent of the shop they are
         left as a form leaves people until they confirm: inactive."""
         decision = one.decision._replace(outcome=Outcome.UPDATED, activates=False)
-        if change.status is Status.SUBSCRIBED and one.who.person.consent.state is not ConsentState.YES:
+        if change.status is Status.SUBSCRIBED and one.case.person.consent.state is not ConsentState.YES:
             self._run.target.make_inactive(confirmed.id)
             confirmed = confirmed._replace(status=Status.NOT_SUBSCRIBED)
         return confirmed, decision._replace(
@@ -290,11 +290,11 @@ class BatchSender:
     def _rejected(self, row: PlanRow, batch: Batch, reason: str, one: Rechecked | None = None) -> Result:
         if one is None:
             one = decided(self._run, row, (batch.found or {}).get(row.key))
-        who = one.who
+        case = one.case
         decision = one.decision.instead(Outcome.REJECTED, reason)
         due = batch.step in _ENDS
-        kept = entry(who.row, who.memory, OPEN, decision.kinds, due=due)
-        return Result(who.row, who.person.email, decision, who.person.consent.state, kept, sent=True)
+        kept = entry(one.row, case.memory, OPEN, decision.kinds, due=due)
+        return Result(one.row, case.person.email, decision, case.person.consent.state, kept, sent=True)
 
 
 def _to_write(seen: Sequence[Rechecked]) -> list[Change]:
@@ -307,9 +307,9 @@ def _made_inactive(one: Rechecked, confirmed: Recipient, memory: LastSynced) -> 
     and has not confirmed yet, has another date of registration."""
     if confirmed.status is not Status.NOT_SUBSCRIBED:
         return False
-    if one.who.memory.transferred or one.who.row.created is None:
+    if one.case.memory.transferred or one.row.created is None:
         return memory.made_inactive
-    _, _, active, _, registered, *_ = one.who.row.created
+    _, _, active, _, registered, *_ = one.row.created
     return not active and confirmed.registered == registered
 
 

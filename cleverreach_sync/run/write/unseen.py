@@ -6,23 +6,23 @@ An answer that lacks somebody, for whatever reason, must not be the end of the m
 from __future__ import annotations
 
 from cleverreach_sync.domain.decide import decide, remembered_recipient
-from cleverreach_sync.domain.decision import Decision, Outcome
+from cleverreach_sync.domain.decision import Case, Decision, Outcome
 from cleverreach_sync.domain.memory import remember
 from cleverreach_sync.domain.model import LastSynced
 from cleverreach_sync.run.context import Run
-from cleverreach_sync.run.plan import Candidate, Step
+from cleverreach_sync.run.plan import Step
 
 _BY_CONSENT = frozenset({Step.END, Step.GONE})
 
 
-def end_unseen(run: Run, who: Candidate, step: Step) -> tuple[Decision, LastSynced] | None:
+def end_unseen(run: Run, case: Case, step: Step) -> tuple[Decision, LastSynced] | None:
     """Ends the mailing of somebody whom a reading before the write did not find; None if there was nothing to end, or
     they are gone indeed."""
     if step not in _BY_CONSENT:
         return None
-    own = remembered_recipient(who.person.email, who.memory, run.rules.own)
+    own = remembered_recipient(case.person.email, case.memory, run.rules.own)
     rules = run.rules._replace(end_only=True, resend=False)
-    decision = decide(who.against(own), rules, run.now)
+    decision = decide(case._replace(recipient=own), rules, run.now)
     change = decision.change
     if (
         own is None
@@ -35,5 +35,5 @@ def end_unseen(run: Run, who: Candidate, step: Step) -> tuple[Decision, LastSync
         return None
     inactive = own._replace(status=rules.policy.ended, stamps=None)
     # No tag was taken away: what they carry shows when they are read again.
-    memory = remember(decision, who.person, who.memory, inactive, run.rules, run.now)._replace(tags=who.memory.tags)
+    memory = remember(decision, case.person, case.memory, inactive, run.rules, run.now)._replace(tags=case.memory.tags)
     return decision, memory
