@@ -1,4 +1,4 @@
-"""May this plan run? Pure. A number that is missing never reads as within limits."""
+"""May this run write? Pure. A number that is missing never reads as within limits."""
 
 from __future__ import annotations
 

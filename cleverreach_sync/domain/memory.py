@@ -33,7 +33,7 @@ _LEFT_AS: Final = {
 def remember(
     decision: Decision, person: Person, memory: LastSynced, confirmed: Recipient, rules: Rules, now: int
 ) -> LastSynced:
-    """What is agreed after the target confirmed `plan.change` with `confirmed`. `now`: when the run began."""
+    """What is agreed after the target confirmed `decision.change` with `confirmed`. `now`: when the run began."""
     change = decision.change
     carried = rules.own.among(confirmed.tags)
     memory = decision.adopted or memory
@@ -41,14 +41,14 @@ def remember(
         return memory
     dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NONE
     # Made again under another ID: nothing of what was sent before is there.
-    anew = change.creates or confirmed.id != memory.receiver_id
+    made_again = change.creates or confirmed.id != memory.receiver_id
     if decision.reason == ENDED_ERASED:
         if change.status is Status.ABSENT:
             return forgotten(memory, now)
         ended = erased(memory, now)._replace(receiver_id=confirmed.id, status=rules.policy.ended, woken_at=None)
         return ended._replace(tags=carried - dropped, run=rules.run, stamps=confirmed.stamps)
     tags = (carried - dropped) | (decision.kinds & rules.own.among(change.tags_added))
-    fingerprint = _fingerprint(change, b"" if anew else memory.fingerprint, rules)
+    fingerprint = _fingerprint(change, b"" if made_again else memory.fingerprint, rules)
     if decision.outcome is Outcome.DEACTIVATED:
         ended = _ended(memory, _ended_at(person, memory, now), withdrew=decision.shop is ShopConsent.OPTED_OUT)
         ended = ended._replace(receiver_id=confirmed.id, status=rules.policy.ended, stamps=confirmed.stamps)
@@ -64,10 +64,12 @@ def remember(
         _agreed(person, decision, memory),
         None if reopened else memory.ended,
         None if reopened else memory.ended_at,
-        change.status is Status.NOT_SUBSCRIBED if change.creates else memory.made_inactive and not (anew or reopened),
+        change.status is Status.NOT_SUBSCRIBED
+        if change.creates
+        else memory.made_inactive and not (made_again or reopened),
         rules.run,
         None if reopened else memory.left_before,
-        _woken_at(change, confirmed, None if anew else memory.woken_at, now),
+        _woken_at(change, confirmed, None if made_again else memory.woken_at, now),
         confirmed.stamps,
     )
 
@@ -121,8 +123,8 @@ def forgotten(memory: LastSynced, now: int) -> LastSynced:
 def as_it_stands(
     decision: Decision, person: Person, memory: LastSynced, recipient: Recipient, rules: Rules, now: int
 ) -> Decision:
-    """The plan about somebody of whom a reading shows that the list has all of `plan.change` already: nothing is
-    written, and what the list shows counts as confirmed."""
+    """The decision about somebody of whom a reading shows that the list has all of `decision.change` already: nothing
+    is written, and what the list shows counts as confirmed."""
     agreed = remember(decision, person, memory, recipient, rules, now)
     return decision._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False, adopted=agreed)
 
@@ -135,7 +137,7 @@ def _fingerprint(change: Change, before: bytes, rules: Rules) -> bytes:
 
 
 def as_last_seen(decision: Decision, memory: LastSynced, rules: Rules) -> Decision:
-    """The plan about somebody who is not read again because there is nothing to write: if it is known that they had
+    """The decision about somebody who is not read again because there is nothing to write: if it is known that they had
     left the list, that is what counts."""
     left = _LEFT_AS.get(memory.status) if memory.transferred else None
     if left is None or (left is SkipReason.DELETED and rules.include_deleted):

@@ -146,12 +146,12 @@ def _still_valid(
     Of an account some orders of which were not read again it stays known which fields it had: what these orders say
     themselves counts from now on, but is not known yet.
     """
-    seen = {(item.stream, item.ident) for item in found}
+    read = {(item.stream, item.ident) for item in found}
     streams = {item.stream for item in found}
     kept: list[RecordFacts] = []
     gone: list[RecordFacts] = []
     for old in remembered:
-        if (old.stream, old.ident) in seen:
+        if (old.stream, old.ident) in read:
             continue
         # The source has IDs by now, or none any more.
         if old.stream in streams and (not old.ident or old.stream in scope.unnumbered):

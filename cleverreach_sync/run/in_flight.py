@@ -118,8 +118,8 @@ def _found(run: Run, left: Iterable[Flight]) -> Iterator[tuple[Flight, Recipient
 def _fate(run: Run, left: Flight, recipient: Recipient) -> Fate:
     facts, memory = read_body(Entry(left.key, b"", OPEN, 0, 0, left.receiver_id, left.fingerprint, b"", left.body))
     own = run.rules.own.among(recipient.tags)
-    anew = memory.transferred and memory.receiver_id != recipient.id
-    if anew and not (run.rules.include_deleted and left.step == Step.UPDATE):
+    made_again = memory.transferred and memory.receiver_id != recipient.id
+    if made_again and not (run.rules.include_deleted and left.step == Step.UPDATE):
         return Fate(remade=recipient.id) if own else Fate()
     if left.step in _ENDS:
         after = _after_end(run, left, memory, recipient, own)
@@ -130,7 +130,7 @@ def _fate(run: Run, left: Flight, recipient: Recipient) -> Fate:
     if after is None:
         return Fate()
     due = left.step in _ENDS and after.ended is None
-    made = anew or left.step == Step.NEW
+    made = made_again or left.step == Step.NEW
     return Fate(_entry(left, facts, after, due=due), made)
 
 

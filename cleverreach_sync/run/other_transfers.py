@@ -66,13 +66,13 @@ def open_other_transfers(
     return OtherTransfers(others)
 
 
-def account_for(config: Config, source: Source, found: RecipientList | None, carriers: int | None) -> bool:
-    """Whether the special tags in a list (`carriers` of them) are those that other transfers of the same shop gave, not
+def account_for(config: Config, source: Source, found: RecipientList | None, tagged: int | None) -> bool:
+    """Whether the special tags in a list (`tagged` of them) are those that other transfers of the same shop gave, not
     one more or less: if somebody was deleted or untagged by hand, or comes from elsewhere, the numbers differ."""
-    if config.transfer is None or found is None or not carriers:
+    if config.transfer is None or found is None or not tagged:
         return False
     given = list(_given(config, source, found))
-    return carriers in (*given, sum(given)) if given else False
+    return tagged in (*given, sum(given)) if given else False
 
 
 def _given(config: Config, source: Source, found: RecipientList) -> Iterator[int]:

@@ -257,7 +257,7 @@ class _Pipeline:
             size=size,
             lost=run.start.lost,
             first_run=run.start.first_run,
-            carriers=0 if run.start.shared else run.start.tagged,
+            tagged=0 if run.start.shared else run.start.tagged,
             moved=moved,
             silent=summary.silent,
             skew=run.skew,

@@ -51,7 +51,7 @@ class Step(IntEnum):
 
 UNCHANGED: Final = "unchanged"
 NOBODY: Final = "nobody"  # known only by what makes nobody a person
-OPEN: Final = ""  # to be decided anew
+OPEN: Final = ""  # to be decided again, whatever the rows
 _SHOPS: Final = {shop.value: shop for shop in ShopConsent}
 # Outcomes that hold as long as rows and rules stay the same; all others depend on the target.
 LASTING: Final = frozenset({UNCHANGED, NOBODY, SkipReason.EXCLUDED, SkipReason.NOT_SELECTED, SkipReason.OPTED_OUT})
@@ -61,7 +61,7 @@ ELSEWHERE: Final = SkipReason.UNSUBSCRIBED
 
 class Decided(NamedTuple):
     """A person who was decided. `seq`: the order of the source; `seen`: a digest of their rows, empty if they are to be
-    decided anew next time; `counted`: they are a person of this run to whom nothing is written, and were counted."""
+    decided again next time; `counted`: they are a person of this run to whom nothing is written, and were counted."""
 
     key: bytes
     person: Person
@@ -155,8 +155,8 @@ def _creation(decision: Decision, fingerprints: Fingerprints) -> tuple[Any, ...]
 
 
 def created(row: PlanRow) -> Decision | None:
-    """The plan of phase 2 about somebody it knew no recipient of, which holds as long as there is none; None if they
-    were not to be created."""
+    """The decision of phase 2 about somebody it knew no recipient of, which holds as long as there is none; None if
+    they were not to be created."""
     if row.created is None or row.receiver_id is not None or row.fields is None:
         return None
     shop, kinds, active, at, registered, tags, fingerprint = row.created
@@ -206,7 +206,7 @@ def remembered(row: PlanRow) -> LastSynced:
 
 
 def entry(row: PlanRow, memory: LastSynced, outcome: str, kinds: frozenset[Kind], *, due: bool = False) -> Entry:
-    """What the ledger keeps of a person. `outcome` OPEN: they are decided anew next time, whatever their rows."""
+    """What the ledger keeps of a person. `outcome` OPEN: they are decided again next time, whatever their rows."""
     return Entry(
         row.key,
         row.seen if outcome else b"",

@@ -37,7 +37,7 @@ class Tally:
         self.outcomes[Outcome.INVALID] += sum(unreadable.values())
 
     def take_back(self, outcome: str, reason: str, kinds: frozenset[Kind]) -> None:
-        """Somebody to whom nothing was to be written, and who is to be counted anew."""
+        """Somebody to whom nothing was to be written, and who is to be counted again."""
         self.outcomes[outcome] -= 1
         if outcome == Outcome.SKIPPED:
             self.skipped[reason] -= 1
@@ -73,7 +73,7 @@ class Tally:
         self.outcomes[Outcome.DEACTIVATED] += 1
 
     def done(self, decision: Decision, consent: ConsentState) -> None:
-        """One person whose plan was carried out, or would be."""
+        """One person whose decision was carried out, or would be."""
         if decision.outcome is Outcome.SKIPPED:
             self.skip(decision.reason)
         elif decision.outcome is Outcome.INVALID:

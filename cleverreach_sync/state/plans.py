@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 _PARCEL: Final = 250
 TABLE: Final = """
 create table plan (
-  class integer not null, number integer not null, first blob not null, last blob not null, people blob not null);
+  step integer not null, number integer not null, first blob not null, last blob not null, people blob not null);
 """
 
 
@@ -69,10 +69,10 @@ class Plans:
         self._db.execute("insert into plan values (?, ?, ?, ?, ?)", (step, *_packed(parcel)))
 
     def planned(self, step: int) -> Iterator[PlanRow]:
-        """The people of one class, in the order they were decided, which is that of the ledger."""
+        """The people of one step, in the order they were decided, which is that of the ledger."""
         self.close_parcels()
         make = PlanRow._make
-        for (people,) in self._db.execute("select people from plan where class = ? order by rowid", (step,)):
+        for (people,) in self._db.execute("select people from plan where step = ? order by rowid", (step,)):
             yield from map(make, marshal.loads(people))  # noqa: S302 - what this process packed
 
     def close_parcels(self) -> None:
@@ -82,11 +82,11 @@ class Plans:
 
     def count(self, step: int) -> int:
         self.close_parcels()
-        return int(self._db.execute("select total(number) from plan where class = ?", (step,)).fetchone()[0])
+        return int(self._db.execute("select total(number) from plan where step = ?", (step,)).fetchone()[0])
 
     def drop_step(self, step: int) -> None:
         self.close_parcels()
-        self._db.execute("delete from plan where class = ?", (step,))
+        self._db.execute("delete from plan where step = ?", (step,))
 
     def planned_for(self, key: bytes) -> PlanRow | None:
         """The plan of one person; for the few that have to be looked up."""

@@ -21,7 +21,7 @@ FINE = Numbers(
     size=1000,
     lost=None,
     first_run=False,
-    carriers=None,
+    tagged=None,
     moved=None,
 )
 
@@ -151,8 +151,8 @@ REFUSALS = [
     ("max_created", FINE._replace(created=1, size=0), limits(max_created="50%")),
     ("max_created", FINE._replace(created=1, size=None), limits(max_created="50%")),
     ("ledger", FINE._replace(lost="the ledger is missing"), None),
-    ("foreign_tags", FINE._replace(first_run=True, carriers=3), None),
-    ("foreign_tags", FINE._replace(first_run=True, carriers=None), None),
+    ("foreign_tags", FINE._replace(first_run=True, tagged=3), None),
+    ("foreign_tags", FINE._replace(first_run=True, tagged=None), None),
     ("moved", FINE._replace(moved="the shop's address changed"), None),
     ("consent_signal", FINE._replace(silent=Silent("WooCommerce customers", 5, 3)), None),
     ("consent_signal", FINE._replace(silent=Silent("WooCommerce customers", 1000, 501)), None),
@@ -194,8 +194,8 @@ def test_every_guard_is_refused_by_some_case_and_has_a_hint() -> None:
         FINE._replace(deactivated=20, activated=20, size=0),
         FINE._replace(deactivated=100, activated=100),
         FINE._replace(created=10_000),
-        FINE._replace(first_run=True, carriers=0),
-        FINE._replace(first_run=False, carriers=5),
+        FINE._replace(first_run=True, tagged=0),
+        FINE._replace(first_run=False, tagged=5),
         FINE._replace(silent=Silent("WooCommerce customers", 6, 3)),
         FINE._replace(skew=86_399.0),
         FINE._replace(skew=None),
@@ -239,6 +239,6 @@ def test_what_is_said_of_the_clock(skew: float | None, words: str | None) -> Non
     assert said is None if words is None else words in (said or "")
 
 
-def test_a_number_of_carriers_that_is_missing_says_so() -> None:
-    reason = evaluated(FINE._replace(first_run=True, carriers=None))["foreign_tags"].reason
+def test_a_number_of_special_tags_that_is_missing_says_so() -> None:
+    reason = evaluated(FINE._replace(first_run=True, tagged=None))["foreign_tags"].reason
     assert "cannot find out" in reason

@@ -108,7 +108,7 @@ class AddressChanges:
         return (*said, *(each for each in orders if each.owner in there))
 
     def decide(self) -> None:
-        """Decides those anew of whom this read brought something, with what they gained and without what left."""
+        """Decides those again of whom this read brought something, with what they gained and without what left."""
         addresses = self._addresses
         for key in addresses.facts:
             if addresses.read.get(key):

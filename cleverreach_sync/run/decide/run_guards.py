@@ -47,7 +47,7 @@ class Numbers(NamedTuple):
     size: int | None
     lost: str | None
     first_run: bool
-    carriers: int | None
+    tagged: int | None
     moved: str | None
     silent: Silent | None = None
     skew: float | None = None
@@ -95,10 +95,10 @@ def guards(numbers: Numbers, limits: LimitsSettings) -> list[Guard]:
         flag("ledger", refuses=numbers.lost is not None, reason=numbers.lost or ""),
         flag(
             "foreign_tags",
-            refuses=numbers.first_run and numbers.carriers != 0,
-            value=numbers.carriers if numbers.first_run else None,
+            refuses=numbers.first_run and numbers.tagged != 0,
+            value=numbers.tagged if numbers.first_run else None,
             reason="cannot find out whether the list has special tags of this shop"
-            if numbers.carriers is None
+            if numbers.tagged is None
             else "the list has special tags of this shop, but there is no record of an earlier run",
         ),
         flag("moved", refuses=numbers.moved is not None, reason=numbers.moved or ""),

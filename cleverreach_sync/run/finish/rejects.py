@@ -1,4 +1,4 @@
-"""Whom the target refused: their facts are kept, and decided anew in the next run."""
+"""Whom the target refused: their facts are kept, and decided again in the next run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DAY = 86400
 
 
 def spool_rejects(run: Run, days: int) -> None:
-    """Puts the facts about people rejected earlier beside this read, so that they are decided anew; forgets the old,
+    """Puts the facts about people rejected earlier beside this read, so that they are decided again; forgets the old,
     and what a stream that was read completely would have shown again."""
     labels = {reader.label: number for number, reader in enumerate(run.readers)}
     for key, reject in list(run.rejects.items()):

@@ -55,8 +55,8 @@ class Writer:
     def all(self, *, hold_back_new: bool) -> None:
         """Writes everything. Raises what ends a run early; whatever was confirmed until then is recorded."""
         run = self._run
-        classes = [Step.GONE, Step.END, Step.UPDATE] + ([] if hold_back_new else [Step.NEW])
-        total = sum(run.spool.count(step) for step in (Step.MOVED, *classes))
+        steps = [Step.GONE, Step.END, Step.UPDATE] + ([] if hold_back_new else [Step.NEW])
+        total = sum(run.spool.count(step) for step in (Step.MOVED, *steps))
         run.request.progress.begin("write", total)
         in_flight.record(run)
         record_departed(run)
@@ -67,10 +67,10 @@ class Writer:
         pool = Workers(2 * run.concurrency, "write")
         pending: dict[Future[list[Result]], Batch] = {}
         try:
-            for step in classes:
+            for step in steps:
                 if step is Step.NEW and run.spool.count(step):
                     catch_up(run)
-                self._class(step, pool, pending)
+                self._step(step, pool, pending)
                 self._drain(pending, 0)  # ends are through before the first update is sent
         except BaseException:
             run.stop_waiting()
@@ -127,7 +127,7 @@ class Writer:
             run.ledger.landed(number)
             run.ledger.commit()
 
-    def _class(self, step: Step, pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
+    def _step(self, step: Step, pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
         rows = self._run.spool.planned(step)
         if step is not Step.NEW:
             self._feed(step, rows, pool, pending)
@@ -287,10 +287,10 @@ def _plain(rows: Iterator[PlanRow], accented: list[PlanRow]) -> Iterator[PlanRow
 
 def _is_woken(result: Result) -> bool:
     """Whether this run has made somebody active."""
-    plan = result.decision
-    if not result.sent or plan.change is None:
+    decision = result.decision
+    if not result.sent or decision.change is None:
         return False
-    return plan.activates or (plan.outcome is Outcome.CREATED and plan.change.status is Status.SUBSCRIBED)
+    return decision.activates or (decision.outcome is Outcome.CREATED and decision.change.status is Status.SUBSCRIBED)
 
 
 def _without_consent(result: Result) -> bool | None:
