@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import Case, Decision, Outcome, Rules
+from cleverreach_sync.domain.memory import remember
 from cleverreach_sync.domain.model import NOTHING, LastSynced, Person, Recipient, Status
 from cleverreach_sync.run.tally import Tally
-from tests.people import BOUGHT, NO, NOW, OUT, UNKNOWN, YES, B, S, person, recipient, rules
+from tests.people import BOUGHT, NO, NOW, OUT, UNKNOWN, YES, B, S, confirmed, person, recipient, rules
 
 ZERO = {outcome.value: 0 for outcome in Outcome}
 
@@ -98,3 +99,19 @@ def test_with_and_without_consent() -> None:
     tally = tallied(*((plan(who), who) for who in people))
     assert tally.documents()["activation"]["created_active"] == 3
     assert tally.documents()["activation"]["without_consent"] == 2
+
+
+def test_who_is_taken_back_counts_no_more() -> None:
+    made = plan(who := person(YES))
+    found = confirmed(made, None)
+    cases = [
+        (plan(who, remember(made, who, NOTHING, found, rules(), NOW), found), who),
+        (plan(who := person(OUT)), who),
+        (plan(who := person(YES, invalid="orders")), who),
+    ]
+    assert [decided.outcome for decided, _ in cases] == [Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.INVALID]
+    for decided, who in cases:
+        tally = tallied((decided, who))
+        assert tally.people == 1
+        tally.take_back(decided.outcome.value, decided.reason, decided.kinds)
+        assert tally.documents() == Tally().documents()
