@@ -43,7 +43,7 @@ def status_document(config: Config) -> dict[str, Any]:
                 "since": timestamp(item.since),
                 "attempts": item.attempts,
             }
-            for item in rejects.load(folder.rejects).values()
+            for item in rejects.load(folder.rejects, known.rejects if known is not None else 0).values()
         ],
     }
 

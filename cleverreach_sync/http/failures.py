@@ -35,6 +35,14 @@ class TryAgain(TemporaryError):
         self.timed_out = timed_out
 
 
+class Ineffective(TryAgain):
+    """The server answers, and has not done what it was asked for."""
+
+
+class NotCarriedOut(TemporaryError):
+    """Likewise several times over. It says nothing about anybody else."""
+
+
 class Refused(CrsyncError):
     """The server understood and said no: 400, 413, 422, or another status that a repetition will not change."""
 

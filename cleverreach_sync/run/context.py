@@ -113,12 +113,14 @@ class Warnings:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a run found when it began, at the time `at` of our clock. `known`: the checkpoint; `interrupted`: the run it
-    goes on with. `lost`: why the ledger cannot be used. `full`: the source is read from the start, whatever the cursors
-    say. `tagged`: recipients that carry an own special tag, looked at on a first run only, None if the target does not
-    say; `shared`: all of them come from other transfers of the same config."""
+    """What a run found when it began, at the time `at` of our clock, `at_now` of the one that only counts on. `known`:
+    the checkpoint; `interrupted`: the run it goes on with. `lost`: why the ledger cannot be used. `full`: the source is
+    read from the start, whatever the cursors say. `tagged`: recipients that carry an own special tag, looked at on a
+    first run only, None if the target does not say; `shared`: all of them come from other transfers of the same
+    config."""
 
     at: float
+    at_now: float
     run_id: str
     digest: str
     known: Checkpoint | None
@@ -212,6 +214,13 @@ class Run:
         """By how many seconds the servers' time differs from ours, if that is more than clocks do."""
         skew = self.skew
         return 0 if skew is None or abs(skew) < _IN_STEP else round(skew)
+
+    def put_forward(self) -> int:
+        """By how many seconds our clock was put forward since the run began: it was wrong then, as far as anybody can
+        tell. An end that is dated too early would let an older yes count."""
+        clock = self.request.clock
+        jumped = clock.wall() - self.start.at - (clock.now() - self.start.at_now)
+        return round(jumped) if jumped >= _IN_STEP else 0
 
     def ident_of(self, row: RawRow) -> str:
         """The keyed hash of a row's own identity, "" if it has none."""

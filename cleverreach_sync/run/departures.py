@@ -66,10 +66,12 @@ def undo(run: Run) -> None:
         for each in left:
             recipient = found.get(each.memory.receiver_id or "")
             state = Status.ABSENT if recipient is None else recipient.status
-            if recipient is not None and state is Status.SUBSCRIBED:
-                state = run.rules.policy.ended if run.target.make_inactive(recipient.id) else Status.ABSENT
-                undone += 1
-                if (woken := run.spool.woken(each.entry.key)) is not None:
+            # An answer that lacks them is no proof: they were made active a moment ago.
+            if recipient is None or state is Status.SUBSCRIBED:
+                there = run.target.make_inactive(each.memory.receiver_id or "")
+                state = run.rules.policy.ended if there else Status.ABSENT
+                undone += recipient is not None or there
+                if (recipient is not None or there) and (woken := run.spool.woken(each.entry.key)) is not None:
                     run.tally.undone(woken[0])
             ended_at = max(each.at, each.memory.ended_at or 0)
             memory = each.memory._replace(status=state, ended=ENDED_NO, ended_at=ended_at, woken_at=None, stamps=None)

@@ -188,7 +188,7 @@ class _Pipeline:
         """What happens without a date of its own is dated by it. The beginning of an interrupted run was before."""
         run = self._run
         ahead = run.ahead
-        run.now += ahead
+        run.now += ahead + run.put_forward()
         if run.start.interrupted is None:
             run.began += ahead
 
@@ -288,7 +288,7 @@ class _Pipeline:
         finally:
             self._wrote = writing.wrote
             left = rejected.open_rejects(run, writing.rejected, writing.accepted, complete=complete, keep=keep)
-            rejects.save(folder.rejects, left, keep=keep)
+            rejects.save(folder.rejects, left, keep=keep, generation=begun.generation)
         self._complete = complete
         if complete:
             checkpoint.end_complete(run, begun, summary.people)

@@ -50,7 +50,8 @@ class Checkpoint(_Model):
     how many people the last completed full read found, `full_read_at`: when it began. `read_at`: when the last run that
     completed began, in unix seconds. `told_by`: by which key each stream told of consent, "" where a run that did not
     complete has read some of it by another. `anchor`: what the source settled in its first run, for good.
-    `generation`: that of the ledger it relies on, 0 before there were any. Other times are RFC 3339, UTC."""
+    `generation`: that of the ledger it relies on, 0 before there were any, and `rejects` that of the rejects. Other
+    times are RFC 3339, UTC."""
 
     identity: Identity
     shop_url: str | None = None
@@ -64,6 +65,7 @@ class Checkpoint(_Model):
     told_by: dict[str, str] = {}
     ledger_id: str
     generation: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
+    rejects: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
     anchor: str | None = None
     interrupted: InterruptedRun | None = None
 

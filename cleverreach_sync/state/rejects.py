@@ -29,7 +29,7 @@ class Fact(NamedTuple):
 
 class Reject(NamedTuple):
     """`email` is masked, and `facts` empty, where nothing personal may be kept. `key` is the keyed hash, hex. `since`
-    is a time in unix seconds."""
+    is a time in unix seconds. `generation`: that of the run that wrote it down, 0 of older versions."""
 
     email: str
     key: str
@@ -37,14 +37,16 @@ class Reject(NamedTuple):
     since: int
     attempts: int
     facts: tuple[Fact, ...] = ()
+    generation: int = 0
 
     @property
     def masked(self) -> str:
         return self.email if "***@" in self.email else mask(self.email)
 
 
-def load(kept: Document) -> dict[str, Reject]:
-    """The open rejects by key. Raises StateError for a file that cannot be read."""
+def load(kept: Document, since: int = 0) -> dict[str, Reject]:
+    """The open rejects by key, without those of a generation before `since`: they are from a backup, and what they say
+    may have been taken back. Raises StateError for a file that cannot be read."""
     found: dict[str, Reject] = {}
     for number, line in enumerate((kept.read() or b"").splitlines(), 1):
         try:
@@ -55,8 +57,14 @@ def load(kept: Document) -> dict[str, Reject]:
                 hint="restore the file from a backup, or move it away: rejected people are then sent again when the "
                 "source yields them next",
             ) from None
-        found[reject.key] = reject
+        if reject.generation >= since:
+            found[reject.key] = reject
     return found
+
+
+def is_stale(kept: Document, since: int) -> bool:
+    """Whether the file is from a backup. Raises StateError."""
+    return any(reject.generation < since for reject in load(kept).values())
 
 
 def _reject(item: dict[str, Any]) -> Reject:
@@ -70,14 +78,17 @@ def _reject(item: dict[str, Any]) -> Reject:
     )
     for fact in facts:
         record_of(fact.record)
-    if not 0 <= int(item["attempts"]) < 1 << 53:
+    generation = int(item.get("generation", 0))
+    if not (0 <= int(item["attempts"]) < 1 << 53 and 0 <= generation < 1 << 53):
         raise ValueError
     since = int(dt.datetime.fromisoformat(item["since"]).timestamp())
-    return Reject(str(item["email"]), str(item["key"]), str(item["reason"]), since, int(item["attempts"]), facts)
+    attempts = int(item["attempts"])
+    return Reject(str(item["email"]), str(item["key"]), str(item["reason"]), since, attempts, facts, generation)
 
 
-def save(kept: Document, people: Iterable[Reject], *, keep: bool) -> None:
-    """Replaces the file. With `keep` false only the reason and a masked address are written."""
+def save(kept: Document, people: Iterable[Reject], *, keep: bool, generation: int) -> None:
+    """Replaces the file. With `keep` false only the reason and a masked address are written. `generation`: that of the
+    ledger, by which a file from a backup is known."""
     lines: list[dict[str, Any]] = []
     for reject in people:
         line: dict[str, Any] = {
@@ -86,6 +97,7 @@ def save(kept: Document, people: Iterable[Reject], *, keep: bool) -> None:
             "reason": reject.reason,
             "since": dt.datetime.fromtimestamp(reject.since, dt.UTC).isoformat().replace("+00:00", "Z"),
             "attempts": reject.attempts,
+            "generation": generation,
         }
         if keep and reject.facts:
             line["facts"] = [fact._asdict() for fact in reject.facts]

@@ -18,6 +18,10 @@ from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.progress import Finding
 
 AMBIGUOUS: Final = "ambiguous_address"  # the list takes an address for that of another recipient
+# What was written may stand in the list, but the answer does not say so.
+NOT_CONFIRMED: Final = "not_confirmed"
+STILL_ACTIVE: Final = "still_active"
+UNCERTAIN: Final = frozenset({NOT_CONFIRMED, STILL_ACTIVE})
 
 
 class RecipientList(NamedTuple):
@@ -140,6 +144,10 @@ class Target(Protocol):
 
     def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:
         """The recipients of the list among `ids`, by ID."""
+        ...
+
+    def read_one(self, receiver_id: str) -> Recipient | None:
+        """One recipient of the list, asked for alone; None if they are gone."""
         ...
 
     def changes(self, since: str | None) -> Iterator[ListChanges] | None:

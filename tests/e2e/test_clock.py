@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from starlette.responses import Response
 
-from cleverreach_sync.clock import Stop
+from cleverreach_sync.clock import Stop, timestamp
 from cleverreach_sync.commands.check import check_document
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import GuardError
+from tests.e2e.gate import Answered, Asked, Gate
 from tests.e2e.people import customer
-from tests.e2e.program import Program
+from tests.e2e.program import FakeClock, Program
 from tests.shops.woocommerce import WooShop
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -130,3 +132,38 @@ def stamp(seconds: int) -> str:
     from cleverreach_sync.sources.values import utc_text
 
     return utc_text(seconds)
+
+
+class Put(FakeClock):
+    """A clock that can be put, while time goes on as it does."""
+
+    put = 0.0
+
+    def wall(self) -> float:
+        return super().wall() + self.put
+
+
+@pytest.mark.parametrize(("before", "after"), [(-2 * HOUR, 0), (0, 2 * HOUR), (0, -2 * HOUR), (2 * HOUR, 0)])
+def test_put_during_a_run_it_lets_no_older_yes_count(program: Program, gate: Gate, before: int, after: int) -> None:
+    right = program.clock.wall()
+    program.clock = clock = Put()
+    program.state.clock = lambda: right
+    program.write(customer(1, orders="0"), customer(2))
+    program.counts()
+    right += DAY
+    clock.put = DAY + before
+    program.write(customer(1, orders="0", subscribed="opted_out", subscribed_at=""), customer(2))
+
+    def put(_asked: Asked, carry_out: Answered) -> Response:
+        clock.put = DAY + after
+        return carry_out()
+
+    gate.meddle = put
+    assert program.counts()["deactivated"] == 1
+    gate.meddle = None
+    clock.put = DAY + HOUR
+    right += HOUR
+    for command in ("sync", "resync"):
+        program.write(customer(1, orders="0", subscribed_at=timestamp(right - 2 * HOUR)), customer(2))
+        program.run(command)
+        assert program.active() == {customer(2)["email"]}

@@ -14,12 +14,13 @@ import pytest
 from starlette.responses import Response
 
 from cleverreach_sync.errors import GuardError, StateError
+from cleverreach_sync.run.finish import checkpoint as checkpoints
 from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.state import checkpoint, files
 from cleverreach_sync.state.files import LocalDocument
 from tests.e2e.gate import UPSERT, Answered, Asked, Gate, refusal
 from tests.e2e.people import SUBSCRIBER, customer, people
-from tests.e2e.program import Program
+from tests.e2e.program import Program, change_checkpoint
 from tests.e2e.running import counted
 
 ANNA, BEN = people(2)
@@ -371,3 +372,70 @@ def test_a_checkpoint_restored_during_a_run_is_not_written_over(program: Program
     gate.meddle = None
     assert program.run().error is None
     assert len(program.list()) == 40
+
+
+class TestRejectsFromABackup:
+    """Ben agreed and was refused; then he took it back. The rejects alone are as they were before that."""
+
+    @pytest.fixture(params=[True, False], ids=["keep", "masked"])
+    def stale(self, program: Program, gate: Gate, request: pytest.FixtureRequest) -> Program:
+        program.config(limits={"keep_rejects": request.param})
+        program.write(ANNA, BEN)
+        gate.meddle = lambda asked, carry_out: (
+            refusal(400)(asked, carry_out) if asked.name == UPSERT and BEN["email"] in asked.emails else carry_out()
+        )
+        assert program.counts()["rejected"] == 1
+        saved = program.files()
+        gate.meddle = None
+        program.write(ANNA, {**BEN, "subscribed": "no", "orders": "0"})
+        program.counts()
+        put(program, saved, "rejects.jsonl")
+        program.write(ANNA)
+        return program
+
+    @pytest.mark.parametrize("command", ["sync", "resync"])
+    def test_say_nothing_any_more(self, stale: Program, command: str) -> None:
+        assert stale.here("status", "--format", "json").doc["rejects"] == []
+        before = stale.files()
+        assert stale.counts("diff")["people"] == 1
+        assert stale.files() == before
+        assert stale.counts(command)["people"] == 1
+        assert [said for said in stale.said.warnings if "rejects.jsonl is older than the checkpoint" in said]
+        assert stale.active() == {ANNA["email"]}
+        stale.counts()
+        assert stale.said.warnings == []
+
+    def test_those_of_an_earlier_version_are_taken_over_once(self, program: Program, gate: Gate) -> None:
+        program.write(ANNA, BEN)
+        gate.always(UPSERT, refusal(400))
+        program.run()
+        gate.meddle = None
+        lines = [json.loads(line) for line in (program.state_path / "rejects.jsonl").read_bytes().splitlines()]
+        older = b"".join(
+            json.dumps({k: v for k, v in line.items() if k not in ("generation", "check")}).encode() + b"\n"
+            for line in lines
+        )
+        change_checkpoint(program.state_path / "checkpoint.json", rejects=0)
+        (program.state_path / "rejects.jsonl").write_bytes(older)
+        program.write()
+        program.config(limits={"max_rejected": "100%"})
+        assert program.counts("sync", forced=frozenset({"empty_source"}))["created"] == 2
+        (program.state_path / "rejects.jsonl").write_bytes(older)
+        program.write(ANNA, BEN)
+        assert program.counts()["unchanged"] == 2
+        assert program.said.warnings
+
+    def test_of_a_run_that_was_cut_off_before_the_checkpoint_they_count(
+        self, program: Program, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        program.write(ANNA)
+        program.counts()
+        program.write(ANNA, BEN)
+        gate.always(UPSERT, refusal(400))
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoints, "end_complete", lambda *_: 1 / 0)
+            assert program.run().error is not None
+        gate.meddle = None
+        program.write(ANNA)
+        assert program.counts()["created"] == 1
+        assert program.said.warnings == []

@@ -382,26 +382,26 @@ class TestRejects:
 
     def test_come_back_as_they_were(self, tmp_path: Path) -> None:
         path = tmp_path / "rejects.jsonl"
-        people = [self.reject(1), self.reject(2, facts=())]
-        rejects.save(LocalDocument(path), people, keep=True)
+        people = [self.reject(1, generation=1), self.reject(2, facts=(), generation=1)]
+        rejects.save(LocalDocument(path), people, keep=True, generation=1)
         assert list(rejects.load(LocalDocument(path)).values()) == people
         assert mode(path) == 0o600
         assert record_of(record_json(RECORD)) == RECORD
 
     def test_without_addresses(self, tmp_path: Path) -> None:
         path = tmp_path / "rejects.jsonl"
-        rejects.save(LocalDocument(path), [self.reject()], keep=False)
+        rejects.save(LocalDocument(path), [self.reject()], keep=False, generation=1)
         assert b"jane" not in path.read_bytes().lower()
         (found,) = rejects.load(LocalDocument(path)).values()
         assert (found.email, found.masked, found.facts) == ("j***@example.org", "j***@example.org", ())
-        rejects.save(LocalDocument(path), [found], keep=True)
+        rejects.save(LocalDocument(path), [found], keep=True, generation=1)
         assert list(rejects.load(LocalDocument(path)).values()) == [found]
 
     def test_nobody_leaves_no_file(self, tmp_path: Path) -> None:
         path = tmp_path / "rejects.jsonl"
-        rejects.save(LocalDocument(path), [], keep=True)
+        rejects.save(LocalDocument(path), [], keep=True, generation=1)
         assert not path.exists()
-        rejects.save(LocalDocument(path), [self.reject()], keep=True)
-        rejects.save(LocalDocument(path), [], keep=True)
+        rejects.save(LocalDocument(path), [self.reject()], keep=True, generation=1)
+        rejects.save(LocalDocument(path), [], keep=True, generation=1)
         assert path.read_bytes() == b""
         assert rejects.load(LocalDocument(path)) == {}

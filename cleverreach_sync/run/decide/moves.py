@@ -128,7 +128,7 @@ class AddressChanges:
         ids = [move.memory.receiver_id for move in moves if move.memory.receiver_id is not None]
         found = run.target.read_ids(ids) if ids and run.recipient_list is not None else {}
         for move in moves:
-            recipient = found.get(move.memory.receiver_id or "")
+            recipient = found.get(move.memory.receiver_id or "") or self._asked_alone(move)
             reason = why_left(run, move, recipient) if move.to else None
             for new in sorted({*move.to.values()}):
                 if reason is not None:
@@ -143,6 +143,14 @@ class AddressChanges:
             else:
                 suppressed = run.spool.suppression(key)
                 self._deciding.absent.at_other_address(self._addresses.entry(key), recipient, suppressed)
+
+    def _asked_alone(self, move: Departure) -> Recipient | None:
+        """Whom an answer about many lacks, though nobody saw them leave: on it depends whether their old address is
+        mailed for ever, and the new one never."""
+        memory = move.memory
+        if memory.receiver_id is None or memory.status not in _IN_LIST or self._run.recipient_list is None:
+            return None
+        return self._run.target.read_one(memory.receiver_id)
 
     def _ended_at(self, move: Departure, new: bytes) -> int | None:
         """When the consent ended of somebody who has another address, if it did so since the last run, or before they

@@ -34,6 +34,7 @@ def begin_writing(run: Run) -> Checkpoint:
         told_by={**(known.told_by if known is not None else {}), **dict.fromkeys(run.retold, "")},
         ledger_id=run.ledger.id,
         generation=run.ledger.raise_generation(known.generation if known is not None else 0),
+        rejects=known.rejects if known is not None else 0,
         anchor=run.source.anchor if isinstance(run.source, Anchored) else None,
         interrupted=InterruptedRun(
             run_id=run.start.run_id,
@@ -58,6 +59,7 @@ def end_complete(run: Run, begun: Checkpoint, people: int) -> None:
         run.ledger.learn_owners()
     config, clock = run.request.config, run.request.clock
     update: dict[str, Any] = {
+        "rejects": begun.generation,
         "generation": run.ledger.raise_generation(begun.generation),  # with it all that was recorded is on the disk
         "digest": run.start.digest,
         "selection": sorted(kind.value for kind in config.selected),
@@ -82,5 +84,6 @@ def end_early(run: Run, begun: Checkpoint) -> None:
     pending = begun.interrupted
     if run.request.stop.reason != "max_duration" and pending is not None and not (pending.resend or pending.adopt):
         pending = None
-    update = {"interrupted": pending, "generation": run.ledger.raise_generation(begun.generation)}
+    raised = run.ledger.raise_generation(begun.generation)
+    update = {"interrupted": pending, "generation": raised, "rejects": begun.generation}
     checkpoints.save(run.request.folder.checkpoint, begun.model_copy(update=update))

@@ -37,6 +37,7 @@ class _Parts(NamedTuple):
     """What was opened for a run."""
 
     at: float
+    at_now: float
     source: Source
     source_requests: RequestCount
     target: Target
@@ -83,7 +84,7 @@ def prepare(request: RunRequest, stack: ExitStack) -> Run:
 
 def _open(request: RunRequest, stack: ExitStack) -> _Parts:
     config, options, progress = request.config, request.options, request.progress
-    at = request.clock.wall()
+    at, at_now = request.clock.wall(), request.clock.now()
     redact = Redaction(config.secrets())
     source, source_requests = open_source(config, progress, request.clock, request.stop, redact)
     stack.callback(source.close)
@@ -91,7 +92,7 @@ def _open(request: RunRequest, stack: ExitStack) -> _Parts:
     known = None if alone else state.load_checkpoint(request.folder, config, source)
     if known is not None and isinstance(source, Anchored):
         source.anchor = known.anchor
-    rejected = {} if alone else rejects.load(request.folder.rejects)
+    rejected, stale = ({}, False) if alone else state.open_rejects(request.folder, known, progress)
     target, retries = open_target(config, progress, request.clock, request.stop, redact)
     stack.callback(target.close)
     found = find_list(target, config, known, progress)
@@ -107,7 +108,8 @@ def _open(request: RunRequest, stack: ExitStack) -> _Parts:
         else other_transfers.open_other_transfers(config, source, found, progress)
     )
     stack.callback(others.close)
-    return _Parts(at, source, source_requests, target, retries, found, fields, known, opened, rejected, others)
+    opened = opened._replace(behind=opened.behind or stale)
+    return _Parts(at, at_now, source, source_requests, target, retries, found, fields, known, opened, rejected, others)
 
 
 def _start(request: RunRequest, parts: _Parts) -> Start:
@@ -121,6 +123,7 @@ def _start(request: RunRequest, parts: _Parts) -> Start:
     digest = decision_digest(config)
     return Start(
         at=parts.at,
+        at_now=parts.at_now,
         run_id=_run_id(request.options, interrupted),
         digest=digest,
         known=known,

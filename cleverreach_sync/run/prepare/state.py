@@ -7,12 +7,15 @@ from typing import Final, NamedTuple
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.errors import StateError
+from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources.interface import LacksConsent, Source
 from cleverreach_sync.state import checkpoint as checkpoints
+from cleverreach_sync.state import rejects
 from cleverreach_sync.state.checkpoint import Checkpoint, Identity
 from cleverreach_sync.state.files import StateFolder, remove
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
+from cleverreach_sync.state.rejects import Reject
 from cleverreach_sync.targets.interface import RecipientList
 
 _BETWEEN: Final = 1  # a run that is killed between ledger and checkpoint leaves them so far apart
@@ -91,6 +94,18 @@ def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: boo
     if read_only or lost is not None:
         return OpenState(Ledger.in_memory(), Keys.fresh(), lost)
     return fresh_memory(folder, None)
+
+
+def open_rejects(folder: StateFolder, known: Checkpoint | None, progress: Progress) -> tuple[dict[str, Reject], bool]:
+    """The open rejects, and whether they are from a backup: then none of them count, and everybody is to be read."""
+    since = known.rejects if known is not None else 0
+    stale = rejects.is_stale(folder.rejects, since)
+    if stale:
+        progress.warn(
+            f"{folder.rejects} is older than the checkpoint, so it comes from a backup: what it says does not count, "
+            "and the shop is read in full"
+        )
+    return rejects.load(folder.rejects, since), stale
 
 
 def fresh_memory(folder: StateFolder, lost: str | None) -> OpenState:

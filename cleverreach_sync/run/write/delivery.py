@@ -12,14 +12,16 @@ from typing import Final
 from cleverreach_sync.domain.decision import WHOLE, Change, Decision, Outcome, Part
 from cleverreach_sync.domain.memory import end_waits, remember, settle, unconfirmed
 from cleverreach_sync.domain.model import ConsentState, LastSynced, Recipient, SkipReason, Status
-from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.failures import NotCarriedOut, Refused, TryAgain
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, UNCHANGED, Step, absent, entry, outcome_to_keep
 from cleverreach_sync.run.recheck import Rechecked, decided, recipients_of
 from cleverreach_sync.run.write.batch import Batch, Result, Split
 from cleverreach_sync.run.write.unseen import end_unseen
+from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
-from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
+from cleverreach_sync.targets.interface import AMBIGUOUS, NOT_CONFIRMED, STILL_ACTIVE, RowAnswer, Verdict
 
 OLDEST_READING: Final = 60.0
 _TIMEOUTS_WHOLE: Final = 2
@@ -36,6 +38,7 @@ class BatchSender:
         self._lock = threading.Lock()
         self.batch_size = run.batch_size
         self._echoes_registered = False
+        self.put_off: CrsyncError | None = None  # ends the run when all others are through
 
     def deliver(self, batch: Batch) -> list[Result]:
         """Everybody of the batch with what became of them. Raises the errors that end a run."""
@@ -106,9 +109,16 @@ class BatchSender:
             if change is not None and change.status is Status.ABSENT and recipient is not None:
                 with self._slots:
                     self._run.request.stop.check()
-                    self._run.target.delete(recipient.id)
-                answers[change.email] = RowAnswer(Verdict.ACCEPTED, recipient._replace(status=Status.ABSENT))
+                    answers[change.email] = self._deleted(recipient)
         return answers
+
+    def _deleted(self, recipient: Recipient) -> RowAnswer:
+        try:
+            self._run.target.delete(recipient.id)
+        except (NotCarriedOut, Refused) as failure:  # no reason not to write to the others
+            self.put_off = self.put_off or failure
+            return RowAnswer(Verdict.LATER, reason=NOT_CONFIRMED)
+        return RowAnswer(Verdict.ACCEPTED, recipient._replace(status=Status.ABSENT))
 
     def _failed(self, batch: Batch, failure: TryAgain) -> None:
         if failure.ambiguous:
@@ -167,7 +177,7 @@ class BatchSender:
         for one in seen:
             change = one.decision.change
             if one.by_id:
-                results.append(self._ended_by_id(one))
+                results.append(self._ended_by_id(batch, one))
             elif one.decision.outcome is Outcome.REJECTED:
                 results.append(self._rejected(one.row, batch, one.decision.reason, one)._replace(sent=False))
             elif change is None:
@@ -192,7 +202,10 @@ class BatchSender:
     def _at_rest(self, batch: Batch, one: Rechecked) -> Result:
         """Nothing was written: unchanged after all, or skipped."""
         case, decision, run = one.case, one.decision, self._run
-        ended = end_unseen(run, case, batch.step) if one.case.recipient is None else None
+        try:
+            ended = end_unseen(run, case, batch.step) if one.case.recipient is None else None
+        except (NotCarriedOut, Refused):
+            return self._rejected(one.row, batch, STILL_ACTIVE, one)
         if ended is not None:
             state, kept = case.person.consent.state, entry(one.row, ended[1], OPEN, ended[0].kinds)
             return Result(one.row, case.person.email, ended[0], state, kept, sent=True)
@@ -203,12 +216,15 @@ class BatchSender:
         kept = entry(one.row, memory, outcome_to_keep(decision, memory), decision.kinds, due=end_waits(state, memory))
         return Result(one.row, case.person.email, decision, state, kept, sent=False)
 
-    def _ended_by_id(self, one: Rechecked) -> Result:
+    def _ended_by_id(self, batch: Batch, one: Rechecked) -> Result:
         """The end of a consent that no row with an address can bring: the list would take it for another's."""
         case, run, decision, own = one.case, self._run, one.decision, one.case.recipient
         memory = case.memory
         if own is not None:
-            run.target.make_inactive(own.id)
+            try:
+                run.target.make_inactive(own.id)
+            except (NotCarriedOut, Refused):
+                return self._rejected(one.row, batch, STILL_ACTIVE, one)
             inactive = own._replace(status=run.rules.policy.ended, stamps=None)
             memory = remember(decision, case.person, memory, inactive, run.rules, run.now)
         state = case.person.consent.state
@@ -224,7 +240,7 @@ class BatchSender:
             run.target.make_inactive(confirmed.id)
         whole = answer.confirmed == WHOLE
         if confirmed is None or answer.verdict is not Verdict.ACCEPTED or not (whole or _will_do(decision, answer)):
-            return self._rejected(one.row, batch, answer.reason or "not_confirmed", one)
+            return self._rejected(one.row, batch, answer.reason or NOT_CONFIRMED, one)
         state = case.person.consent.state
         if not change.creates and confirmed.id != change.receiver_id:
             return self._made_again(one, confirmed)
@@ -293,7 +309,9 @@ class BatchSender:
         case = one.case
         decision = one.decision.instead(Outcome.REJECTED, reason)
         due = batch.step in _ENDS
-        kept = entry(one.row, case.memory, OPEN, decision.kinds, due=due)
+        kept: Entry | None = entry(one.row, case.memory, OPEN, decision.kinds, due=due)
+        if case.person.erased and self._run.rules.delete_erased:
+            kept = None  # as long as all is remembered of them, the next run sees again that they are to be deleted
         return Result(one.row, case.person.email, decision, case.person.consent.state, kept, sent=True)
 
 

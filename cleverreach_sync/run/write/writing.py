@@ -17,7 +17,8 @@ from typing import Final
 from cleverreach_sync.domain.address import folded
 from cleverreach_sync.domain.decision import Outcome
 from cleverreach_sync.domain.model import ENDED_MOVED, ConsentState, Status
-from cleverreach_sync.errors import RejectedError
+from cleverreach_sync.errors import CrsyncError, RejectedError
+from cleverreach_sync.http.failures import NotCarriedOut, Refused
 from cleverreach_sync.http.threads import Workers
 from cleverreach_sync.run import in_flight
 from cleverreach_sync.run.context import Run
@@ -28,6 +29,7 @@ from cleverreach_sync.run.write.batch import Batch, Result
 from cleverreach_sync.run.write.delivery import BatchSender
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
+from cleverreach_sync.targets.interface import UNCERTAIN
 
 _RECORDED_AT_ONCE: Final = 2000
 _REFUSED_BATCHES: Final = 3
@@ -49,6 +51,7 @@ class Writer:
         self._batches_answered = 0
         self._done = 0
         self._woken = False
+        self._put_off: CrsyncError | None = None
         self.complete = True
         self.wrote = False
 
@@ -63,7 +66,10 @@ class Writer:
         self._hand_over()
         self._record_ends()
         self._moved()
-        self._record_decided()
+        if self._put_off is None:
+            self._record_decided()
+        else:  # who has a new address must not be recorded there: the next run would not see where they were before
+            steps = [Step.GONE, Step.END]
         pool = Workers(2 * run.concurrency, "write")
         pending: dict[Future[list[Result]], Batch] = {}
         try:
@@ -82,6 +88,8 @@ class Writer:
             self._woken or run.resumed
         ) and run.request.stop.reason != "max_duration":  # then the next run goes on with it
             undo(run)
+        if (failure := self._put_off or self._delivery.put_off) is not None:
+            raise failure
         run.request.progress.end()
         if hold_back_new and run.spool.count(Step.NEW):
             self.complete = False
@@ -116,16 +124,32 @@ class Writer:
         for rows in batches(run.spool.planned(Step.MOVED), run.batch_size):
             number = self._next_number()
             run.ledger.take_off(number, (in_flight.flight(row, run.now) for row in rows))
+            left = []
             for row in rows:
                 run.request.stop.check()
-                run.target.make_inactive(row.receiver_id or "")
+                if not self._made_inactive(row):
+                    left.append(row)
+                    continue
                 self.wrote = True
                 memory = remembered(row)._replace(status=run.rules.policy.ended, ended=ENDED_MOVED, ended_at=run.now)
                 run.ledger.record([entry(row, memory, "", frozenset())])
                 run.ledger.commit()
                 run.tally.deactivate()
-            run.ledger.landed(number)
+            if left:
+                run.ledger.still_under_way(number, (in_flight.flight(row, run.now) for row in left))
+            else:
+                run.ledger.landed(number)
             run.ledger.commit()
+
+    def _made_inactive(self, row: PlanRow) -> bool:
+        """Ends the mailing of one old address. One that the list does not end is no reason to go on mailing others,
+        whose consent ended; after these it ends the run."""
+        try:
+            self._run.target.make_inactive(row.receiver_id or "")
+        except (NotCarriedOut, Refused) as failure:
+            self._put_off = self._put_off or failure
+            return False
+        return True
 
     def _step(self, step: Step, pool: Workers, pending: dict[Future[list[Result]], Batch]) -> None:
         rows = self._run.spool.planned(step)
@@ -207,7 +231,7 @@ class Writer:
                 try:
                     results = future.result()
                 except Exception:
-                    self._record(batch, batch.answered, last=True, whole=False)
+                    self._record(batch, batch.answered, last=True)
                     raise
                 self._record(batch, results)
 
@@ -222,21 +246,15 @@ class Writer:
             try:
                 results = future.result()
             except Exception:  # noqa: BLE001 - the first error is the one that is reported
-                self._record(batch, batch.answered, last=True, whole=False)
+                self._record(batch, batch.answered, last=True)
                 continue
             self._record(batch, results, last=True)
 
-    def _record(self, batch: Batch, results: list[Result], *, last: bool = False, whole: bool = True) -> None:
-        """One commit a batch: who was confirmed, and that the batch is no longer under way, but for one that was split
-        and failed then (`whole` false)."""
+    def _record(self, batch: Batch, results: list[Result], *, last: bool = False) -> None:
+        """One commit a batch: who was confirmed, and who is no longer under way."""
         run = self._run
         run.ledger.record([result.entry for result in results if result.entry is not None])
-        if whole:
-            run.ledger.landed(batch.number)
-        elif results:
-            answered = {result.row.key for result in results}
-            left = [row for row in batch.rows if row.key not in answered]
-            run.ledger.still_under_way(batch.number, (in_flight.flight(row, run.now) for row in left))
+        self._land(batch, results)
         run.ledger.commit()
         woken = [(result.row.key, _without_consent(result)) for result in results if _is_woken(result)]
         run.spool.wake(woken)
@@ -261,6 +279,19 @@ class Writer:
         run.request.progress.advance(self._done)
         if not last:
             self._notice_refusals(verdicts)
+
+    def _land(self, batch: Batch, results: list[Result]) -> None:
+        """Who is not among the results, or of whom the answer said nothing, may have been written all the same: the
+        next run looks them up first."""
+        run = self._run
+        # Ends are repeated until confirmed; whom the next run takes for deleted must not be ended as made again by it.
+        as_told = batch.step not in (Step.UPDATE, Step.NEW) or run.rules.include_deleted
+        certain = {result.row.key for result in results if as_told or result.decision.reason not in UNCERTAIN}
+        left = [row for row in batch.rows if row.key not in certain]
+        if not left:
+            run.ledger.landed(batch.number)
+        elif results:
+            run.ledger.still_under_way(batch.number, (in_flight.flight(row, run.now) for row in left))
 
     def _notice_refusals(self, verdicts: Counter[bool]) -> None:
         """A target that refuses the first batches row for row will not like the rest any better."""

@@ -17,7 +17,7 @@ import orjson
 from cleverreach_sync.domain.address import folded, normalise
 from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.model import Recipient, Stamps, Status
-from cleverreach_sync.targets.interface import AMBIGUOUS, RowAnswer, Verdict
+from cleverreach_sync.targets.interface import AMBIGUOUS, NOT_CONFIRMED, STILL_ACTIVE, RowAnswer, Verdict
 
 _AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text
 _MAILED: Final = {
@@ -157,10 +157,10 @@ def _answer(change: Change, found: Recipient | None, refused: Mapping[str, str])
     if found is None:
         text = refused.get(change.email)
         if text is None:
-            return RowAnswer(Verdict.LATER, reason="not_confirmed")
+            return RowAnswer(Verdict.LATER, reason=NOT_CONFIRMED)
         return RowAnswer(
             Verdict.REFUSED, reason="duplicate_address" if "duplicate" in text.lower() else "invalid_address"
         )
     if change.status is Status.NOT_SUBSCRIBED and found.status is Status.SUBSCRIBED:
-        return RowAnswer(Verdict.LATER, found, reason="still_active")
+        return RowAnswer(Verdict.LATER, found, reason=STILL_ACTIVE)
     return RowAnswer(Verdict.ACCEPTED, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -14,7 +14,7 @@ from cleverreach_sync.domain.model import Recipient, Status
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
-from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
+from cleverreach_sync.http.failures import Conflict, Ineffective, NotCarriedOut, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
@@ -27,8 +27,10 @@ from cleverreach_sync.targets.cleverreach.settings import CleverReachAttributes,
 from cleverreach_sync.targets.cleverreach.suppressions import suppressions
 from cleverreach_sync.targets.interface import ExistingField, Look, RecipientList, RowAnswer, Suppressed
 
+T = TypeVar("T")
 _DETAIL_TAGS: Final = 4
 _IN_ADDRESS_LINE: Final = 80  # addresses of one GET, so that the URL stays below 8 kB
+_TIMES_INEFFECTIVE: Final = 4
 _NO_RECEIVER: Final = "invalid receiver"
 FIELD_LIMIT: Final = 40  # where the account does not tell: the smaller of the two numbers that are known
 
@@ -149,6 +151,14 @@ class CleverReach:
                 found[known.id] = known
         return found
 
+    def read_one(self, receiver_id: str) -> Recipient | None:
+        try:
+            body = self._session.get(f"{self._group}/receivers/{receiver_id}")
+        except (NotFound, Refused):
+            return None
+        known = rows.recipient(body, self._scope)
+        return known if known is not None and known.id == receiver_id else None
+
     def _asked(self, by: str, values: Sequence[str]) -> list[Any]:
         if not self._by_query:
             body = {by: list(values), "detail": _DETAIL_TAGS, "pagesize": max(len(values), 1), "page": 0, "type": "all"}
@@ -202,7 +212,7 @@ class CleverReach:
     def make_inactive(self, receiver_id: str) -> bool:
         if identifier(receiver_id) is None:
             raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
-        return self._retries(lambda: self._made_inactive(receiver_id))
+        return self._retries(_a_few_times(lambda: self._made_inactive(receiver_id)))
 
     def _made_inactive(self, receiver_id: str) -> bool:
         try:
@@ -217,15 +227,15 @@ class CleverReach:
             return False  # not mailed anyway
         shown = rows.recipient(body, self._scope)
         if shown is None or shown.id != receiver_id:  # an answer that does not tell how they stand
-            shown = self.read_ids([receiver_id]).get(receiver_id)
+            shown = self.read_ids([receiver_id]).get(receiver_id) or self.read_one(receiver_id)
         if shown is not None and shown.status is Status.SUBSCRIBED:
-            raise TryAgain("CleverReach did not make a recipient inactive, and does not say why")
+            raise Ineffective("CleverReach did not make a recipient inactive, and does not say why")
         return shown is not None
 
     def delete(self, receiver_id: str) -> None:
         if not receiver_id.isdigit():  # an empty one would name the whole list
             raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
-        self._retries(lambda: self._deleted(receiver_id))
+        self._retries(_a_few_times(lambda: self._deleted(receiver_id)))
 
     def _deleted(self, receiver_id: str) -> None:
         try:
@@ -234,8 +244,8 @@ class CleverReach:
         except NotFound as missing:
             if _NO_RECEIVER in missing.message.lower():
                 return
-        if self.read_ids([receiver_id]):
-            raise TryAgain("CleverReach did not delete a recipient, and does not say why")
+        if self.read_ids([receiver_id]) or self.read_one(receiver_id):
+            raise Ineffective("CleverReach did not delete a recipient, and does not say why")
 
     # data fields
 
@@ -277,6 +287,23 @@ class CleverReach:
 
     def close(self) -> None:
         self._session.close()
+
+
+def _a_few_times(attempt: Callable[[], T]) -> Callable[[], T]:
+    """An attempt that is given up when the server answers again and again without doing what it was asked for."""
+    left = _TIMES_INEFFECTIVE
+
+    def once() -> T:
+        nonlocal left
+        try:
+            return attempt()
+        except Ineffective as failure:
+            left -= 1
+            if left:
+                raise
+            raise NotCarriedOut(failure.message, hint=failure.hint) from None
+
+    return once
 
 
 def _answers(found: Sequence[dict[str, Any]], by: str, asked: Sequence[str]) -> bool:
