@@ -202,6 +202,11 @@ class Part(NamedTuple):
     is_command: bool = False
 
 
+def is_prose(step: str) -> bool:
+    """Whether a next step is more than one command, which stays in one line so that it can be copied."""
+    return not step.startswith("crsync ") or any(mark in step for mark in (" (", ";", ","))
+
+
 def next_step(doc: dict[str, Any]) -> str:
     """The one thing to do now; empty when there is nothing."""
     return "".join(part.text for part in next_parts(doc))

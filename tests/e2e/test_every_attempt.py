@@ -182,7 +182,7 @@ class TestHintsNameTheConfig:
             assert f"`crsync attrs create {given}` creates them" in ran.err
         assert f"`crsync attrs create {given}`" in shop.command("check").out
         assert f"`crsync attrs create {given}`" in shop.command("check", "--format", "json").out
-        assert f"next: crsync attrs create {given}" in " ".join(shop.command("attrs", "list").out.split())
+        assert f"next: crsync attrs create {given}\n" in shop.command("attrs", "list").out
 
     def test_of_guards(self, shop: Shop, given: str) -> None:
         shop.config(limits={"max_deactivated": 0})
@@ -194,7 +194,8 @@ class TestHintsNameTheConfig:
             assert f"`crsync diff {given} --show-pii` shows who" in told
 
     def test_of_what_comes_next(self, shop: Shop, given: str) -> None:
-        assert f"next: crsync diff {given}" in " ".join(shop.command("status").out.split())
+        """A command stays in one line, however long the path: it can be copied."""
+        assert f"next: crsync diff {given}\n" in shop.command("status").out
 
 
 def test_fields_for_which_there_is_no_room(shop: Shop) -> None:

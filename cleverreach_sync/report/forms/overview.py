@@ -107,7 +107,7 @@ def _attention(run: dict[str, Any], label: str, page: Page, *, blank: bool = Tru
         page.line(summary.guard_sentence(run, guard), indent=2, hanging=2)
     step = summary.next_step(run)
     if step:
-        page.line(f"next: {step}", indent=2, hanging=2)
+        page.line(f"next: {step}", indent=2, hanging=2, wraps=summary.is_prose(step))
 
 
 def _class(entry: dict[str, Any]) -> str:

@@ -83,7 +83,7 @@ def _ending(doc: dict[str, Any], page: Page) -> None:
         page.line(words.counted(len(warnings), "warning"), "yellow")
     step = summary.next_step(doc)
     if step:
-        page.line(f"next: {step}", "bold", hanging=2)
+        page.line(f"next: {step}", "bold", hanging=2, wraps=summary.is_prose(step))
     for fact in (summary.took(doc), summary.requests(doc)):
         if fact:
             page.line(fact, "dim", hanging=2)
@@ -142,7 +142,7 @@ def status_text(doc: dict[str, Any], console: Console) -> None:
         runs = doc.get("runs") or []
         if not runs:
             page.line("no run yet")
-            page.line(f"next: {summary.command(doc, 'diff')}", "bold", hanging=2)
+            page.line(f"next: {summary.command(doc, 'diff')}", "bold", wraps=False)
         else:
             page.line("Last runs (times in UTC)", "bold")
             shown = runs[:_RUNS_SHOWN]
@@ -207,7 +207,7 @@ def attributes_text(doc: dict[str, Any], console: Console) -> None:
             page.line(f"{words.counted(created, 'data field')} {verb}")
         if missing:
             page.line(f"{words.counted(missing, 'data field')} missing")
-            page.line(f"next: {summary.command(doc, 'attrs create')}", "bold", hanging=2)
+            page.line(f"next: {summary.command(doc, 'attrs create')}", "bold", wraps=False)
         elif not created:
             page.line("nothing is missing")
 
