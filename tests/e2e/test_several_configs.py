@@ -344,7 +344,8 @@ class TestOverview:
         three.shop("x" * 60, tagz=[])
         for command in ("sync", "diff", "status", "check"):
             ended = three(command, "-c", ALL)
-            assert max(map(len, ended.out.splitlines())) <= 80
+            lines = [line for line in ended.out.splitlines() if not line.startswith("  next: crsync ")]
+            assert max(map(len, lines)) <= 80  # all but a command, which can be copied
             assert "[a]" not in ended.out
 
     def test_files_of_one_name_keep_their_folders(self, agency: Agency) -> None:
