@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -70,31 +70,29 @@ def _section(value: object) -> object:
 def _source(value: object) -> SourceSettings:
     if isinstance(value, SourceSettings):
         return value
-    if not isinstance(value, Mapping):
-        raise PydanticCustomError("dict_type", "expected a mapping")
-    kind = value.get("type")
-    if not isinstance(kind, str) or kind not in sources.SOURCE_TYPES:
-        known = PydanticCustomError("crsync_type", "unknown type of source", {"known": list(sources.SOURCE_TYPES)})
-        kind_of_error: Any = known if "type" in value else "missing"
-        raise ValidationError.from_exception_data(
-            "source", [InitErrorDetails(type=kind_of_error, loc=("type",), input=kind)], hide_input=True
-        )
-    return sources.settings_class(kind).model_validate(value)
+    kind, keys = _type_of(value, "source", "crsync_type", sources.SOURCE_TYPES)
+    return sources.settings_class(kind).model_validate(keys)
 
 
 def _target(value: object) -> TargetSettings:
     if isinstance(value, TargetSettings):
         return value
+    kind, keys = _type_of(value, "target", "crsync_choice", targets.TARGET_TYPES)
+    return targets.settings_class(kind).model_validate(keys)
+
+
+def _type_of(value: object, section: str, wrong: str, types: Sequence[str]) -> tuple[str, Mapping[str, object]]:
+    """Which system a section is about, and its keys."""
     if not isinstance(value, Mapping):
         raise PydanticCustomError("dict_type", "expected a mapping")
     kind = value.get("type")
-    if not isinstance(kind, str) or kind not in targets.TARGET_TYPES:
-        known = PydanticCustomError("crsync_choice", "unknown type of target", {"known": list(targets.TARGET_TYPES)})
+    if not isinstance(kind, str) or kind not in types:
+        known = PydanticCustomError(wrong, "unknown type of {section}", {"known": list(types), "section": section})
         kind_of_error: Any = known if "type" in value else "missing"
         raise ValidationError.from_exception_data(
-            "target", [InitErrorDetails(type=kind_of_error, loc=("type",), input=kind)], hide_input=True
+            section, [InitErrorDetails(type=kind_of_error, loc=("type",), input=kind)], hide_input=True
         )
-    return targets.settings_class(kind).model_validate(value)
+    return kind, value
 
 
 def _attributes(value: object, known: ValidationInfo) -> object:
