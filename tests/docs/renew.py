@@ -1,5 +1,6 @@
-"""Renews the generated parts of docs/: `python -m tests.docs.renew`."""
+"""Renews the generated parts of docs/ and the template of the catalogue: `python -m tests.docs.renew`."""
 
+from tests.catalogue.template import TEMPLATE, template
 from tests.docs.reference import pages, renewed
 
 if __name__ == "__main__":
@@ -7,3 +8,5 @@ if __name__ == "__main__":
         text = page.read_text(encoding="utf-8")
         if (new := renewed(text)) != text:
             page.write_text(new, encoding="utf-8")
+    TEMPLATE.parent.mkdir(exist_ok=True)
+    TEMPLATE.write_text(template(), encoding="utf-8", newline="\n")
