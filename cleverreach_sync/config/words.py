@@ -78,6 +78,8 @@ def _unknown(kind: str, known: list[str], written: str, hint: object) -> tuple[s
     near = did_you_mean(written, known) if written else None
     if kind == "crsync_unknown":
         return f"there is no person field{shown}", str(hint)
+    if kind == "crsync_timezone":
+        return f"there is no time zone{shown}", str(hint)
     if kind == "crsync_type":
         return f"unknown type of source{shown}; known: {', '.join(known)}", near
     message = f"expected {known[0]}" if len(known) == 1 else f"expected one of {', '.join(known)}"

@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from cleverreach_sync.domain.guards import Limit
 from cleverreach_sync.domain.model import PERSON_FIELDS
 from cleverreach_sync.http.loopback import is_loopback
+from cleverreach_sync.messages import Message, say
 
 EXTRA: Final = "extra."
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -42,33 +43,47 @@ class Question(NamedTuple):
 
 
 def wrong(message: str) -> PydanticCustomError:
-    """A problem in words of ours, for validators; it is shown as it is, so it must not hold the value."""
+    """A problem in words of ours, for validators; it is shown as it is, so it must not hold the value.
+    Its details hold the message itself, the text of the error a copy.
+    """
     return PydanticCustomError("crsync", "{message}", {"message": message})
 
 
-def did_you_mean(text: str, known: Iterable[str]) -> str | None:
+def did_you_mean(text: str, known: Iterable[str]) -> Message | None:
     """`did you mean 'target'?`, or None if nothing is near."""
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(text.lower(), by_lower, n=1, cutoff=0.6)
-    return f"did you mean '{by_lower[near[0]]}'?" if near else None
+    return suggestion(by_lower[near[0]]) if near else None
+
+
+def suggestion(name: str) -> Message:
+    """What may have been meant."""
+    return say("config.did_you_mean", "did you mean '{name}'?", name=name)
 
 
 def _url(text: str) -> str:
     if _UNSAFE.search(text):
-        raise wrong("an address must not contain spaces, control characters or backslashes")
+        raise wrong(say("config.address_odd", "an address must not contain spaces, control characters or backslashes"))
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise wrong("this is not a web address; expected one such as https://shop.example.com") from None
+        raise wrong(
+            say("config.no_address", "this is not a web address; expected one such as https://shop.example.com")
+        ) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise wrong("expected a web address such as https://shop.example.com")
+        raise wrong(say("config.expected_address", "expected a web address such as https://shop.example.com"))
     if parts.username is not None or parts.password is not None:
-        raise wrong("an address must not contain a user name or password; use the keys meant for them")
+        raise wrong(
+            say(
+                "config.address_with_login",
+                "an address must not contain a user name or password; use the keys meant for them",
+            )
+        )
     if parts.query or parts.fragment or "?" in text or "#" in text:
-        raise wrong("an address must not contain '?' or '#'")
+        raise wrong(say("config.address_with_query", "an address must not contain '?' or '#'"))
     if parts.scheme == "http" and not is_loopback(host):
-        raise wrong("http:// would send customers' data unencrypted; use https://")
+        raise wrong(say("config.address_unencrypted", "http:// would send customers' data unencrypted; use https://"))
     return parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/")).geturl()
 
 
@@ -80,7 +95,7 @@ def _duration(value: object) -> float:
         found = _DURATION.fullmatch(value.strip().lower())
         if found is not None:
             return float(found[1]) * _UNITS[found[2]]
-    raise wrong("expected a number of seconds, or a time such as 90s, 15m, 24h or 2d")
+    raise wrong(say("config.expected_duration", "expected a number of seconds, or a time such as 90s, 15m, 24h or 2d"))
 
 
 def _limit(value: object) -> Limit:
@@ -89,13 +104,18 @@ def _limit(value: object) -> Limit:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return Limit(people=value)
     if value is None:
-        raise wrong("is empty; remove the line for the default, or set 100% for no limit")
+        raise wrong(say("config.limit_empty", "is empty; remove the line for the default, or set 100% for no limit"))
     if not isinstance(value, str) or not value.isascii() or len(value) > 20:
-        raise wrong("expected a number of people such as 20, or a percentage such as 5%")
+        raise wrong(say("config.expected_limit", "expected a number of people such as 20, or a percentage such as 5%"))
     try:
         return Limit.parse(value)
     except ValueError:
-        raise wrong("expected a number of people such as 20, or a percentage from 0% to 100%") from None
+        raise wrong(
+            say(
+                "config.expected_limit_in_range",
+                "expected a number of people such as 20, or a percentage from 0% to 100%",
+            )
+        ) from None
 
 
 def _person_field(value: str) -> str:
@@ -103,7 +123,11 @@ def _person_field(value: str) -> str:
         return value
     known = [*PERSON_FIELDS, f"{EXTRA}{value.removeprefix(EXTRA)}"]
     near = did_you_mean(value, PERSON_FIELDS)
-    hint = near or f"known are {', '.join(PERSON_FIELDS)}; a column of your own is extra.<name>"
+    hint = near or say(
+        "config.known_person_fields",
+        "known are {fields}; a column of your own is extra.<name>",
+        fields=", ".join(PERSON_FIELDS),
+    )
     raise PydanticCustomError("crsync_unknown", "no such person field", {"hint": hint, "known": known})
 
 
@@ -125,25 +149,27 @@ def _timezone(value: str) -> str:
     else:
         return value
     known = available_timezones()
-    hint = did_you_mean(value, known) or "expected a name of the IANA time zone database, such as Europe/Berlin"
+    hint = did_you_mean(value, known) or say(
+        "config.expected_timezone", "expected a name of the IANA time zone database, such as Europe/Berlin"
+    )
     if not known:
-        hint = "this system has no time zone database; install the package tzdata"
-    raise PydanticCustomError("crsync_unknown", "no such time zone", {"hint": hint, "known": []})
+        hint = say("config.no_timezones", "this system has no time zone database; install the package tzdata")
+    raise PydanticCustomError("crsync_timezone", "no such time zone", {"hint": hint, "known": []})
 
 
 def _words(value: str) -> str:
     text = value.strip()
     if not text:
-        raise wrong("is empty")
+        raise wrong(say("config.empty", "is empty"))
     return text
 
 
 def _path(value: Any) -> Path:
     text = str(value) if isinstance(value, (str, Path)) else ""
     if not text.strip():
-        raise wrong("expected the path of a file or folder")
+        raise wrong(say("config.expected_path", "expected the path of a file or folder"))
     if "\x00" in text:
-        raise wrong("a path must not contain a NUL character")
+        raise wrong(say("config.path_with_nul", "a path must not contain a NUL character"))
     return Path(os.path.expanduser(text))  # noqa: PTH111 - expanduser of Path raises for an unknown user
 
 

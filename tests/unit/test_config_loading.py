@@ -136,6 +136,13 @@ WRONG = {
 }  # fmt: skip
 
 
+def test_a_time_zone_that_does_not_exist_is_called_one(tmp_path: Path) -> None:
+    text = VALID.replace("type: file", "type: file, timezone: Europe/Berlinn")
+    (found,) = problems(tmp_path, text)
+    assert found.message == "source.timezone: there is no time zone 'Europe/Berlinn'"
+    assert found.hint == "did you mean 'Europe/Berlin'?"
+
+
 def test_a_list_of_wrong_words_is_not_called_empty_besides(tmp_path: Path) -> None:
     text = VALID.replace("tags: [subscriber, buyer]", "tags: [byer]")
     assert lines(tmp_path, text) == ["3:8 tags: expected one of subscriber, buyer, contact, not 'byer'"]

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from cleverreach_sync.domain.address import composed
 from cleverreach_sync.domain.model import PERSON_FIELDS
 from cleverreach_sync.errors import UsageError
+from cleverreach_sync.messages import Message, say
+from cleverreach_sync.settings.types import suggestion
 
 _FIELDS: Final = frozenset(PERSON_FIELDS)
 EMAIL_HEADINGS: Final = ("email", "e-mail", "mail", "e-mail-adresse", "email address", "emailaddress")
@@ -21,7 +23,7 @@ class Matched(NamedTuple):
     positions: dict[str, int]
     headings: dict[str, str]
     absent: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
 
 def fold(text: str) -> str:
@@ -40,7 +42,7 @@ def match(header: Sequence[str], columns: Mapping[str, str], where: str) -> Matc
         if wanted in folded:
             found[field] = folded.index(wanted)
     taken = {fold(heading) for heading in columns.values()}
-    notes: list[str] = []
+    notes: list[Message] = []
     for position, (heading, name) in enumerate(zip(header, folded, strict=True)):
         if not name or name in taken:
             continue
@@ -53,7 +55,13 @@ def match(header: Sequence[str], columns: Mapping[str, str], where: str) -> Matc
         if field in columns:
             continue
         if field in found:
-            notes.append(f"two columns are called '{field.removeprefix('extra.')}'; the first one counts")
+            notes.append(
+                say(
+                    "file.two_columns",
+                    "two columns are called '{column}'; the first one counts",
+                    column=field.removeprefix("extra."),
+                )
+            )
         else:
             found[field] = position
     positions = dict(sorted(found.items(), key=lambda item: item[1]))
@@ -67,20 +75,34 @@ def _extra(heading: str, folded: str) -> str:
 
 
 def _twice(field: str, where: str) -> UsageError:
-    return UsageError(f"two columns could be '{field}'", where=where, hint="rename or remove one of them")
+    return UsageError(
+        say("file.columns_of_one_field", "two columns could be '{field}'", field=field),
+        where=where,
+        hint=say("file.rename_column", "rename or remove one of them"),
+    )
 
 
 def missing(field: str, columns: Mapping[str, str], header: Sequence[str], where: str) -> UsageError:
     """The error for a field whose column is not in the header. Names headings only where they cannot be data."""
     heading = columns.get(field)
-    what = f"no e-mail column ('{heading or field}')" if field == "email" else f"no column '{heading}' for {field}"
+    return UsageError(_missing(field, heading), where=where, hint=_mend(field, heading, header))
+
+
+def _missing(field: str, heading: str | None) -> Message:
+    if field == "email":
+        return say("file.no_email_column", "no e-mail column ('{column}')", column=heading or field)
+    return say("file.no_column", "no column '{column}' for {field}", column=heading, field=field)
+
+
+def _mend(field: str, heading: str | None, header: Sequence[str]) -> Message:
     if any("@" in name for name in header):
-        return UsageError(what, where=where, hint="the first line seems to be data; it must contain the headings")
+        return say("file.no_header", "the first line seems to be data; it must contain the headings")
     near = _nearest(EMAIL_HEADINGS if heading is None else (heading,), header)
-    if near is not None and heading is None:
-        return UsageError(what, where=where, hint=f"did you mean `columns: {{{field}: {near}}}`?")
-    hint = f"did you mean '{near}'?" if near is not None else f"name the heading of {field} with `columns:`"
-    return UsageError(what, where=where, hint=hint)
+    if near is None:
+        return say("file.name_heading", "name the heading of {field} with `columns:`", field=field)
+    if heading is None:
+        return say("file.near_column", "did you mean `columns: {{{field}: {column}}}`?", field=field, column=near)
+    return suggestion(near)
 
 
 def _nearest(wanted: Sequence[str], header: Sequence[str]) -> str | None:

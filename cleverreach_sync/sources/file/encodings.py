@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from cleverreach_sync.errors import UsageError
+from cleverreach_sync.messages import Message, say, say_many
 
 DAMAGED: Final = "\udcff"  # stands where bytes fit no encoding; no text holds it
 NUL: Final = "\0"
@@ -88,7 +89,10 @@ class Texts:
         try:
             text = self._decoder.decode(block, final)
         except UnicodeError as error:  # some decoders know no handlers
-            raise self._wrong(self.encoding, "the bytes cannot be read", None) from error
+            raise self._wrong(
+                say("file.undecodable", "the file is not {encoding}: the bytes cannot be read", encoding=self.encoding),
+                None,
+            ) from error
         self.damaged = self.damaged or is_damaged(text)
         return text
 
@@ -97,51 +101,103 @@ class Texts:
         declared = self._declared
         narrow = declared is None or not codecs.lookup(declared).name.startswith(("utf-16", "utf-32"))
         if wide is not None and narrow:
-            what = f"the file is {wide.upper()}" + (f", not {declared}" if declared else "")
-            raise UsageError(what, where=self._name, hint=f"save it as UTF-8, or set `encoding: {wide}`")
+            raise UsageError(
+                _is_wide(wide.upper(), declared),
+                where=self._name,
+                hint=say("file.save_as_utf8", "save it as UTF-8, or set `encoding: {encoding}`", encoding=wide),
+            )
         lines = _lines(sample, whole=whole)
         if declared is None:
             return self._detected(lines)
         if narrow:
             self._check(declared, lines)
         elif wide is None and begins and sample:
-            raise self._wrong(declared, "it has no NUL byte", lines.fitting(declared))
+            raise self._wrong(
+                say("file.no_nul", "the file is not {encoding}: it has no NUL byte", encoding=declared),
+                lines.fitting(declared),
+            )
         return declared
 
     def _detected(self, lines: _Lines) -> str:
         bad, good, rows = lines.unreadable(_UTF8), lines.utf8, lines.rows
         if bad and not good and lines.unreadable(_WINDOWS) and too_many(lines.unreadable(_WINDOWS), rows):
-            raise self._wrong("UTF-8 or Windows-1252", f"{bad} of {rows} rows cannot be read", lines.fitting(_WINDOWS))
+            raise self._wrong(_unreadable_in_both(bad, rows), lines.fitting(_WINDOWS))
         if bad and (not good or (too_many(bad, rows) and not too_many(good, rows))):
             return _WINDOWS
         if too_many(bad, rows):
             raise UsageError(
-                f"{good} of {rows} rows are UTF-8, and {bad} are not",
+                say(
+                    "file.mixed",
+                    "{good:,} of {rows:,} rows are UTF-8, and {bad:,} are not",
+                    good=good,
+                    rows=rows,
+                    bad=bad,
+                ),
                 where=self._name,
-                hint="parts of the file have another encoding: export it again in one encoding; or set `encoding: "
-                "cp1252` if most of it then looks right",
+                hint=say(
+                    "file.export_in_one_encoding",
+                    "parts of the file have another encoding: export it again in one encoding; or set `encoding: "
+                    "cp1252` if most of it then looks right",
+                ),
             )
         return _UTF8
 
     def _check(self, declared: str, lines: _Lines) -> None:
         known = codecs.lookup(declared).name
         if known not in (_UTF8, "utf-8-sig") and lines.utf8 and not lines.unreadable(_UTF8):
-            raise self._wrong(declared, "every row is UTF-8", _UTF8)
+            raise self._wrong(
+                say("file.all_utf8", "the file is not {encoding}: every row is UTF-8", encoding=declared), _UTF8
+            )
         bad = lines.unreadable(declared)
         if too_many(bad, lines.rows):
-            raise self._wrong(declared, f"{bad} of {lines.rows} rows cannot be read", lines.fitting(declared))
+            raise self._wrong(_unreadable(declared, bad, lines.rows), lines.fitting(declared))
 
     def check(self, damaged: int, rows: int) -> None:
         """Raises UsageError where so many rows were damaged in the end that another encoding fits."""
         if too_many(damaged, rows):
             fits = _WINDOWS if codecs.lookup(self.encoding).name.startswith(_UTF8) else None
-            raise self._wrong(self.encoding, f"{damaged} of {rows} rows cannot be read", fits)
+            raise self._wrong(_unreadable(self.encoding, damaged, rows), fits)
 
-    def _wrong(self, encoding: str, why: str, fits: str | None) -> UsageError:
-        hint = "leave `encoding` out to have it detected" if self._declared else "export it again as UTF-8"
-        if fits is not None:
-            hint = f"set `encoding: {fits}`, which fits" + (", or leave it out" if self._declared else "")
-        return UsageError(f"the file is not {encoding}: {why}", where=self._name, hint=hint)
+    def _wrong(self, what: Message, fits: str | None) -> UsageError:
+        return UsageError(what, where=self._name, hint=self._hint(fits))
+
+    def _hint(self, fits: str | None) -> Message:
+        if self._declared is None:
+            if fits is None:
+                return say("file.export_as_utf8", "export it again as UTF-8")
+            return say("file.set_encoding", "set `encoding: {encoding}`, which fits", encoding=fits)
+        if fits is None:
+            return say("file.detect_encoding", "leave `encoding` out to have it detected")
+        return say(
+            "file.set_or_detect_encoding", "set `encoding: {encoding}`, which fits, or leave it out", encoding=fits
+        )
+
+
+def _is_wide(encoding: str, declared: str | None) -> Message:
+    if declared is None:
+        return say("file.encoded", "the file is {encoding}", encoding=encoding)
+    return say("file.encoded_otherwise", "the file is {encoding}, not {declared}", encoding=encoding, declared=declared)
+
+
+def _unreadable(encoding: str, bad: int, rows: int) -> Message:
+    return say_many(
+        "file.not_encoded",
+        "the file is not {encoding}: {bad:,} of {number:,} row cannot be read",
+        "the file is not {encoding}: {bad:,} of {number:,} rows cannot be read",
+        number=rows,
+        encoding=encoding,
+        bad=bad,
+    )
+
+
+def _unreadable_in_both(bad: int, rows: int) -> Message:
+    return say_many(
+        "file.encoded_in_neither",
+        "the file is neither UTF-8 nor Windows-1252: {bad:,} of {number:,} row cannot be read",
+        "the file is neither UTF-8 nor Windows-1252: {bad:,} of {number:,} rows cannot be read",
+        number=rows,
+        bad=bad,
+    )
 
 
 class _Lines(NamedTuple):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.json_reading import read_json
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.sources.file.columns import Matched, match, missing
 from cleverreach_sync.sources.file.encodings import Texts, is_damaged, mended
 from cleverreach_sync.sources.file.tables import LOST, NO_TEXT, ROWS, Some, no_address
 from cleverreach_sync.sources.file.text import OVERLONG
 from cleverreach_sync.sources.interface import Row, Unreadable
 from cleverreach_sync.sources.values import json_text
+
+_NOT_JSON: Final = say("file.not_json", "not JSON")
+_NOT_AN_OBJECT: Final = say("file.not_an_object", "not a JSON object")
+_TOO_LONG: Final = say("file.line_too_long", "the line is too long")
 
 
 class Keys:
@@ -27,7 +32,7 @@ class Keys:
         self._where = where
         self._known: dict[tuple[str, ...], Matched] = {}
         self.seen: dict[str, str] = {}  # heading by person field
-        self.notes: dict[str, None] = {}
+        self.notes: dict[Message, None] = {}
 
     def match(self, keys: tuple[str, ...]) -> Matched:
         """Raises UsageError if two keys could be the same field."""
@@ -108,7 +113,7 @@ class JsonRows:
                 return self._not_json(line, place)
             body = orjson.dumps(item)
         if not isinstance(item, dict):
-            return self._torn("not a JSON object", place, line)
+            return self._torn(_NOT_AN_OBJECT, place, line)
         self._objects += 1
         keys = tuple(item)
         at = self._keys.match(keys).positions
@@ -142,16 +147,17 @@ class JsonRows:
         if not line.strip():
             return None
         if line is OVERLONG:
-            return self._torn("the line is too long", place, "")
-        return self._torn("not JSON", place, line)
+            return self._torn(_TOO_LONG, place, "")
+        return self._torn(_NOT_JSON, place, line)
 
-    def _torn(self, message: str, place: int, line: str) -> Unreadable:
+    def _torn(self, message: Message, place: int, line: str) -> Unreadable:
         text = line.strip()
         if not self._objects and not self.torn and (text == "{" or text.startswith("[")):
             raise UsageError(
-                "JSON Lines has one complete object per line", where=self._where,
-                hint="`jq -c '.[]' export.json > export.jsonl` converts an array",
-            )  # fmt: skip
+                say("file.not_json_lines", "JSON Lines has one complete object per line"),
+                where=self._where,
+                hint=say("file.make_json_lines", "`jq -c '.[]' export.json > export.jsonl` converts an array"),
+            )
         self.torn += 1
         return Unreadable("columns", message, place)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, Final
 
 from cleverreach_sync.domain.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.sources.file.columns import Matched, fold
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.sources.values import (
@@ -34,16 +35,6 @@ _DECIDING: Final = ("subscribed", "subscribed_at", "orders", "last_order_at")
 _CONSENT_ONLY: Final = ("subscribed", "subscribed_at")
 _TYPED: Final = (*_DECIDING, "total_spent", "birthday", "created_at", "updated_at")
 _DATES: Final = frozenset(("subscribed_at", "last_order_at", "birthday", "created_at", "updated_at"))
-_NOT: Final = {
-    "subscribed": "not a known word (yes, no, opted_out)",
-    "subscribed_at": "not a date",
-    "orders": "not a number of orders",
-    "last_order_at": "not a date",
-    "total_spent": "not an amount",
-    "birthday": "not a date",
-    "created_at": "not a date",
-    "updated_at": "not a date",
-}
 Cells = Sequence[str | None]
 
 
@@ -172,7 +163,7 @@ class Plan:
             if value is _UNREADABLE:
                 unreadable.append(field)
             elif value is _NO_DATE:
-                warn(Warned(f"column '{self._headings[field]}': {_NOT[field]}", row.place, no_date=True))
+                warn(Warned(_unreadable(field, self._headings[field]), row.place, no_date=True))
             else:
                 values[field] = value
         if "birthday" in values:
@@ -219,8 +210,22 @@ class Plan:
 
     def _report(self, unreadable: list[str], row: Row, warn: Callable[[Warned], None]) -> str | None:
         for field in unreadable:
-            warn(Warned(f"column '{self._headings[field]}': {_NOT[field]}", row.place))
+            warn(Warned(_unreadable(field, self._headings[field]), row.place))
         return unreadable[0] if unreadable[0] in _DECIDING else None
+
+
+@lru_cache(64)  # for every row where the dates are written otherwise
+def _unreadable(field: str, column: str) -> Message:
+    """What is wrong with a value that cannot be read."""
+    if field in _DATES:
+        return say("file.not_a_date", "column '{column}': not a date", column=column)
+    if field == "subscribed":
+        return say(
+            "file.not_a_word_of_consent", "column '{column}': not a known word (yes, no, opted_out)", column=column
+        )
+    if field == "orders":
+        return say("file.not_a_number", "column '{column}': not a number of orders", column=column)
+    return say("file.not_an_amount", "column '{column}': not an amount", column=column)
 
 
 def _picker(positions: list[int]) -> Callable[[Cells], Iterable[str | None]]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from cleverreach_sync.domain.model import PERSON_FIELDS
+from cleverreach_sync.messages import say
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.settings.types import PersonField, wrong
 from cleverreach_sync.sources.values import CONSENT_WORDS, DateOrder, DecimalMark
@@ -17,7 +18,7 @@ STDIN: Final = "-"
 
 def _path(text: str) -> str:
     if not text.strip() or "\0" in text:
-        raise wrong("expected the path of a file")
+        raise wrong(say("config.expected_file", "expected the path of a file"))
     return text
 
 
@@ -25,25 +26,25 @@ def _encoding(name: str) -> str:
     try:
         known = codecs.lookup(name)
     except LookupError:
-        raise wrong("no such encoding; the usual ones are utf-8 and cp1252") from None
+        raise wrong(say("config.no_encoding", "no such encoding; the usual ones are utf-8 and cp1252")) from None
     if not known._is_text_encoding:  # noqa: SLF001 - base64 and the like are codecs too, and nothing else tells
-        raise wrong("that is not a text encoding")
+        raise wrong(say("config.not_a_text_encoding", "that is not a text encoding"))
     return name
 
 
 def _delimiter(text: str) -> str:
     text = "\t" if text.lower() in ("tab", "\\t") else text
     if len(text) != 1 or text in '"\r\n\0':
-        raise wrong("a delimiter is one character, or `tab`")
+        raise wrong(say("config.not_a_delimiter", "a delimiter is one character, or `tab`"))
     return text
 
 
 def _words(values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     if "email" in values:
-        raise wrong("an e-mail has no words to translate")
+        raise wrong(say("config.words_of_email", "an e-mail has no words to translate"))
     for meaning in values.get("subscribed", {}).values():
         if meaning.strip().lower() not in (*CONSENT_WORDS, "unknown", ""):
-            raise wrong("a word for subscribed means yes, no, opted_out or unknown")
+            raise wrong(say("config.word_of_consent", "a word for subscribed means yes, no, opted_out or unknown"))
     return values
 
 

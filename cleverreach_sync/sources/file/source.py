@@ -13,13 +13,14 @@ import orjson
 from cleverreach_sync.domain.model import PERSON_FIELDS, ConsentState, Record, Signal
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.http.context import HttpContext
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.file.columns import EMAIL_HEADINGS, Matched, match, missing
 from cleverreach_sync.sources.file.encodings import mended
 from cleverreach_sync.sources.file.json_lines import JsonRows, Keys, json_cells
 from cleverreach_sync.sources.file.rows import Formats, Plan
 from cleverreach_sync.sources.file.settings import STDIN, FileOptions, FileSettings
-from cleverreach_sync.sources.file.tables import LOST, CsvRows, Header, csv_cells, read_header
+from cleverreach_sync.sources.file.tables import LOST, NO_TEXT, CsvRows, Header, csv_cells, read_header
 from cleverreach_sync.sources.file.text import TextFile, find
 from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Warned
 
@@ -65,7 +66,7 @@ class FileSource:
         zone: tzinfo = UTC,
     ) -> None:
         self.name = name
-        self.warnings: list[str] = []
+        self.warnings: list[Message] = []
         self.fields: frozenset[str] = frozenset()
         self._options = options
         self._base = base
@@ -87,10 +88,14 @@ class FileSource:
         return "subscribed" in self.fields
 
     @property
-    def lacks_consent(self) -> str | None:
+    def lacks_consent(self) -> Message | None:
         if not self.fields or self.has_consent:
             return None
-        return f"{self._location}: no column 'subscribed', so nobody is known to have subscribed"
+        return say(
+            "file.without_consent",
+            "{file}: no column 'subscribed', so nobody is known to have subscribed",
+            file=self._location,
+        )
 
     def streams(self) -> Sequence[Stream]:
         signals = (Signal.CONSENT,) if self._consent_only else tuple(Signal)
@@ -111,12 +116,9 @@ class FileSource:
                 more = chunk.end is None
             if isinstance(chunks, Generator):
                 chunks.close()
-            known = len(self.fields)
-            columns = f", {known} column{'' if known == 1 else 's'} in use" if known else ""
-            lines = "1 row" if rows == 1 and not more else f"{'more than ' if more else ''}{rows:,} rows"
-            yield Finding(f"{self.location(stream.name)}: {lines}{columns}")
+            yield Finding(_beginning(self.location(stream.name), rows, len(self.fields), more=more))
             for note in self.warnings:
-                yield Finding(note, "see `columns` of the file source")
+                yield Finding(note, say("file.see_columns", "see `columns` of the file source"))
 
     def close(self) -> None:
         if self._file is not None:
@@ -157,7 +159,10 @@ class FileSource:
             self._location = found.name
             return TextFile(found, found.name, self._options.encoding)
         if self._spent:
-            raise UsageError("standard input can be read only once", hint="write it into a file first")
+            raise UsageError(
+                say("file.read_once", "standard input can be read only once"),
+                hint=say("file.write_first", "write it into a file first"),
+            )
         self._spent = True
         return TextFile(None, self._location, self._options.encoding)
 
@@ -216,15 +221,20 @@ class FileSource:
 
     def _no_consent(self) -> UsageError:
         return UsageError(
-            "no column 'subscribed' in the consent file",
+            say("file.no_consent_column", "no column 'subscribed' in the consent file"),
             where=self._location,
-            hint="name its heading with `columns: {subscribed: ...}`",
+            hint=say("file.name_consent_column", "name its heading with `columns: {subscribed: ...}`"),
         )
 
     def _end(self, torn: int) -> StreamEnd:
         """Who is in a row that could not be read is not gone, but nobody knows who that is."""
         if self._complete and torn:
-            self.warnings.append("not every row could be read, so nobody counts as gone from the file in this run")
+            self.warnings.append(
+                say(
+                    "file.nobody_gone",
+                    "not every row could be read, so nobody counts as gone from the file in this run",
+                )
+            )
         whole = self._complete and self.has_consent and not torn
         return StreamEnd(whole, numbered="source_id" in self.fields)
 
@@ -232,13 +242,13 @@ class FileSource:
         if row.body.endswith(LOST):
             whole = row._replace(body=row.body.removesuffix(LOST))
             record = self.decode(stream, whole, lambda _: None)
-            warn(Warned("bytes that fit no encoding", row.place))
+            warn(Warned(NO_TEXT, row.place))
             return Record(record.email, record.ident, consent=record.consent, invalid="encoding")
         if self._plan is not None:
             return self._plan.record(row, csv_cells(row.body), warn)
         item = orjson.loads(row.body)
         plan = self._plan_of(tuple(item))
-        cells = json_cells(item, lambda key: warn(Warned(f"column '{key}': not a single value", row.place)))
+        cells = json_cells(item, lambda key: warn(Warned(_not_single(key), row.place)))
         if self._options.decimal == ",":  # a number of JSON has a dot all the same
             values = list(item.values())
             for position in plan.numbers:
@@ -254,3 +264,28 @@ class FileSource:
             matched = self._keys.match(keys)
             plan = self._plans[keys] = Plan(matched, self._formats, consent_only=self._consent_only, sparse=True)
         return plan
+
+
+def _not_single(column: str) -> Message:
+    return say("file.not_a_single_value", "column '{column}': not a single value", column=column)
+
+
+def _beginning(file: str, rows: int, columns: int, *, more: bool) -> Message:
+    """What `check` says of the rows at the beginning."""
+    shown = _rows(rows, more=more)
+    if not columns:
+        return say("file.seen_rows", "{file}: {rows}", file=file, rows=shown)
+    return say_many(
+        "file.seen_rows_and_columns",
+        "{file}: {rows}, {number:,} column in use",
+        "{file}: {rows}, {number:,} columns in use",
+        number=columns,
+        file=file,
+        rows=shown,
+    )
+
+
+def _rows(rows: int, *, more: bool) -> Message:
+    if more:
+        return say_many("file.more_rows", "more than {number:,} row", "more than {number:,} rows", number=rows)
+    return say_many("file.rows", "{number:,} row", "{number:,} rows", number=rows)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.errors import UsageError
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.sources.file.columns import Matched, fold
 from cleverreach_sync.sources.file.encodings import Texts, is_damaged, mended
 from cleverreach_sync.sources.interface import Row, Unreadable
@@ -19,7 +21,9 @@ _DELIMITERS: Final = ",;\t|"
 _HEADER_LINES: Final = 50
 _SEP: Final = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # the line with which spreadsheets name the delimiter
 _ODD: Final = re.compile(r"=\"(.*)\"|'(?=[-+=@\d])(.*)", re.DOTALL)  # how spreadsheets are made to keep `01234`
-NO_TEXT: Final = "bytes that fit no encoding"
+NO_TEXT: Final = say("file.damaged_row", "bytes that fit no encoding")
+_NO_EMAIL: Final = say("file.no_email", "the e-mail is empty")
+_NOT_AN_EMAIL: Final = say("file.not_an_email", "the e-mail is not a usable address")
 LOST: Final = b"\x1e"  # the record separator behind the body of a row that lost bytes
 _UNIT: Final = "\x1f"  # the unit separator stands between the cells in the body of a row: twice as fast as JSON
 
@@ -73,8 +77,11 @@ def read_header(lines: Sequence[str], delimiter: str | None, wanted: Sequence[st
         delimiter = delimiter or named[1]
     first = lines[skipped : skipped + _HEADER_LINES]
     if not first:
-        hint = "export it again; the first line must contain the headings"
-        raise UsageError("the file is empty: it does not even have a header", where=where, hint=hint)
+        raise UsageError(
+            say("file.empty", "the file is empty: it does not even have a header"),
+            where=where,
+            hint=say("file.export_with_header", "export it again; the first line must contain the headings"),
+        )
     folded = {fold(heading) for heading in wanted}
     best: tuple[tuple[int, int], Header] | None = None
     for candidate in delimiter or _DELIMITERS:
@@ -87,7 +94,7 @@ def read_header(lines: Sequence[str], delimiter: str | None, wanted: Sequence[st
         if best is None or score > best[0]:
             best = (score, Header(cells, candidate, skipped + reader.line_num + 1))
     if best is None:
-        raise UsageError("the header is too long", where=where)
+        raise UsageError(say("file.header_too_long", "the header is too long"), where=where)
     return best[1]
 
 
@@ -134,8 +141,7 @@ class CsvRows:
             except csv.Error:
                 start, end = self._line, self._offset + self._reader.line_num
                 self._line = end
-                what = "the line" if end - start < 2 else f"a cell that goes on to line {end - 1}"
-                unreadable.append(self._torn(f"{what} is too long; is a quotation mark missing?", start))
+                unreadable.append(self._torn(_too_long(start, end), start))
                 if len(rows) + len(unreadable) >= ROWS:
                     return rows, unreadable
 
@@ -186,8 +192,10 @@ class CsvRows:
         if not cells or (len(cells) == 1 and cells[0].isspace()):
             return None
         if line - start > 1 and self._swallowed(cells):
-            return self._torn(f"a quotation mark is open until line {line - 1}", start)
-        return self._torn(f"{_counted(len(cells))}, but the header has {self._width}", start)
+            return self._torn(
+                say("file.open_quotation", "a quotation mark is open until line {line}", line=line - 1), start
+            )
+        return self._torn(_odd_width(len(cells), self._width), start)
 
     def _swallowed(self, cells: list[str]) -> bool:
         """Whether a cell of several lines holds whole rows, because a quotation mark was not closed."""
@@ -197,16 +205,32 @@ class CsvRows:
         pieces = line.split(self._delimiter)
         return len(pieces) >= self._width and any(normalise(piece.strip(' "')) for piece in pieces)
 
-    def _torn(self, message: str, place: int) -> Unreadable:
+    def _torn(self, message: Message, place: int) -> Unreadable:
         self.torn += 1
         return Unreadable("columns", message, place)
 
 
-def _counted(cells: int) -> str:
-    return "1 column" if cells == 1 else f"{cells} columns"
+@lru_cache(64)  # for every row of a file that is torn throughout
+def _odd_width(cells: int, width: int) -> Message:
+    return say_many(
+        "file.odd_width",
+        "{number:,} column, but the header has {width:,}",
+        "{number:,} columns, but the header has {width:,}",
+        number=cells,
+        width=width,
+    )
+
+
+def _too_long(start: int, end: int) -> Message:
+    if end - start < 2:
+        return say("file.quoted_line_too_long", "the line is too long; is a quotation mark missing?")
+    return say(
+        "file.cell_too_long",
+        "a cell that goes on to line {line} is too long; is a quotation mark missing?",
+        line=end - 1,
+    )
 
 
 def no_address(raw: str | None, place: int) -> Unreadable:
     """A row without a usable e-mail."""
-    what = "the e-mail is empty" if raw is None or not raw.strip() else "the e-mail is not a usable address"
-    return Unreadable("email", what, place)
+    return Unreadable("email", _NO_EMAIL if raw is None or not raw.strip() else _NOT_AN_EMAIL, place)

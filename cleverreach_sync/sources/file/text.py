@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from cleverreach_sync.errors import TemporaryError, UsageError
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.sources.file.encodings import Texts
 
 _BLOCK: Final = 1 << 18
@@ -28,7 +29,9 @@ def find(path: str, base: Path) -> Path:
     try:
         return _find(os.path.expanduser(path), base)  # noqa: PTH111 - that of Path raises for an unknown user
     except OSError as error:
-        raise UsageError(f"cannot open {path}: {error.strerror}") from error
+        raise UsageError(
+            say("file.cannot_open", "cannot open {path}: {reason}", path=path, reason=error.strerror)
+        ) from error
 
 
 def _find(path: str, base: Path) -> Path:
@@ -39,22 +42,32 @@ def _find(path: str, base: Path) -> Path:
         matches = [base / name for name in found if (base / name).is_file()]
         if not matches:
             raise UsageError(
-                f"no file matches '{path}'", hint=f"looked in {base.resolve()}; `path` in the config says where"
+                say("file.none_matches", "no file matches '{path}'", path=path),
+                hint=say(
+                    "file.looked_in", "looked in {folder}; `path` in the config says where", folder=base.resolve()
+                ),
             )
         return matches[-1]
     try:
         kind = whole.stat().st_mode  # of `exists` it depends on Python's version which errors it raises
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(
-            f"no such file: {path}", hint=f"put your export there, or change `path` in the config{_looked(path, whole)}"
-        ) from None
+        raise UsageError(say("file.not_there", "no such file: {path}", path=path), hint=_put(path, whole)) from None
     if stat.S_ISDIR(kind):
-        raise UsageError(f"{path} is a folder", hint="name a file in it, or a pattern such as exports/*.csv")
+        raise UsageError(
+            say("file.is_a_folder", "{path} is a folder", path=path),
+            hint=say("file.name_file", "name a file in it, or a pattern such as exports/*.csv"),
+        )
     return whole
 
 
-def _looked(path: str, whole: Path) -> str:
-    return "" if whole == Path(path) else f" (looked for {whole})"
+def _put(path: str, whole: Path) -> Message:
+    if whole == Path(path):
+        return say("file.put_there", "put your export there, or change `path` in the config")
+    return say(
+        "file.looked_for",
+        "put your export there, or change `path` in the config (looked for {path})",
+        path=whole,
+    )
 
 
 class TextFile:
@@ -78,12 +91,14 @@ class TextFile:
         if path is None:
             stdin: BinaryIO | None = getattr(sys.stdin, "buffer", None)  # None if the caller closed it
             if stdin is None:
-                raise UsageError("there is no standard input to read")
+                raise UsageError(say("file.no_standard_input", "there is no standard input to read"))
             return stdin
         try:
             raw: BinaryIO = path.open("rb", buffering=0)
         except OSError as error:
-            raise UsageError(f"cannot open the file: {error.strerror}", where=self.name) from error
+            raise UsageError(
+                say("file.cannot_open_this", "cannot open the file: {reason}", reason=error.strerror), where=self.name
+            ) from error
         before = os.fstat(raw.fileno())
         if stat.S_ISREG(before.st_mode):
             self._before, self.total = before, before.st_size
@@ -115,14 +130,14 @@ class TextFile:
                 break
         if first.startswith(_WORKBOOKS):
             raise UsageError(
-                "this is an Excel or ZIP file, not CSV",
+                say("file.not_csv", "this is an Excel or ZIP file, not CSV"),
                 where=self.name,
-                hint="in Excel, save it as CSV (UTF-8); a ZIP file has to be unpacked",
+                hint=say("file.save_as_csv", "in Excel, save it as CSV (UTF-8); a ZIP file has to be unpacked"),
             )
         if first.startswith(_GZIP):
             plain = self._inflate(_chain(first, blocks))
         elif first and self._gzip_expected:
-            raise UsageError("not a gzip file, in spite of its name", where=self.name)
+            raise UsageError(say("file.not_gzip", "not a gzip file, in spite of its name"), where=self.name)
         else:
             plain = _chain(first, blocks)
         yield from self.texts.read(plain)
@@ -133,7 +148,9 @@ class TextFile:
                 self.done += len(block)
                 yield block
         except OSError as error:
-            raise TemporaryError(f"cannot continue reading: {error.strerror}", where=self.name) from error
+            raise TemporaryError(
+                say("file.cannot_go_on", "cannot continue reading: {reason}", reason=error.strerror), where=self.name
+            ) from error
 
     def _inflate(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Bounded in both directions; a file of several gzip members is one text."""
@@ -150,10 +167,12 @@ class TextFile:
                         rest = member.unused_data or member.unconsumed_tail
             yield member.flush()
         except zlib.error as error:
-            raise UsageError("the gzip file is damaged", where=self.name) from error
+            raise UsageError(say("file.gzip_damaged", "the gzip file is damaged"), where=self.name) from error
         if not member.eof:
             raise TemporaryError(
-                "the gzip file is cut short", where=self.name, hint="wait until it is written completely"
+                say("file.gzip_cut_short", "the gzip file is cut short"),
+                where=self.name,
+                hint=say("file.wait", "wait until it is written completely"),
             )
 
     def _unchanged(self) -> None:
@@ -163,9 +182,9 @@ class TextFile:
         now = os.fstat(self._raw.fileno())
         if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
             raise TemporaryError(
-                "the file changed while it was read",
+                say("file.changed", "the file changed while it was read"),
                 where=self.name,
-                hint="write exports under another name and rename them when they are complete",
+                hint=say("file.rename", "write exports under another name and rename them when they are complete"),
             )
 
     def close(self) -> None:
