@@ -19,6 +19,8 @@ import signal
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from cleverreach_sync.messages import say, say_many
+
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 
@@ -60,9 +62,17 @@ class ConfigError(UsageError):
     """The config file has problems; all of them are in `problems`, in the order of the file."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        first = problems[0]
-        count = "" if len(problems) == 1 else f" (and {len(problems) - 1} more)"
-        super().__init__(f"{first.message}{count}", hint=first.hint, where=first.where)
+        first, *more = problems
+        message = first.message
+        if more:
+            message = say_many(
+                "config.problems",
+                "{problem} (and {number:,} more)",
+                "{problem} (and {number:,} more)",
+                len(more),
+                problem=first.message,
+            )
+        super().__init__(message, hint=first.hint, where=first.where)
         self.problems = problems
 
 
@@ -117,7 +127,10 @@ class Interrupted(CrsyncError):
     retryable = True
 
     def __init__(self, signum: int) -> None:
-        super().__init__("stopped by signal", hint="nothing is lost: the next run continues where this one stopped")
+        super().__init__(
+            say("signal.stopped", "stopped by signal"),
+            hint=say("signal.continues", "nothing is lost: the next run continues where this one stopped"),
+        )
         self.signum = signum
 
     @property
@@ -134,15 +147,18 @@ def as_crsync_error(error: BaseException) -> CrsyncError:
         known = Interrupted(signal.SIGINT)
     elif type(error).__module__ == "sqlite3":  # not imported here: a command line starts without it
         known = StateError(
-            f"the state on this machine cannot be read or written: {error}",
-            hint="look for a full disk, or restore the state folder from a backup",
+            say("state.unusable", "the state on this machine cannot be read or written: {reason}", reason=error),
+            hint=say("state.look_or_restore", "look for a full disk, or restore the state folder from a backup"),
         )
     elif isinstance(error, OSError) and error.errno in _NO_ROOM:
-        known = StateError(f"cannot write to the disk: {error.strerror}", hint="free some disk space")
+        known = StateError(
+            say("disk.full", "cannot write to the disk: {reason}", reason=error.strerror),
+            hint=say("disk.free_some", "free some disk space"),
+        )
     else:
         known = CrsyncError(
-            f"unexpected error ({type(error).__name__})",
-            hint="this is a bug: run again with -vv and report what it prints",
+            say("bug.unexpected", "unexpected error ({kind})", kind=type(error).__name__),
+            hint=say("bug.report_it", "this is a bug: run again with -vv and report what it prints"),
         )
     known.__cause__ = error
     return known

@@ -54,7 +54,7 @@ def _attributes(call: Invocation, paths: list[Path], transfers: list[str], *, cr
             raise typer.Exit(_several(call, choice, mode))
         from cleverreach_sync.clock import Clock, Stop
         from cleverreach_sync.commands.attributes import attributes_document
-        from cleverreach_sync.report.forms.text import attributes_text
+        from cleverreach_sync.report.forms.setup import attributes_text
 
         stop = Stop()
         with signals(stop), call.progress() as progress:

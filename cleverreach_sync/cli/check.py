@@ -33,7 +33,7 @@ def check(
 def _one(call: Invocation, choice: Choice) -> int:
     from cleverreach_sync.clock import Clock, Stop
     from cleverreach_sync.commands.check import check_document
-    from cleverreach_sync.report.forms.text import check_text
+    from cleverreach_sync.report.forms.setup import check_text
 
     stop = Stop()
     with signals(stop), call.progress() as progress:

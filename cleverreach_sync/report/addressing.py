@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from cleverreach_sync.messages import Message
 
 if TYPE_CHECKING:
     from cleverreach_sync.fleet.naming import RunName
 
+_Text = TypeVar("_Text", str, Message)
 DEFAULT_CONFIG: Final = "sync.yaml"
 # Those that read a config, and those of the answer that may name them.
 _COMMAND: Final = re.compile(
@@ -24,13 +27,21 @@ def options_of(config: str | None, transfer: str | None) -> str:
     return f"{found} --transfer {shlex.quote(transfer)}" if transfer else found
 
 
-def addressed(text: str, name: RunName | None) -> str:
+def addressed(text: _Text, name: RunName | None) -> _Text:
     """`text` with every command in it about the transfer `name`."""
     return text if name is None else _with(text, options_of(name.config, name.transfer))
 
 
-def _with(text: str, options: str) -> str:
-    return _COMMAND.sub(lambda found: found[1].join(("`", options)), text) if options and "`crsync " in text else text
+def _with(text: _Text, options: str) -> _Text:
+    if not options or "`crsync " not in text:
+        return text
+    if isinstance(text, Message):
+        return text.changed(lambda said: _put_in(said, options))
+    return _put_in(text, options)  # read back from a file it is no message any more, but English
+
+
+def _put_in(text: str, options: str) -> str:
+    return _COMMAND.sub(lambda found: found[1].join(("`", options)), text)
 
 
 def addressed_document(found: Any, config: str | None, transfer: str | None) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cleverreach_sync.errors import ConfigError, CrsyncError, as_crsync_error, exit_of
+from cleverreach_sync.report import words
 from cleverreach_sync.report.forms.page import printable
 
 if TYPE_CHECKING:
@@ -30,11 +31,10 @@ def print_error(
     """Print `error` to stderr, as lines or, with `log_format` json, as one JSON line a problem. `name`: whose it is."""
     known = as_crsync_error(error)
     for where, message, hint in _problems(known):
-        place = f"{where}: " if where else ""
         if log_format == "json":
             put_json(console, "error", message, name, where=where, hint=hint, **exit_of(known))
             continue
-        put_labelled(console, "error", "bold red", place + message, name)
+        put_labelled(console, "error", "bold red", message, name, where)
         if hint:
             put_labelled(console, "hint", "cyan", hint, name)
     if verbosity >= 2:
@@ -72,11 +72,15 @@ def _trace(error: BaseException) -> Iterator[str]:
         yield f"{type(link).__module__}.{type(link).__qualname__}{text}\n"
 
 
-def put_labelled(console: Console, label: str, style: str, message: str, name: RunName | None = None) -> None:
+def put_labelled(
+    console: Console, level: str, style: str, message: str, name: RunName | None = None, where: str | None = None
+) -> None:
     """`warning: ...`, or `[shop-a] warning: ...`; a line is never wrapped, so that tools find `file:line:column` in
     it."""
     text = Text() if name is None else Text(f"[{printable(name.label, console.encoding)}] ", style="dim")
-    text.append(f"{label}:", style=style).append(f" {printable(message, console.encoding)}", style="default")
+    text.append(f"{printable(words.LEVELS[level], console.encoding)}:", style=style)
+    place = f"{printable(where, console.encoding)}: " if where else ""
+    text.append(f" {place}{printable(message, console.encoding)}", style="default")
     console.print(text, soft_wrap=True)
 
 

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.fleet.naming import RunName, names_in
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.report import words
 from cleverreach_sync.report.addressing import options_of
 
+_FAILED_AT_ALL: Final = say("verdict.failed", "failed")
 _FAILED: Final = {
-    1: "failed: an unexpected error",
-    2: "failed",
-    4: "finished, but too many people are rejected or invalid",
-    5: "stopped by a temporary failure, the next run carries on from here",
-    6: "failed: access refused",
-    8: "not started: another run is under way",
-    9: "failed: the state cannot be used",
+    1: say("verdict.bug", "failed: an unexpected error"),
+    2: _FAILED_AT_ALL,
+    4: say("verdict.rejected", "finished, but too many people are rejected or invalid"),
+    5: say("verdict.temporary", "stopped by a temporary failure, the next run carries on from here"),
+    6: say("verdict.auth", "failed: access refused"),
+    8: say("verdict.locked", "not started: another run is under way"),
+    9: say("verdict.state", "failed: the state cannot be used"),
 }
+_FINISHED: Final = say("verdict.finished", "finished")
+_CONTINUED: Final = say("verdict.continued", "finished, an interrupted run was continued")
+_NOTHING_WRITTEN: Final = {
+    False: say("verdict.nothing_to_write", "finished, nothing had to be written"),
+    True: say(
+        "verdict.continued_nothing_to_write", "finished, an interrupted run was continued, nothing had to be written"
+    ),
+}
+OF_KINDS: Final = say("report.of_kinds", "Those created, updated or unchanged")
+NOTHING_TO_DO: Final = say("next.nothing", "nothing to do")
+THE_SHOP: Final = say("report.the_shop", "the shop")
+NOT_CREATED_YET: Final = say("list.not_created_yet", "not created yet")
 
 
 class Line(NamedTuple):
@@ -51,70 +64,105 @@ def listed(doc: dict[str, Any]) -> int:
     return max(changed(doc), len(doc.get("changes") or ())) if found is None else int(found)
 
 
-def list_name(doc: dict[str, Any]) -> str:
+def all_changes(total: int) -> Message:
+    return say("changes.all", "Changes ({total:,})", total=total)
+
+
+def list_name(doc: dict[str, Any]) -> Message:
     """`list "Online shop" (123)`."""
     target = of(doc, "target")
     name, number = target.get("list_name"), target.get("list_id")
-    if not name:
-        return f"list {number}" if number else "the list"
-    return f'list "{name}" ({number or "not created yet"})'
+    if name:
+        return say("list.name_and_number", 'list "{name}" ({number})', name=name, number=number or NOT_CREATED_YET)
+    return say("list.number", "list {number}", number=number) if number else say("list.unknown", "the list")
 
 
-def title(doc: dict[str, Any]) -> str:
-    """`sync of Shop into list "Online shop" (123)`."""
+def shop_name(doc: dict[str, Any]) -> str:
     source = of(doc, "source")
-    joint = "against" if doc.get("command") == "diff" else "into"
-    return f"{doc.get('command')} of {source.get('name') or source.get('type') or 'the shop'} {joint} {list_name(doc)}"
+    return source.get("name") or source.get("type") or THE_SHOP
 
 
-def verdict(doc: dict[str, Any]) -> str:
+def title(doc: dict[str, Any]) -> Message:
+    """`sync of Shop into list "Online shop" (123)`."""
+    command, shop, list_ = doc.get("command"), shop_name(doc), list_name(doc)
+    if command == "diff":
+        return say("report.diff_title", "{command} of {shop} against {list}", command=command, shop=shop, list=list_)
+    return say("report.title", "{command} of {shop} into {list}", command=command, shop=shop, list=list_)
+
+
+def verdict(doc: dict[str, Any]) -> Message:
     """How it ended, without a full stop: `finished`, `dry run, nothing was written: 4 people would change`."""
     code = of(doc, "exit").get("code", 0)
     count = changed(doc)
     if code >= 128 or of(doc, "exit").get("class") == "signal":
-        return "stopped by a signal, the next run carries on from here"
+        return say("verdict.signal", "stopped by a signal, the next run carries on from here")
     if code == 7 and not would(doc):
-        return f"refused by a guard, nothing {'more ' if count else ''}was written"
+        if count:
+            return say("verdict.refused_later", "refused by a guard, nothing more was written")
+        return say("verdict.refused", "refused by a guard, nothing was written")
     if code == 4 and not doc.get("complete", True):
-        return "stopped: CleverReach rejects everybody"
+        return say("verdict.nobody_taken", "stopped: CleverReach rejects everybody")
     if code == 5 and doc.get("stopped") == "max_duration":
-        return f"stopped{_why(doc)} before anything was {'compared' if would(doc) else 'written'}"
+        if would(doc):
+            return say("verdict.too_late_to_compare", "stopped ({why}) before anything was compared", why=_why(doc))
+        return say("verdict.too_late_to_write", "stopped ({why}) before anything was written", why=_why(doc))
     if code not in (0, 3, 7):
-        return _FAILED.get(code, "failed")
+        return _FAILED.get(code, _FAILED_AT_ALL)
     if would(doc):
         return _foreseen(doc, count)
     if not doc.get("complete", True):
-        return f"stopped early{_why(doc)}, the next run carries on from here"
-    ending = "finished, an interrupted run was continued" if doc.get("resumed") else "finished"
-    return ending if count else f"{ending}, nothing had to be written"
+        return _early(doc)
+    resumed = bool(doc.get("resumed"))
+    if count:
+        return _CONTINUED if resumed else _FINISHED
+    return _NOTHING_WRITTEN[resumed]
 
 
-def _foreseen(doc: dict[str, Any], count: int) -> str:
-    happens = f"{words.counted(count, 'person', 'people')} would change" if count else "nothing would change"
-    part = "" if doc.get("complete", True) else f"; only a part was looked at{_why(doc)}"
-    refused = "; a guard would refuse it" if refusing(doc) else ""
-    return f"dry run, nothing was written: {happens}{part}{refused}"
+def _early(doc: dict[str, Any]) -> Message:
+    if not doc.get("stopped"):
+        return say("verdict.early", "stopped early, the next run carries on from here")
+    return say("verdict.early_because", "stopped early ({why}), the next run carries on from here", why=_why(doc))
 
 
-def unfinished_runs(doc: dict[str, Any]) -> Iterator[tuple[str, RunName | None]]:
+def _foreseen(doc: dict[str, Any], count: int) -> Message:
+    happens = (
+        say_many("verdict.would_change", "{number:,} person would change", "{number:,} people would change", count)
+        if count
+        else say("verdict.nothing_would_change", "nothing would change")
+    )
+    if not doc.get("complete", True):
+        if doc.get("stopped"):
+            happens = say(
+                "verdict.in_part_because",
+                "{happens}; only a part was looked at ({why})",
+                happens=happens,
+                why=_why(doc),
+            )
+        else:
+            happens = say("verdict.in_part", "{happens}; only a part was looked at", happens=happens)
+    if refusing(doc):
+        happens = say("verdict.would_be_refused", "{happens}; a guard would refuse it", happens=happens)
+    return say("verdict.dry_run", "dry run, nothing was written: {happens}", happens=happens)
+
+
+def unfinished_runs(doc: dict[str, Any]) -> Iterator[tuple[Message, RunName | None]]:
     """What is to be said of runs that ended well, but not at their end, and whose they are among several."""
     if doc.get("schema") == "crsync.run/1" and not doc.get("complete", True):
-        yield f"{title(doc)}: {verdict(doc)}", None
+        yield words.told(title(doc), verdict(doc)), None
     if doc.get("schema") != "crsync.runs/1":
         return
     left = doc.get("not_started") or []
     names = names_in([*doc["runs"], *left])
     for run, name in zip(doc["runs"], names, strict=False):
         if not run.get("complete", True):
-            yield f"{title(run)}: {verdict(run)}", name
+            yield words.told(title(run), verdict(run)), name
     for entry, name in zip(left, names[len(doc["runs"]) :], strict=True):
-        yield f"not started ({words.spoken(words.STOPPED, entry['reason'])})", name
+        yield say("runs.not_started", "not started ({why})", why=words.of(words.STOPPED, entry["reason"])), name
 
 
 def _why(doc: dict[str, Any]) -> str:
-    """Why a run is not complete, in brackets; `stopped` is the key of the reason."""
-    reason = doc.get("stopped")
-    return f" ({words.spoken(words.STOPPED, reason)})" if reason else ""
+    """Why a run is not complete; `stopped` is the key of the reason."""
+    return words.of(words.STOPPED, doc["stopped"])
 
 
 def activation(doc: dict[str, Any]) -> list[Line]:
@@ -123,32 +171,38 @@ def activation(doc: dict[str, Any]) -> list[Line]:
     new, again = found.get("created_active", 0), found.get("activated", 0)
     lines = []
     if new or again:
-        lines.append(Line(0, "Would become active" if would(doc) else "Became active", new + again))
-        lines.append(Line(1, "new to the list", new))
-        lines.append(Line(2, "of them without consent", found.get("without_consent", 0)))
-        lines.append(Line(1, "in the list already, inactive until now", again))
-    inactive = found.get("created_inactive", 0)
-    lines.append(Line(0, "Would be created inactive" if would(doc) else "Created inactive", inactive))
+        became, become = say("activation.became", "Became active"), say("activation.would", "Would become active")
+        lines.append(Line(0, become if would(doc) else became, new + again))
+        lines.append(Line(1, say("activation.new", "new to the list"), new))
+        without = say("activation.without_consent", "of them without consent")
+        lines.append(Line(2, without, found.get("without_consent", 0)))
+        lines.append(Line(1, say("activation.again", "in the list already, inactive until now"), again))
+    created = say("activation.created_inactive", "Created inactive")
+    create = say("activation.would_create_inactive", "Would be created inactive")
+    lines.append(Line(0, create if would(doc) else created, found.get("created_inactive", 0)))
     return [line for line in lines if line.people]
 
 
-def nobody(doc: dict[str, Any]) -> str:
+def nobody(doc: dict[str, Any]) -> Message:
     """What is said when `activation` has nobody who becomes active."""
-    return "Nobody would become active." if would(doc) else "Nobody became active."
+    if would(doc):
+        return say("activation.nobody_would", "Nobody would become active.")
+    return say("activation.nobody", "Nobody became active.")
 
 
 def counts(doc: dict[str, Any]) -> Iterator[Line]:
     """The people read and what became of them, with the reasons of those who were not sent."""
     found = of(doc, "counts")
     whole = would(doc) or doc.get("complete", True)  # else those read are more than those something was done about
-    yield Line(0, "People read" if whole else "People dealt with", found.get("people") or 0)
+    read, dealt_with = say("counts.read", "People read"), say("counts.dealt_with", "People dealt with")
+    yield Line(0, read if whole else dealt_with, found.get("people") or 0)
     for outcome in words.OUTCOMES:
         if not found.get(outcome):
             continue
         yield Line(1, words.tensed(words.OUTCOMES, outcome, would=would(doc)), found[outcome])
         if outcome in _REASONS:
             for key, number in words.in_order(_REASONS[outcome], of(doc, outcome)):
-                yield Line(2, words.spoken(_REASONS[outcome], key), number)
+                yield Line(2, words.of(_REASONS[outcome], key), number)
 
 
 _REASONS: Final = {"skipped": words.SKIPPED, "invalid": words.INVALID, "rejected": words.REJECTED}
@@ -157,7 +211,7 @@ _REASONS: Final = {"skipped": words.SKIPPED, "invalid": words.INVALID, "rejected
 def kinds(doc: dict[str, Any]) -> str:
     """`4 subscribers, 3 buyers`; empty if there are none."""
     found = words.in_order(words.KINDS, of(doc, "kinds"))
-    return ", ".join(words.counted(number, key, words.spoken(words.KINDS, key)) for key, number in found)
+    return words.joined(words.amount(words.KIND_COUNTS, key, number) for key, number in found)
 
 
 def refusing(doc: dict[str, Any]) -> list[dict[str, Any]]:
@@ -165,13 +219,24 @@ def refusing(doc: dict[str, Any]) -> list[dict[str, Any]]:
     return [guard for guard in doc.get("guards") or () if guard.get("refuses")]
 
 
-def guard_sentence(doc: dict[str, Any], guard: dict[str, Any]) -> str:
-    """`guard max_created would refuse: 30 people, 20 are allowed`."""
-    reason = guard.get("reason") or words.spoken(words.GUARDS, guard["name"])
-    verb = "would refuse" if would(doc) else "refuses"
+def guard_verdict(doc: dict[str, Any], guard: dict[str, Any], shown: Callable[[str], str] = str) -> Message:
+    """`guard max_created would refuse`, the name as `shown` makes it."""
+    name = shown(guard["name"])
     if forced(doc, guard):
-        verb = "was overridden"
-    return f"guard {guard['name']} {verb}: {reason}"
+        return say("guard.overridden", "guard {name} was overridden", name=name)
+    if would(doc):
+        return say("guard.would_refuse", "guard {name} would refuse", name=name)
+    return say("guard.refuses", "guard {name} refuses", name=name)
+
+
+def guard_reason(guard: dict[str, Any]) -> str:
+    """`30 people, 20 are allowed`."""
+    return guard.get("reason") or words.of(words.GUARDS, guard["name"])
+
+
+def guard_sentence(doc: dict[str, Any], guard: dict[str, Any]) -> Message:
+    """`guard max_created would refuse: 30 people, 20 are allowed`."""
+    return words.told(guard_verdict(doc, guard), guard_reason(guard))
 
 
 def forced(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
@@ -181,13 +246,18 @@ def forced(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
     return not would(doc) and of(doc, "exit").get("code", 0) != 7
 
 
-def advice(doc: dict[str, Any], guard: dict[str, Any]) -> str:
+def force_option(guard: dict[str, Any]) -> str:
+    return f"--force {guard['name']}"
+
+
+def advice(doc: dict[str, Any], guard: dict[str, Any]) -> Message:
     """What to do about a guard that refuses. What only looks new because nothing is known here of earlier runs is not
     to be forced."""
     if knows_nothing(doc, guard):
-        return "if there were earlier runs elsewhere, there is no record of them here"
-    mended = words.MENDED.get(guard["name"], "if that is intended")
-    return f"{mended}: --force {guard['name']}"
+        return say("advice.no_record", "if there were earlier runs elsewhere, there is no record of them here")
+    force = force_option(guard)
+    mended = words.MENDED.get(guard["name"])
+    return mended(force) if mended else say("advice.force", "if that is intended: {force}", force=force)
 
 
 def knows_nothing(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
@@ -195,94 +265,59 @@ def knows_nothing(doc: dict[str, Any], guard: dict[str, Any]) -> bool:
     return guard["name"] == "foreign_tags" and would(doc)
 
 
-class Part(NamedTuple):
-    """Some words, or a command line among them."""
-
-    text: str
-    is_command: bool = False
-
-
 def is_prose(step: str) -> bool:
     """Whether a next step is more than one command, which stays in one line so that it can be copied."""
-    return not step.startswith("crsync ") or any(mark in step for mark in (" (", ";", ","))
+    return isinstance(step, Message)
 
 
-def next_step(doc: dict[str, Any]) -> str:
-    """The one thing to do now; empty when there is nothing."""
-    return "".join(part.text for part in next_parts(doc))
-
-
-def next_parts(doc: dict[str, Any]) -> list[Part]:
-    """The next step, its command lines apart."""
+def next_step(doc: dict[str, Any], shown: Callable[[str], str] = str) -> str:
+    """The one thing to do now, a command line or a message in which `shown` makes what is seen of every command line;
+    empty when there is nothing."""
     code, counted = of(doc, "exit").get("code", 0), of(doc, "counts")
     open_guards = [guard for guard in refusing(doc) if not forced(doc, guard)]
-    if any(guard["name"] == "foreign_tags" for guard in open_guards):
-        look = Part(f"{command(doc, 'diff')} --against list", is_command=True)
-        return [look, Part(" (compares with the list alone), or bring a copy of the state folder here")]
-    if any(guard["name"] in words.MENDED for guard in open_guards):
-        return [Part(command(doc, "check"), is_command=True)]
     if open_guards:
-        look = Part(f"{command(doc, 'diff')} --show-pii", is_command=True)
-        go_on = Part(command(doc, forcing=open_guards), is_command=True)
-        return [Part("look at the people first: "), look, Part("; if they are right: "), go_on]
+        return _before_forcing(doc, open_guards, shown)
     if code in (2, 6):
-        return [Part(command(doc, "check"), is_command=True)]
+        return shown(command(doc, "check"))
     if code in (1, 9):
-        return []
+        return ""
     if would(doc):
-        return [Part(command(doc), is_command=True) if changed(doc) else Part("nothing to do")]
+        return shown(command(doc)) if changed(doc) else NOTHING_TO_DO
     complete = doc.get("complete", True)
     nobody_taken = code == 4 and not complete
     if nobody_taken or (counted.get("rejected") and complete and code in (0, 4)):
-        return [Part(command(doc, "status"), is_command=True), Part(" (lists the rejected people and why)")]
+        return say("next.rejects", "{status} (lists the rejected people and why)", status=shown(command(doc, "status")))
     if code == 4:
-        return [Part(command(doc, "diff"), is_command=True), Part(" (its warnings name the rows that are invalid)")]
-    return [Part(command(doc), is_command=True)] if code or not complete else []
+        return say(
+            "next.invalid", "{diff} (its warnings name the rows that are invalid)", diff=shown(command(doc, "diff"))
+        )
+    return shown(command(doc)) if code or not complete else ""
+
+
+def next_line(step: str) -> Message:
+    return say("next.line", "next: {step}", step=step)
+
+
+def _before_forcing(doc: dict[str, Any], guards: list[dict[str, Any]], shown: Callable[[str], str]) -> str:
+    if any(guard["name"] == "foreign_tags" for guard in guards):
+        return say(
+            "next.against_list",
+            "{look} (compares with the list alone), or bring a copy of the state folder here",
+            look=shown(f"{command(doc, 'diff')} --against list"),
+        )
+    if any(guard["name"] in words.MENDED for guard in guards):
+        return shown(command(doc, "check"))
+    return say(
+        "next.look_first",
+        "look at the people first: {look}; if they are right: {force}",
+        look=shown(f"{command(doc, 'diff')} --show-pii"),
+        force=shown(command(doc, forcing=guards)),
+    )
 
 
 def command(doc: dict[str, Any], name: str | None = None, forcing: list[dict[str, Any]] | None = None) -> str:
     """The command line that carries out what the document foresees, or `name` on the same config."""
     done = doc.get("command") or "sync"
     parts = ["crsync", name or ("sync" if done == "diff" else done)]
-    force = "".join(f" --force {guard['name']}" for guard in forcing or ())
+    force = "".join(f" {force_option(guard)}" for guard in forcing or ())
     return f"{' '.join(parts)}{options_of(doc.get('config'), doc.get('transfer'))}{force}"
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 20 s`, `1 h 5 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def took(doc: dict[str, Any]) -> str:
-    """`took 4.2 s: read 3.1 s, decide 0.1 s, write 1.0 s`; empty if the times are not known."""
-    phases = doc.get("phases") or ()
-    spent = [(phase["name"], phase.get("seconds") or 0) for phase in phases]
-    parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in spent)
-    try:
-        ended = datetime.fromisoformat(doc["finished_at"]) - datetime.fromisoformat(doc["started_at"])
-    except (KeyError, TypeError, ValueError):
-        return f"took {parts}" if parts else ""
-    # The times are whole seconds, up to one more or less than it took; the phases know better.
-    known = sum(seconds for _, seconds in spent)
-    total = known if abs(ended.total_seconds() - known) <= 1 else max(ended.total_seconds(), known)
-    return f"took {duration(total)}{': ' + parts if parts else ''}"
-
-
-def requests(doc: dict[str, Any]) -> str:
-    """`5 requests: 1 to the shop, 4 to CleverReach`; empty if they were not counted."""
-    found = of(doc, "requests")
-    if not found:
-        return ""
-    asked = [(found.get("source") or 0, "the shop"), (found.get("target") or 0, "CleverReach")]
-    total = words.counted(sum(number for number, _ in asked), "request")
-    parts = [f"{number:,} to {whom}" for number, whom in asked if number]
-    if found.get("retries"):
-        parts.append(f"{words.counted(found['retries'], 'retry', 'retries')} among them")
-    return f"{total}: {', '.join(parts)}" if parts else total

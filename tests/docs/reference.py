@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -182,7 +182,7 @@ def _exit_codes() -> str:
     return _table(("code", "class", "meaning", "does trying again help?"), rows)
 
 
-def _reasons(of: dict[str, str], known: tuple[str, ...]) -> str:
+def _reasons(of: Mapping[str, str], known: tuple[str, ...]) -> str:
     return _table(("key", "in words"), [(f"`{key}`", of[key]) for key in known])
 
 

@@ -9,7 +9,7 @@ import pytest
 from cleverreach_sync.domain.guards import FORCEABLE
 from cleverreach_sync.fleet.document import several_document
 from cleverreach_sync.report import words
-from cleverreach_sync.report.forms import overview, text
+from cleverreach_sync.report.forms import overview, setup, text
 from cleverreach_sync.report.forms.page import PipedConsole, open_console, printable
 from tests.unit import report_documents as docs
 
@@ -37,8 +37,8 @@ PAGES: dict[str, tuple[Render, dict[str, Any]]] = {
         text.status_text,
         docs.STATUS | {"runs": [], "rejects": [], "cursors": {}, "initial_sync_at": None},
     ),
-    "attributes": (text.attributes_text, docs.ATTRIBUTES),
-    "check": (text.check_text, docs.CHECK),
+    "attributes": (setup.attributes_text, docs.ATTRIBUTES),
+    "check": (setup.check_text, docs.CHECK),
 }
 
 
@@ -125,7 +125,7 @@ def test_a_narrow_table_leaves_out_columns_without_anybody() -> None:
 
 
 def test_data_fields_that_were_created_exist() -> None:
-    page = rendered(text.attributes_text, docs.ATTRIBUTES | {"dry_run": False})
+    page = rendered(setup.attributes_text, docs.ATTRIBUTES | {"dry_run": False})
     assert "4 of at most 40 exist\n1 data field created\n" in page
 
 
@@ -164,7 +164,7 @@ def test_every_reason_of_the_contract_has_words() -> None:
     )
     assert list(words.SKIPPED) == reasons.split(", ")
     assert set(words.GUARDS) == set(FORCEABLE)
-    assert words.spoken(words.SKIPPED, "held_by_moon") == "held by moon"
+    assert words.of(words.SKIPPED, "held_by_moon") == "held by moon"
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.report import words
 
+NO_VALUE: Final = say("changes.no_value", "(none)")
+ARROW: Final = " -> "
 _MASK: Final = "***"
 
 
@@ -17,13 +20,13 @@ def effects(change: dict[str, Any]) -> Iterator[str]:
         yield state
     tags = change.get("tags") or ()
     if tags:
-        yield "tags " + " ".join(tags)
+        yield say("changes.tags", "tags {tags}", tags=" ".join(tags))
     fields = change.get("attributes") or {}
     for name, before, after in unmasked(fields):
-        yield f"{name}: {_quoted(before)} -> {_quoted(after)}"
+        yield f"{name}: {words.joined(map(_quoted, (before, after)), ARROW)}"
     yield from masked(fields)
     if change.get("reason"):
-        yield f"why: {words.spoken(words.REASONS, change['reason'])}"
+        yield say("changes.why", "why: {reason}", reason=words.of(words.REASONS, change["reason"]))
 
 
 def state_words(change: dict[str, Any]) -> str:
@@ -31,8 +34,8 @@ def state_words(change: dict[str, Any]) -> str:
     before, after = states(change)
     if before is None and change.get("action") == "create":
         before = "absent"
-    told = [words.spoken(words.STATES, state) for state in (before, after) if state]
-    return told[0] if len(told) == 2 and told[0] == told[1] else " -> ".join(told)
+    told = [words.of(words.STATES, state) for state in dict.fromkeys((before, after)) if state]
+    return words.joined(told, ARROW)
 
 
 def states(change: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -41,15 +44,15 @@ def states(change: dict[str, Any]) -> tuple[str | None, str | None]:
     return before, after
 
 
-def masked(fields: dict[str, list[str | None]]) -> Iterator[str]:
+def masked(fields: dict[str, list[str | None]]) -> Iterator[Message]:
     """Fields whose values are masked, by what happens to them: `sets city, zip`."""
     found: dict[str, list[str]] = {}
     for name, (before, after) in fields.items():
         if _MASK in (before, after):
-            found.setdefault(_verb(before, after), []).append(name)
-    for verb in ("sets", "changes", "clears"):
-        if verb in found:
-            yield f"{verb} {', '.join(found[verb])}"
+            found.setdefault(_effect(before, after), []).append(name)
+    for effect, says in _MASKED.items():
+        if effect in found:
+            yield says(", ".join(found[effect]))
 
 
 def unmasked(fields: dict[str, list[str | None]]) -> Iterator[tuple[str, str | None, str | None]]:
@@ -59,14 +62,21 @@ def unmasked(fields: dict[str, list[str | None]]) -> Iterator[tuple[str, str | N
             yield name, before, after
 
 
-def _verb(before: str | None, after: str | None) -> str:
+_MASKED: Final[Mapping[str, Callable[[str], Message]]] = {
+    "sets": lambda fields: say("changes.sets", "sets {fields}", fields=fields),
+    "changes": lambda fields: say("changes.changes", "changes {fields}", fields=fields),
+    "clears": lambda fields: say("changes.clears", "clears {fields}", fields=fields),
+}
+
+
+def _effect(before: str | None, after: str | None) -> str:
     if not after:
         return "clears"
     return "changes" if before else "sets"
 
 
 def _quoted(value: str | None) -> str:
-    return "(none)" if value is None else f'"{value}"'
+    return NO_VALUE if value is None else f'"{value}"'
 
 
 def signed(change: dict[str, Any], sign: str) -> list[str]:

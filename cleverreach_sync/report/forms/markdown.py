@@ -7,11 +7,13 @@ them can be a table cell of its own, HTML, a link or a mention of somebody.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from cleverreach_sync.fleet.naming import RunName, names_in
+from cleverreach_sync.messages import say, spoken
 from cleverreach_sync.report import summary, words
-from cleverreach_sync.report.forms.changes import masked, state_words, unmasked
+from cleverreach_sync.report.forms.changes import ARROW, NO_VALUE, masked, state_words, unmasked
 from cleverreach_sync.report.forms.page import printable
 
 _PLAIN: Final = re.compile(r"(?:[^\W_]|[ ,;:()%'-]|(?<=[^\W_])_(?=[^\W_])|\.(?=\s|$))*")
@@ -28,12 +30,13 @@ def run_markdown(doc: dict[str, Any]) -> str:
 
 
 def _overview(runs: list[dict[str, Any]], names: list[RunName]) -> str:
-    rows = ["| transfer | people | would change | result |", "|:--|--:|--:|:--|"]
+    heads = [words.TRANSFER, words.PEOPLE, say("column.would_change", "would change"), words.RESULT]
+    rows = [_cells(heads), "|:--|--:|--:|:--|"]
     for run, name in zip(runs, names, strict=True):
         people = summary.of(run, "counts").get("people")
         number, changed = ("", "") if people is None else (f"{people:,}", f"{summary.changed(run):,}")
-        result = summary.of(run, "exit").get("class") or "ok"
-        rows.append(f"| {code(name.label)} | {number} | {changed} | {prose(str(result))} |")
+        result = words.of(words.RESULTS, summary.of(run, "exit").get("class") or "ok")
+        rows.append(_cells([code(name.label), number, changed, prose(result)]))
     return "\n".join(["## crsync", "", *rows, ""])
 
 
@@ -44,7 +47,8 @@ def _section(doc: dict[str, Any], label: str) -> str:
         error = summary.of(doc, "error")
         said = [f"## crsync {whose}{doc.get('command')}", f"**{_sentence(summary.verdict(doc))}**"]
         where = f"{error['where']}: " if error.get("where") else ""
-        return "\n\n".join([*said, prose(f"{where}{error.get('message')}"), _next(doc)]).rstrip() + "\n"
+        message = spoken(error.get("message") or "")
+        return "\n\n".join([*said, prose(f"{where}{message}"), _next(doc)]).rstrip() + "\n"
     parts = [
         f"## crsync {whose}{_title(doc)}",
         f"**{_sentence(summary.verdict(doc))}**",
@@ -68,7 +72,7 @@ def code(text: str) -> str:
     """A code span. What could end it or split a table cell is written as HTML code with entities."""
     shown = _one_line(text)
     if not shown:
-        return "(empty)"
+        return spoken(say("markdown.empty", "(empty)"))
     if _IN_CODE.fullmatch(shown):
         return f"`{shown}`"
     entities = "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in shown)
@@ -80,25 +84,47 @@ def _one_line(text: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{_capital(spoken(text))}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _title(doc: dict[str, Any]) -> str:
-    source, target = summary.of(doc, "source"), summary.of(doc, "target")
-    name = prose(str(source.get("name") or source.get("type") or "the shop"))
-    joint = "against" if doc.get("command") == "diff" else "into"
+    command, shop, target = doc.get("command"), prose(summary.shop_name(doc)), summary.of(doc, "target")
     number = target.get("list_id")
-    where = code(str(target.get("list_name") or number or "?"))
-    return f"{doc.get('command')}: {name} {joint} list {where} ({prose(str(number or 'not created yet'))})"
+    name = code(str(target.get("list_name") or number or "?"))
+    shown = prose(str(number) if number else summary.NOT_CREATED_YET)
+    if command == "diff":
+        text = say(
+            "markdown.diff_title",
+            "{command}: {shop} against list {list} ({number})",
+            command=command,
+            shop=shop,
+            list=name,
+            number=shown,
+        )
+    else:
+        text = say(
+            "markdown.title",
+            "{command}: {shop} into list {list} ({number})",
+            command=command,
+            shop=shop,
+            list=name,
+            number=shown,
+        )
+    return spoken(text)
 
 
 def _activation(doc: dict[str, Any]) -> str:
     lines = summary.activation(doc)
     if not any(line.depth for line in lines):
-        return "\n".join([f"- **{summary.nobody(doc)}**", *(f"- {line.label}: {line.people:,}" for line in lines)])
+        counted = (f"- {spoken(line.label)}: {line.people:,}" for line in lines)
+        return "\n".join([f"- **{spoken(summary.nobody(doc))}**", *counted])
     shown = []
     for line in lines:
-        text = f"{line.label}: {line.people:,}"
+        text = f"{spoken(line.label)}: {line.people:,}"
         shown.append(f"{'  ' * line.depth}- {text if line.depth else f'**{text}**'}")
     return "\n".join(shown)
 
@@ -106,17 +132,19 @@ def _activation(doc: dict[str, Any]) -> str:
 def _guards(doc: dict[str, Any]) -> list[str]:
     shown = []
     for guard in summary.refusing(doc):
-        name = guard["name"]
-        rest = summary.guard_sentence(doc, guard).removeprefix(f"guard {name} ")
-        verb, _, reason = rest.partition(": ")
-        words_before, option, rest = summary.advice(doc, guard).partition("--force ")
-        advice = f" ({prose(words_before)}{' ' + code(option + rest) if option else ''})"
-        shown.append(f"> **Guard {code(name)} {verb}**: {prose(reason)}{'' if summary.forced(doc, guard) else advice}")
+        verdict = _capital(spoken(summary.guard_verdict(doc, guard, code)))
+        advice = "" if summary.forced(doc, guard) else f" ({_advice(doc, guard)})"
+        shown.append(f"> **{verdict}**: {prose(summary.guard_reason(guard))}{advice}")
     return shown
 
 
+def _advice(doc: dict[str, Any], guard: dict[str, Any]) -> str:
+    before, option, after = spoken(summary.advice(doc, guard)).partition(summary.force_option(guard))
+    return " ".join(part for part in (prose(before), code(option) if option else "", prose(after)) if part)
+
+
 def _counts(doc: dict[str, Any]) -> str:
-    rows = ["| | people |", "|:--|--:|"]
+    rows = [f"| | {spoken(words.PEOPLE)} |", "|:--|--:|"]
     for line in summary.counts(doc):
         label = prose(line.label)
         rows.append(f"| {'&nbsp;&nbsp;' * line.depth}{label} | {line.people:,} |")
@@ -125,7 +153,7 @@ def _counts(doc: dict[str, Any]) -> str:
 
 def _kinds(doc: dict[str, Any]) -> str:
     kinds = summary.kinds(doc)
-    return f"Those created, updated or unchanged: {kinds}." if kinds else ""
+    return f"{spoken(words.told(summary.OF_KINDS, kinds))}." if kinds else ""
 
 
 def _changes(doc: dict[str, Any]) -> str:
@@ -133,23 +161,37 @@ def _changes(doc: dict[str, Any]) -> str:
     if not changes:
         return ""
     total = summary.listed(doc)
-    count = f"{len(changes):,} of {total:,}" if len(changes) < total else f"{total:,}"
-    rows = ["| action | e-mail | state | tags | data fields | why |", "|:--|:--|:--|:--|:--|:--|"]
-    rows += [_row(change) for change in changes]
-    table = "\n".join(rows)
-    return f"<details><summary>Changes ({count})</summary>\n\n{table}\n\n</details>"
+    count = summary.all_changes(total)
+    if len(changes) < total:
+        count = say("markdown.some_changes", "Changes ({shown:,} of {total:,})", shown=len(changes), total=total)
+    table = "\n".join([_cells(_HEADS), "|:--|:--|:--|:--|:--|:--|", *map(_row, changes)])
+    return f"<details><summary>{spoken(count)}</summary>\n\n{table}\n\n</details>"
+
+
+_HEADS: Final = (
+    say("column.action", "action"),
+    say("column.email", "e-mail"),
+    say("column.state", "state"),
+    say("column.tags", "tags"),
+    say("column.data_fields", "data fields"),
+    say("column.why", "why"),
+)
 
 
 def _row(change: dict[str, Any]) -> str:
     cells = [
-        prose(words.spoken(words.ACTIONS, change["action"])),
+        prose(words.of(words.ACTIONS, change["action"])),
         code(change["email"]),
         _arrow(state_words(change)),
         " ".join(code(tag) for tag in change.get("tags") or ()),
         "; ".join(_fields(change.get("attributes") or {})),
-        prose(words.spoken(words.REASONS, change.get("reason") or "")),
+        prose(words.of(words.REASONS, change.get("reason") or "")),
     ]
-    return f"| {' | '.join(cells)} |"
+    return _cells(cells)
+
+
+def _cells(texts: Iterable[str]) -> str:
+    return f"| {words.joined(texts, ' | ')} |"
 
 
 def _fields(fields: dict[str, list[str | None]]) -> list[str]:
@@ -158,15 +200,13 @@ def _fields(fields: dict[str, list[str | None]]) -> list[str]:
 
 
 def _value(value: str | None) -> str:
-    return "(none)" if value is None else code(value)
+    return spoken(NO_VALUE) if value is None else code(value)
 
 
 def _arrow(state: str) -> str:
-    return " → ".join(prose(part) for part in state.split(" -> "))
+    return " → ".join(prose(part) for part in state.split(ARROW))
 
 
 def _next(doc: dict[str, Any]) -> str:
-    parts = summary.next_parts(doc)
-    if not any(part.is_command for part in parts):
-        return ""
-    return "Next: " + "".join(code(part.text) if part.is_command else part.text for part in parts)
+    step = summary.next_step(doc, code)
+    return spoken(say("markdown.next", "Next: {step}", step=step)) if step and step is not summary.NOTHING_TO_DO else ""

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from cleverreach_sync.fleet.naming import names_in
+from cleverreach_sync.messages import Message, say, say_many, spoken
 from cleverreach_sync.report import summary, words
 from cleverreach_sync.report.forms.page import Page
+from cleverreach_sync.report.forms.setup import attributes_text, check_text
 from cleverreach_sync.report.forms.text import (
-    attributes_text,
-    check_text,
+    NO_RUN_YET,
     result_of,
     run_text,
     runs_table,
@@ -51,8 +52,9 @@ def statuses_text(doc: dict[str, Any], console: Console) -> None:
     labels = _labels(statuses)
     with Page(console) as page:
         rows = [_standing(status, label) for status, label in zip(statuses, labels, strict=True)]
-        heads = [_head(statuses), "last run (UTC)", "people", "rejects", "result", "next"]
-        page.table(heads, rows, numbers=["people", "rejects"])
+        last_run, rejects = say("column.last_run", "last run (UTC)"), say("column.rejects", "rejects")
+        heads = [_head(statuses), last_run, words.PEOPLE, rejects, words.RESULT, say("column.next", "next")]
+        page.table(heads, rows, numbers=[words.PEOPLE, rejects])
         for status, label in zip(statuses, labels, strict=True):
             last = _last(status)
             if _failed(last):
@@ -83,7 +85,7 @@ def _sections(doc: dict[str, Any], entries: list[dict[str, Any]], render: Render
     with Page(console) as page:
         _ending(doc, entries, page, _class)
         if failed:
-            page.line(f"to look at: {', '.join(failed)}", "bold red", hanging=2)
+            page.line(say("several.look_at", "to look at: {names}", names=", ".join(failed)), "bold red", hanging=2)
 
 
 def _section(label: str, doc: dict[str, Any], render: Render, console: Console) -> None:
@@ -97,21 +99,22 @@ def _section(label: str, doc: dict[str, Any], render: Render, console: Console) 
 def _attention(run: dict[str, Any], label: str, page: Page, *, blank: bool = True) -> None:
     if blank:
         page.line()
-    title = f"{summary.title(run)}: " if run.get("source") else ""
-    page.line(f"{label}: {title}{summary.verdict(run)}", style_of(run), hanging=2)
+    verdict = summary.verdict(run)
+    said = words.told(summary.title(run), verdict) if run.get("source") else verdict
+    page.line(words.told(label, said), style_of(run), hanging=2)
     error, guards = summary.of(run, "error"), summary.refusing(run)
     if error.get("message") and not guards:
         place = f"{error['where']}: " if error.get("where") else ""
-        page.line(place + error["message"], indent=2, hanging=2)
+        page.line(place + spoken(error["message"]), indent=2, hanging=2)
     for guard in guards:
         page.line(summary.guard_sentence(run, guard), indent=2, hanging=2)
     step = summary.next_step(run)
     if step:
-        page.line(f"next: {step}", indent=2, hanging=2, wraps=summary.is_prose(step))
+        page.line(summary.next_line(step), indent=2, hanging=2, wraps=summary.is_prose(step))
 
 
 def _class(entry: dict[str, Any]) -> str:
-    return str(summary.of(entry, "exit").get("class") or "ok")
+    return words.of(words.RESULTS, summary.of(entry, "exit").get("class") or "ok")
 
 
 def _ending(
@@ -121,10 +124,15 @@ def _ending(
     for reason in dict.fromkeys(entry["reason"] for entry in left):
         those = [entry for entry in left if entry["reason"] == reason]
         named = ", ".join(_labels([*entries, *those])[len(entries) :])
-        page.line(f"Not started ({words.spoken(words.STOPPED, reason)}): {named}", "yellow", hanging=2)
-    ways = Counter(map(result, entries))
-    total = words.counted(len(entries), "transfer")
-    page.line(f"{total}: {', '.join(f'{number:,} {way}' for way, number in ways.most_common())}", "bold", hanging=2)
+        why = words.of(words.STOPPED, reason)
+        left_out = say("several.not_started", "Not started ({why}): {names}", why=why, names=named)
+        page.line(left_out, "yellow", hanging=2)
+    total = say_many("several.transfers", "{number:,} transfer", "{number:,} transfers", len(entries))
+    ways = words.joined(
+        say("several.ended_so", "{number:,} {result}", number=number, result=way)
+        for way, number in Counter(map(result, entries)).most_common()
+    )
+    page.line(words.told(total, ways), "bold", hanging=2)
 
 
 def _standing(status: dict[str, Any], label: str) -> list[str]:
@@ -135,9 +143,9 @@ def _standing(status: dict[str, Any], label: str) -> list[str]:
         result, step = result_of(last), _COMMAND.search(summary.next_step(last))
         then = step[1] if step else "status" if rejects else ""
     else:
-        result, then = "no run yet", "diff"
+        result, then = NO_RUN_YET, "diff"
     if status.get("interrupted") and not _failed(last):
-        result, then = "interrupted", "sync"
+        result, then = say("result.interrupted", "interrupted"), "sync"
     people = f"{counts.get('people') or 0:,}" if counts else "-"
     return [label, when(last.get("started_at"))[:16] or "-", people, f"{len(rejects):,}", result, then]
 
@@ -158,6 +166,7 @@ def _labels(entries: Iterable[dict[str, Any]]) -> list[str]:
     return [name.label for name in names_in(entries)]
 
 
-def _head(entries: list[dict[str, Any]]) -> str:
+def _head(entries: list[dict[str, Any]]) -> Message:
     alone = len({entry.get("config") for entry in entries}) == 1
-    return "transfer" if alone and any(entry.get("transfer") for entry in entries) else "config"
+    named = alone and any(entry.get("transfer") for entry in entries)
+    return words.TRANSFER if named else say("column.config", "config")

@@ -13,6 +13,7 @@ from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
+from cleverreach_sync.messages import spoken
 from cleverreach_sync.report.stream import abandon
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def printable(text: str, encoding: str = "utf-8") -> str:
-    """`text` on one line, with what steers a terminal or is not seen written out (`\\x1b`, `\\u202e`), and stand-ins
-    for what `encoding` lacks (`Ü` -> `U`, `€` -> `?`)."""
+    """`text` in the language of the process and on one line, with what steers a terminal or is not seen written out
+    (`\\x1b`, `\\u202e`), and stand-ins for what `encoding` lacks (`Ü` -> `U`, `€` -> `?`)."""
+    text = spoken(text)
     if text.isascii() and text.isprintable():
         return text
     shown = visible(text, spaces=_SPACES)
@@ -130,8 +132,8 @@ class Page:
         self._flush()
 
     def shown(self, value: Any) -> str:
-        """A foreign value as it may be printed."""
-        return printable(str(value), self.console.encoding)
+        """A message or a foreign value as it may be printed."""
+        return printable(value if isinstance(value, str) else str(value), self.console.encoding)
 
     def line(
         self, text: str = "", style: str = "", *, indent: int = 0, hanging: int = 0, lead: str = "", wraps: bool = True
@@ -165,7 +167,9 @@ class Page:
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold", show_header=any(heads))
         for head in heads:
             right = head in numbers
-            table.add_column(Text(head), justify="right" if right else "left", no_wrap=right, overflow="fold")
+            table.add_column(
+                Text(self.shown(head)), justify="right" if right else "left", no_wrap=right, overflow="fold"
+            )
         for row in rows:
             table.add_row(*[Text(self.shown("" if cell is None else cell)) for cell in row])
         options = self.console.options.update(width=self.width)

@@ -9,10 +9,12 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from cleverreach_sync.messages import Message, say, spoken
+from cleverreach_sync.report import words
 from cleverreach_sync.report.addressing import addressed
+from cleverreach_sync.report.effort import duration
 from cleverreach_sync.report.errors import put_json, put_labelled
 from cleverreach_sync.report.forms.page import printable
-from cleverreach_sync.report.summary import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,9 +105,12 @@ class Lines:
     def end(self) -> None:
         if not self._phase:
             return
-        seconds = self._clock() - self._since
-        amount = f"{amount_of(self._done, self._unit)} in " if self._done else ""
-        self.info(f"{self._phase}: {amount}{duration(seconds)}")
+        phase, time = words.of(words.PHASES, self._phase), duration(self._clock() - self._since)
+        if self._done:
+            amount = amount_of(self._done, self._unit)
+            self.info(say("phase.done_some", "{phase}: {amount} in {time}", phase=phase, amount=amount, time=time))
+        else:
+            self.info(say("phase.done", "{phase}: {time}", phase=phase, time=time))
         self._phase = ""
 
     def warn(self, message: str) -> None:
@@ -151,7 +156,9 @@ class Bars(Lines):
             self.end()
         if self._verbosity > QUIET:
             bars = self._bars or Drawing(self)
-            shown = phase if self._name is None else f"{self._name.label} {phase}"
+            shown = spoken(words.of(words.PHASES, phase))
+            if self._name is not None:
+                shown = f"{self._name.label} {shown}"
             self._task = bars.add_task(printable(shown, self.console.encoding), total=total, unit=unit)
             self._total = total
             if self._bars is None:
@@ -175,13 +182,15 @@ class Bars(Lines):
         if seconds >= _WORTH_A_LINE:
             self._waiting = (message, self._clock() + seconds)
 
-    def still_waiting(self) -> str | None:
+    def still_waiting(self) -> Message | None:
         """Why nothing moves just now, if a request waits to be tried again."""
         if self._waiting is None:
             return None
         message, until = self._waiting
         left = until - self._clock()
-        return f"waiting {duration(left)}: {message}" if left > 0 else None
+        if left <= 0:
+            return None
+        return say("live.waiting", "waiting {time}: {reason}", time=duration(left), reason=message)
 
     def end(self) -> None:
         self._total = self._done
@@ -223,7 +232,7 @@ class Drawing(Progress):
 
 def amount_of(number: float, unit: str) -> str:
     """`20,000 people`, `1.2 MB`."""
-    return decimal(int(number)) if unit == "bytes" else f"{int(number):,} {unit}"
+    return decimal(int(number)) if unit == "bytes" else words.amount(words.UNITS, unit, int(number))
 
 
 class Amount(ProgressColumn):
@@ -234,9 +243,9 @@ class Amount(ProgressColumn):
     def render(self, task: Task) -> Text:
         unit = task.fields["unit"]
         if task.total is None:
-            return Text(amount_of(task.completed, unit))
+            return Text(spoken(amount_of(task.completed, unit)))
         done = decimal(int(task.completed)) if unit == "bytes" else f"{int(task.completed):,}"
-        return Text(f"{done}/{amount_of(task.total, unit)}")
+        return Text(f"{done}/{spoken(amount_of(task.total, unit))}")
 
 
 class Rate(ProgressColumn):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cleverreach_sync.messages import say, spoken
 from cleverreach_sync.report.forms.page import printable
 from cleverreach_sync.report.live.bars import REFRESHES
 
@@ -67,5 +68,6 @@ class FleetBar:
             return
         named = [printable(label, self._console.encoding) for label in self._running[:_NAMED]]
         rest = len(self._running) - len(named)
-        words = ", ".join([*named, *([f"{rest} more"] if rest else [])])
-        self._bar.update(self._task, advance=more, description=words)
+        if rest:
+            named.append(spoken(say("live.more", "{number} more", number=rest)))
+        self._bar.update(self._task, advance=more, description=", ".join(named))
