@@ -77,6 +77,7 @@ class Consent(NamedTuple):
     """One statement about the newsletter; `at` is when it was made, if the source says so.
 
     `after`: the source does not say so; the statement was seen first at `at`, and something else was read at `after`.
+    Of a withdrawal: it says no more than a time, a day say, that began at `after` and ends at `at`.
     """
 
     state: ConsentState

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, tzinfo
 from typing import Final
 
-from cleverreach_sync.domain.model import Record
+from cleverreach_sync.domain.model import Consent, Record
 from cleverreach_sync.sources.interface import Warned
 from cleverreach_sync.sources.values import is_no_date, read_time, utc_text
 
@@ -57,10 +57,16 @@ class Plausible:
             at=at,
             created_at=created,
             profile=profile,
-            consent=None if consent is None else consent._replace(at=self._time(consent.at)),
+            consent=None if consent is None else self._stated(consent),
             purchases=None if bought is None else bought._replace(last_at=self._time(bought.last_at)),
             orders=tuple(order._replace(at=self._time(order.at)) for order in record.orders),
         )
+
+    def _stated(self, consent: Consent) -> Consent:
+        """Of a day that was read as its end, its beginning tells whether it can be right."""
+        if consent.after is not None and EARLIEST_TIME <= consent.after <= self._latest:
+            return consent
+        return consent._replace(at=self._time(consent.at), after=None)
 
     def _time(self, at: int | None) -> int | None:
         if at is None or EARLIEST_TIME <= at <= self._latest:

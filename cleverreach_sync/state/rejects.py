@@ -127,7 +127,7 @@ def record_of(document: list[Any]) -> Record:
         at,
         created_at,
         profile,
-        None if consent is None else Consent(ConsentState(consent[0]), consent[1]),
+        None if consent is None else Consent(ConsentState(consent[0]), *consent[1:3]),
         None if purchases is None else Purchases(*purchases),
         tuple(Order(*order) for order in orders),
         invalid,

@@ -198,3 +198,28 @@ def test_who_withdrew_on_a_day_did_so_at_its_end(shop: Shop) -> None:
     shop.write(both(known, subscribed_at="2026-09-21"), both(again, subscribed_at="2026-09-21 00:00"))
     shop.sync()
     assert all(shop.list()[email].active for email in (known, again))
+
+
+def test_a_yes_of_the_same_day_brings_nobody_back_where_that_day_has_begun_elsewhere(shop: Shop) -> None:
+    """An export from a zone ahead of `timezone` is dated tomorrow."""
+    tomorrow = "2026-09-22"
+    shop.write(both(ANNA), both("ben@example.org", subscribed_at=tomorrow))
+    shop.sync()
+    shop.write(
+        opted_out(ANNA, subscribed_at=tomorrow),
+        both("ben@example.org", subscribed_at=tomorrow),
+        opted_out("ben@example.org", subscribed_at=tomorrow),
+        both("cora@example.org", subscribed_at=tomorrow),
+        opted_out("cora@example.org", subscribed_at=tomorrow),
+    )
+    ran = shop.agreed_sync()
+    assert told(ran.err) == []
+    assert shop.active() == set()
+    shop.later(days=0.1)
+    shop.write(both(ANNA, subscribed_at=tomorrow))
+    shop.sync()
+    assert shop.active() == set()
+    shop.later(days=1)
+    shop.write(both(ANNA, subscribed_at="2026-09-23"))
+    shop.sync()
+    assert shop.active() == {ANNA}

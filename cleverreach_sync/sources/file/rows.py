@@ -205,7 +205,8 @@ class Plan:
         state, at = values.get("subscribed"), values.get("subscribed_at")
         if at is not None and state is ConsentState.OPTED_OUT and self._stated_at is not None:
             latest = self._latest(cells[self._stated_at] or "")
-            at = latest if isinstance(latest, int) else at
+            if isinstance(latest, int) and latest != at:
+                return Consent(state, latest, at)
         return _UNKNOWN if state is None else Consent(state, at)
 
     def _report(self, unreadable: list[str], row: Row, warn: Callable[[Warned], None]) -> str | None:
