@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from cleverreach_sync.domain.consent import ShopConsent, TargetAction
+from cleverreach_sync.domain.consent import Policy, ShopConsent, TargetAction
 from cleverreach_sync.domain.decision import Case, Change, Decision, Outcome, Rules
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
@@ -164,10 +164,12 @@ def create(
     ended = ended and shop is not ShopConsent.YES
     active = bool(applies.kinds & rules.activate) and not ended
     like = Decision(Outcome.CREATED, "", applies.kinds, shop, activates=active)
-    return creation(case.person, like, rules.own.texts(added), values, now)
+    return creation(case.person, like, rules.own.texts(added), values, rules.policy, now)
 
 
-def creation(person: Person, like: Decision, tags: tuple[str, ...], values: dict[str, str], now: int) -> Decision:
+def creation(
+    person: Person, like: Decision, tags: tuple[str, ...], values: dict[str, str], policy: Policy, now: int
+) -> Decision:
     """Somebody new to the list, for whom the decision is `like` that one. Empty data fields are not sent."""
     created = person.created_at
     active = like.activates
@@ -175,7 +177,7 @@ def creation(person: Person, like: Decision, tags: tuple[str, ...], values: dict
         person.email,
         True,
         None,
-        Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED,
+        policy.mailed if active else policy.unmailed,
         _consent_date(person, now) if active else None,
         created if created is not None and 0 < created <= now else now,
         tags,
@@ -194,14 +196,15 @@ def new_status(
     case: Case, recipient: Recipient, applies: Applying, rules: Rules, now: int
 ) -> tuple[Status | None, int | None]:
     """The status to ask for of somebody in the list: none, but for the two cases in which crsync may subscribe them."""
-    person, memory = case.person, case.memory
-    if recipient.status is not Status.NOT_SUBSCRIBED:
+    person, memory, policy = case.person, case.memory, rules.policy
+    if recipient.status not in policy.asleep:
         return None, None
-    own_doing = memory.made_inactive and memory.receiver_id == recipient.id and memory.ended is None
+    own_doing = recipient.status is policy.unmailed and memory.made_inactive
+    own_doing = own_doing and memory.receiver_id == recipient.id and memory.ended is None
     if memory.ended_at is not None:  # it may be another's by now
         own_doing = own_doing and person.consent.state is ConsentState.YES
         own_doing = own_doing and person.consent.is_later_than(memory.ended_at)
     may_activate = applies.action is TargetAction.REACTIVATED or own_doing
     if may_activate and applies.kinds & rules.activate:
-        return Status.SUBSCRIBED, _consent_date(person, now)
+        return policy.mailed, _consent_date(person, now)
     return None, None

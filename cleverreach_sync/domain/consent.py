@@ -96,11 +96,27 @@ def _tabulate(rows: tuple[Row, ...]) -> dict[tuple[ShopConsent, TargetStatus, La
 
 class Policy:
     """What becomes of both sides, a table that a target brings: the rows are tried from the top, the first that fits
-    decides; None in a row fits everything. `ended` is the status that ends somebody's mailings."""
+    decides; None in a row fits everything. Who is new, who unsubscribed elsewhere, and who is gone must be skipped or
+    created, not reactivated.
 
-    def __init__(self, rows: Iterable[Row], *, ended: Status) -> None:
+    `ended` is the status that ends somebody's mailings, `mailed` the one to ask for of whoever is to be mailed,
+    `unmailed` that of whoever is new and is not to be. `asleep` is how crsync leaves whoever gets no mailings: what it
+    may undo, and somebody else may have changed since.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        *,
+        ended: Status,
+        mailed: Status = Status.SUBSCRIBED,
+        unmailed: Status = Status.NOT_SUBSCRIBED,
+    ) -> None:
         self.rows = tuple(rows)
         self.ended = ended
+        self.mailed = mailed
+        self.unmailed = unmailed
+        self.asleep = frozenset({ended, unmailed})
         self._table = _tabulate(self.rows)
 
     def verdict(self, shop: ShopConsent, standing: TargetStatus, agreed: LastAgreed) -> Verdict:

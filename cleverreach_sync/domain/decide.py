@@ -48,6 +48,7 @@ from cleverreach_sync.domain.fingerprints import Fingerprints
 from cleverreach_sync.domain.model import (
     ENDED_NO,
     ENDED_OPTED_OUT,
+    IN_LIST,
     NOTHING,
     Consent,
     ConsentState,
@@ -66,19 +67,18 @@ _NOBODY: Final[frozenset[Kind]] = frozenset()
 _BY_CONSENT: Final = frozenset({_SUBSCRIBER})
 _ORDER: Final = tuple(SkipReason)
 _NEVER: Final = 1 << 62  # later than any consent
-_STILL_THERE: Final = frozenset({Status.SUBSCRIBED, Status.NOT_SUBSCRIBED, Status.PENDING})
 _AS_READ: Final = {status: TargetStatus(status.value) for status in Status}
 
 
-def remembered_recipient(email: str, memory: LastSynced, own: OwnTags) -> Recipient | None:
+def remembered_recipient(email: str, memory: LastSynced, rules: Rules) -> Recipient | None:
     """The recipient to decide against before they were read: as last seen, or as still there if they had left (the
     reading before the write has the last word)."""
     if memory.receiver_id is None:
         return None
     status = memory.status
-    if status not in _STILL_THERE:
-        status = Status.NOT_SUBSCRIBED if memory.ended else Status.SUBSCRIBED
-    tags = frozenset(own.by_kind[kind] for kind in memory.tags)
+    if status not in IN_LIST:
+        status = rules.policy.ended if memory.ended else Status.SUBSCRIBED
+    tags = frozenset([rules.own.by_kind[kind] for kind in memory.tags])
     return Recipient(memory.receiver_id, email, status, tags, stamps=memory.stamps)
 
 
@@ -107,7 +107,7 @@ def _left_elsewhere(person: Person, suppressed: Suppression) -> bool:
 
 
 def _by_our_doing(memory: LastSynced, recipient: Recipient) -> bool:
-    """Whether a recipient is inactive because crsync made them so."""
+    """Whether a recipient is asleep because crsync left them so."""
     return memory.ended is not None or (memory.made_inactive and memory.receiver_id == recipient.id)
 
 
@@ -120,8 +120,8 @@ def decide(case: Case, rules: Rules, now: int) -> Decision:
         return _at_first_sight(person, rules, now, values)
     carried = rules.own.among(recipient.tags) if recipient is not None else _NOBODY
     if recipient is not None and rules.adopt and carried and not memory.transferred:
-        assumed = adopted(memory, recipient, carried)
-    elif recipient is not None and _in_other_hands(memory, recipient):
+        assumed = adopted(memory, recipient, carried, rules.policy)
+    elif recipient is not None and _in_other_hands(memory, recipient, rules.policy):
         assumed = from_now_on(memory, recipient)
     else:
         return _decide(case, carried, rules, now)
@@ -141,7 +141,7 @@ def _at_first_sight(person: Person, rules: Rules, now: int, values: dict[str, st
         return decision
     if values is None:
         values = rules.fields.values(person, buyer=_BUYER in decision.kinds)
-    return creation(person, decision, change.tags_added, values, now)
+    return creation(person, decision, change.tags_added, values, rules.policy, now)
 
 
 @lru_cache(maxsize=256)
@@ -183,14 +183,16 @@ def _by_policy(
     standing = standing_of(case, rules)
     renewed = _renewed(memory, recipient, carried, rules)
     agreed = agreed_with(memory, own_tags=bool(carried), again=again, renewed=renewed)
+    if standing is TargetStatus.UNSUBSCRIBED and (recipient is None or recipient.status is not Status.UNSUBSCRIBED):
+        agreed = LastAgreed.NOTHING  # nothing that was agreed here tells about elsewhere
     ruled = rules.policy.verdict(shop, standing, agreed)
     if ruled.target is TargetAction.ENDED and recipient is not None:
         decision = end(case, recipient, carried, shop, rules)
     elif person.invalid is not None:
         decision = Decision(Outcome.INVALID, person.invalid, _NOBODY, shop)
     else:
-        away = _must_stay_away(case, standing)
-        stays = rules.policy.verdict(shop, TargetStatus.UNSUBSCRIBED, LastAgreed.ENDED) if away else ruled
+        away = _must_stay_away(case, standing, rules.policy)
+        stays = rules.policy.verdict(shop, TargetStatus.UNSUBSCRIBED, LastAgreed.NOTHING) if away else ruled
         decision = _selected(case, carried, (shop, stays), rules, now)
     return decision if ruled.shop is None else decision._replace(shop_becomes=ruled.shop)
 
@@ -220,13 +222,14 @@ def _selected(
     return _transferred(case, carried, Applying(kinds, stated, shop, ruled.target), rules, now)
 
 
-def _must_stay_away(case: Case, standing: TargetStatus) -> bool:
-    """Whether somebody is inactive by crsync's doing who left elsewhere in the account: crsync must not be what brings
+def _must_stay_away(case: Case, standing: TargetStatus, policy: Policy) -> bool:
+    """Whether somebody is asleep by crsync's doing who left elsewhere in the account: crsync must not be what brings
     them back."""
     recipient = case.recipient
     return (
-        standing is TargetStatus.NOT_SUBSCRIBED
-        and recipient is not None
+        recipient is not None
+        and recipient.status in policy.asleep
+        and standing is _AS_READ[recipient.status]
         and _left_elsewhere(case.person, case.suppressed)
         and _by_our_doing(case.memory, recipient)
     )
@@ -263,7 +266,7 @@ def _transferred(case: Case, carried: frozenset[Kind], applies: Applying, rules:
         own.texts(removed & carried),
         filled(values, memory, rules),
     )
-    activates = status is Status.SUBSCRIBED
+    activates = status is not None
     reason = "" if not activates else "reactivated" if action is TargetAction.REACTIVATED else "activated"
     return Decision(Outcome.UPDATED, reason, kinds, shop, change, activates, values)
 
@@ -311,11 +314,11 @@ def _left_before(memory: LastSynced, recipient: Recipient | None, shop: ShopCons
     return memory.left_before if recipient is None or own else None
 
 
-def _in_other_hands(memory: LastSynced, recipient: Recipient) -> bool:
+def _in_other_hands(memory: LastSynced, recipient: Recipient, policy: Policy) -> bool:
     """Whether a recipient whom crsync might make active again does not stand in the list as its last write left them:
     somebody else had a hand in it, or this memory is not of the last write. Stamps that the target does not give are
     not compared."""
-    if recipient.status is not Status.NOT_SUBSCRIBED or recipient.stamps is None:
+    if recipient.status not in policy.asleep or recipient.stamps is None:
         return False
     if memory.ended is None and not memory.made_inactive:
         return False
@@ -332,15 +335,15 @@ def from_now_on(memory: LastSynced, recipient: Recipient) -> LastSynced:
     return memory._replace(status=status, ended_at=max(latest, memory.ended_at or 0))
 
 
-def adopted(memory: LastSynced, recipient: Recipient, carried: frozenset[Kind]) -> LastSynced:
+def adopted(memory: LastSynced, recipient: Recipient, carried: frozenset[Kind], policy: Policy) -> LastSynced:
     """What to assume of a recipient that carries an own special tag when the memory of them is lost: transferred by
-    crsync, a Subscriber tag is a consent given before, inactive means that somebody ended it, and it stays so."""
-    inactive = recipient.status is Status.NOT_SUBSCRIBED
+    crsync, a Subscriber tag is a consent given before, asleep means that somebody ended it, and it stays so."""
+    asleep = recipient.status in policy.asleep
     return memory._replace(
         receiver_id=recipient.id,
         status=recipient.status,
         tags=carried,
         agreed=ConsentState.YES if _SUBSCRIBER in carried else ConsentState.UNKNOWN,
-        ended=ENDED_NO if inactive else memory.ended,
-        ended_at=_NEVER if inactive else memory.ended_at,
+        ended=ENDED_NO if asleep else memory.ended,
+        ended_at=_NEVER if asleep else memory.ended_at,
     )

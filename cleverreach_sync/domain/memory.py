@@ -64,7 +64,7 @@ def remember(
         _agreed(person, decision, memory),
         None if reopened else memory.ended,
         None if reopened else memory.ended_at,
-        change.status is Status.NOT_SUBSCRIBED
+        change.status is rules.policy.unmailed
         if change.creates
         else memory.made_inactive and not (made_again or reopened),
         rules.run,
@@ -140,6 +140,8 @@ def as_last_seen(decision: Decision, memory: LastSynced, rules: Rules) -> Decisi
     """The decision about somebody who is not read again because there is nothing to write: if it is known that they had
     left the list, that is what counts."""
     left = _LEFT_AS.get(memory.status) if memory.transferred else None
+    if memory.ended is not None and memory.status is rules.policy.ended:
+        left = None  # that was crsync
     if left is None or (left is SkipReason.DELETED and rules.include_deleted):
         return decision
     if decision.outcome is not Outcome.UNCHANGED and decision.reason != ENDED_OPTED_OUT:

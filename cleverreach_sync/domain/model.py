@@ -167,6 +167,9 @@ class Status(StrEnum):
     ABSENT = "absent"
 
 
+IN_LIST: Final = frozenset({Status.SUBSCRIBED, Status.NOT_SUBSCRIBED, Status.PENDING})  # there, and did not leave
+
+
 class Stamps(NamedTuple):
     """The target's own dates of a recipient, 0 for never, None for those it does not give."""
 
@@ -181,9 +184,10 @@ class Stamps(NamedTuple):
 
 
 class Recipient(NamedTuple):
-    """One row of the recipient list as it was read. `attributes` is by data field name, values as the target gives
-    them; `registered` is the target's stamp, 0 if it has none; `stamps` are there of who is not subscribed, if the
-    target gives any. `changed_at`: when they last changed there, by the target's clock; None if it does not say."""
+    """One row of the recipient list as it was read. `id` is the target's own, of whatever form. `attributes` is by data
+    field name, values as the target gives them; `registered` is the target's stamp, 0 if it has none; `stamps` are
+    there of who is asleep (see `Policy`), if the target gives any. `changed_at`: when they last changed there, by the
+    target's clock; None if it does not say."""
 
     id: str
     email: str

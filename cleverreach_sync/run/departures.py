@@ -12,6 +12,7 @@ from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN
 from cleverreach_sync.run.recheck import batches
 from cleverreach_sync.state.entries import Entry, body, facts_json, memory_tuple, read_body
+from cleverreach_sync.targets.interface import Why
 
 _OVERLAP: Final = 3600  # seconds; a target may tell late of somebody, and its machines may differ about the time
 _RECORDED_AT_ONCE: Final = 2000
@@ -49,6 +50,8 @@ def catch_up(run: Run) -> None:
     for page in run.target.suppressions(run.account_read_at):
         run.request.stop.check()
         for each in page:
+            if each.why is not Why.UNSUBSCRIBED or each.pattern:
+                continue  # barred, which may be lifted again: the target sees to it, and the next run
             key = run.keys.address(each.text)
             left[key] = max(run.now if each.at is None else each.at, left.get(key, 0))
     run.ledger.depart(left.items())
@@ -62,13 +65,13 @@ def undo(run: Run) -> None:
     catch_up(run)
     undone = 0
     for left in batches(_woken(run, run.departed), run.batch_size):
-        found = run.target.read_ids([each.memory.receiver_id or "" for each in left])
+        found = run.target.look_up([each.memory.receiver_id or "" for each in left])
         for each in left:
             recipient = found.get(each.memory.receiver_id or "")
             state = Status.ABSENT if recipient is None else recipient.status
             # An answer that lacks them is no proof: they were made active a moment ago.
             if recipient is None or state is Status.SUBSCRIBED:
-                there = run.target.make_inactive(each.memory.receiver_id or "")
+                there = run.target.end_mailings(each.memory.receiver_id or "")
                 state = run.rules.policy.ended if there else Status.ABSENT
                 undone += recipient is not None or there
                 if (recipient is not None or there) and (woken := run.spool.woken(each.entry.key)) is not None:

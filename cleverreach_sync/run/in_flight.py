@@ -96,7 +96,7 @@ def look_up(run: Run) -> None:
 def record(run: Run) -> None:
     """Records what was looked up, and ends the mailing of those who were made again."""
     for receiver_id in run.remade:
-        run.target.make_inactive(receiver_id)
+        run.target.end_mailings(receiver_id)
     run.ledger.record_settled()
 
 
@@ -111,7 +111,7 @@ def _found(run: Run, left: Iterable[Flight]) -> Iterator[tuple[Flight, Recipient
         yield from ((each, by_address[each.email]) for each in part if each.email in by_address)
     for part in batches((each for each in left if not each.email and each.receiver_id), run.batch_size):
         run.request.stop.check()
-        by_id = run.target.read_ids([each.receiver_id for each in part if each.receiver_id])
+        by_id = run.target.look_up([each.receiver_id for each in part if each.receiver_id])
         yield from ((each, by_id[each.receiver_id]) for each in part if each.receiver_id in by_id)
 
 
@@ -138,7 +138,7 @@ def _after_end(
     run: Run, left: Flight, memory: LastSynced, recipient: Recipient, own: frozenset[Kind]
 ) -> LastSynced | None:
     """After an end that may have been written; None where nothing has to be remembered but what is known."""
-    arrived = recipient.status is Status.NOT_SUBSCRIBED and (left.step == Step.MOVED or Kind.SUBSCRIBER not in own)
+    arrived = recipient.status is run.rules.policy.ended and (left.step == Step.MOVED or Kind.SUBSCRIBER not in own)
     if left.erased and run.rules.delete_erased:
         return None  # still to be deleted
     if left.step == Step.MOVED:
@@ -156,8 +156,8 @@ def _after_write(run: Run, left: Flight, memory: LastSynced, recipient: Recipien
     after = _remembered(run, left, memory, recipient, outcome)
     # Who came in by a form, and has not confirmed yet, has another date of registration.
     ours = memory.transferred or (left.registered is not None and recipient.registered == left.registered)
-    inactive = recipient.status is Status.NOT_SUBSCRIBED
-    return after._replace(tags=own, made_inactive=after.made_inactive and inactive and ours)
+    unmailed = recipient.status is run.rules.policy.unmailed
+    return after._replace(tags=own, made_inactive=after.made_inactive and unmailed and ours)
 
 
 def _remembered(run: Run, left: Flight, memory: LastSynced, recipient: Recipient, outcome: Outcome) -> LastSynced:
@@ -167,7 +167,8 @@ def _remembered(run: Run, left: Flight, memory: LastSynced, recipient: Recipient
     consent = Consent(CONSENTS[left.consent], left.consent_at, left.consent_after)
     shop = weigh(consent, memory)
     creates = outcome is Outcome.CREATED
-    state = Status.SUBSCRIBED if left.active else Status.NOT_SUBSCRIBED if creates else None
+    policy = run.rules.policy
+    state = policy.mailed if left.active else policy.unmailed if creates else None
     change = Change(left.email, creates, recipient.id, state, None, None, (), (), {})
     activates = left.active and recipient.status is Status.SUBSCRIBED
     decision = Decision(outcome, ENDED_ERASED if left.erased else "", kinds_in(left.kinds), shop, change, activates)

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cleverreach_sync.domain.consent import ShopConsent
+from cleverreach_sync.domain.consent import Policy, ShopConsent
 from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Change, Decision, Outcome, Suppression
 from cleverreach_sync.domain.fingerprints import Fingerprints, Packed
 from cleverreach_sync.domain.identity import idents_of
@@ -141,12 +141,11 @@ def _creation(decision: Decision, fingerprints: Fingerprints) -> tuple[Any, ...]
     change = decision.change
     if change is None or not change.creates:
         return None
-    active = change.status is Status.SUBSCRIBED
     print_ = fingerprints.of(change.values())
     return (
         decision.shop._value_,
         kind_bits(decision.kinds),
-        active,
+        decision.activates,
         change.at,
         change.registered,
         change.tags_added,
@@ -154,13 +153,13 @@ def _creation(decision: Decision, fingerprints: Fingerprints) -> tuple[Any, ...]
     )
 
 
-def created(row: PlanRow) -> Decision | None:
+def created(row: PlanRow, policy: Policy) -> Decision | None:
     """The decision of phase 2 about somebody it knew no recipient of, which holds as long as there is none; None if
     they were not to be created."""
     if row.created is None or row.receiver_id is not None or row.fields is None:
         return None
     shop, kinds, active, at, registered, tags, fingerprint = row.created
-    state = Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED
+    state = policy.mailed if active else policy.unmailed
     attributes: Packed | dict[str, str] = Packed(row.fields[0], fingerprint) if fingerprint else {}
     change = Change(row.email, True, None, state, at, registered, tags, (), attributes)
     return Decision(Outcome.CREATED, "", kinds_in(kinds), _SHOPS[shop], change, active)

@@ -11,7 +11,7 @@ from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
 from cleverreach_sync.domain.decision import Case, Decision, Outcome, Suppression
 from cleverreach_sync.domain.memory import as_it_stands, settle
-from cleverreach_sync.domain.model import Kind, Recipient, SkipReason, Status
+from cleverreach_sync.domain.model import Kind, Recipient, SkipReason
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, Step, case_of, created, outcome_to_keep, pack
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
@@ -44,7 +44,7 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
         return {}
     ids = [row.receiver_id for row in rows if not row.email and row.receiver_id]
     emails = [row.email for row in rows if row.email]
-    known = run.target.read_ids(ids) if ids else {}
+    known = run.target.look_up(ids) if ids else {}
     found = run.target.read(emails) if emails else {}
     there = {row.key: found[row.email] for row in rows if row.email in found}
     there |= _by_id(run, [row for row in rows if row.step == Step.END and row.email and row.key not in there])
@@ -55,7 +55,7 @@ def _by_id(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     """Whose consent ended and who is not found by their address, looked up by their ID: one answer that lacks them must
     not be the end of the matter."""
     ids = [row.receiver_id for row in rows if row.receiver_id]
-    known = run.target.read_ids(ids) if ids else {}
+    known = run.target.look_up(ids) if ids else {}
     found = ((row, known.get(row.receiver_id or "")) for row in rows)
     return {row.key: each for row, each in found if each is not None and each.email == row.email}
 
@@ -68,7 +68,7 @@ def decided(
     left_at = run.departed.get(row.key) if run.departed else None
     if left_at is not None and not row.still_mailed:
         row = row._replace(unsubscribed_at=max(row.unsubscribed_at or 0, left_at), created=None)
-    decision = created(row) if recipient is None else None
+    decision = created(row, run.rules.policy) if recipient is None else None
     if decision is not None:
         return Rechecked(row, case_of(row, None, filled=False), decision)
     case = case_of(row, recipient)
@@ -89,19 +89,19 @@ def decided(
 
 
 def _is_there(decision: Decision, recipient: Recipient, run: Run) -> bool:
-    """Whether an update would change nothing. Of somebody inactive whom crsync knows this is no matter: whether they
+    """Whether an update would change nothing. Of somebody asleep whom crsync knows this is no matter: whether they
     may become active some day depends on how its own last write left them."""
     change = decision.change
     if change is None or decision.outcome is not Outcome.UPDATED:
         return False
-    known = recipient.status is Status.SUBSCRIBED or decision.adopted is not None
+    known = recipient.status not in run.rules.policy.asleep or decision.adopted is not None
     return known and not has_effect(change, recipient, run.rules.fields.types)
 
 
 def _taken_for_another(run: Run, row: PlanRow, case: Case) -> Rechecked:
     """Somebody whose address the list takes for that of somebody else: nothing is written to either. The end of a
     consent goes to the recipient that crsync itself had put there."""
-    own = remembered_recipient(case.person.email, case.memory, run.rules.own)
+    own = remembered_recipient(case.person.email, case.memory, run.rules)
     case = case._replace(recipient=own)
     decision = decide(case, run.rules._replace(end_only=True), run.now)
     if decision.outcome is Outcome.DEACTIVATED:
@@ -184,12 +184,12 @@ def count_activations(run: Run) -> int:
 
 def against_list(run: Run, case: Case, recipient: Recipient) -> Decision:
     """What is to happen to somebody of whom nothing is known but the list: an own special tag means transferred, and
-    what is there already, value by value, needs no update. Whoever is inactive counts as ended, unless they carry the
+    what is there already, value by value, needs no update. Whoever is asleep counts as ended, unless they carry the
     Subscriber tag, which an end takes away."""
     own, types, memory = run.rules.own, run.rules.fields.types, case.memory
     carried = own.among(recipient.tags)
     if carried:
-        memory = adopted(memory, recipient, carried)
+        memory = adopted(memory, recipient, carried, run.rules.policy)
         if Kind.SUBSCRIBER in carried:
             memory = memory._replace(ended=None, ended_at=None)
     decision = decide(case._replace(memory=memory), run.rules, run.now)

@@ -138,16 +138,16 @@ class Target(Protocol):
         ...
 
     def read(self, emails: Sequence[str]) -> dict[str, Recipient]:
-        """The recipients of the list among `emails`, by normalised address, with state, tags and attributes. One with
+        """The recipients of the list among `emails`, by normalised address, with status, tags and attributes. One with
         another `email` than the one asked for is somebody for whom the list takes that address."""
         ...
 
-    def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:
-        """The recipients of the list among `ids`, by ID."""
+    def look_up(self, ids: Sequence[str]) -> dict[str, Recipient]:
+        """The recipients of the list among `ids`, by ID: the target's own word for somebody, of whatever form."""
         ...
 
-    def read_one(self, receiver_id: str) -> Recipient | None:
-        """One recipient of the list, asked for alone; None if they are gone."""
+    def look_up_one(self, recipient_id: str) -> Recipient | None:
+        """One recipient of the list by ID, asked for alone; None if they are gone."""
         ...
 
     def changes(self, since: str | None) -> Iterator[ListChanges] | None:
@@ -160,12 +160,14 @@ class Target(Protocol):
         address. The batch is made ready at once; nothing is sent before the first answer is asked for."""
         ...
 
-    def make_inactive(self, receiver_id: str) -> bool:
-        """Ends the mailing of one recipient by ID; False if they are gone already, or blacklisted."""
+    def end_mailings(self, recipient_id: str) -> bool:
+        """Ends the mailings of one recipient by ID, who then stands as `policy.ended` says; False if there is nobody
+        to be mailed any more."""
         ...
 
-    def delete(self, receiver_id: str) -> None:
-        """Deletes one recipient from the list by ID; one that is gone already counts as deleted."""
+    def erase(self, recipient_id: str) -> None:
+        """Removes one recipient by ID with all that the target has of them, whatever else it calls deleting; one that
+        is gone already counts as erased."""
         ...
 
     def existing_fields(self) -> dict[str, ExistingField]:

@@ -489,8 +489,8 @@ def test_a_limit_holds_the_new_address_back(buyers: World) -> None:
     [
         ("run.decide.moves:follow_moves", "after", 1),
         ("run.write.writing:Writer._hand_over", "after", 1),
-        ("targets.cleverreach.target:CleverReach.make_inactive", "before", 1),
-        ("targets.cleverreach.target:CleverReach.make_inactive", "after", 1),
+        ("targets.cleverreach.target:CleverReach.end_mailings", "before", 1),
+        ("targets.cleverreach.target:CleverReach.end_mailings", "after", 1),
         ("run.write.writing:Writer._moved", "after", 1),
         ("run.write.writing:Writer._record_decided", "after", 1),
         ("targets.cleverreach.target:CleverReach._write", "before", 1),

@@ -727,11 +727,11 @@ def test_nothing_is_settled_about_who_was_never_transferred() -> None:
     ],
 )
 def test_a_recipient_as_remembered(memory: LastSynced, state: Status) -> None:
-    assert remembered_recipient(ANNA, memory._replace(tags=S), OWN) == recipient(state, S)
+    assert remembered_recipient(ANNA, memory._replace(tags=S), ALL) == recipient(state, S)
 
 
 def test_nobody_is_remembered_who_was_never_confirmed() -> None:
-    assert remembered_recipient(ANNA, NOTHING, OWN) is None
+    assert remembered_recipient(ANNA, NOTHING, ALL) is None
 
 
 def test_values_that_were_filled_before_are_taken() -> None:

@@ -49,7 +49,7 @@ class Absent:
         if facts == before and not entry.due:
             return
         person = known_to_have_left(person, facts, memory)
-        recipient = remembered_recipient("", memory, run.rules.own)
+        recipient = remembered_recipient("", memory, run.rules)
         barred = joined.suppressed.blacklisted and not joined.suppressed.still_mailed
         known = joined.suppressed._replace(blacklisted=False) if barred else joined.suppressed
         decision = decide(Case(person, memory, recipient, known), self._rules, run.now)
@@ -72,7 +72,7 @@ class Absent:
         self._silence.note(joined.key, before, ())
         person, facts = self._persons.read("", (), before)
         person = after_erasure(person, facts)
-        recipient = remembered_recipient("", memory, run.rules.own)
+        recipient = remembered_recipient("", memory, run.rules)
         decision = decide(Case(person, memory, recipient, joined.suppressed), self._rules, run.now)
         step = Step.RECORD
         if decision.outcome is Outcome.DEACTIVATED:

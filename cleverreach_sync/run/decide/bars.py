@@ -14,6 +14,8 @@ from cleverreach_sync.state.entries import memory_tuple
 from cleverreach_sync.state.plans import PlanRow
 
 _MAY_STILL_COME: Final = frozenset({Step.NEW, Step.CHECK})
+_GONE: Final = frozenset({Status.ABSENT, Status.ARCHIVED})
+_NOT_MAILED: Final = _GONE | {Status.NOT_SUBSCRIBED, Status.PENDING}
 _MAILED: Final = frozenset({UNCHANGED, Outcome.UPDATED.value})
 
 
@@ -91,12 +93,13 @@ def why_left(run: Run, move: Departure, recipient: Recipient | None) -> SkipReas
         return SkipReason.BLACKLISTED
     if memory.left_before is not None:
         return memory.left_before
-    if recipient is not None and recipient.status is Status.UNSUBSCRIBED:
+    status = Status.ABSENT if recipient is None else recipient.status
+    by_crsync = memory.ended is not None and status is run.rules.policy.ended
+    if status is Status.UNSUBSCRIBED and not by_crsync:
         return SkipReason.UNSUBSCRIBED
-    away = recipient is None or recipient.status is Status.NOT_SUBSCRIBED
-    if suppressed.unsubscribed_at is not None and away:
+    if suppressed.unsubscribed_at is not None and status in _NOT_MAILED:
         return SkipReason.UNSUBSCRIBED
-    if memory.transferred and recipient is None:
+    if memory.transferred and status in _GONE:
         return SkipReason.DELETED
     if memory.ended is not None and memory.ended != ENDED_MOVED:
         return SkipReason.OPTED_OUT

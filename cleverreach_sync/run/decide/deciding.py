@@ -164,7 +164,7 @@ class Decider:
         nobody = not person.is_person and person.invalid is None and not person.erased
         decision = NO_PERSON
         if not nobody or memory.transferred:
-            recipient = remembered_recipient(person.email, memory, run.rules.own)
+            recipient = remembered_recipient(person.email, memory, run.rules)
             decision = decide(Case(person, memory, recipient, suppressed), run.rules, run.now)
         decided = Decided(key, person, decision, memory, facts, rows[0].rowid, seen, suppressed)
         if nobody and decision.change is None:
@@ -233,7 +233,7 @@ class Decider:
             if self._own_tags_in_list and decision.shop is ShopConsent.OPTED_OUT:
                 return Step.CHECK
         if not barred and self._list_exists:
-            away = unknown or memory.status is Status.NOT_SUBSCRIBED  # they may have come back by themselves
+            away = unknown or memory.status in run.rules.policy.asleep  # they may have come back by themselves
             if away and decision.reason == ELSEWHERE and (run.rules.resend or not looked):
                 return Step.CHECK
         if memory.transferred and not barred and decision.again:

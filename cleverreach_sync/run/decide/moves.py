@@ -4,7 +4,6 @@ who had left stays away. Orders that have another address now count there only."
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from cleverreach_sync.domain.consent import ShopConsent
 from cleverreach_sync.domain.decision import Decision, Outcome
@@ -12,6 +11,7 @@ from cleverreach_sync.domain.identity import accounts_of, is_no_reason, joined, 
 from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts, left_behind
 from cleverreach_sync.domain.model import (
     ENDED_MOVED,
+    IN_LIST,
     RANK_LEFT,
     Consent,
     ConsentState,
@@ -19,7 +19,6 @@ from cleverreach_sync.domain.model import (
     Recipient,
     RecordFacts,
     SkipReason,
-    Status,
 )
 from cleverreach_sync.domain.statements import still_left
 from cleverreach_sync.run.context import Run
@@ -28,8 +27,6 @@ from cleverreach_sync.run.decide.arrivals import changed_addresses, leave_out_sh
 from cleverreach_sync.run.decide.bars import Bars, why_left
 from cleverreach_sync.run.decide.deciding import Decider
 from cleverreach_sync.run.plan import OPEN, Decided, Step, case_of, plan_row
-
-_IN_LIST: Final = frozenset({Status.SUBSCRIBED, Status.NOT_SUBSCRIBED})
 
 
 def follow_moves(run: Run, deciding: Decider) -> None:
@@ -126,7 +123,7 @@ class AddressChanges:
         """Plans ends, and those who stay without a row of this read; bars new addresses."""
         run = self._run
         ids = [move.memory.receiver_id for move in moves if move.memory.receiver_id is not None]
-        found = run.target.read_ids(ids) if ids and run.recipient_list is not None else {}
+        found = run.target.look_up(ids) if ids and run.recipient_list is not None else {}
         for move in moves:
             recipient = found.get(move.memory.receiver_id or "") or self._asked_alone(move)
             reason = why_left(run, move, recipient) if move.to else None
@@ -148,9 +145,9 @@ class AddressChanges:
         """Whom an answer about many lacks, though nobody saw them leave: on it depends whether their old address is
         mailed for ever, and the new one never."""
         memory = move.memory
-        if memory.receiver_id is None or memory.status not in _IN_LIST or self._run.recipient_list is None:
+        if memory.receiver_id is None or memory.status not in IN_LIST or self._run.recipient_list is None:
             return None
-        return self._run.target.read_one(memory.receiver_id)
+        return self._run.target.look_up_one(memory.receiver_id)
 
     def _ended_at(self, move: Departure, new: bytes) -> int | None:
         """When the consent ended of somebody who has another address, if it did so since the last run, or before they
@@ -202,4 +199,4 @@ class AddressChanges:
 
 
 def _may_end(move: Departure, recipient: Recipient | None) -> bool:
-    return recipient is not None and recipient.status in _IN_LIST and move.memory.ended is None
+    return recipient is not None and recipient.status in IN_LIST and move.memory.ended is None

@@ -10,7 +10,7 @@ from cleverreach_sync.domain.address import mask
 from cleverreach_sync.domain.comparison import has_effect
 from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import Decision, Outcome
-from cleverreach_sync.domain.model import ENDED_MOVED, Recipient, Status
+from cleverreach_sync.domain.model import ENDED_MOVED, Recipient
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import Step
 from cleverreach_sync.run.preview.shown import STATES, shown_change
@@ -29,7 +29,7 @@ def preview(run: Run) -> None:
         found = recipients_of(run, rows)
         for row in rows:
             run.tally.deactivate()
-            lines.append((row.seq, orjson.dumps(_moved(found.get(row.key), show_pii=run.request.options.show_pii))))
+            lines.append((row.seq, orjson.dumps(_moved(run, found.get(row.key)))))
     for step in (Step.GONE, Step.END, Step.UPDATE, Step.NEW):
         for each in recheck(run, step):
             done += 1
@@ -52,20 +52,20 @@ def _as_counted(run: Run, each: Rechecked, decision: Decision) -> Decision:
     """Somebody whom a write without an answer brought into the list counts as created."""
     if decision.change is None or decision.outcome is not Outcome.UPDATED or each.row.key not in run.made:
         return decision
-    active = each.case.recipient is not None and each.case.recipient.status is Status.SUBSCRIBED
-    change = decision.change._replace(status=Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED)
+    recipient, unmailed = each.case.recipient, run.rules.policy.unmailed
+    change = decision.change._replace(status=unmailed if recipient is None else recipient.status)
     return decision._replace(outcome=Outcome.CREATED, activates=False, change=change)
 
 
-def _moved(recipient: Recipient | None, *, show_pii: bool) -> dict[str, object]:
+def _moved(run: Run, recipient: Recipient | None) -> dict[str, object]:
     email = "" if recipient is None else recipient.email
     return {
         "action": "deactivate",
-        "email": email if show_pii else mask(email),
+        "email": email if run.request.options.show_pii else mask(email),
         "kinds": [],
         "tags": [],
         "attributes": {},
-        "state": [None if recipient is None else STATES[recipient.status], "inactive"],
+        "state": [None if recipient is None else STATES[recipient.status], STATES[run.rules.policy.ended]],
         "reason": ENDED_MOVED,
     }
 

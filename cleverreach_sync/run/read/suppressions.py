@@ -17,11 +17,11 @@ def suppress_known(run: Run) -> None:
 def suppress(run: Run, page: Sequence[Suppressed]) -> list[str]:
     """Spools a page of addresses; the patterns among them are returned."""
     address, undated = run.keys.address, run.now  # an unsubscription without a date is later than any consent so far
-    left = [each for each in page if each.why is Why.UNSUBSCRIBED]
+    left = [each for each in page if each.why is Why.UNSUBSCRIBED and not each.pattern]
     if left:
         run.spool.unsubscribe([(address(each.text), undated if each.at is None else each.at) for each in left])
     if len(left) == len(page):
         return []
-    listed = [each for each in page if each.why is not Why.UNSUBSCRIBED]
-    run.spool.blacklist([(address(each.text), each.why is Why.NOTED) for each in listed if not each.pattern])
-    return [each.text for each in listed if each.pattern]
+    listed = [each for each in page if each.why is not Why.UNSUBSCRIBED and not each.pattern]
+    run.spool.blacklist([(address(each.text), each.why is Why.NOTED) for each in listed])
+    return [each.text for each in page if each.pattern]

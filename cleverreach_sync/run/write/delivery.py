@@ -114,7 +114,7 @@ class BatchSender:
 
     def _deleted(self, recipient: Recipient) -> RowAnswer:
         try:
-            self._run.target.delete(recipient.id)
+            self._run.target.erase(recipient.id)
         except (NotCarriedOut, Refused) as failure:  # no reason not to write to the others
             self.put_off = self.put_off or failure
             return RowAnswer(Verdict.LATER, reason=NOT_CONFIRMED)
@@ -153,7 +153,7 @@ class BatchSender:
         one = decided(self._run, row, recipient, end_only=batch.end_only, attempted=attempted)
         if recipient is None or one.decision.change is None or one.by_id or not self._remade(batch, one, recipient):
             return one
-        self._run.target.make_inactive(recipient.id)
+        self._run.target.end_mailings(recipient.id)
         decision = one.decision.instead(Outcome.SKIPPED, SkipReason.DELETED)
         return one._replace(case=one.case._replace(recipient=None), decision=decision)
 
@@ -222,7 +222,7 @@ class BatchSender:
         memory = case.memory
         if own is not None:
             try:
-                run.target.make_inactive(own.id)
+                run.target.end_mailings(own.id)
             except (NotCarriedOut, Refused):
                 return self._rejected(one.row, batch, STILL_ACTIVE, one)
             inactive = own._replace(status=run.rules.policy.ended, stamps=None)
@@ -235,9 +235,9 @@ class BatchSender:
     def _answered(self, batch: Batch, one: Rechecked, change: Change, answer: RowAnswer) -> Result:
         case, run, decision = one.case, self._run, one.decision
         confirmed = answer.recipient
-        if answer.reason == AMBIGUOUS and confirmed is not None and change.status is Status.SUBSCRIBED:
+        if answer.reason == AMBIGUOUS and confirmed is not None and change.status is run.rules.policy.mailed:
             # They came into the list between reading and writing; whether they want to be mailed nobody knows here.
-            run.target.make_inactive(confirmed.id)
+            run.target.end_mailings(confirmed.id)
         whole = answer.confirmed == WHOLE
         if confirmed is None or answer.verdict is not Verdict.ACCEPTED or not (whole or _will_do(decision, answer)):
             return self._rejected(one.row, batch, answer.reason or NOT_CONFIRMED, one)
@@ -254,7 +254,8 @@ class BatchSender:
                 outcome=Outcome.CREATED, activates=False, change=_as_created(change, confirmed)
             )
             woken_at = run.now if confirmed.status is Status.SUBSCRIBED else None
-            memory = memory._replace(made_inactive=_made_inactive(one, confirmed, memory), woken_at=woken_at)
+            made = confirmed.status is run.rules.policy.unmailed and _made_unmailed(one, confirmed, memory)
+            memory = memory._replace(made_inactive=made, woken_at=woken_at)
         elif decision.outcome is Outcome.CREATED and _is_active(change) is not _is_active(confirmed):
             decision = decision._replace(change=_as_created(change, confirmed))
         elif decision.activates and confirmed.status is not Status.SUBSCRIBED:
@@ -276,7 +277,7 @@ class BatchSender:
     def _made_again(self, one: Rechecked, confirmed: Recipient) -> Result:
         """They were deleted between reading and writing, and the write made them again: undone at once."""
         case, run = one.case, self._run
-        run.target.make_inactive(confirmed.id)
+        run.target.end_mailings(confirmed.id)
         decision = one.decision.instead(Outcome.SKIPPED, SkipReason.DELETED)
         memory = settle(decision, case.person, absent(None, case.memory), run.now)
         if not memory.transferred:
@@ -294,11 +295,11 @@ class BatchSender:
 
     def _met_a_form(self, one: Rechecked, change: Change, confirmed: Recipient) -> tuple[Recipient, Decision]:
         """Somebody came into the list between reading and writing, by a form. Without a consent of the shop they are
-        left as a form leaves people until they confirm: inactive."""
+        left as a form leaves people until they confirm: unmailed."""
         decision = one.decision._replace(outcome=Outcome.UPDATED, activates=False)
-        if change.status is Status.SUBSCRIBED and one.case.person.consent.state is not ConsentState.YES:
-            self._run.target.make_inactive(confirmed.id)
-            confirmed = confirmed._replace(status=Status.NOT_SUBSCRIBED)
+        if change.status is self._run.rules.policy.mailed and one.case.person.consent.state is not ConsentState.YES:
+            self._run.target.end_mailings(confirmed.id)
+            confirmed = confirmed._replace(status=self._run.rules.policy.ended)
         return confirmed, decision._replace(
             change=change._replace(creates=False, receiver_id=confirmed.id, status=None)
         )
@@ -320,11 +321,9 @@ def _to_write(seen: Sequence[Rechecked]) -> list[Change]:
     return [change for change in changes if change is not None and change.status is not Status.ABSENT]
 
 
-def _made_inactive(one: Rechecked, confirmed: Recipient, memory: LastSynced) -> bool:
-    """Whether somebody whom a lost answer was about is inactive because crsync created them so. Who came in by a form,
-    and has not confirmed yet, has another date of registration."""
-    if confirmed.status is not Status.NOT_SUBSCRIBED:
-        return False
+def _made_unmailed(one: Rechecked, confirmed: Recipient, memory: LastSynced) -> bool:
+    """Whether somebody whom a lost answer was about gets no mailings because crsync created them so. Who came in by a
+    form, and has not confirmed yet, has another date of registration."""
     if one.case.memory.transferred or one.row.created is None:
         return memory.made_inactive
     _, _, active, _, registered, *_ = one.row.created
@@ -342,5 +341,4 @@ def _is_active(side: Change | Recipient) -> bool:
 
 
 def _as_created(change: Change, confirmed: Recipient) -> Change:
-    active = confirmed.status is Status.SUBSCRIBED
-    return change._replace(creates=True, status=Status.SUBSCRIBED if active else Status.NOT_SUBSCRIBED)
+    return change._replace(creates=True, status=confirmed.status)

@@ -20,7 +20,7 @@ def end_unseen(run: Run, case: Case, step: Step) -> tuple[Decision, LastSynced] 
     they are gone indeed."""
     if step not in _BY_CONSENT:
         return None
-    own = remembered_recipient(case.person.email, case.memory, run.rules.own)
+    own = remembered_recipient(case.person.email, case.memory, run.rules)
     rules = run.rules._replace(end_only=True, resend=False)
     decision = decide(case._replace(recipient=own), rules, run.now)
     change = decision.change
@@ -31,7 +31,7 @@ def end_unseen(run: Run, case: Case, step: Step) -> tuple[Decision, LastSynced] 
         or change.status is not rules.policy.ended
     ):
         return None
-    if not run.target.make_inactive(own.id):
+    if not run.target.end_mailings(own.id):
         return None
     inactive = own._replace(status=rules.policy.ended, stamps=None)
     # No tag was taken away: what they carry shows when they are read again.

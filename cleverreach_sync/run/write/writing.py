@@ -145,7 +145,7 @@ class Writer:
         """Ends the mailing of one old address. One that the list does not end is no reason to go on mailing others,
         whose consent ended; after these it ends the run."""
         try:
-            self._run.target.make_inactive(row.receiver_id or "")
+            self._run.target.end_mailings(row.receiver_id or "")
         except (NotCarriedOut, Refused) as failure:
             self._put_off = self._put_off or failure
             return False

@@ -142,7 +142,7 @@ class CleverReach:
             elif email not in found and form in exact:  # asked for by their own address, or taken for this one?
                 found |= self.read([email])
 
-    def read_ids(self, ids: Sequence[str]) -> dict[str, Recipient]:
+    def look_up(self, ids: Sequence[str]) -> dict[str, Recipient]:
         wanted = set(ids)
         found: dict[str, Recipient] = {}
         for row in self._asked("id_list", ids):
@@ -151,13 +151,13 @@ class CleverReach:
                 found[known.id] = known
         return found
 
-    def read_one(self, receiver_id: str) -> Recipient | None:
+    def look_up_one(self, recipient_id: str) -> Recipient | None:
         try:
-            body = self._session.get(f"{self._group}/receivers/{receiver_id}")
+            body = self._session.get(f"{self._group}/receivers/{recipient_id}")
         except (NotFound, Refused):
             return None
         known = rows.recipient(body, self._scope)
-        return known if known is not None and known.id == receiver_id else None
+        return known if known is not None and known.id == recipient_id else None
 
     def _asked(self, by: str, values: Sequence[str]) -> list[Any]:
         if not self._by_query:
@@ -209,14 +209,14 @@ class CleverReach:
             raise TryAgain("CleverReach answered with something that is not a list of recipients", ambiguous=True)
         return body
 
-    def make_inactive(self, receiver_id: str) -> bool:
-        if identifier(receiver_id) is None:
+    def end_mailings(self, recipient_id: str) -> bool:
+        if identifier(recipient_id) is None:
             raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
-        return self._retries(_a_few_times(lambda: self._made_inactive(receiver_id)))
+        return self._retries(_a_few_times(lambda: self._mailings_ended(recipient_id)))
 
-    def _made_inactive(self, receiver_id: str) -> bool:
+    def _mailings_ended(self, recipient_id: str) -> bool:
         try:
-            body = self._session.once("PUT", f"{self._group}/receivers/{receiver_id}", json={"activated": 0})
+            body = self._session.once("PUT", f"{self._group}/receivers/{recipient_id}", json={"activated": 0})
         except NotFound as missing:
             if _NO_RECEIVER in missing.message.lower():
                 return False
@@ -226,25 +226,25 @@ class CleverReach:
                 raise
             return False  # not mailed anyway
         shown = rows.recipient(body, self._scope)
-        if shown is None or shown.id != receiver_id:  # an answer that does not tell how they stand
-            shown = self.read_ids([receiver_id]).get(receiver_id) or self.read_one(receiver_id)
+        if shown is None or shown.id != recipient_id:  # an answer that does not tell how they stand
+            shown = self.look_up([recipient_id]).get(recipient_id) or self.look_up_one(recipient_id)
         if shown is not None and shown.status is Status.SUBSCRIBED:
             raise Ineffective("CleverReach did not make a recipient inactive, and does not say why")
         return shown is not None
 
-    def delete(self, receiver_id: str) -> None:
-        if not receiver_id.isdigit():  # an empty one would name the whole list
+    def erase(self, recipient_id: str) -> None:
+        if not recipient_id.isdigit():  # an empty one would name the whole list
             raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
-        self._retries(_a_few_times(lambda: self._deleted(receiver_id)))
+        self._retries(_a_few_times(lambda: self._erased(recipient_id)))
 
-    def _deleted(self, receiver_id: str) -> None:
+    def _erased(self, recipient_id: str) -> None:
         try:
-            if self._session.once("DELETE", f"{self._group}/receivers/{receiver_id}") is True:
+            if self._session.once("DELETE", f"{self._group}/receivers/{recipient_id}") is True:
                 return
         except NotFound as missing:
             if _NO_RECEIVER in missing.message.lower():
                 return
-        if self.read_ids([receiver_id]) or self.read_one(receiver_id):
+        if self.look_up([recipient_id]) or self.look_up_one(recipient_id):
             raise Ineffective("CleverReach did not delete a recipient, and does not say why")
 
     # data fields
