@@ -1,0 +1,1 @@
+"""E-mail systems other than those of the program."""
