@@ -8,10 +8,11 @@ from typing import NamedTuple, TypeVar
 
 from cleverreach_sync.clock import OutOfTime
 from cleverreach_sync.domain.comparison import has_effect
-from cleverreach_sync.domain.decide import adopted, decide, remembered_recipient
+from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import Case, Decision, Outcome, Suppression
 from cleverreach_sync.domain.memory import as_it_stands, settle
 from cleverreach_sync.domain.model import Kind, Recipient, SkipReason
+from cleverreach_sync.domain.standing import adopted, remembered_recipient
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, Step, case_of, created, outcome_to_keep, pack
 from cleverreach_sync.state.entries import kind_bits, memory_tuple

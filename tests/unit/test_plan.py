@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cleverreach_sync.domain.consent import Policy, ShopConsent, TargetAction, TargetStatus, Verdict
-from cleverreach_sync.domain.decide import decide, remembered_recipient
+from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Decision, Outcome, Rules, Suppression
 from cleverreach_sync.domain.memory import forgotten, remember, settle
 from cleverreach_sync.domain.model import (
@@ -21,6 +21,7 @@ from cleverreach_sync.domain.model import (
     Stamps,
     Status,
 )
+from cleverreach_sync.domain.standing import remembered_recipient
 from cleverreach_sync.targets.cleverreach.policy import POLICY
 from tests.people import (
     ANNA,

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from cleverreach_sync.domain.decide import decide, remembered_recipient
+from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import Case, Decision, Outcome, Suppression
 from cleverreach_sync.domain.memory import settle
 from cleverreach_sync.domain.model import RANK_LEFT, LastSynced, Recipient, Status
+from cleverreach_sync.domain.standing import remembered_recipient
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.join import JoinedPerson
 from cleverreach_sync.run.decide.persons import Persons, after_erasure, by_pattern, known_to_have_left

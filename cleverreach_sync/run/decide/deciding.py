@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.consent import ShopConsent
-from cleverreach_sync.domain.decide import decide, remembered_recipient
+from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Case, Decision, Outcome, Suppression
 from cleverreach_sync.domain.identity import idents_of, owners_of
 from cleverreach_sync.domain.memory import as_last_seen, settle
 from cleverreach_sync.domain.merge import NO_FACTS, PersonFacts
 from cleverreach_sync.domain.model import NOTHING, Kind, LastSynced, Person, Status
+from cleverreach_sync.domain.standing import remembered_recipient
 from cleverreach_sync.domain.tags import kinds_of
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.absent import Absent

@@ -5,10 +5,11 @@ An answer that lacks somebody, for whatever reason, must not be the end of the m
 
 from __future__ import annotations
 
-from cleverreach_sync.domain.decide import decide, remembered_recipient
+from cleverreach_sync.domain.decide import decide
 from cleverreach_sync.domain.decision import Case, Decision, Outcome
 from cleverreach_sync.domain.memory import remember
 from cleverreach_sync.domain.model import LastSynced
+from cleverreach_sync.domain.standing import remembered_recipient
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import Step
 
