@@ -85,8 +85,6 @@ def must_stay_away(case: Case, standing: TargetStatus, policy: Policy) -> bool:
 def shows_newer_consent(
     memory: LastSynced, recipient: Recipient | None, carried: frozenset[Kind], rules: Rules
 ) -> bool:
-    memory: LastSynced, recipient: Recipient | None, carried: frozenset[Kind], rules: Rules
-) -> bool:
     """Whether the list shows a consent that the memory does not know of: crsync has acted on one since (the memory is
     of a backup), or another transfer has. Of somebody unknown a tag may be anybody's; only a resync goes by it."""
     if recipient is None or recipient.status is not Status.SUBSCRIBED or Kind.SUBSCRIBER not in carried - memory.tags:
