@@ -79,8 +79,7 @@ def _tell_next(written: Written) -> None:
     option = "" if path == opt.DEFAULT_CONFIG else f" -c {shlex.quote(str(path))}"
     typer.echo(f"wrote {path} and {written.schema}", err=True)
     typer.echo(
-        f"next: look through {path}, create an OAuth app in CleverReach\n"
-        "(My Account > Extras > REST API), and give crsync its access:\n"
+        f"next: look through {path}, {written.access}, and give crsync its access:\n"
         + "".join(f"  export {name}=...\n" for name in written.variables)
         + f"  crsync attrs create{option}\n  crsync check{option}",
         err=True,

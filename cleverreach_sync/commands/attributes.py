@@ -39,7 +39,8 @@ def attributes_document(config: Config, mode: Mode, progress: Progress, clock: C
         if limit is not None and len(there) + len(missing) > limit:
             raise UsageError(
                 f"{len(missing)} data fields are missing, but there may be only {limit} and there are {len(there)}",
-                hint="delete data fields in CleverReach, or leave some out with attributes.map: {name: null}",
+                hint=f"delete data fields in {config.target.system}, or leave some out with "
+                "attributes.map: {name: null}",
             )
         created = set()
         if mode is Mode.CREATE:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cleverreach_sync.config.json_schema import schema_text
-from cleverreach_sync.config.starter import starter_config, variables
+from cleverreach_sync.config.starter import how_to_get_access, starter_config, variables
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.state.files import make_folder, write_private
 
@@ -15,11 +15,12 @@ SCHEMA_NAME = "crsync.schema.json"
 
 
 class Written(NamedTuple):
-    """What was written, and the environment variables that the config asks for."""
+    """What was written, the environment variables that the config asks for, and how to get what goes into them."""
 
     config: Path
     schema: Path
     variables: list[str]
+    access: str
 
 
 def write_config(path: Path, source: str, answers: Mapping[str, str]) -> Written:
@@ -36,4 +37,4 @@ def write_config(path: Path, source: str, answers: Mapping[str, str]) -> Written
     except OSError as error:
         hint = "go to a folder of your own, or give another path"
         raise UsageError(f"cannot write {path}: {error.strerror}", hint=hint) from None
-    return Written(path, schema, variables(text))
+    return Written(path, schema, variables(text), how_to_get_access())

@@ -49,7 +49,7 @@ def status_document(config: Config) -> dict[str, Any]:
 
 
 def _totals(path: Path) -> dict[str, int] | None:
-    """How many people are known, and how many of them CleverReach has confirmed; None where no ledger tells."""
+    """How many people are known, and how many of them the target has confirmed; None where no ledger tells."""
 
     if not path.exists():
         return None

@@ -10,6 +10,7 @@ from typing import Final
 from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.settings.types import Question
 from cleverreach_sync.sources.registry import settings_class
+from cleverreach_sync.targets import registry as targets
 
 # For the systems that have none of their own yet.
 _SOURCES: Final[Mapping[str, tuple[str, tuple[Question, ...]]]] = {
@@ -30,18 +31,15 @@ name: Shop
         (Question("path", "Which file contains your customers?", "customers.csv"),),
     ),
 }
-QUESTIONS: Final = (
-    Question("list", "Which recipient list in CleverReach (its name or ID)?", "Online shop"),
-    Question("create_list", "Create this list if it does not exist (yes/no)?", "yes"),
-    Question("tags", "Who is transferred (subscriber, buyer, contact)?", "subscriber, buyer"),
-)
+TAGS: Final = Question("tags", "Who is transferred (subscriber, buyer, contact)?", "subscriber, buyer")
+TARGET: Final = targets.TARGET_TYPES[0]
 _HEAD: Final = """\
 # yaml-language-server: $schema=crsync.schema.json
 # What crsync transfers, and where to. All keys: crsync schema
 #
 # Your access is not in this file. Set it in the environment before you run crsync:
 {exports}
-# The ID and the secret of CleverReach are under My Account > Extras > REST API, when you create an OAuth app.
+# {access}
 # Then: crsync attrs create, crsync check, crsync diff, crsync sync
 version: 1
 
@@ -56,13 +54,7 @@ _REST: Final = """\
 tags: [{tags}]
 
 target:
-  type: cleverreach
-  client_id: ${{CLEVERREACH_CLIENT_ID}}
-  client_secret: ${{CLEVERREACH_CLIENT_SECRET}}
-  # The recipient list: its name, or its ID (a number).
-  list: {list}
-  # Create the list if no list has that name: true or false.
-  create_list: {create_list}
+{target}
 
 # Who gets mailings. As it stands, everybody who is transferred is created active. With the line below only people of
 # the kinds it names are; all others are created inactive. Only you can know whether you may write to buyers who
@@ -90,7 +82,8 @@ _SIMPLE: Final = re.compile(r"[A-Za-z_./][A-Za-z0-9_./ -]*[A-Za-z0-9_./*]|[1-9][
 def questions(source_type: str) -> tuple[Question, ...]:
     """What `crsync init` asks, in its order. Raises KeyError for a type that there is not."""
     own = settings_class(source_type)
-    return (*(own.questions or _SOURCES.get(source_type, ("", ()))[1]), *QUESTIONS)
+    of_source = own.questions or _SOURCES.get(source_type, ("", ()))[1]
+    return (*of_source, *targets.settings_class(TARGET).questions, TAGS)
 
 
 def starter_config(source_type: str, answers: Mapping[str, str]) -> str:
@@ -104,15 +97,22 @@ def starter_config(source_type: str, answers: Mapping[str, str]) -> str:
     tags = _kinds(given["tags"])
     lines = settings_class(source_type).starter or _SOURCES.get(source_type, (f"type: {source_type}\n", ()))[0]
     written = {key: _spelled(answer) for key, answer in given.items()}
-    source = _put(lines, written)
-    indented = "".join(f"  {line}\n" if line else "\n" for line in source.rstrip("\n").split("\n"))
-    rest = _REST.format(
-        tags=", ".join(tags),
-        list=written["list"],
-        create_list="true" if _truth(given["create_list"]) else "false",
-    )
-    body = f"{indented}{rest}{settings_class(source_type).further}"
-    return _HEAD.format(exports="\n".join(f"#   export {name}=..." for name in variables(body))) + body
+    target = targets.settings_class(TARGET)
+    if "create_list" in given:
+        written["create_list"] = "true" if _truth(given["create_list"]) else "false"
+    rest = _REST.format(tags=", ".join(tags), target=_indented(_put(target.starter, written)).rstrip("\n"))
+    body = f"{_indented(_put(lines, written))}{rest}{settings_class(source_type).further}"
+    exports = "\n".join(f"#   export {name}=..." for name in variables(body))
+    return _HEAD.format(exports=exports, access=target.where_access_is) + body
+
+
+def how_to_get_access() -> str:
+    """What somebody has to do for credentials of the e-mail system, in the imperative."""
+    return targets.settings_class(TARGET).how_to_get_access
+
+
+def _indented(lines: str) -> str:
+    return "".join(f"  {line}\n" if line else "\n" for line in lines.rstrip("\n").split("\n"))
 
 
 def variables(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from cleverreach_sync.domain.fields import DataField
+from cleverreach_sync.settings.types import Question
 
 
 class AttributesSettings(BaseModel):
@@ -38,6 +39,14 @@ class TargetSettings(BaseModel):
     """What the system is called in messages."""
     attributes: ClassVar[AttributesClass]
     """The class of the `attributes:` section."""
+    starter: ClassVar[str] = ""
+    """The lines below `target:` of a config to start with, unindented; `{list}` is the answer to question `list`."""
+    questions: ClassVar[tuple[Question, ...]] = ()
+    """What `crsync init` asks about this system."""
+    where_access_is: ClassVar[str] = ""
+    """A sentence for the config to start with: where the credentials are found."""
+    how_to_get_access: ClassVar[str] = ""
+    """What to do for credentials, in the imperative."""
 
     type: str
 

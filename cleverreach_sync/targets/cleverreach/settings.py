@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJson
 
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.settings.target import AttributesClass, AttributesSettings, TargetSettings
-from cleverreach_sync.settings.types import Duration, HttpUrl, PersonField, Plain, wrong
+from cleverreach_sync.settings.types import Duration, HttpUrl, PersonField, Plain, Question, wrong
 from cleverreach_sync.targets.cleverreach.fields import PRESETS, data_fields, technical_name
 
 DEFAULT_BASE_URL: Final = "https://rest.cleverreach.com"
@@ -80,6 +80,23 @@ class CleverReachSettings(TargetSettings):
 
     system: ClassVar[str] = "CleverReach"
     attributes: ClassVar[AttributesClass] = CleverReachAttributes
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question("list", "Which recipient list in CleverReach (its name or ID)?", "Online shop"),
+        Question("create_list", "Create this list if it does not exist (yes/no)?", "yes"),
+    )
+    starter: ClassVar[str] = """\
+type: cleverreach
+client_id: ${CLEVERREACH_CLIENT_ID}
+client_secret: ${CLEVERREACH_CLIENT_SECRET}
+# The recipient list: its name, or its ID (a number).
+list: {list}
+# Create the list if no list has that name: true or false.
+create_list: {create_list}
+"""
+    where_access_is: ClassVar[str] = (
+        "The ID and the secret of CleverReach are under My Account > Extras > REST API, when you create an OAuth app."
+    )
+    how_to_get_access: ClassVar[str] = "create an OAuth app in CleverReach\n(My Account > Extras > REST API)"
 
     type: Literal["cleverreach"] = Field(description="The e-mail system; cleverreach is the only one so far.")
     client_id: SecretStr = Field(
