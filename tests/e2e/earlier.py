@@ -12,8 +12,9 @@ from cleverreach_sync.state import checkpoint
 from cleverreach_sync.state.files import LocalDocument
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
+from tests.e2e.meddling import change_checkpoint
 from tests.e2e.people import S, both, buyer, opted_out
-from tests.e2e.program import Shop, change_checkpoint
+from tests.e2e.program import Shop
 
 STATES: Final = Path(__file__).parent / "states"
 MAILED, BOUGHT, ENDED = "mailed@example.org", "bought@example.org", "ended@example.org"

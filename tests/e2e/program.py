@@ -5,13 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import signal
 import sqlite3
 import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,58 +15,21 @@ from typing import Any
 
 import yaml
 
-from cleverreach_sync.clock import Clock, Stop
+from cleverreach_sync.clock import Stop
 from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import CrsyncError
-from cleverreach_sync.progress import Silent
 from cleverreach_sync.run import pipeline
 from cleverreach_sync.run.context import Options
 from cleverreach_sync.run.pipeline import Finished
 from cleverreach_sync.sandbox.server import RunningSandbox
-from cleverreach_sync.state import checkpoint
-from cleverreach_sync.state.files import LocalDocument
 from cleverreach_sync.targets.cleverreach.fields import data_fields
 from tests.e2e import running
 from tests.e2e.people import COLUMNS, DAY, NOW, B, S
 from tests.e2e.running import Ran, adds_up, counted
+from tests.e2e.stand_ins import FakeClock, Said
 
 SECRET = "s3cret-of-the-client"
 LIST = "Online shop"
-
-
-class FakeClock(Clock):
-    """Waiting costs no time, but time passes, unless it stands still at `frozen_at`."""
-
-    def __init__(self, frozen_at: int | None = None) -> None:
-        self._lock = threading.Lock()
-        self._frozen_at = frozen_at
-        self.passed = 0.0
-        self.waits: list[float] = []
-
-    def wall(self) -> float:
-        return (time.time() if self._frozen_at is None else self._frozen_at) + self.passed
-
-    def now(self) -> float:
-        return time.monotonic() + self.passed
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.passed += seconds
-            self.waits.append(seconds)
-
-
-class Said(Silent):
-    """What a run told whoever watches it."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-        self.steps: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-    def info(self, message: str) -> None:
-        self.steps.append(message)
 
 
 @dataclass
@@ -387,22 +346,3 @@ def lay_over(settings: dict[str, Any], sections: Mapping[str, Any]) -> None:
             settings[name] = {key: value for key, value in merged.items() if value is not None}
         else:
             settings[name] = section
-
-
-def change_checkpoint(path: Path, **changes: Any) -> None:
-    """Another checkpoint in the place of one, as crsync would have written it."""
-    kept = LocalDocument(path)
-    known = checkpoint.load(kept)
-    assert known is not None
-    checkpoint.save(kept, known.model_copy(update=changes))
-
-
-def interrupt_at(program: Program, process: subprocess.Popen[str], at: int, signum: int = signal.SIGKILL) -> None:
-    """Sends a signal at the n-th write, before it is carried out."""
-    seen: Iterator[int] = iter(range(1, sys.maxsize))
-
-    def before(_path: str, _rows: Sequence[Any]) -> None:
-        if next(seen) == at:
-            process.send_signal(signum)
-
-    program.state.before_write = before

@@ -13,7 +13,8 @@ from cleverreach_sync.config.loading import load_config
 from cleverreach_sync.errors import GuardError
 from tests.e2e.gate import Answered, Asked, Gate
 from tests.e2e.people import customer
-from tests.e2e.program import FakeClock, Program
+from tests.e2e.program import Program
+from tests.e2e.stand_ins import FakeClock
 from tests.shops.woocommerce import WooShop
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400

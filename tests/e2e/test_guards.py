@@ -6,8 +6,9 @@ import shutil
 
 import pytest
 
+from tests.e2e.meddling import change_checkpoint
 from tests.e2e.people import BUYER, CONTACT, SUBSCRIBER, B, C, S, both, buyer, neither, person, subscriber
-from tests.e2e.program import Shop, change_checkpoint
+from tests.e2e.program import Shop
 from tests.e2e.running import Ran
 
 ANNA, BEN = "anna@example.org", "ben@example.org"

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.gate import UPSERT, Gate, refusal
+from tests.e2e.meddling import interrupt_at
 from tests.e2e.people import SUBSCRIBER, customer, people
-from tests.e2e.program import Program, interrupt_at
+from tests.e2e.program import Program
 from tests.e2e.running import environment, until
 
 ROOT = Path(__file__).parents[2]

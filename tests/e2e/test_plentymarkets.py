@@ -15,7 +15,8 @@ from cleverreach_sync.domain.decision import Outcome
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
 from cleverreach_sync.sandbox.server import RunningSandbox
 from tests.e2e.gate import UPSERT, Gate, refusal
-from tests.e2e.program import Program, interrupt_at
+from tests.e2e.meddling import interrupt_at
+from tests.e2e.program import Program
 from tests.shops.plentymarkets import PASSWORD, USER, PlentySystem
 from tests.shops.server import Asked
 

@@ -19,8 +19,9 @@ from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.state import checkpoint, files
 from cleverreach_sync.state.files import LocalDocument
 from tests.e2e.gate import UPSERT, Answered, Asked, Gate, refusal
+from tests.e2e.meddling import change_checkpoint
 from tests.e2e.people import SUBSCRIBER, customer, people
-from tests.e2e.program import Program, change_checkpoint
+from tests.e2e.program import Program
 from tests.e2e.running import counted
 
 ANNA, BEN = people(2)

@@ -15,7 +15,8 @@ from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import AuthError, GuardError, TemporaryError
 from cleverreach_sync.sandbox.server import RunningSandbox
 from tests.e2e.gate import UPSERT, Gate
-from tests.e2e.program import Program, change_checkpoint, interrupt_at
+from tests.e2e.meddling import change_checkpoint, interrupt_at
+from tests.e2e.program import Program
 from tests.shops.server import altered
 from tests.shops.shopware6 import CLIENT_ID, CLIENT_SECRET, OUTLET, FakeShopware
 

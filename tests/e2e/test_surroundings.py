@@ -17,8 +17,9 @@ import pytest
 from cleverreach_sync.cli import app as cli_app
 from cleverreach_sync.errors import LockedError
 from cleverreach_sync.state import ledger, opened
+from tests.e2e.meddling import interrupt_at
 from tests.e2e.people import customer, people
-from tests.e2e.program import Program, interrupt_at
+from tests.e2e.program import Program
 from tests.e2e.running import environment
 from tests.odd_server import odd_server, response
 
