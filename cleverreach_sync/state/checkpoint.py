@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from cleverreach_sync.errors import StateError
+from cleverreach_sync.messages import Message, say
+from cleverreach_sync.state.files import USE_THAT_VERSION
 from cleverreach_sync.state.store import Document
 
 SCHEMA: Final = "crsync.checkpoint/1"
@@ -79,25 +81,35 @@ def load(kept: Document) -> Checkpoint | None:
     try:
         document = from_json(content)
     except ValueError:
-        raise _unusable(kept, "it is not JSON") from None
+        raise _unusable(kept, say("state.not_json", "it is not JSON")) from None
     schema = document.pop("schema", None) if isinstance(document, dict) else None
     if not isinstance(schema, str) or not schema.startswith(_FAMILY):
-        raise _unusable(kept, "it is not a crsync checkpoint")
+        raise _unusable(kept, say("state.not_a_checkpoint", "it is not a crsync checkpoint"))
     if schema != SCHEMA:
         raise StateError(
-            f"{kept} was written by another version of crsync ({schema})",
-            hint="use that version, or a newer one that still reads it",
+            say(
+                "state.checkpoint_of_another_version",
+                "{path} was written by another version of crsync ({schema})",
+                path=kept,
+                schema=schema,
+            ),
+            hint=USE_THAT_VERSION,
         )
     told = document.pop("checksum", None)
     if told != _checksum(document) and (told is not None or "generation" in document):
-        raise _unusable(kept, "it was changed after crsync wrote it")
+        raise _unusable(kept, say("state.changed_checkpoint", "it was changed after crsync wrote it"))
     if isinstance(interrupted := document.get("interrupted"), dict):
         interrupted.pop("spool", None)  # older versions went on with what the run had read
     try:
         return Checkpoint.model_validate(document)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
-        raise _unusable(kept, f"{place or 'the document'} is not valid") from None
+        raise _unusable(
+            kept,
+            say("state.invalid_value", "{place} is not valid", place=place)
+            if place
+            else say("state.invalid_document", "the document is not valid"),
+        ) from None
 
 
 def save(kept: Document, checkpoint: Checkpoint) -> None:
@@ -119,9 +131,12 @@ def _checksum(content: dict[str, Any]) -> str | None:
         return None
 
 
-def _unusable(kept: Document, why: str) -> StateError:
+def _unusable(kept: Document, why: Message) -> StateError:
     return StateError(
-        f"{kept} cannot be used: {why}",
-        hint="restore it from a backup; or move the whole state folder away, and crsync starts from scratch (then "
-        "run `crsync diff` first)",
+        say("state.unusable_checkpoint", "{path} cannot be used: {reason}", path=kept, reason=why),
+        hint=say(
+            "state.replace_checkpoint",
+            "restore it from a backup; or move the whole state folder away, and crsync starts from scratch (then "
+            "run `crsync diff` first)",
+        ),
     )

@@ -13,8 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from cleverreach_sync.errors import LockedError, StateError
+from cleverreach_sync.errors import StateError
+from cleverreach_sync.messages import say
 from cleverreach_sync.state.database import connect
+from cleverreach_sync.state.files import being_written
 
 _PREFIX: Final = "crsync-"
 _LEFT: Final = re.compile(r"(spool|ledger)\.sqlite3(-wal|-shm|-journal)?")
@@ -53,12 +55,20 @@ def open_copy(path: Path) -> sqlite3.Connection:
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(f"{path}{beside}", Path(folder, f"{path.name}{beside}"))
             if _signs(path) != before:
-                raise LockedError(f"{path} is being written right now", hint="another run is under way; try again")
+                raise being_written(path)
             return _taken_over(Path(folder, path.name))
     except OSError as error:
         raise StateError(
-            f"cannot read {path}, nor copy it to read it there: {error.strerror}",
-            hint="check owner and permissions of the state folder, and the space in the temporary folder",
+            say(
+                "state.cannot_copy",
+                "cannot read {path} or make a copy of it: {reason}",
+                path=path,
+                reason=error.strerror,
+            ),
+            hint=say(
+                "state.check_both_folders",
+                "check owner and permissions of the state folder, and the space in the temporary folder",
+            ),
         ) from None
 
 

@@ -20,6 +20,7 @@ from cleverreach_sync.domain.model import (
     Status,
 )
 from cleverreach_sync.errors import StateError
+from cleverreach_sync.messages import say
 
 
 class Entry(NamedTuple):
@@ -154,7 +155,10 @@ def read_body(entry: Entry) -> tuple[PersonFacts, LastSynced]:
         facts, memory = orjson.loads(entry.body)
         return _facts(facts), memory_of(memory, entry.receiver_id, entry.fingerprint)
     except (ValueError, TypeError, LookupError) as error:
-        raise StateError("the ledger holds an entry that cannot be read", hint="restore it from a backup") from error
+        raise StateError(
+            say("state.unreadable_entry", "the ledger holds an entry that cannot be read"),
+            hint=say("state.restore_backup", "restore it from a backup"),
+        ) from error
 
 
 def _facts(document: list[Any]) -> PersonFacts:

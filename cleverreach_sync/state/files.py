@@ -16,13 +16,17 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from cleverreach_sync.errors import StateError
+from cleverreach_sync.errors import LockedError, StateError
+from cleverreach_sync.messages import Message, say
 
 _FOLDER: Final = ".crsync"
 _FLAGS: Final[int] = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _UNSYNCED: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})  # network shares
 _TAKES: Final = 20  # Windows moves no file onto one that somebody else, a virus scanner say, is just reading
 _TAKE_SECONDS: Final = 0.05
+_CHECK_PERMISSIONS: Final = say("state.check_permissions", "check owner and permissions")
+USE_THAT_VERSION: Final = say("state.use_that_version", "use that version, or a newer one that still reads it")
+FREE_SPACE: Final = say("state.free_space", "free some disk space, or check owner and permissions")
 
 
 class StateFolder:
@@ -50,8 +54,13 @@ class StateFolder:
                 _keep_strangers_out(outer)
         except OSError as error:
             raise StateError(
-                f"cannot use the state folder {self.path}: {error.strerror}",
-                hint="check its owner and permissions, or set state_dir in the config",
+                say(
+                    "state.unusable_folder",
+                    "cannot use the state folder {path}: {reason}",
+                    path=self.path,
+                    reason=error.strerror,
+                ),
+                hint=say("state.check_folder", "check its owner and permissions, or set state_dir in the config"),
             ) from None
 
     def refuse_links(self) -> None:
@@ -96,8 +105,11 @@ class LocalDocument:
     def write(self, content: bytes) -> None:
         if self._seen is not None and _version(self._content()) != self._seen:
             raise StateError(
-                f"{self.path} was changed while crsync was using it",
-                hint="restore or change files of the state only while no run is under way; then run the command again",
+                say("state.changed_meanwhile", "{path} was changed while crsync was using it", path=self.path),
+                hint=say(
+                    "state.change_only_between_runs",
+                    "restore or change files of the state only while no run is under way; then run the command again",
+                ),
             )
         write_atomically(self.path, content)
         self._seen = _version(content)
@@ -108,7 +120,7 @@ class LocalDocument:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StateError(f"cannot read {self.path}: {error.strerror}", hint="check owner and permissions") from None
+            raise cannot_read(self.path, error) from None
 
 
 def _version(content: bytes | None) -> bytes:
@@ -129,9 +141,7 @@ def write_atomically(path: Path, content: bytes, sleep: Callable[[float], None] 
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise StateError(
-            f"cannot write {path}: {error.strerror}", hint="free some disk space or check the permissions"
-        ) from None
+        raise _cannot_write(path, error, FREE_SPACE) from None
 
 
 def replace(new: Path, path: Path, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -172,8 +182,8 @@ def refuse_link(path: Path) -> None:
     """Who can put a link into the folder could have other files read, written or locked. Raises StateError."""
     if path.is_symlink():
         raise StateError(
-            f"{path} is a link; files of the state must not be links",
-            hint="remove it; to keep the state elsewhere, set state_dir in the config",
+            say("state.link", "{path} is a link; files of the state must not be links", path=path),
+            hint=say("state.remove_link", "remove it; to keep the state elsewhere, set state_dir in the config"),
         )
 
 
@@ -199,7 +209,7 @@ def private(path: Path) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        raise StateError(f"cannot write {path}: {error.strerror}", hint="check owner and permissions") from None
+        raise _cannot_write(path, error, _CHECK_PERMISSIONS) from None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -227,3 +237,21 @@ def _keep_strangers_out(path: Path) -> None:
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         with contextlib.suppress(PermissionError):
             path.chmod(mode & ~0o007)
+
+
+def cannot_read(path: Path, error: OSError) -> StateError:
+    message = say("state.cannot_read", "cannot read {path}: {reason}", path=path, reason=error.strerror)
+    return StateError(message, hint=_CHECK_PERMISSIONS)
+
+
+def _cannot_write(path: Path, error: OSError, hint: Message) -> StateError:
+    return StateError(
+        say("state.cannot_write", "cannot write {path}: {reason}", path=path, reason=error.strerror), hint=hint
+    )
+
+
+def being_written(path: Path) -> LockedError:
+    return LockedError(
+        say("state.being_written", "{path} is being written right now", path=path),
+        hint=say("state.run_under_way", "another run is under way; try again"),
+    )

@@ -11,6 +11,7 @@ from typing import Final
 from filelock import lock_descriptor
 
 from cleverreach_sync.errors import LockedError, StateError
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.state.files import open_file, private
 
 _POLL_SECONDS: Final = 0.2
@@ -37,10 +38,16 @@ def _acquire(handle: int, path: Path, until: float, clock: Callable[[], float], 
     while not _locked(handle, path):
         left = until - clock()
         if left <= 0:
-            who = f" (process {holder})" if (holder := _holder(handle)) else ""
             raise LockedError(
-                f"another run{who} holds the lock {path}",
-                hint="wait for it to end, or give --lock-timeout SECONDS",
+                say(
+                    "state.locked_by",
+                    "another run (process {process}) holds the lock {path}",
+                    process=holder,
+                    path=path,
+                )
+                if (holder := _holder(handle))
+                else say("state.locked", "another run holds the lock {path}", path=path),
+                hint=say("state.wait_for_lock", "wait for it to end, or give --lock-timeout SECONDS"),
             )
         sleep(min(_POLL_SECONDS, left))
 
@@ -50,10 +57,19 @@ def _locked(handle: int, path: Path) -> bool:
         return lock_descriptor(handle, blocking=False)
     except OSError as error:
         raise StateError(
-            f"cannot lock {path}: {error.strerror}",
-            hint="this disk does not support locks (a network share, perhaps): set state_dir in the config to "
-            "one that does",
+            say("state.cannot_lock", "cannot lock {path}: {reason}", path=path, reason=error.strerror),
+            hint=say(
+                "state.disk_without_locks",
+                "this disk does not support locks (a network share, perhaps): set state_dir in the config to one on "
+                "a disk that does",
+            ),
         ) from None
+
+
+def _held_by(process: str, path: Path) -> Message:
+    if not process:
+        return say("state.locked", "another run holds the lock {path}", path=path)
+    return say("state.locked_by", "another run (process {process}) holds the lock {path}", process=process, path=path)
 
 
 def _holder(handle: int) -> str:

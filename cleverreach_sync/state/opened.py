@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cleverreach_sync.errors import CrsyncError, LockedError, StateError
+from cleverreach_sync.errors import CrsyncError, StateError
+from cleverreach_sync.messages import say
 from cleverreach_sync.state import checksums
 from cleverreach_sync.state.copies import needs_copy, open_copy
 from cleverreach_sync.state.database import connect, read_only_uri
-from cleverreach_sync.state.files import open_file
+from cleverreach_sync.state.files import FREE_SPACE, USE_THAT_VERSION, being_written, cannot_read, open_file
 
 SCHEMA: Final = "3"
 # In version 1 nobody wrote down which account an order belongs to, and which record brought it. Neither it nor
@@ -46,7 +47,7 @@ def open_ledger(path: Path, *, may_mend: bool) -> Opened:
         with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
             begins = file.read(len(_SQLITE))
     except OSError as error:
-        raise StateError(f"cannot read {path}: {error.strerror}", hint="check owner and permissions") from None
+        raise cannot_read(path, error) from None
     if begins != _SQLITE:
         raise damaged(path)
     if may_mend and path.with_name(f"{path.name}-journal").exists():
@@ -86,8 +87,8 @@ def _looked_through(database: sqlite3.Connection, path: Path) -> dict[str, str]:
         known = meta.get("schema")
         if known != SCHEMA and (known not in WITHOUT_CHECKS or "check" in meta):
             raise StateError(
-                f"{path} was written by another version of crsync",
-                hint="use that version, or a newer one that still reads it",
+                say("state.ledger_of_another_version", "{path} was written by another version of crsync", path=path),
+                hint=USE_THAT_VERSION,
             )
         if known == SCHEMA and meta.get("check") != checksums.of_meta(meta, checksums.schema_of(database)):
             raise damaged(path)
@@ -113,16 +114,20 @@ def reading(path: Path) -> Iterator[None]:
 def unusable(path: Path, error: sqlite3.Error) -> CrsyncError:
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if code == sqlite3.SQLITE_BUSY:
-        return LockedError(f"{path} is being written right now", hint="another run ends at this moment; try again")
+        return being_written(path)
     if code in _OTHER_REASONS:
         return StateError(
-            f"cannot read or write {path}: {error}", hint="free some disk space, or check owner and permissions"
+            say("state.cannot_use", "cannot read or write {path}: {reason}", path=path, reason=str(error)),
+            hint=FREE_SPACE,
         )
     return damaged(path)
 
 
 def damaged(path: Path) -> StateError:
     return StateError(
-        f"{path} is damaged, or is not a crsync ledger",
-        hint="restore it from a backup; or move it away and run `crsync diff`, then `crsync sync --force ledger`",
+        say("state.damaged_ledger", "{path} is damaged, or is not a crsync ledger", path=path),
+        hint=say(
+            "state.replace_ledger",
+            "restore it from a backup; or move it away and run `crsync diff`, then `crsync sync --force ledger`",
+        ),
     )

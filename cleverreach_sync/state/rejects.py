@@ -11,6 +11,7 @@ import orjson
 from cleverreach_sync.domain.address import mask
 from cleverreach_sync.domain.model import Consent, ConsentState, Order, Purchases, Record
 from cleverreach_sync.errors import StateError
+from cleverreach_sync.messages import say
 from cleverreach_sync.state.checksums import of_bytes
 from cleverreach_sync.state.store import Document
 
@@ -53,9 +54,12 @@ def load(kept: Document, since: int = 0) -> dict[str, Reject]:
             reject = _reject(orjson.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             raise StateError(
-                f"{kept}:{number} cannot be read",
-                hint="restore the file from a backup, or move it away: rejected people are then sent again when the "
-                "source yields them next",
+                say("state.unreadable_reject", "{path}:{line} cannot be read", path=kept, line=number),
+                hint=say(
+                    "state.restore_rejects",
+                    "restore the file from a backup, or move it away: rejected people are then sent again when the "
+                    "source yields them next",
+                ),
             ) from None
         if reject.generation >= since:
             found[reject.key] = reject
