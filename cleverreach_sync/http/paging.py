@@ -55,6 +55,17 @@ class Doubts:
         ]
 
 
+class Listing(NamedTuple):
+    """A list of a shop, in words, and the doubts about all its lists."""
+
+    what: str
+    doubts: Doubts
+
+    @property
+    def in_doubt(self) -> bool:
+        return self.what in self.doubts
+
+
 class Insisting:
     """Whether a server says the same odd thing of a page every time that it is asked: then it is taken for true."""
 
@@ -94,114 +105,110 @@ class _Walk:
         return self.ids == before and len(self.ids) == self.started == self.ended
 
 
-def numbered_pages(
-    fetch: Callable[[int], Page],
-    ident: Callable[[RawRow], int],
-    *,
-    size: int,
-    what: str,
-    readers: int = 2,
-    stopped: Callable[[], bool] = lambda: False,
-    doubts: Doubts | None = None,
-) -> Iterator[Page]:
-    """All rows of a list sorted by an ID that never changes, ascending and growing; each once, as first seen. A list
-    that is not sorted, or not counted, is read twice, until both times it had the same rows.
+class Numbered(NamedTuple):
+    """A list that comes in pages 1, 2, ... of `size` rows, sorted by an ID that never changes, ascending and growing.
+    `fetch` may be called by `readers` threads at a time."""
 
-    `fetch` gives page 1, 2, ... of `size` rows and may be called by `readers` threads at a time. When rows may have
-    been missed, the list is read again, PASSES times at most. Where two walks agree and only the total does not fit,
-    that is enough if there are `doubts` to be told (by `what`). Ends early when `stopped()`. Raises TemporaryError for
-    a list (`what` in words) that never holds still, and whatever `fetch` raises.
+    fetch: Callable[[int], Page]
+    ident: Callable[[RawRow], int]
+    size: int
+    readers: int = 2
+
+
+def numbered_pages(pages: Numbered, listing: Listing, stopped: Callable[[], bool] = lambda: False) -> Iterator[Page]:
+    """All rows of a list, each once, as first seen. A list that is not sorted, or not counted, is read twice, until
+    both times it had the same rows.
+
+    When rows may have been missed, the list is read again, PASSES times at most. Where two walks agree and only the
+    total does not fit, that is enough, and doubted. Ends early when `stopped()`. Raises TemporaryError for a list that
+    never holds still, and whatever `fetch` raises.
     """
     known: set[int] = set()
     before: set[int] | None = None
     counted = True
     for _ in range(PASSES):
         walk = _Walk()
-        for page in _pages(fetch if counted else _uncounted(fetch), ident, walk, size, readers, stopped):
-            walk.ids.update(map(ident, page.rows))
-            fresh = []
-            for row in page.rows:
-                if (number := ident(row)) not in known:
-                    known.add(number)
-                    fresh.append(row)
-            yield page._replace(rows=fresh)
+        for page in _pages(pages if counted else _uncounted(pages), walk, stopped):
+            walk.ids.update(map(pages.ident, page.rows))
+            yield page._replace(rows=_fresh(page.rows, pages.ident, known))
             if stopped():
                 return
         if stopped() or walk.nothing_moved():
             return
         if before is not None and walk.confirms(before):
-            if not counted and doubts is not None:
-                doubts.add(what)
+            if not counted:
+                listing.doubts.add(listing.what)
             return
-        if doubts is not None and walk.ids == before and walk.started is not None and not walk.unsteady:
-            if not fetch(walk.pages + 1).rows:
-                doubts.add(what)
+        if walk.ids == before and walk.started is not None and not walk.unsteady:
+            if not pages.fetch(walk.pages + 1).rows:
+                listing.doubts.add(listing.what)
                 return
             counted = False  # there is more than the total says
         before = walk.ids
     raise TemporaryError(
-        f"the {what} changed while they were read, {PASSES} times in a row",
+        f"the {listing.what} changed while they were read, {PASSES} times in a row",
         hint="run again at a quieter time; look for a plug-in that keeps deleting, or a cache in front of the "
         "shop's API",
     )
 
 
-def _pages(
-    fetch: Callable[[int], Page],
-    ident: Callable[[RawRow], int],
-    walk: _Walk,
-    size: int,
-    readers: int,
-    stopped: Callable[[], bool],
-) -> Iterator[Page]:
-    first = fetch(1)
+def _fresh(rows: Sequence[RawRow], ident: Callable[[RawRow], int], known: set[int]) -> list[RawRow]:
+    """The rows that are not known yet; then they are."""
+    fresh = []
+    for row in rows:
+        if (number := ident(row)) not in known:
+            known.add(number)
+            fresh.append(row)
+    return fresh
+
+
+def _pages(pages: Numbered, walk: _Walk, stopped: Callable[[], bool]) -> Iterator[Page]:
+    first = pages.fetch(1)
     walk.started = walk.ended = first.total
-    walk.newest = max(map(ident, first.rows), default=0)
+    walk.newest = max(map(pages.ident, first.rows), default=0)
     if first.total is None:
-        yield from _until_empty(fetch, first, ident, walk)
+        yield from _until_empty(pages, first, walk)
         return
-    if first.total <= size:
+    if first.total <= pages.size:
         yield first
         return
     # One answer that has both the total and the last row, before anything is read: later this tells rows that were
     # added from rows that took the place of others.
-    count = -(-first.total // size)
-    last = fetch(count)
-    if last.total is None or -(-last.total // size) != count:
+    count = -(-first.total // pages.size)
+    last = pages.fetch(count)
+    if last.total is None or -(-last.total // pages.size) != count:
         walk.unsteady = True
         return
     walk.started = last.total
-    walk.newest = max(map(ident, (*first.rows, *last.rows)), default=0)  # at either end
-    for page in in_order(fetch, range(1, count + 1), readers=readers, stopped=stopped):
+    walk.newest = max(map(pages.ident, (*first.rows, *last.rows)), default=0)  # at either end
+    for page in in_order(pages.fetch, range(1, count + 1), readers=pages.readers, stopped=stopped):
         walk.ended = page.total
         yield page
         if not page.rows:  # a total may say anything
             return
     walk.pages = count
-    while walk.ended is not None and walk.ended > count * size and not stopped():
-        count = walk.pages = count + 1
-        page = fetch(count)
+    while walk.ended is not None and walk.ended > walk.pages * pages.size and not stopped():
+        walk.pages += 1
+        page = pages.fetch(walk.pages)
         walk.ended = page.total
         yield page
         if not page.rows:
             return
 
 
-def _uncounted(fetch: Callable[[int], Page]) -> Callable[[int], Page]:
-    return lambda number: fetch(number)._replace(total=None)
+def _uncounted(pages: Numbered) -> Numbered:
+    return pages._replace(fetch=lambda number: pages.fetch(number)._replace(total=None))
 
 
-def _until_empty(
-    fetch: Callable[[int], Page], page: Page, ident: Callable[[RawRow], int], walk: _Walk
-) -> Iterator[Page]:
+def _until_empty(pages: Numbered, page: Page, walk: _Walk) -> Iterator[Page]:
     """All pages of a server that does not count. One with fewer rows than were asked for is no end: it may have a limit
     of its own."""
     number = 1
     yield page
     while page.rows:
         number += 1
-        page = fetch(number)
-        if page.rows and walk.ids.issuperset(map(ident, page.rows)):  # of the pages that were taken
+        page = pages.fetch(number)
+        if page.rows and walk.ids.issuperset(map(pages.ident, page.rows)):  # of the pages that were taken
             raise TemporaryError(f"page {number} of a list only has rows of earlier pages")
         yield page
 
@@ -228,39 +235,42 @@ def in_order(
         pool.close()
 
 
-def keyset_pages(
-    fetch: Callable[[int], Page],
-    key: Callable[[RawRow], int],
-    mark: Callable[[RawRow], object],
-    after: int,
-    *,
-    size: int,
-    tied: Callable[[int], Iterator[Page]] | None = None,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Page]:
-    """All rows with a key above `after`, in ascending order of the key; each version of a row (`mark`) once.
+class Keyset(NamedTuple):
+    """A list whose rows stand in ascending order of a `key`: `fetch(after)` gives the first `size` above one. `mark`
+    tells the versions of a row apart. Where several rows may share a key (a time), `tied(key)` reads all of one;
+    without it keys are unique."""
 
-    `fetch(after)` gives the first `size` rows above a key. Where several rows may share a key (a time), `tied(key)`
-    reads all rows of one key: the last key of every page is read again from its start, and a page that holds only one
-    key by `tied`. Without `tied` keys are unique. Ends early when `stopped()`.
+    fetch: Callable[[int], Page]
+    key: Callable[[RawRow], int]
+    mark: Callable[[RawRow], object]
+    size: int
+    tied: Callable[[int], Iterator[Page]] | None = None
+
+
+def keyset_pages(pages: Keyset, after: int, stopped: Callable[[], bool] = lambda: False) -> Iterator[Page]:
+    """All rows with a key above `after`, in ascending order of the key; each version of a row once.
+
+    Where keys are shared, the last key of every page is read again from its start, and a page that holds only one key
+    by `tied`. Ends early when `stopped()`.
     """
+    key, mark = pages.key, pages.mark
     seen: set[object] = set()
     while not stopped():
-        page = fetch(after)
+        page = pages.fetch(after)
         yield page._replace(rows=[row for row in page.rows if mark(row) not in seen])
-        if not page.rows or _is_last(page, size):
+        if not page.rows or _is_last(page, pages.size):
             return
         last = max(map(key, page.rows))
         if last <= after:
             raise TemporaryError("the shop keeps returning rows that were not asked for")
-        if tied is None:
+        if pages.tied is None:
             after = last
         elif last - 1 > after:
             seen = {mark(row) for row in page.rows if key(row) == last}
             after = last - 1
         else:
             seen |= {mark(row) for row in page.rows}
-            for part in tied(last):
+            for part in pages.tied(last):
                 yield part._replace(rows=[row for row in part.rows if mark(row) not in seen])
             after, seen = last, set()
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
-from cleverreach_sync.http.paging import Doubts, Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import Keyset, Listing, Numbered, Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.sources.interface import Chunk, Row, StreamEnd, Unreadable
 from cleverreach_sync.sources.values import read_time, utc_text
 
@@ -70,17 +70,6 @@ class Walk(Protocol):
     """One way through a stream, from a cursor or from the start. Ends early when `stopped()`, then without an `end`."""
 
     def __call__(self, row: RowOf, known: Cursor | None, stopped: Stopped) -> Iterator[Chunk]: ...
-
-
-class Listing(NamedTuple):
-    """A list of a shop, in words, and the doubts about all its lists."""
-
-    what: str
-    doubts: Doubts
-
-    @property
-    def in_doubt(self) -> bool:
-        return self.what in self.doubts
 
 
 class Pages(Protocol):
@@ -219,25 +208,14 @@ class ByNumber:
         size: int,
         readers: int = 2,
     ) -> None:
-        self._fetch = fetch
-        self._ident = ident
+        self._pages = Numbered(fetch, ident, size, readers)
         self._listing = listing
-        self._size = size
-        self._readers = readers
 
     def first(self) -> Page:
-        return self._fetch(1)
+        return self._pages.fetch(1)
 
     def __call__(self, stopped: Stopped) -> Iterator[Page]:
-        return numbered_pages(
-            self._fetch,
-            self._ident,
-            size=self._size,
-            what=self._listing.what,
-            readers=self._readers,
-            stopped=stopped,
-            doubts=self._listing.doubts,
-        )
+        return numbered_pages(self._pages, self._listing, stopped)
 
 
 class ByKey:
@@ -246,13 +224,11 @@ class ByKey:
     def __init__(
         self, fetch: Callable[[int], Page], key: Callable[[RawRow], int], *, size: int, after: int = 0
     ) -> None:
-        self._fetch = fetch
-        self._key = key
-        self._size = size
+        self._pages = Keyset(fetch, key, key, size)
         self._after = after
 
     def first(self) -> Page:
-        return self._fetch(self._after)
+        return self._pages.fetch(self._after)
 
     def __call__(self, stopped: Stopped) -> Iterator[Page]:
-        return keyset_pages(self._fetch, self._key, self._key, self._after, size=self._size, stopped=stopped)
+        return keyset_pages(self._pages, self._after, stopped)

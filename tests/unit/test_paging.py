@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from cleverreach_sync.errors import TemporaryError
-from cleverreach_sync.http.paging import Doubts, Page, RawRow, in_order, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import (
+    Doubts,
+    Keyset,
+    Listing,
+    Numbered,
+    Page,
+    RawRow,
+    in_order,
+    keyset_pages,
+    numbered_pages,
+)
 
 
 def rows(*idents: int) -> list[RawRow]:
@@ -18,6 +28,16 @@ def rows(*idents: int) -> list[RawRow]:
 
 def ident(row: RawRow) -> int:
     return int(row["id"])
+
+
+def in_pages(
+    fetch: Callable[[int], Page], size: int, what: str = "rows", *, readers: int = 2, doubts: Doubts | None = None
+) -> Iterator[Page]:
+    return numbered_pages(Numbered(fetch, ident, size, readers), Listing(what, doubts or Doubts()))
+
+
+def by_key(fetch: Callable[[int], Page], size: int) -> Iterator[Page]:
+    return keyset_pages(Keyset(fetch, ident, ident, size), 0)
 
 
 def numbered(all_rows: Callable[[], list[RawRow]], size: int = 2) -> Callable[[int], Page]:
@@ -34,7 +54,7 @@ def idents(pages: object) -> list[int]:
 
 @pytest.mark.parametrize("count", range(9))
 def test_every_row_once_in_order(count: int) -> None:
-    found = numbered_pages(numbered(lambda: rows(*range(1, count + 1))), ident, size=2, what="rows")
+    found = in_pages(numbered(lambda: rows(*range(1, count + 1))), 2, "rows")
     assert idents(found) == list(range(1, count + 1))
 
 
@@ -46,13 +66,13 @@ def test_a_list_that_never_holds_still() -> None:
         return rows(*left)
 
     with pytest.raises(TemporaryError, match="the people changed while they were read, 5 times"):
-        idents(numbered_pages(numbered(shrinking, 100), ident, size=100, what="people"))
+        idents(in_pages(numbered(shrinking, 100), 100, "people"))
 
 
 @pytest.mark.parametrize("count", range(8))
 def test_a_server_that_does_not_count_and_gives_less_than_it_is_asked_for(count: int) -> None:
     fetch = numbered(lambda: rows(*range(1, count + 1)), 2)
-    found = numbered_pages(lambda number: fetch(number)._replace(total=None), ident, size=100, what="rows")
+    found = in_pages(lambda number: fetch(number)._replace(total=None), 100, "rows")
     assert idents(found) == list(range(1, count + 1))
 
 
@@ -66,12 +86,12 @@ def test_a_row_that_moves_up_where_nobody_counts(size: int) -> None:
         there[:1] = [] if there[0] == 1 else there[:1]
         return Page(found)
 
-    assert idents(numbered_pages(fetch, ident, size=size, what="people")) == [1, 2, 3]
+    assert idents(in_pages(fetch, size, "people")) == [1, 2, 3]
 
 
 def test_a_server_that_does_not_count_and_knows_one_page_only() -> None:
     with pytest.raises(TemporaryError, match="page 2 of a list only has rows of earlier pages"):
-        idents(numbered_pages(lambda _: Page(rows(1, 2)), ident, size=2, what="people"))
+        idents(in_pages(lambda _: Page(rows(1, 2)), 2, "people"))
 
 
 SHUFFLED = (5, 3, 8, 1, 7, 2, 6, 4)
@@ -86,7 +106,7 @@ def test_a_list_in_no_order_is_read_twice(order: tuple[int, ...], walks: int) ->
         fetched.append(number)
         return fetch(number)
 
-    assert sorted(idents(numbered_pages(noted, ident, size=2, what="rows"))) == list(range(1, 9))
+    assert sorted(idents(in_pages(noted, 2, "rows"))) == list(range(1, 9))
     assert fetched.count(3) == walks
 
 
@@ -99,7 +119,7 @@ def test_a_row_that_moves_to_a_page_read_before_is_found_all_the_same() -> None:
             order.insert(0, order.pop())
         return fetch(number)
 
-    assert sorted(idents(numbered_pages(moving, ident, size=2, what="rows", readers=1))) == list(range(1, 9))
+    assert sorted(idents(in_pages(moving, 2, "rows", readers=1))) == list(range(1, 9))
 
 
 def test_pages_come_in_order_whichever_is_ready_first() -> None:
@@ -142,7 +162,7 @@ def test_a_unique_key_is_walked_along(count: int) -> None:
     def fetch(after: int) -> Page:
         return Page(rows(*range(after + 1, count + 1))[:3])
 
-    assert idents(keyset_pages(fetch, ident, ident, 0, size=3)) == list(range(1, count + 1))
+    assert idents(by_key(fetch, 3)) == list(range(1, count + 1))
 
 
 def test_what_is_kept_of_a_long_list_that_is_read_twice() -> None:
@@ -150,9 +170,7 @@ def test_what_is_kept_of_a_long_list_that_is_read_twice() -> None:
     many, size = 100_000, 100
     tracemalloc.start()
     try:
-        found = numbered_pages(
-            lambda page: Page(rows(*range(many)[(page - 1) * size : page * size])), ident, size=size, what="people"
-        )
+        found = in_pages(lambda page: Page(rows(*range(many)[(page - 1) * size : page * size])), size, "people")
         assert sum(len(page.rows) for page in found) == many
         assert tracemalloc.get_traced_memory()[1] < 225 * many
     finally:
@@ -161,13 +179,13 @@ def test_what_is_kept_of_a_long_list_that_is_read_twice() -> None:
 
 @pytest.mark.parametrize("total", [0, 2, 3, 9, None])
 def test_a_total_that_lies_ends_nothing_too_early(total: int | None) -> None:
-    found = keyset_pages(lambda after: Page(rows(*range(after + 1, 8))[:3], total), ident, ident, 0, size=3)
+    found = by_key(lambda after: Page(rows(*range(after + 1, 8))[:3], total), 3)
     assert idents(found) == list(range(1, 8))
 
 
 def test_a_server_that_does_not_heed_the_key() -> None:
     with pytest.raises(TemporaryError, match="not asked for"):
-        idents(keyset_pages(lambda _: Page(rows(1, 2, 3)), ident, ident, 0, size=3))
+        idents(by_key(lambda _: Page(rows(1, 2, 3)), 3))
 
 
 def test_a_server_that_gives_less_than_it_is_asked_for_says_where_the_end_is() -> None:
@@ -175,7 +193,7 @@ def test_a_server_that_gives_less_than_it_is_asked_for_says_where_the_end_is() -
         found = rows(*range(after + 1, 8))
         return Page(found[:2], last=len(found) <= 2)
 
-    assert idents(keyset_pages(fetch, ident, ident, 0, size=500)) == list(range(1, 8))
+    assert idents(by_key(fetch, 500)) == list(range(1, 8))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
@@ -191,7 +209,7 @@ def test_a_total_that_never_fits(count: int, off: int) -> None:
         return Page(found[(number - 1) * 2 : number * 2], told)
 
     doubts = Doubts()
-    assert idents(numbered_pages(fetch, ident, size=2, what="orders", doubts=doubts)) == list(range(1, count + 1))
+    assert idents(in_pages(fetch, 2, "orders", doubts=doubts)) == list(range(1, count + 1))
     assert "orders" in doubts
     assert "number of orders" in doubts.warnings[0]
     assert len(asked) < 60
@@ -208,11 +226,11 @@ def test_a_list_that_moves_once_leaves_no_doubt() -> None:
         return Page(rows(*left[(number - 1) * 2 : number * 2]), len(left))
 
     doubts = Doubts()
-    assert set(idents(numbered_pages(fetch, ident, size=2, what="rows", readers=1, doubts=doubts))) == set(range(1, 8))
+    assert set(idents(in_pages(fetch, 2, "rows", readers=1, doubts=doubts))) == set(range(1, 8))
     assert doubts.warnings == []
 
 
 def test_nothing_at_all_where_there_should_be_something_is_doubted() -> None:
     doubts = Doubts()
-    assert idents(numbered_pages(lambda _: Page((), 5), ident, size=2, what="rows", doubts=doubts)) == []
+    assert idents(in_pages(lambda _: Page((), 5), 2, "rows", doubts=doubts)) == []
     assert "rows" in doubts

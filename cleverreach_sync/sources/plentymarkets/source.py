@@ -12,7 +12,7 @@ from typing import Any, Final
 from cleverreach_sync.domain.model import Signal
 from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.http.context import HttpContext
-from cleverreach_sync.http.paging import Page, RawRow
+from cleverreach_sync.http.paging import Listing, Page, RawRow
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Unreadable
 from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
@@ -37,7 +37,6 @@ from cleverreach_sync.sources.walks import (
     ByNumber,
     Cursor,
     InFull,
-    Listing,
     RowOf,
     Stopped,
     ThenChanges,

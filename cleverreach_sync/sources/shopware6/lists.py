@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from cleverreach_sync.errors import TemporaryError
-from cleverreach_sync.http.paging import Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.http.paging import Keyset, Listing, Numbered, Page, RawRow, keyset_pages, numbered_pages
 from cleverreach_sync.sources.shopware6.api import ShopwareApi
 from cleverreach_sync.sources.shopware6.criteria import Entity, Filter, beyond, created_at, milliseconds_of
 from cleverreach_sync.sources.walks import Stopped
@@ -80,25 +80,22 @@ class Lists:
         def one_moment(moment: int) -> Iterator[Page]:
             """Rows of one moment have no order of their own; their IDs do."""
             limit = self._api.limit
-            return numbered_pages(
+            pages = Numbered(
                 lambda number: self._api.numbered(entity, [*filters, created_at(moment)], number, limit),
                 lambda row: int(row["id"], 16),
-                size=limit,
-                what=entity.words,
+                limit,
                 readers=1,
-                stopped=stopped,
-                doubts=self._api.doubts,
             )
+            return numbered_pages(pages, Listing(entity.words, self._api.doubts), stopped)
 
-        return keyset_pages(
+        pages = Keyset(
             fetch,
             _key(entity),
             (lambda row: row["id"]) if by_number else (lambda row: (row["id"], str(row.get("updatedAt")))),
-            after,
-            size=self._api.limit,
+            self._api.limit,
             tied=None if by_number else one_moment,
-            stopped=stopped,
         )
+        return keyset_pages(pages, after, stopped)
 
     def check_whole(self, entity: Entity, filters: Sequence[Filter], shown: Shown, stopped: Stopped) -> None:
         """An answer that was empty by mistake looks like the end of a list, and who comes after it like somebody who is

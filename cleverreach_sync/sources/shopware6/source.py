@@ -9,7 +9,7 @@ from typing import Final
 
 from cleverreach_sync.domain.model import Signal
 from cleverreach_sync.http.context import HttpContext
-from cleverreach_sync.http.paging import Page, RawRow
+from cleverreach_sync.http.paging import Listing, Page, RawRow
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.interface import Stream
 from cleverreach_sync.sources.shop import ShopSource, ShopStream, Statuses
@@ -43,7 +43,7 @@ from cleverreach_sync.sources.shopware6.rows import (
     recipient_row,
 )
 from cleverreach_sync.sources.shopware6.settings import Shopware6Settings
-from cleverreach_sync.sources.walks import OVERLAP, Cursor, Listing, Stopped, ThenChanges
+from cleverreach_sync.sources.walks import OVERLAP, Cursor, Stopped, ThenChanges
 
 CUSTOMERS: Final = "customers"
 ORDERS: Final = "orders"

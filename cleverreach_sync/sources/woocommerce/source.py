@@ -9,11 +9,11 @@ from typing import Final
 from cleverreach_sync.domain.model import Signal
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Refused
-from cleverreach_sync.http.paging import Page, keyset_pages
+from cleverreach_sync.http.paging import Keyset, Listing, Page, keyset_pages
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.interface import Stream
 from cleverreach_sync.sources.shop import ShopSource, ShopStream, Statuses
-from cleverreach_sync.sources.walks import ByNumber, Cursor, InFull, Listing, ReadAll, Stopped, ThenChanges
+from cleverreach_sync.sources.walks import ByNumber, Cursor, InFull, ReadAll, Stopped, ThenChanges
 from cleverreach_sync.sources.woocommerce.api import PER_PAGE, READERS, WooApi, ident, since
 from cleverreach_sync.sources.woocommerce.inspect import look
 from cleverreach_sync.sources.woocommerce.rows import (
@@ -119,15 +119,14 @@ class WooCommerce(ShopSource):
             }
             return self._numbered(stopped, orderby="id", **around)
 
-        return keyset_pages(
+        pages = Keyset(
             changed,
             modified,
             lambda row: (row["id"], str(row.get("date_modified_gmt")), row["status"]),
-            after - 1,
-            size=PER_PAGE,
+            PER_PAGE,
             tied=one_second,
-            stopped=stopped,
         )
+        return keyset_pages(pages, after - 1, stopped)
 
     def _trashed(self, stopped: Stopped, **query: str | int) -> Iterator[Page]:
         """Orders in the trash are in no other list; what they bought is taken back."""
