@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import re
 import ssl
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
-import orjson
 
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.answer import Answer
-from cleverreach_sync.http.body import PAGE, Limit, NotPacked, TooMuch, joined, parse, unpacked
+from cleverreach_sync.http.body import Limit, NotPacked, TooMuch, joined, parse, unpacked
+from cleverreach_sync.http.credentials import NOBODY, Attempt, Credentials
 from cleverreach_sync.http.failures import Redirected, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.network import Network
 from cleverreach_sync.http.opening import open_client
-from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.http.request import Request
 
 if TYPE_CHECKING:
     from cleverreach_sync.http.context import HttpContext
@@ -36,114 +33,75 @@ _MARKUP: Final = re.compile(r"(?is)<(title|script|style)\b.*?(?:</\1>|$)|<(?=[a-
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});", re.ASCII)
 _BEGINNING: Final = 1 << 15  # bytes of an answer that are looked at for words
 _LAST_SECONDS: Final = 3.0  # for a request that is made although the run ends
-Query = Mapping[str, str | int | Sequence[str]]
-"""The query of a request; a name with several values stands there once for each."""
 
 
 class HttpClient:
     """A client of one server. TLS is always verified, redirects are never followed (credentials would go along).
 
-    `timeout` is for the whole of an exchange, from the name of the server to the last byte of its answer. `wanted` is
-    called while it is waited for, and raises where nobody wants the answer any more.
+    `timeout` is for the whole of an exchange, from the name of the server to the last byte of its answer.
 
-    `exchange` takes the JSON to send as bytes, too. It raises TryAgain for a timeout, a dropped connection or no
+    `exchange` raises TryAgain for a timeout, a dropped connection or no
     connection, UsageError for a certificate that cannot be verified, and returns every answer that came, whatever its
     status. `server_time` is the last `Date` header that can be true, in unix seconds, `clock_ahead` by how many seconds
-    the server's clock was ahead of this machine's (`wall`) then; both None until a server has told.
+    the server's clock was ahead of this machine's then; both None until a server has told.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        timeout: float,
-        redact: Redaction,
-        traffic: RequestCount,
-        connections: int = 10,
-        client: httpx.Client | None = None,
-        log: Callable[[str], None] | None = None,
-        wall: Callable[[], float] = time.time,
-        wanted: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, context: HttpContext, base_url: str, timeout: float, connections: int = 10) -> None:
+        self.context = context
         self.base_url = base_url.rstrip("/")
-        self.redact = redact
-        self.traffic = traffic
-        self._log = log
-        self._wall = wall
+        self.redact = context.redact
+        self.traffic = context.traffic
         self.server_time: float | None = None
         self.clock_ahead: float | None = None
         self.timeout = timeout
-        self._client = client or open_client(base_url, timeout, connections)
-        self._network = Network(wanted)
+        self._client = open_client(base_url, timeout, connections)
+        self._network = Network(context.wanted)
         self._network.serve(self._client)
 
-    @classmethod
-    def of(cls, context: HttpContext, base_url: str, timeout: float) -> Self:
-        """A client by the means of a run."""
-        return cls(
-            base_url,
-            timeout=timeout,
-            redact=context.redact,
-            traffic=context.traffic,
-            log=context.log,
-            wall=context.wall,
-            wanted=context.wanted,
-        )
+    def exchange(self, request: Request, credentials: Credentials = NOBODY) -> Answer:
+        """One exchange; a second one where credentials that were refused were renewed, unless the request is the
+        `last`."""
+        answer, signed = self._attempt(request, credentials)
+        if not request.last and credentials.are_refused(answer) and credentials.renewed(signed, answer):
+            answer, _ = self._attempt(request, credentials)
+        return answer
 
-    def exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Query | None = None,
-        json: Any = None,
-        form: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        basic: tuple[str, str] | None = None,
-        limit: Limit = PAGE,
-        last: bool = False,
-    ) -> Answer:
-        """One exchange. `limit` is how large the answer may be. `last`: it is made although the run ends, and gets but
-        a few seconds."""
-        url = path if path.startswith(("http://", "https://")) else f"{self.base_url}{path}"
-        sent = dict(headers or {})
-        content: bytes | None = None
-        if json is not None:
-            content = json if isinstance(json, bytes) else orjson.dumps(json)
-            sent["content-type"] = "application/json; charset=utf-8"
-        if basic is not None:
-            pair = f"{basic[0]}:{basic[1]}".encode()
-            self.redact.add(base64.b64encode(pair).decode())  # how it goes over the line, and may come back
-        _check_headers(sent)
+    def _attempt(self, request: Request, credentials: Credentials) -> tuple[Answer, Mapping[str, str]]:
+        """The answer, and the headers that signed the request."""
+        url = request.url_at(credentials.base_url() or self.base_url)
+        made = self._built(request, url)
+        signed = credentials.sign(Attempt(made.method, str(made.url), made.headers, made.content))
+        _check_headers(signed)
+        made.headers.update(signed)
         self.traffic.request()
+        seconds = min(self.timeout, _LAST_SECONDS) if request.last else self.timeout
         with (
             self._failures(url),
-            self.within(min(self.timeout, _LAST_SECONDS) if last else self.timeout, last=last),
-            self._client.stream(
-                method,
-                url,
-                params=params,
-                content=content,
-                data=form,
-                headers=sent,
-                auth=httpx.BasicAuth(*basic) if basic else None,
-            ) as response,
+            self.within(seconds, last=request.last),
+            closing(self._client.send(made, stream=True)) as response,
         ):
-            answer = self._answer(response, limit)
+            answer = self._answer(response, request.limit)
         response.stream = httpx.ByteStream(b"")  # lets go of both bodies now, not at the next search for cyclic garbage
         self._note_time(response.headers)
-        if self._log is not None:
-            self._log(f"{method} {urlsplit(url).path} -> {answer.status}")
+        self.context.log(f"{request.method} {urlsplit(url).path} -> {answer.status}")
         if 300 <= answer.status < 400:
             raise self._redirected(url, response.headers.get("location", ""))
-        return answer
+        return answer, signed
+
+    def _built(self, request: Request, url: str) -> httpx.Request:
+        headers = request.own_headers
+        _check_headers(headers)
+        with self._failures(url):
+            return self._client.build_request(
+                request.method, url, params=request.params, content=request.content, data=request.form, headers=headers
+            )
 
     def _note_time(self, headers: Mapping[str, str]) -> None:
         told = parse_date(headers.get("date"))
         if told is not None:
             self.server_time = told
             # What lay in a cache says what time it was when it was put there.
-            self.clock_ahead = told + (whole(headers.get("age")) or 0) - self._wall()
+            self.clock_ahead = told + (whole(headers.get("age")) or 0) - self.context.wall()
 
     @contextmanager
     def opened(self, url: str) -> Iterator[httpx.Response]:
@@ -153,8 +111,7 @@ class HttpClient:
         with self._failures(url), ExitStack() as stack:
             with self.within(self.timeout):
                 response = stack.enter_context(self._client.stream("GET", url, headers={"accept": "*/*"}))
-            if self._log is not None:
-                self._log(f"GET {host(url)}{urlsplit(url).path} -> {response.status_code}")
+            self.context.log(f"GET {host(url)}{urlsplit(url).path} -> {response.status_code}")
             if 300 <= response.status_code < 400:
                 raise self._redirected(url, response.headers.get("location", ""))
             yield response

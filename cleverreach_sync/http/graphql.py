@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
+from cleverreach_sync.http.credentials import Credentials
 from cleverreach_sync.http.failures import Refused, TryAgain
-from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.tokens import Tokens
+from cleverreach_sync.http.request import Request
 
 T = TypeVar("T")
 _STUMBLES: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
@@ -62,10 +62,10 @@ class NotUnderstood(Refused):
 
 
 class GraphQL:
-    """One GraphQL endpoint. `ask` repeats what may succeed later; a 401 is worth one new token.
+    """One GraphQL endpoint. `ask` repeats what may succeed later.
 
-    `name` is the system in words, `header` carries the token. `refused` makes the error of an answer with a status that
-    repeating does not change (401 after a new token included).
+    `name` is the system in words. `refused` makes the error of an answer with a status that repeating does not change
+    (a second 401 included).
     """
 
     def __init__(
@@ -74,42 +74,30 @@ class GraphQL:
         path: str,
         *,
         name: str,
-        header: str,
-        tokens: Tokens,
-        retries: Retries,
+        credentials: Credentials,
         refused: Callable[[Answer], CrsyncError],
     ) -> None:
         self._http = http
         self._path = path
         self._name = name
-        self._header = header
-        self._tokens = tokens
-        self._retries = retries
+        self._credentials = credentials
         self._refused = refused
 
     def ask(self, document: str, variables: Mapping[str, Any], read: Callable[[Reply], T]) -> T:
         """What `read` makes of the reply. Raises TooExpensive, Denied, NotUnderstood, TemporaryError and the errors of
         `refused`."""
-        return self._retries(lambda: self.once(document, variables, read))
+        return self._http.context.retries(lambda: self.once(document, variables, read))
 
     def once(self, document: str, variables: Mapping[str, Any], read: Callable[[Reply], T], *, last: bool = False) -> T:
         """One attempt; raises TryAgain for what may succeed later, and for a reply that `read` stumbles over: something
-        stands before the server that changes its answers. `last`: as with HttpClient."""
+        stands before the server that changes its answers. `last`: as of a `Request`."""
         sent = {"query": document, "variables": dict(variables)}
-        token = self._tokens.current()
-        answer = self._post(sent, token, last=last)
-        if answer.status == 401 and not last:
-            new = self._tokens.renewed(token)
-            if new is not None:
-                answer = self._post(sent, new)
-        reply = self._reply(answer)
+        request = Request("POST", self._path, json=sent, last=last)
+        reply = self._reply(self._http.exchange(request, self._credentials))
         try:
             return read(reply)
         except _STUMBLES as error:
             raise TryAgain(f"{self._name} answered with something other than what was asked for") from error
-
-    def _post(self, sent: Mapping[str, Any], token: str, *, last: bool = False) -> Answer:
-        return self._http.exchange("POST", self._path, json=sent, headers={self._header: token}, last=last)
 
     def _reply(self, answer: Answer) -> Reply:
         body = answer.body

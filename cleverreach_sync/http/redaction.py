@@ -22,6 +22,7 @@ _LONGEST: Final = 200
 _LOOKED_AT: Final = 20 * _LONGEST
 _LONGEST_LOCAL: Final = 320  # longer than any local part of an address may be
 _MOST_TOKENS: Final = 200  # of those that came later: a server may give a new one with every answer
+_MOST_PASSING: Final = 100
 
 
 class Redaction:
@@ -31,6 +32,7 @@ class Redaction:
         self._secrets: tuple[str, ...] = ()
         self._fixed = tuple(form for secret in secrets for form in _forms(secret))
         self._later: deque[str] = deque(maxlen=_MOST_TOKENS)
+        self._passing: deque[str] = deque(maxlen=_MOST_PASSING)
         self._sort()
 
     def add(self, secret: str) -> None:
@@ -40,9 +42,15 @@ class Redaction:
             self._later.extend(forms)
             self._sort()
 
+    def add_passing(self, secret: str) -> None:
+        """Hides what was good once, a signature, as long as it may come back; however many there are, they make no
+        other secret forgotten."""
+        self._passing.extend(_forms(secret))
+        self._sort()
+
     def _sort(self) -> None:
         """Longest first. A new tuple: others may be going through the old one."""
-        self._secrets = tuple(sorted({*self._fixed, *self._later}, key=len, reverse=True))
+        self._secrets = tuple(sorted({*self._fixed, *self._later, *self._passing}, key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
         hidden = sorted(place for secret in self._secrets for place in _places(text, secret))

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from json import JSONDecoder
 from typing import Any, Final, Protocol
 
-from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.errors import AuthError, CrsyncError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.body import PAGE, TooMuch, parse
-from cleverreach_sync.http.client import HttpClient, Query, without_markup
+from cleverreach_sync.http.client import HttpClient, without_markup
+from cleverreach_sync.http.credentials import NOBODY, Credentials
 from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, Refused, TryAgain
-from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.tokens import Tokens
+from cleverreach_sync.http.request import Query, Request
 
 TIMEOUT: Final = 90.0  # seconds; a page of 100 orders with everything in it takes half a second where nothing is wrong
 AT_ONCE: Final = 2  # requests; shops live on weak hosts
@@ -45,25 +45,23 @@ class ShopApi:
     """One shop's API. Thread-safe; at most `at_once` requests are under way at a time, whoever asks.
 
     `explain` makes an error of an answer that refuses (4xx), in the merchant's words, or None for a general one.
-    `no_json` is the hint for answers with status 200 that are no JSON. With `tokens` every request carries a bearer
-    token; a 401 is worth one new token. `pace` is kept where a shop tells it. Redirects are never followed.
+    `no_json` is the hint for answers with status 200 that are no JSON. `pace` is kept where a shop tells it. Redirects
+    are never followed.
     """
 
     def __init__(
         self,
         http: HttpClient,
-        retries: Retries,
         *,
         explain: Callable[[Answer], CrsyncError | None],
+        credentials: Credentials = NOBODY,
         no_json: str | None = None,
         at_once: int = AT_ONCE,
-        tokens: Tokens | None = None,
         pace: Pace | None = None,
     ) -> None:
         self.http = http
         self._pace = pace
-        self._tokens = tokens
-        self._retries = retries
+        self._credentials = credentials
         self._explain = explain
         self._no_json = no_json
         self._slots = threading.BoundedSemaphore(at_once)
@@ -74,18 +72,13 @@ class ShopApi:
         params: Query | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        basic: tuple[str, str] | None = None,
         check: Callable[[Answer], None] | None = None,
     ) -> Answer:
         """The answer to a GET: a 2xx with JSON. `check` may raise TryAgain for one that makes no sense.
 
         Raises what `explain` makes of a refusal, TemporaryError when repeating did not help.
         """
-
-        def send(more: Mapping[str, str]) -> Answer:
-            return self.http.exchange("GET", path, params=params, headers={**(headers or {}), **more}, basic=basic)
-
-        return self._asked(send, check)
+        return self._asked(Request("GET", path, params=params, headers=headers), check)
 
     def post(
         self,
@@ -96,38 +89,25 @@ class ShopApi:
         check: Callable[[Answer], None] | None = None,
     ) -> Answer:
         """The answer to a POST of JSON that only reads, so that it may be repeated; otherwise like `get`."""
+        return self._asked(Request("POST", path, json=body, headers=headers), check)
 
-        def send(more: Mapping[str, str]) -> Answer:
-            return self.http.exchange("POST", path, json=body, headers={**(headers or {}), **more})
-
-        return self._asked(send, check)
-
-    def _asked(self, send: Callable[[Mapping[str, str]], Answer], check: Callable[[Answer], None] | None) -> Answer:
+    def _asked(self, request: Request, check: Callable[[Answer], None] | None) -> Answer:
         def attempt() -> Answer:
             with self._slots:
-                answer = self._paced(send)
+                answer = self._paced(request)
             answer = self.judged(answer)
             if check is not None:
                 check(answer)
             return answer
 
-        return self._retries(attempt)
+        return self.http.context.retries(attempt)
 
-    def _paced(self, send: Callable[[Mapping[str, str]], Answer]) -> Answer:
+    def _paced(self, request: Request) -> Answer:
         if self._pace is None:
-            return self._with_token(send)
+            return self.http.exchange(request, self._credentials)
         self._pace.wait()
-        answer = self._with_token(send)
+        answer = self.http.exchange(request, self._credentials)
         self._pace.note(answer)
-        return answer
-
-    def _with_token(self, send: Callable[[Mapping[str, str]], Answer]) -> Answer:
-        if self._tokens is None:
-            return send({})
-        token = self._tokens.current()
-        answer = send(_bearer(token))
-        if answer.status == 401 and (new := self._tokens.renewed(token)) is not None:
-            answer = send(_bearer(new))
         return answer
 
     def judged(self, answer: Answer) -> Answer:
@@ -154,9 +134,14 @@ class ShopApi:
                 after=answer.retry_after,
                 hint=LET_THROUGH,
             )
-        raise self._explain(answer) or Refused(
-            f"the shop refused the request ({status}{self._said(answer)})", status=status
-        )
+        raise self._explain(answer) or self._refused(answer)
+
+    def _refused(self, answer: Answer) -> CrsyncError:
+        """Of a status that the source knows nothing of."""
+        said = f"({answer.status}{self._said(answer)})"
+        if answer.status == 401:
+            return AuthError(f"the shop does not accept the credentials {said}")
+        return Refused(f"the shop refused the request {said}", status=answer.status)
 
     def _said(self, answer: Answer) -> str:
         words = self.words(answer) or ("empty" if answer.body is None and answer.readable else "")
@@ -169,10 +154,6 @@ class ShopApi:
             return answer.text
         message = body.get("message") if isinstance(body, dict) else None
         return self.http.redact.excerpt(without_markup(message)) if isinstance(message, str) else ""
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
 
 
 def without_notices(answer: Answer) -> Answer:

@@ -1,35 +1,31 @@
-"""Access tokens: one that stays as it is, or one that credentials are exchanged for and that runs out."""
+"""Access tokens: one that stays as it is, or one that is asked for and runs out."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any, Final, Protocol
+from typing import Final, NamedTuple
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
+from cleverreach_sync.http.credentials import Attempt, Credentials
 from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, TryAgain
 from cleverreach_sync.http.foreign import seconds
-from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.http.request import Request
 
 _SHARE_OF_LIFE: Final = 0.8
 _DEFAULT_LIFE: Final = 600.0
 _LONGEST_LIFE: Final = 24 * 3600.0
 _LONGEST_TOKEN: Final = 16_384
 
+Carried = Callable[[str], Mapping[str, str]]
+"""The headers that carry a token."""
 
-class Tokens(Protocol):
-    """Where the token of the next request comes from."""
 
-    def current(self) -> str:
-        """A token that should be good."""
-        ...
-
-    def renewed(self, refused: str) -> str | None:
-        """Another one, in place of `refused`; None if there is no other."""
-        ...
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
 
 
 def usable_token(answer: Answer, value: object, whose: str) -> str | None:
@@ -46,94 +42,119 @@ def usable_token(answer: Answer, value: object, whose: str) -> str | None:
     return text
 
 
-class FixedToken:
-    """A token that lives until it is revoked."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token.strip()
-
-    def current(self) -> str:
-        return self._token
-
-    def renewed(self, refused: str) -> str | None:  # noqa: ARG002 - there is one
-        return None
+def life_of(expires_in: object, default: float, share: float = _SHARE_OF_LIFE) -> float:
+    """For how many seconds a token is used that lives so many, a day at most; `default` if that is no number."""
+    return min(seconds(expires_in, most=inf) or default, _LONGEST_LIFE) * share
 
 
-class ClientCredentials:
-    """OAuth 2.0 client credentials: a token is fetched when it is needed, and anew before it runs out. Thread-safe.
+class FixedToken(Credentials):
+    """A token, or an API key, that lives until it is revoked."""
 
-    `sent` is what the token endpoint gets beside `grant_type`, as a form, or as JSON where that is what a system
-    reads. `refused` makes the error of an answer that brings no token, `pause` tells how many seconds a server that is
-    busy asks to wait, `final` whether an answer that looks like that of a busy server is its last word. `expires_in`
-    counts in seconds.
-    """
+    def __init__(self, token: str, carried: Carried = bearer) -> None:
+        self._headers = carried(token.strip())
 
-    def __init__(
-        self,
-        http: HttpClient,
-        path: str,
-        sent: Mapping[str, str],
-        *,
-        retries: Retries,
-        clock: Callable[[], float],
-        refused: Callable[[Answer], CrsyncError],
-        pause: Callable[[Answer], float | None] = lambda answer: answer.retry_after,
-        as_json: bool = False,
-        final: Callable[[Answer], bool] = lambda _: False,
-    ) -> None:
-        self._final = final
+    def sign(self, attempt: Attempt) -> Mapping[str, str]:
+        del attempt
+        return self._headers
+
+
+class Issued(NamedTuple):
+    """A token that was given, and for how many seconds it is used; `base_url` is where, if not at the client's
+    address."""
+
+    token: str
+    life: float
+    base_url: str | None = None
+
+
+class IssuedToken(Credentials):
+    """A token that is asked for when it is needed, anew before it runs out, and once when it is refused, whichever
+    threads use it. A subclass knows how to ask."""
+
+    def __init__(self, http: HttpClient, carried: Carried = bearer) -> None:
         self._http = http
-        self._path = path
-        self._sent = {"grant_type": "client_credentials", **sent}
-        self._retries = retries
-        self._clock = clock
-        self._refused = refused
-        self._pause = pause
-        self._as_json = as_json
+        self._carried = carried
         self._lock = threading.Lock()
-        self._token = ""
+        self._issued: Issued | None = None
         self._expires = 0.0
 
-    def current(self) -> str:
-        with self._lock:
-            if not self._token or self._clock() >= self._expires:
-                self._fetch()
-            return self._token
+    def _issue(self) -> Issued:
+        """Asks for a token; called by one thread at a time."""
+        raise NotImplementedError
 
-    def renewed(self, refused: str) -> str | None:
-        with self._lock:
-            if self._token == refused:  # else another thread has renewed it meanwhile
-                self._fetch()
-            return self._token
+    def base_url(self) -> str | None:
+        return self._current().base_url
 
-    def _fetch(self) -> None:
-        self._token = ""
-        answer = self._retries(self._ask)
+    def sign(self, attempt: Attempt) -> Mapping[str, str]:
+        del attempt
+        return self._carried(self._current().token)
+
+    def renewed(self, signed: Mapping[str, str], answer: Answer) -> bool:
+        del answer
+        with self._lock:
+            if self._issued is None or self._carried(self._issued.token) == signed:
+                self._fetch()  # else another thread has renewed it meanwhile
+        return True
+
+    def _current(self) -> Issued:
+        with self._lock:
+            if self._issued is None or self._http.context.clock() >= self._expires:
+                return self._fetch()
+            return self._issued
+
+    def _fetch(self) -> Issued:
+        self._issued = None
+        issued = self._issue()
+        self._http.redact.add(issued.token)
+        self._issued = issued
+        self._expires = self._http.context.clock() + issued.life
+        return issued
+
+
+class TokenAnswers(NamedTuple):
+    """What the answers of a token endpoint mean. `refused` makes the error of one that brings no token. `pause` tells
+    how many seconds a busy server asks to wait, `final` whether an answer that looks like that of a busy server is its
+    last word."""
+
+    refused: Callable[[Answer], CrsyncError]
+    pause: Callable[[Answer], float | None] = lambda answer: answer.retry_after
+    final: Callable[[Answer], bool] = lambda _: False
+
+
+def client_credentials(path: str, sent: Mapping[str, str], *, as_json: bool = False) -> Request:
+    """OAuth 2.0 client credentials, as a form, or as JSON where that is what a system reads."""
+    grant = {"grant_type": "client_credentials", **sent}
+    return Request("POST", path, json=grant) if as_json else Request("POST", path, form=grant)
+
+
+class OAuthToken(IssuedToken):
+    """A token of OAuth 2.0, for what the request `grant` tells of who asks."""
+
+    def __init__(self, http: HttpClient, grant: Request, answers: TokenAnswers, carried: Carried = bearer) -> None:
+        super().__init__(http, carried)
+        self._grant = grant
+        self._answers = answers
+
+    def _issue(self) -> Issued:
+        answer = self._http.context.retries(self._ask)
         body = answer.body if isinstance(answer.body, dict) else {}
         token = usable_token(answer, body.get("access_token"), "the shop")
         if token is None:
-            raise self._refused(answer)
-        self._http.redact.add(token)
-        self._token = token
-        self._expires = self._clock() + _life(body.get("expires_in")) * _SHARE_OF_LIFE
+            raise self._answers.refused(answer)
+        return Issued(token, life_of(body.get("expires_in"), _DEFAULT_LIFE))
 
     def _ask(self) -> Answer:
-        sent: dict[str, Any] = {"json": self._sent} if self._as_json else {"form": self._sent}
-        answer = self._http.exchange("POST", self._path, **sent)
+        answer = self._http.exchange(self._grant)
         page = answer.is_page(400, 401, 402, 404, 405, 423)
-        if self._final(answer):
+        if self._answers.final(answer):
             return answer
         if answer.status in (408, 429) or answer.status >= 500 or page:
             said = "" if answer.readable or not answer.text else f": {answer.text}"
             raise TryAgain(
                 f"the server gives no access token at the moment ({answer.status}{said})",
-                after=self._pause(answer),
+                after=self._answers.pause(answer),
                 hint=IN_THE_SHOP if answer.status >= 500 else LET_THROUGH if page else None,
             )
         if answer.ok and not answer.readable:
             raise TryAgain(f"the answer is not JSON and has no access token: {answer.text}", hint=IN_THE_SHOP)
         return answer
-
-
-def _life(value: object) -> float:
-    return min(seconds(value, most=inf) or _DEFAULT_LIFE, _LONGEST_LIFE)

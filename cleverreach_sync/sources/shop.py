@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 from cleverreach_sync.domain.model import ConsentState, Record, Signal
 from cleverreach_sync.errors import CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
-from cleverreach_sync.http.client import Query
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page
+from cleverreach_sync.http.request import Query
 from cleverreach_sync.http.shop import ShopApi
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.settings.source import SourceSettings

@@ -14,10 +14,9 @@ import pytest
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
 from cleverreach_sync.http.body import PAGE, Limit
-from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import TryAgain
-from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.http.request import Request
+from tests.clients import http_client
 from tests.e2e.people import customer, people
 from tests.e2e.program import SECRET, Program
 from tests.odd_server import Answering, Heard, odd_server, response
@@ -25,15 +24,11 @@ from tests.odd_server import Answering, Heard, odd_server, response
 TOKEN = response(200, json.dumps({"access_token": "a-token-of-this-test", "expires_in": 3600}).encode())
 
 
-def client(url: str, timeout: float = 5.0) -> HttpClient:
-    return HttpClient(url, timeout=timeout, redact=Redaction([SECRET]), traffic=RequestCount())
-
-
 def failure(answering: Answering, timeout: float = 5.0, limit: Limit = PAGE) -> CrsyncError:
     with odd_server(answering) as server:
-        http = client(server.url, timeout)
+        http = http_client(server.url, timeout, secrets=[SECRET])
         with pytest.raises(CrsyncError) as caught:
-            http.exchange("POST", "/v3/x", json=[{"email": customer(0)["email"]}], limit=limit)
+            http.exchange(Request("POST", "/v3/x", json=[{"email": customer(0)["email"]}], limit=limit))
         http.close()
     assert customer(0)["email"] not in str(caught.value)
     return caught.value
@@ -83,17 +78,17 @@ class TestExchange:
     def test_nobody_listens(self) -> None:
         with odd_server(lambda _: b"") as server:
             url = server.url
-        http = client(url)
+        http = http_client(url, secrets=[SECRET])
         with pytest.raises(TryAgain) as caught:
-            http.exchange("GET", "/v3/x")
+            http.exchange(Request("GET", "/v3/x"))
         http.close()
         assert not caught.value.ambiguous
         assert not caught.value.timed_out
 
     def test_no_such_host(self) -> None:
-        http = client("https://no-such-host.invalid")
+        http = http_client("https://no-such-host.invalid", secrets=[SECRET])
         with pytest.raises(TryAgain) as caught:
-            http.exchange("GET", "/v3/x")
+            http.exchange(Request("GET", "/v3/x"))
         http.close()
         assert "no-such-host.invalid" in str(caught.value)
 
@@ -101,9 +96,9 @@ class TestExchange:
     @pytest.mark.parametrize("to", ["https://elsewhere.example/v3/x?token=abc", "/v4/x", ""])
     def test_redirects_are_refused(self, status: int, to: str) -> None:
         with odd_server(lambda _: response(status, b"", f"Location: {to}")) as server:
-            http = client(server.url)
+            http = http_client(server.url, secrets=[SECRET])
             with pytest.raises(UsageError) as caught:
-                http.exchange("GET", "/v3/x", headers={"authorization": "Bearer t"})
+                http.exchange(Request("GET", "/v3/x", headers={"authorization": "Bearer t"}))
             http.close()
             assert len(server.heard) == 1
         assert "does not follow redirects" in caught.value.message
@@ -123,9 +118,9 @@ class TestExchange:
     )
     def test_a_redirect_says_where_to_and_what_to_do(self, to: str, said: str) -> None:
         with odd_server(lambda _: response(302, b"", f"Location: {to.format(url=server.url)}")) as server:
-            http = client(server.url)
+            http = http_client(server.url, secrets=[SECRET])
             with pytest.raises(UsageError) as caught:
-                http.exchange("GET", "/v3/x")
+                http.exchange(Request("GET", "/v3/x"))
             http.close()
         assert said in caught.value.message
         assert "abc" not in caught.value.message
@@ -135,8 +130,8 @@ class TestExchange:
     @pytest.mark.parametrize("status", [200, 400, 404, 413, 429, 500, 503])
     def test_whatever_the_status_an_answer_is_returned(self, status: int) -> None:
         with odd_server(lambda _: response(status, b'{"a": 1}')) as server:
-            http = client(server.url)
-            answer = http.exchange("GET", "/v3/x")
+            http = http_client(server.url, secrets=[SECRET])
+            answer = http.exchange(Request("GET", "/v3/x"))
             http.close()
         assert (answer.status, answer.body, answer.readable) == (status, {"a": 1}, True)
         assert answer.ok == (status == 200)
@@ -153,8 +148,8 @@ class TestExchange:
             ]
         )
         with odd_server(lambda _: next(bodies)) as server:
-            http = client(server.url)
-            answers = [http.exchange("GET", "/v3/x") for _ in range(6)]
+            http = http_client(server.url, secrets=[SECRET])
+            answers = [http.exchange(Request("GET", "/v3/x")) for _ in range(6)]
             http.close()
         assert [answer.body for answer in answers] == [[1], [1], [1], None, None, None]
         assert [answer.readable for answer in answers] == [True] * 5 + [False]
@@ -175,15 +170,15 @@ class TestExchange:
     )
     def test_of_a_page_the_words_are_told(self, page: str, words: str) -> None:
         with odd_server(lambda _: response(502, page.encode())) as server:
-            http = client(server.url)
-            answer = http.exchange("GET", "/v3/x")
+            http = http_client(server.url, secrets=[SECRET])
+            answer = http.exchange(Request("GET", "/v3/x"))
             http.close()
         assert answer.text == words
 
     def test_the_servers_time(self) -> None:
         with odd_server(lambda _: response(200, b"", "Date: Sun, 22 Nov 2026 00:00:00 GMT")) as server:
-            http = client(server.url)
-            http.exchange("GET", "/")
+            http = http_client(server.url, secrets=[SECRET])
+            http.exchange(Request("GET", "/"))
             http.close()
         assert http.server_time == 1795305600
 

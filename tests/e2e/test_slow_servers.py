@@ -17,11 +17,10 @@ import pytest
 
 from cleverreach_sync.clock import Stop
 from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
-from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import TryAgain
-from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.http.request import Request
+from tests.clients import http_client
 from tests.e2e.people import people
 from tests.e2e.program import Program
 from tests.e2e.running import until
@@ -86,10 +85,10 @@ def nobody_asked() -> None:
 
 
 def failing(url: str, timeout: float, wanted: Callable[[], None] = nobody_asked, **sent: Any) -> CrsyncError:
-    http = HttpClient(url, timeout=timeout, redact=Redaction(), traffic=RequestCount(), wanted=wanted)
+    http = http_client(url, timeout, wanted=wanted)
     began = time.monotonic()
     with pytest.raises(CrsyncError) as caught:
-        http.exchange("POST", "/x", **sent)
+        http.exchange(Request("POST", "/x", **sent))
     http.close()
     assert time.monotonic() - began < GENEROUS
     return caught.value
@@ -129,10 +128,10 @@ class TestExchanges:
 
     def test_a_last_request_is_made_when_the_run_ends(self) -> None:
         with odd_server(lambda _: response(200, b"[]")) as server:
-            http = HttpClient(server.url, timeout=5, redact=Redaction(), traffic=RequestCount(), wanted=Wanted(0))
+            http = http_client(server.url, 5, wanted=Wanted(0))
             with pytest.raises(Interrupted):
-                http.exchange("POST", "/x")
-            assert http.exchange("POST", "/logout", last=True).ok
+                http.exchange(Request("POST", "/x"))
+            assert http.exchange(Request("POST", "/logout", last=True)).ok
             http.close()
 
 
@@ -140,7 +139,7 @@ def lines_of(
     answering: Answering, timeout: float = 0.4, most: int = 1 << 20, wanted: Callable[[], None] = nobody_asked
 ) -> list[bytes]:
     with odd_server(answering) as server:
-        http = HttpClient(server.url, timeout=timeout, redact=Redaction(), traffic=RequestCount(), wanted=wanted)
+        http = http_client(server.url, timeout, wanted=wanted)
         try:
             return [line for block in stream_lines(http, server.url, most) for line in block.lines]
         finally:

@@ -26,6 +26,7 @@ class Asked(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     pairs: tuple[tuple[str, str], ...] = ()  # the query, with every value of a name
+    raw_query: str = ""  # as it came
 
 
 class Reply(NamedTuple):
@@ -169,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
         shop = self.server.shop
-        reply = shop.handle(Asked(self.command, parts.path, dict(pairs), headers, body, pairs))
+        reply = shop.handle(Asked(self.command, parts.path, dict(pairs), headers, body, pairs, parts.query))
         lines = [
             f"HTTP/1.1 {reply.status} {self.responses.get(reply.status, ('',))[0]}",
             *([] if "Date" in reply.headers else [f"Date: {formatdate(shop.now, usegmt=True)}"]),

@@ -11,23 +11,19 @@ from cleverreach_sync.errors import AuthError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.shop import ShopApi
-from cleverreach_sync.http.tokens import FixedToken
+from cleverreach_sync.http.tokens import FixedToken, Issued, IssuedToken
 from tests.shops.reading import Watched
 from tests.shops.server import Asked, Reply, ShopServer
 
 
-class Numbered:
+class Numbered(IssuedToken):
     """Tokens 1, 2, 3 ...: each good until it is refused."""
 
-    def __init__(self) -> None:
-        self.number = 1
+    number = 0
 
-    def current(self) -> str:
-        return str(self.number)
-
-    def renewed(self, refused: str) -> str:
-        self.number = int(refused) + 1
-        return str(self.number)
+    def _issue(self) -> Issued:
+        self.number += 1
+        return Issued(str(self.number), 600)
 
 
 class Guarded(ShopServer):
@@ -55,21 +51,21 @@ def explain(answer: Answer) -> AuthError:
 @pytest.fixture
 def opened(server: Guarded) -> Iterator[tuple[HttpClient, Watched]]:
     watched = Watched()
-    http = HttpClient(server.url, timeout=10, redact=watched.redact, traffic=watched.traffic)
+    http = HttpClient(watched.means, server.url, 10)
     yield http, watched
     http.close()
 
 
 def test_requests_carry_the_token(server: Guarded, opened: tuple[HttpClient, Watched]) -> None:
-    http, watched = opened
-    api = ShopApi(http, watched.means.retries, explain=explain, tokens=Numbered())
+    http, _ = opened
+    api = ShopApi(http, explain=explain, credentials=Numbered(http))
     assert api.post("/search", {"limit": 5}).body["got"] == {"limit": 5}
     assert api.get("/rows", {"page": 2}).body["query"] == {"page": "2"}
 
 
 def test_a_token_that_ran_out_is_renewed_once(server: Guarded, opened: tuple[HttpClient, Watched]) -> None:
     http, watched = opened
-    api = ShopApi(http, watched.means.retries, explain=explain, tokens=Numbered())
+    api = ShopApi(http, explain=explain, credentials=Numbered(http))
     server.good = "2"
     assert api.post("/search", {}).ok
     assert len(server.log) == 2
@@ -81,8 +77,8 @@ def test_a_token_that_ran_out_is_renewed_once(server: Guarded, opened: tuple[Htt
 
 
 def test_without_another_token_a_refusal_is_final(server: Guarded, opened: tuple[HttpClient, Watched]) -> None:
-    http, watched = opened
-    api = ShopApi(http, watched.means.retries, explain=explain, tokens=FixedToken("old"))
+    http, _ = opened
+    api = ShopApi(http, explain=explain, credentials=FixedToken("old"))
     with pytest.raises(AuthError, match="401"):
         api.get("/rows")
     assert len(server.log) == 1
@@ -90,7 +86,7 @@ def test_without_another_token_a_refusal_is_final(server: Guarded, opened: tuple
 
 def test_a_post_that_only_reads_is_repeated(server: Guarded, opened: tuple[HttpClient, Watched]) -> None:
     http, watched = opened
-    api = ShopApi(http, watched.means.retries, explain=explain, tokens=Numbered())
+    api = ShopApi(http, explain=explain, credentials=Numbered(http))
     server.fail("503", 2)
     assert api.post("/search", {}).ok
     assert watched.traffic.retries == 2
@@ -111,8 +107,8 @@ class Slow:
 
 def test_the_pace_is_asked_before_every_attempt_and_told_of_every_answer() -> None:
     server, watched, pace = Guarded(), Watched(), Slow()
-    http = HttpClient(server.url, timeout=5, redact=watched.redact, traffic=watched.traffic)
-    api = ShopApi(http, watched.means.retries, explain=lambda _: None, tokens=FixedToken("1"), pace=pace)
+    http = HttpClient(watched.means, server.url, 5)
+    api = ShopApi(http, explain=lambda _: None, credentials=FixedToken("1"), pace=pace)
     server.fail("429")
     api.get("/rows", {"with[]": ["a", "b"]})
     assert pace.seen == ["wait", "429", "wait", "200"]

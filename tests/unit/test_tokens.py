@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
-from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.http.credentials import Attempt
 from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.tokens import ClientCredentials
-from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.http.tokens import OAuthToken, TokenAnswers, bearer, client_credentials
 from tests.shops.reading import Watched
 from tests.shops.server import Asked, Reply, ShopServer, answering
+
+NOTHING = Attempt("GET", "/", {}, b"")
 
 
 class Issuer(ShopServer):
@@ -42,23 +44,31 @@ def issuer() -> Iterator[Issuer]:
     found.close()
 
 
+def client(issuer: Issuer, retry_for: float = 300, waited: Callable[[float], None] = lambda _: None) -> HttpClient:
+    """By the clock of `Time`, which waiting does not move."""
+    retries = Retries(retry_for, lambda: Time.now, waited, lambda *_: None)
+    return HttpClient(replace(Watched().means, retries=retries, clock=lambda: Time.now), issuer.url, 10)
+
+
 @pytest.fixture
 def http(issuer: Issuer) -> Iterator[HttpClient]:
-    found = HttpClient(issuer.url, timeout=10, redact=Redaction(), traffic=RequestCount())
+    found = client(issuer)
     yield found
     found.close()
 
 
-def tokens(http: HttpClient, *, as_json: bool = False) -> ClientCredentials:
-    retries = Retries(300, lambda: Time.now, lambda _: None, lambda *_: None)
+def no_token(answer: Answer) -> AuthError:
+    return AuthError(f"no token ({answer.status})")
 
-    def refused(answer: Answer) -> AuthError:
-        return AuthError(f"no token ({answer.status})")
 
+class Tokens(OAuthToken):
+    def current(self) -> str:
+        return self.sign(NOTHING)["authorization"].removeprefix("Bearer ")
+
+
+def tokens(http: HttpClient, answers: TokenAnswers | None = None, *, as_json: bool = False) -> Tokens:
     sent = {"client_id": "me", "client_secret": "s3cret"}
-    return ClientCredentials(
-        http, "/token", sent, retries=retries, clock=lambda: Time.now, refused=refused, as_json=as_json
-    )
+    return Tokens(http, client_credentials("/token", sent, as_json=as_json), answers or TokenAnswers(no_token))
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -91,10 +101,12 @@ def test_it_is_renewed_before_it_runs_out(issuer: Issuer, http: HttpClient, life
 
 def test_one_that_was_refused_is_renewed_once(http: HttpClient) -> None:
     found = tokens(http)
-    first = found.current()
-    second = found.renewed(first)
-    assert (first, second) == ("token-1", "token-2")
-    assert found.renewed(first) == "token-2", "another thread had it renewed meanwhile"
+    first = found.sign(NOTHING)
+    refused = Answer(401, {}, None, True, "")
+    assert found.renewed(first, refused)
+    assert (first, found.sign(NOTHING)) == (bearer("token-1"), bearer("token-2"))
+    assert found.renewed(first, refused)
+    assert found.sign(NOTHING) == bearer("token-2"), "another thread had it renewed meanwhile"
     assert http.redact("token-2") == "***"
 
 
@@ -105,34 +117,25 @@ def test_no_token_is_an_error(issuer: Issuer, http: HttpClient, reply: Reply) ->
         tokens(http).current()
 
 
-def test_a_pause_that_stands_in_the_answer(issuer: Issuer, http: HttpClient) -> None:
+def test_a_pause_that_stands_in_the_answer(issuer: Issuer) -> None:
     waited: list[float] = []
-    found = ClientCredentials(
-        http,
-        "/token",
-        {},
-        retries=Retries(300, lambda: Time.now, waited.append, lambda *_: None),
-        clock=lambda: Time.now,
-        refused=lambda answer: AuthError(f"no token ({answer.status})"),
-        pause=lambda answer: float(answer.body["seconds"]),
-    )
+    http = client(issuer, waited=waited.append)
     issuer.fail(lambda _asked, _answer: Reply.json({"seconds": 12}, 429))
-    assert found.current() == "token-1"
+    answers = TokenAnswers(no_token, pause=lambda answer: float(answer.body["seconds"]))
+    assert tokens(http, answers).current() == "token-1"
     assert 12 <= sum(waited) < 14
+    http.close()
 
 
 def test_a_token_that_is_cut_short_is_not_told(issuer: Issuer) -> None:
     """Nobody knows it as a secret yet."""
     watched = Watched()
-    http = HttpClient(issuer.url, timeout=10, redact=watched.redact, traffic=watched.traffic)
+    http = HttpClient(watched.means, issuer.url, 10)
     issuer.fail("cut short")
-    retries = watched.means.retries
-    issued = ClientCredentials(
-        http, "/token", {}, retries=retries, clock=lambda: 0.0, refused=lambda _: AuthError("refused")
-    )
-    assert issued.current() == "token-2"
+    assert tokens(http).current() == "token-2"
     http.close()
-    assert watched.said == ["the answer is not JSON and has no access token: JSON that is not whole"]
+    said = [line for line in watched.said if not line.startswith("POST")]
+    assert said == ["the answer is not JSON and has no access token: JSON that is not whole"]
 
 
 @pytest.mark.parametrize(
@@ -144,14 +147,12 @@ def test_a_token_that_is_cut_short_is_not_told(issuer: Issuer) -> None:
         (Reply(403, b"<h1>Blocked</h1>", {}, "text/html"), "(403: Blocked)", "firewall"),
     ],
 )
-def test_why_there_is_no_token_now(issuer: Issuer, http: HttpClient, reply: Reply, says: str, hint: str) -> None:
+def test_why_there_is_no_token_now(issuer: Issuer, reply: Reply, says: str, hint: str) -> None:
     issuer.fail(lambda _asked, _answer: reply, 1000)
-    retries = Retries(0, lambda: 0.0, lambda _: None, lambda *_: None)
-    found = ClientCredentials(
-        http, "/token", {}, retries=retries, clock=lambda: 0.0, refused=lambda _: AuthError("refused")
-    )
+    http = client(issuer, retry_for=0)
     with pytest.raises(TemporaryError) as caught:
-        found.current()
+        tokens(http).current()
+    http.close()
     assert says in caught.value.message
     assert hint in str(caught.value.hint)
 

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
-from cleverreach_sync.http.client import HttpClient, Query
+from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
+from cleverreach_sync.http.request import Query
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.plentymarkets.session import CallsLeft, Session, said_by
 from cleverreach_sync.sources.shop import Refusal, Refusals, explain
@@ -59,16 +60,15 @@ class PlentyApi:
     def __init__(self, url: str, username: str, password: str, means: HttpContext) -> None:
         self.url = url
         self.doubts = Doubts()
-        self._http = HttpClient.of(means, url, TIMEOUT)
-        self._session = Session(self._http, username, password, retries=means.retries, clock=means.clock)
+        self._http = HttpClient(means, url, TIMEOUT)
+        self._session = Session(self._http, username, password)
         self._api = ShopApi(
             self._http,
-            means.retries,
             explain=self._explain,
+            credentials=self._session,
             no_json=f"if this keeps happening: is {url} the system itself, without a shop window or "
             f"maintenance page in front of it?",
             at_once=READERS,
-            tokens=self._session,
             pace=CallsLeft(means.clock, means.sleep, means.log),
         )
         self._refusals: Refusals = {

@@ -18,91 +18,64 @@ from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.foreign import seconds
-from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.tokens import usable_token
+from cleverreach_sync.http.request import Request
+from cleverreach_sync.http.tokens import Issued, IssuedToken, bearer, life_of, usable_token
 
 LOGIN: Final = "/rest/login"
 REFRESH: Final = "/rest/login/refresh"
 LOGOUT: Final = "/rest/logout"
 USERS: Final = "plentymarkets: Setup > Settings > User > Accounts"
 _TOO_MANY: Final = "too_many_concurrent_sessions"
-_SHARE_OF_LIFE: Final = 0.8
 _DEFAULT_LIFE: Final = 86400.0
 _FEW_CALLS: Final = 2
 _LONGEST_PAUSE: Final = 120.0  # a day's calls used up are the server's to refuse
 _LIMITS: Final = ("x-plenty-global-short-period", "x-plenty-route")
 
 
-class Session:
-    """One session, opened when it is needed, renewed before it ends, and closed by `logout`. Thread-safe."""
+class Session(IssuedToken):
+    """One session, opened when it is needed, renewed before it ends, and closed by `logout`."""
 
-    def __init__(
-        self, http: HttpClient, username: str, password: str, *, retries: Retries, clock: Callable[[], float]
-    ) -> None:
-        self._http = http
+    def __init__(self, http: HttpClient, username: str, password: str) -> None:
+        super().__init__(http)
         self._user = {"username": username, "password": password}
-        self._retries = retries
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token = ""
         self._refresh = ""
-        self._expires = 0.0
         self._closed = False
-
-    def current(self) -> str:
-        with self._lock:
-            if self._closed:  # a page that nobody waits for any more opens no other session
-                raise TemporaryError("the session at plentymarkets is closed")
-            if not self._token:
-                self._login()
-            elif self._clock() >= self._expires:
-                self._renew()
-            return self._token
-
-    def renewed(self, refused: str) -> str | None:
-        with self._lock:
-            if self._closed:
-                return None
-            if self._token == refused:  # else another thread has renewed it meanwhile
-                self._renew()
-            return self._token
 
     def logout(self) -> None:
         """Frees one of the user's three sessions; one that is gone already does not matter."""
         with self._lock:
-            token, self._token, self._refresh = self._token, "", ""
+            issued, self._issued, self._refresh = self._issued, None, ""
             self._closed = True
-        if token:
+        if issued is not None:
             with suppress(CrsyncError):
-                self._http.exchange("POST", LOGOUT, headers={"authorization": f"Bearer {token}"}, last=True)
+                self._http.exchange(Request("POST", LOGOUT, headers=bearer(issued.token), last=True))
 
-    def _login(self) -> None:
-        answer = self._retries(lambda: self._ask(LOGIN, self._user))
-        if not self._take(answer):
-            raise self._refused(answer)
-
-    def _renew(self) -> None:
+    def _issue(self) -> Issued:
         """With the refresh token, else by a new login."""
-        refresh, self._token, self._refresh = self._refresh, "", ""
-        if refresh and self._take(self._retries(lambda: self._ask(REFRESH, {"refresh_token": refresh}))):
-            return
-        self._login()
+        if self._closed:  # a page that nobody waits for any more opens no other session
+            raise TemporaryError("the session at plentymarkets is closed")
+        refresh, self._refresh = self._refresh, ""
+        retries = self._http.context.retries
+        if refresh and (issued := self._taken(retries(lambda: self._ask(REFRESH, {"refresh_token": refresh})))):
+            return issued
+        answer = retries(lambda: self._ask(LOGIN, self._user))
+        issued = self._taken(answer)
+        if issued is None:
+            raise self._refused(answer)
+        return issued
 
-    def _take(self, answer: Answer) -> bool:
+    def _taken(self, answer: Answer) -> Issued | None:
         body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
         token = usable_token(answer, _either(body, "access_token", "accessToken"), "plentymarkets")
         if token is None:
-            return False
+            return None
         refresh = _either(body, "refresh_token", "refreshToken")
         self._refresh = refresh if isinstance(refresh, str) else ""
-        for secret in (token, self._refresh):
-            self._http.redact.add(secret)
-        self._token = token
-        self._expires = self._clock() + _life(_either(body, "expires_in", "expiresIn")) * _SHARE_OF_LIFE
-        return True
+        self._http.redact.add(self._refresh)
+        return Issued(token, life_of(_either(body, "expires_in", "expiresIn"), _DEFAULT_LIFE))
 
     def _ask(self, path: str, sent: Mapping[str, str]) -> Answer:
-        answer = self._http.exchange("POST", path, json=dict(sent))
+        answer = self._http.exchange(Request("POST", path, json=sent))
         if answer.status == 429 and _TOO_MANY in str(answer.body):
             raise TryAgain(
                 "the user already has three sessions open at plentymarkets, and may not have more",
@@ -166,7 +139,3 @@ def said_by(answer: Answer, http: HttpClient) -> str:
 
 def _either(body: Mapping[str, Any], *names: str) -> Any:
     return next((body[name] for name in names if body.get(name)), None)
-
-
-def _life(value: object) -> float:
-    return min(seconds(value, most=inf) or _DEFAULT_LIFE, _DEFAULT_LIFE)

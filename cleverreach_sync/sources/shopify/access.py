@@ -12,13 +12,14 @@ from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
+from cleverreach_sync.http.credentials import Credentials
 from cleverreach_sync.http.download import stream_lines
 from cleverreach_sync.http.failures import Redirected, Refused
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
 from cleverreach_sync.http.loopback import is_loopback
 from cleverreach_sync.http.paging import Doubts
-from cleverreach_sync.http.tokens import ClientCredentials, FixedToken, Tokens
+from cleverreach_sync.http.tokens import FixedToken, OAuthToken, TokenAnswers, client_credentials
 from cleverreach_sync.sources.shop import Refusal, Refusals, explain
 from cleverreach_sync.sources.shopify.queries import COUNT
 
@@ -53,7 +54,7 @@ class Access:
 
     def __init__(self, settings: ShopifySettings, means: HttpContext) -> None:
         self._settings = settings
-        self._http = HttpClient.of(means, settings.base_url, _TIMEOUT)
+        self._http = HttpClient(means, settings.base_url, _TIMEOUT)
         self.download = partial(stream_lines, self._http)
         self.versions: set[str] = set()
         self.doubts = Doubts()
@@ -69,24 +70,16 @@ class Access:
             self._http,
             f"/admin/api/{settings.api_version}/graphql.json",
             name="Shopify",
-            header="X-Shopify-Access-Token",
-            tokens=self._tokens(means),
-            retries=means.retries,
+            credentials=self._credentials(),
             refused=self._refused,
         )
 
-    def _tokens(self, means: HttpContext) -> Tokens:
+    def _credentials(self) -> Credentials:
         settings = self._settings
         if settings.access_token is not None:
-            return FixedToken(settings.access_token.get_secret_value())
-        return ClientCredentials(
-            self._http,
-            _TOKEN_PATH,
-            settings.credentials(),
-            retries=means.retries,
-            clock=means.clock,
-            refused=self._no_token,
-        )
+            return FixedToken(settings.access_token.get_secret_value(), _carried)
+        grant = client_credentials(_TOKEN_PATH, settings.credentials())
+        return OAuthToken(self._http, grant, TokenAnswers(self._no_token), _carried)
 
     @property
     def time(self) -> int | None:
@@ -197,6 +190,10 @@ class Access:
 
     def close(self) -> None:
         self._http.close()
+
+
+def _carried(token: str) -> dict[str, str]:
+    return {"X-Shopify-Access-Token": token}
 
 
 def _number(data: Mapping[str, Any]) -> tuple[int, bool]:

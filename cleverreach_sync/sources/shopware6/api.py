@@ -23,7 +23,7 @@ from cleverreach_sync.http.foreign import seconds, whole
 from cleverreach_sync.http.headers import LONGEST_PAUSE, parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
-from cleverreach_sync.http.tokens import ClientCredentials
+from cleverreach_sync.http.tokens import OAuthToken, TokenAnswers, client_credentials
 from cleverreach_sync.sources.shop import Refusal, Refusals, explain
 from cleverreach_sync.sources.shopware6.criteria import Entity, Filter, Slice, criteria, number_of
 
@@ -82,25 +82,17 @@ class ShopwareApi:
         self.limit = LARGEST_PAGE
         self.doubts = Doubts()
         self._refusals: Refusals = {401: _TOKEN_REFUSED, 403: _NOT_ALLOWED, 404: lambda _: self._no_shop()}
-        http = HttpClient.of(means, self.url, TIMEOUT)
-        tokens = ClientCredentials(
-            http,
-            _TOKEN_PATH,
-            settings.credentials(),
-            retries=means.retries,
-            clock=means.clock,
-            refused=self._no_token,
-            pause=_pause,
-            final=_says_key_is_none,
-            as_json=True,
-        )
+        http = HttpClient(means, self.url, TIMEOUT)
         self._api = ShopApi(
             http,
-            means.retries,
             explain=self._explain,
+            credentials=OAuthToken(
+                http,
+                client_credentials(_TOKEN_PATH, settings.credentials(), as_json=True),
+                TokenAnswers(self._no_token, _pause, _says_key_is_none),
+            ),
             no_json=f"if this keeps happening: is {self.url} the shop itself, without a cache or maintenance page in "
             "front of it?",
-            tokens=tokens,
         )
 
     @property

@@ -17,10 +17,12 @@ from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
+from cleverreach_sync.http.credentials import NOBODY, Basic
 from cleverreach_sync.http.failures import Redirected, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
+from cleverreach_sync.http.request import Request
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.sources.shop import Refusal, Refusals, explain
 from cleverreach_sync.sources.values import utc_text
@@ -54,13 +56,11 @@ class WooApi:
     def __init__(self, url: str, key: tuple[str, str], login: tuple[str, str] | None, means: HttpContext) -> None:
         self.url = url
         self.doubts = Doubts()
-        self._key = key
-        self._login = login
-        http = HttpClient.of(means, url, TIMEOUT)
+        http = HttpClient(means, url, TIMEOUT)
         self._api = ShopApi(
             http,
-            means.retries,
             explain=lambda answer: explain(self._refusals, answer, self._api.words(answer)),
+            credentials=Basic(*key, http.redact),
             no_json=f"if this keeps happening: is {url} the shop itself, without a cache or maintenance page "
             f"in front of it? "
             f"{_PERMALINKS}",
@@ -68,8 +68,8 @@ class WooApi:
         )
         self._newsletter = ShopApi(
             http,
-            means.retries,
             explain=lambda answer: explain(self._refusals_of_mailpoet, answer, self._newsletter.words(answer)),
+            credentials=NOBODY if login is None else Basic(*login, http.redact),
             at_once=1,
         )
         self._refusals: Refusals = {401: self._not_known, 403: _NOT_ALLOWED, 404: self._no_api}
@@ -131,7 +131,7 @@ class WooApi:
             rows = [{**item, "id": ident(item)} for item in items]
             found[:] = [Page(rows, total, _date(answer))]
 
-        self._newsletter.get(_NEWSLETTER, query, basic=self._login, check=check)
+        self._newsletter.get(_NEWSLETTER, query, check=check)
         return found[0]
 
     def _page(self, path: str, query: Mapping[str, str | int], fields: Sequence[str]) -> Page:
@@ -152,7 +152,7 @@ class WooApi:
             found[:] = [Page(rows, total, _date(answer))]
 
         try:
-            self._api.get(_API + path, {**query, "_fields": ",".join(fields)}, basic=self._key, check=check)
+            self._api.get(_API + path, {**query, "_fields": ",".join(fields)}, check=check)
         except Redirected as error:
             # So do plain permalinks behind nginx: what WordPress does not know it takes for a page that has moved.
             error.hint = f"if the address is right, look at the permalinks: {_PERMALINKS}; {error.hint}"
@@ -198,7 +198,7 @@ class WooApi:
         """Where WordPress says that its API is; asked without any credentials."""
         missing = f"there is no WooCommerce at {self.url} (404)"
         try:
-            front = self._api.http.exchange("GET", "/")
+            front = self._api.http.exchange(Request("GET", "/"))
         except CrsyncError:
             return UsageError(missing, hint=_WHERE)
         found = next(filter(None, map(_LINK.match, front.headers.get("link", "").split(","))), None)

@@ -1,15 +1,12 @@
-"""Calls of the CleverReach REST API v3: token, errors in every disguise, repetition.
+"""Calls of the CleverReach REST API v3: errors in every disguise, repetition.
 
-Facts: the answer's body decides, even with status 200; tokens live as long as `expires_in` says; a 401 is worth one
-new token.
+Facts: the answer's body decides, even with status 200.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from math import inf
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -19,21 +16,12 @@ from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.body import PAGE, WHOLE
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
-from cleverreach_sync.http.foreign import seconds, whole
-from cleverreach_sync.http.retries import Retries
-from cleverreach_sync.http.tokens import usable_token
+from cleverreach_sync.http.request import Request
+from cleverreach_sync.targets.cleverreach.token import CREDENTIALS_HINT, AccountToken, code_of
 
-TOKEN_PATH: Final = "/oauth/token.php"  # noqa: S105 - a path
 API: Final = "/v3"
 _IN_ONE_ANSWER: Final = ("/blacklist", "/groups", "/receivers/filter")
-_SHARE_OF_LIFE: Final = 0.9
-_LONGEST_LIFE: Final = 24 * 3600.0
-_DEFAULT_LIFE: Final = 3600.0
 _WORD: Final = re.compile(r"\w+")
-_CREDENTIALS_HINT: Final = (
-    "check target.client_id and target.client_secret: in CleverReach, My Account > Extras > REST API, "
-    "an OAuth app with the scopes for recipients"
-)
 _FORBIDDEN_HINT: Final = (
     "the OAuth app lacks a scope (recipients), or the contact quota of the CleverReach plan is used up: "
     "look at My Account > Plan"
@@ -41,23 +29,12 @@ _FORBIDDEN_HINT: Final = (
 
 
 class Session:
-    """One account's API. Thread-safe; the token is kept in memory only."""
+    """One account's API. Thread-safe."""
 
-    def __init__(
-        self,
-        http: HttpClient,
-        client_id: str,
-        client_secret: str,
-        retries: Retries,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, http: HttpClient, client_id: str, client_secret: str) -> None:
         self._http = http
-        self._credentials = (client_id, client_secret)
-        self._retries = retries
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token = ""
-        self._expires = 0.0
+        self._token = AccountToken(http, client_id, client_secret)
+        self._retries = http.context.retries
 
     def rows(
         self,
@@ -81,36 +58,15 @@ class Session:
 
     def once(self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, json: Any = None) -> Any:
         """One attempt: the parsed body. Raises TryAgain, Refused, AuthError, UsageError."""
-        token = self._current_token()
-        answer = self._call(method, path, params, json, token)
-        if self._code(answer) == 401:
-            token = self._renewed_token(token)
-            self._http.traffic.retry()
-            answer = self._call(method, path, params, json, token)
-            if self._code(answer) == 401:
-                raise AuthError("CleverReach refuses a fresh token (401)", hint=_CREDENTIALS_HINT)
+        limit = WHOLE if path in _IN_ONE_ANSWER else PAGE
+        request = Request(method, API + path, params=params, json=json, limit=limit)
+        answer = self._http.exchange(request, self._token)
+        if code_of(answer) == 401:
+            raise AuthError("CleverReach refuses a fresh token (401)", hint=CREDENTIALS_HINT)
         return self._body(answer, json)
 
-    def _call(self, method: str, path: str, params: Mapping[str, str | int] | None, json: Any, token: str) -> Answer:
-        headers = {"authorization": f"Bearer {token}"}
-        limit = WHOLE if path in _IN_ONE_ANSWER else PAGE
-        return self._http.exchange(method, API + path, params=params, json=json, headers=headers, limit=limit)
-
-    @staticmethod
-    def _code(answer: Answer) -> int:
-        """The status that counts: that of an error body, else the answer's own."""
-        error = answer.body.get("error") if isinstance(answer.body, dict) else None
-        if isinstance(error, dict):
-            code = whole(error.get("code"))
-            if code is not None and not 200 <= code < 300:
-                return code
-            return answer.status if not answer.ok else 400
-        if isinstance(error, str) and answer.ok:
-            return 400
-        return answer.status
-
     def _body(self, answer: Answer, sent: Any) -> Any:
-        code = self._code(answer)
+        code = code_of(answer)
         if 200 <= code < 300 and answer.readable:
             return answer.body
         message = self._message(answer, sent)
@@ -150,55 +106,6 @@ class Session:
             lambda word: "***" if word[0].lower() in values else word[0], self._http.redact.beginning(text)
         )
         return f": {self._http.redact.excerpt(shown)}"
-
-    def _current_token(self) -> str:
-        with self._lock:
-            if not self._token or self._clock() >= self._expires:
-                self._fetch_token()
-            return self._token
-
-    def _renewed_token(self, refused: str) -> str:
-        with self._lock:
-            if self._token == refused:  # else another thread has renewed it meanwhile
-                self._fetch_token()
-            return self._token
-
-    def _fetch_token(self) -> None:
-        answer = self._token_answer()
-        body = answer.body if isinstance(answer.body, dict) else {}
-        token = usable_token(answer, body.get("access_token"), "CleverReach")
-        if token is None:
-            raise AuthError(
-                f"CleverReach refuses the credentials ({answer.status}{self._token_error(body, answer)})",
-                hint=_CREDENTIALS_HINT,
-            )
-        self._http.redact.add(token)
-        self._token = token
-        self._expires = (
-            self._clock()
-            + min(_LONGEST_LIFE, seconds(body.get("expires_in"), most=inf) or _DEFAULT_LIFE) * _SHARE_OF_LIFE
-        )
-
-    def _token_answer(self) -> Answer:
-        """One attempt. Whoever needs the token begins anew if it fails; a batch is read again before it is sent."""
-        try:
-            answer = self._http.exchange(
-                "POST", TOKEN_PATH, form={"grant_type": "client_credentials"}, basic=self._credentials
-            )
-        except TryAgain as failure:
-            raise TryAgain(failure.message, hint=failure.hint) from None  # what it was needed for was not carried out
-        page = answer.is_page(400, 401, 403, 404, 405)
-        if answer.status in (408, 429) or answer.status >= 500 or page:
-            raise TryAgain(f"CleverReach gives no token at the moment ({answer.status})", after=answer.retry_after)
-        if answer.ok and not answer.readable:
-            raise TryAgain(f"CleverReach answered with something that is not JSON: {answer.text}")
-        return answer
-
-    def _token_error(self, body: Mapping[str, Any], answer: Answer) -> str:
-        error = body.get("error")
-        words = error.get("message") if isinstance(error, dict) else body.get("error_description") or error
-        text = words if isinstance(words, str) else answer.text
-        return f": {self._http.redact.excerpt(text)}" if text else ""
 
     def close(self) -> None:
         self._http.close()

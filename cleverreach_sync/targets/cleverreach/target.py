@@ -16,7 +16,6 @@ from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Conflict, Ineffective, NotCarriedOut, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
-from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.targets.cleverreach import rows
 from cleverreach_sync.targets.cleverreach.inspect import inspections
@@ -37,17 +36,8 @@ FIELD_LIMIT: Final = 40  # where the account does not tell: the smaller of the t
 
 def open_target(settings: CleverReachSettings, attributes: CleverReachAttributes, means: HttpContext) -> CleverReach:
     """The list of a config."""
-    http = HttpClient(
-        settings.base_url,
-        timeout=settings.timeout,
-        redact=means.redact,
-        traffic=means.traffic,
-        connections=2 * settings.concurrency + 4,
-        log=means.log,
-        wall=means.wall,
-        wanted=means.wanted,
-    )
-    return CleverReach(settings, http, means.retries, means.clock, scope=attributes.scope)
+    http = HttpClient(means, settings.base_url, settings.timeout, connections=2 * settings.concurrency + 4)
+    return CleverReach(settings, http, scope=attributes.scope)
 
 
 class CleverReach:
@@ -56,23 +46,13 @@ class CleverReach:
     type = "cleverreach"
     policy = POLICY
 
-    def __init__(
-        self,
-        settings: CleverReachSettings,
-        http: HttpClient,
-        retries: Retries,
-        clock: Callable[[], float],
-        *,
-        scope: str,
-    ) -> None:
+    def __init__(self, settings: CleverReachSettings, http: HttpClient, *, scope: str) -> None:
         self._settings = settings
         self._scope = scope
         self._http = http
-        self._session = Session(
-            http, settings.client_id.get_secret_value(), settings.client_secret.get_secret_value(), retries, clock
-        )
-        self._retries = retries
-        self._lists = Lists(self._session, retries, settings.list)
+        self._session = Session(http, settings.client_id.get_secret_value(), settings.client_secret.get_secret_value())
+        self._retries = http.context.retries
+        self._lists = Lists(self._session, self._retries, settings.list)
         self._list: RecipientList | None = None
         self._by_query = False
 

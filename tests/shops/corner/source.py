@@ -10,14 +10,14 @@ from cleverreach_sync.domain.model import ConsentState, Signal
 from cleverreach_sync.errors import AuthError, UsageError
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
-from cleverreach_sync.http.paging import Page
+from cleverreach_sync.http.paging import Listing, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import FixedToken
 from cleverreach_sync.sources.interface import Stream
 from cleverreach_sync.sources.mapping import ConsentWords, OrderValues, RowMap
 from cleverreach_sync.sources.shop import JsonLists, Refusal, ShopSource, ShopStream, Statuses, explain
 from cleverreach_sync.sources.values import utc_text
-from cleverreach_sync.sources.walks import ByKey, ByNumber, Cursor, InFull, Listing, Stopped, ThenChanges
+from cleverreach_sync.sources.walks import ByKey, ByNumber, Cursor, InFull, Stopped, ThenChanges
 from tests.shops.corner.settings import CornerSettings
 
 PER_PAGE: Final = 100
@@ -56,10 +56,9 @@ def orders_of(statuses: Statuses) -> RowMap:
 def open_source(settings: CornerSettings, base: Path, means: HttpContext) -> ShopSource:
     """The source; nothing is asked of the shop yet."""
     api = ShopApi(
-        HttpClient.of(means, settings.url, TIMEOUT),
-        means.retries,
+        HttpClient(means, settings.url, TIMEOUT),
         explain=lambda answer: explain(REFUSALS, answer, api.words(answer)),
-        tokens=FixedToken(settings.token.get_secret_value()),
+        credentials=FixedToken(settings.token.get_secret_value()),
     )
     lists = JsonLists(api, rows="rows", total="total")
     orders = orders_of(Statuses(frozenset(settings.buyer_statuses)))
