@@ -40,10 +40,10 @@ class HttpClient:
 
     `timeout` is for the whole of an exchange, from the name of the server to the last byte of its answer.
 
-    `exchange` raises TryAgain for a timeout, a dropped connection or no
-    connection, UsageError for a certificate that cannot be verified, and returns every answer that came, whatever its
-    status. `server_time` is the last `Date` header that can be true, in unix seconds, `clock_ahead` by how many seconds
-    the server's clock was ahead of this machine's then; both None until a server has told.
+    `exchange` raises TryAgain for a timeout, a dropped connection or no connection, UsageError for a certificate that
+    cannot be verified, and returns every answer that came, whatever its status. `server_time` is the last `Date` header
+    that can be true, in unix seconds, `clock_ahead` by how many seconds the server's clock was ahead of this machine's
+    then; both None until a server has told.
     """
 
     def __init__(self, context: HttpContext, base_url: str, timeout: float, connections: int = 10) -> None:
@@ -59,8 +59,7 @@ class HttpClient:
         self._network.serve(self._client)
 
     def exchange(self, request: Request, credentials: Credentials = NOBODY) -> Answer:
-        """One exchange; a second one where credentials that were refused were renewed, unless the request is the
-        `last`."""
+        """One exchange, and one more if the credentials were refused and renewed, unless the request is the `last`."""
         answer, signed = self._attempt(request, credentials)
         if not request.last and credentials.are_refused(answer) and credentials.renewed(signed, answer):
             answer, _ = self._attempt(request, credentials)

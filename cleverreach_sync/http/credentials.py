@@ -1,9 +1,5 @@
-"""How requests prove who asks.
-
-A new scheme is a subclass of `Credentials` here or beside its source; the client need not know of it. It is not one of
-httpx: its `Auth` reads the answer to a 401 without any limit, is not counted, and has no way to leave the deadline of
-an exchange for that of a token.
-"""
+"""How requests prove who asks. A new scheme is a subclass of `Credentials`, here or beside its source; the client need
+not know of it."""
 
 from __future__ import annotations
 
@@ -26,9 +22,9 @@ class Attempt(NamedTuple):
 
 
 class Credentials:
-    """Nobody's: what every scheme starts from. Thread-safe, and so is every scheme.
+    """Nobody's, and what every scheme starts from. Threads share them.
 
-    A scheme hides what it adds from messages and logs: `Redaction.add` for what stays good, `add_passing` for what was
+    A scheme hides what it adds from messages and logs: with `Redaction.add` what stays good, with `add_passing` what is
     good once.
     """
 
@@ -37,8 +33,8 @@ class Credentials:
         return None
 
     def sign(self, attempt: Attempt) -> Mapping[str, str]:
-        """The headers to add. Called for every attempt anew, in no one's time: it may ask for a token first, and raises
-        what that raises."""
+        """The headers to add. Called anew for every attempt, before its time begins to run: a token may be asked for
+        first, and what that raises is raised."""
         del attempt
         return {}
 
@@ -46,8 +42,8 @@ class Credentials:
         return answer.status == 401
 
     def renewed(self, signed: Mapping[str, str], answer: Answer) -> bool:
-        """Hears of a refusal of what was `signed`. True: the same request may succeed if it is signed anew, which is
-        done once."""
+        """Hears that they were refused as `signed`. True: the request may succeed when it is signed anew, which is done
+        once."""
         del signed, answer
         return False
 

@@ -104,7 +104,11 @@ class IssuedToken(Credentials):
 
     def _fetch(self) -> Issued:
         self._issued = None
-        issued = self._issue()
+        try:
+            issued = self._issue()
+        except TryAgain as failure:
+            failure.ambiguous = failure.timed_out = False  # what it was needed for was not carried out
+            raise
         self._http.redact.add(issued.token)
         self._issued = issued
         self._expires = self._http.context.clock() + issued.life

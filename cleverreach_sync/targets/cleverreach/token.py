@@ -65,10 +65,7 @@ class AccountToken(IssuedToken):
 
     def _answer(self) -> Answer:
         """One attempt. Whoever needs the token begins anew if it fails; a batch is read again before it is sent."""
-        try:
-            answer = self._http.exchange(_GRANT, self._app)
-        except TryAgain as failure:
-            raise TryAgain(failure.message, hint=failure.hint) from None  # what it was needed for was not carried out
+        answer = self._http.exchange(_GRANT, self._app)
         page = answer.is_page(400, 401, 403, 404, 405)
         if answer.status in (408, 429) or answer.status >= 500 or page:
             raise TryAgain(f"CleverReach gives no token at the moment ({answer.status})", after=answer.retry_after)
