@@ -11,6 +11,7 @@ from cleverreach_sync.domain.model import Recipient, Stamps, Status
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.request import Request
 from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.settings.target import AttributesSettings
@@ -52,7 +53,7 @@ class Pigeon:
     def __init__(self, settings: PigeonSettings, means: HttpContext) -> None:
         self.policy = policy(confirm=settings.confirm)
         self._settings = settings
-        self._http = HttpClient.of(means, settings.url, 10.0)
+        self._http = HttpClient(means, settings.url, 10.0)
         self._retries = means.retries
 
     @property
@@ -64,7 +65,7 @@ class Pigeon:
         return self._http.clock_ahead
 
     def _ask(self, path: str, body: Mapping[str, Any]) -> Any:
-        answer = self._http.exchange("POST", path, json=body)
+        answer = self._http.exchange(Request("POST", path, json=body))
         if not answer.ok:
             raise TryAgain(f"Pigeon Post answers with {answer.status}", ambiguous=True)
         return answer.body
