@@ -52,7 +52,7 @@ def requests(doc: dict[str, Any]) -> str:
     if shop:
         parts.append(say("requests.to_shop", "{number:,} to the shop", number=shop))
     if target:
-        parts.append(say("requests.to_target", "{number:,} to CleverReach", number=target))
+        parts.append(say("requests.to_target", "{number:,} to {target}", number=target, target=words.target_of(doc)))
     if found.get("retries"):
         retries = say_many(
             "requests.retries", "{number:,} retry among them", "{number:,} retries among them", found["retries"]

@@ -101,7 +101,7 @@ def verdict(doc: dict[str, Any]) -> Message:
             return say("verdict.refused_later", "refused by a guard, nothing more was written")
         return say("verdict.refused", "refused by a guard, nothing was written")
     if code == 4 and not doc.get("complete", True):
-        return say("verdict.nobody_taken", "stopped: CleverReach rejects everybody")
+        return say("verdict.nobody_taken", "stopped: {target} rejects everybody", target=words.target_of(doc))
     if code == 5 and doc.get("stopped") == "max_duration":
         if would(doc):
             return say("verdict.too_late_to_compare", "stopped ({why}) before anything was compared", why=_why(doc))
@@ -194,15 +194,16 @@ def counts(doc: dict[str, Any]) -> Iterator[Line]:
     """The people read and what became of them, with the reasons of those who were not sent."""
     found = of(doc, "counts")
     whole = would(doc) or doc.get("complete", True)  # else those read are more than those something was done about
+    target = words.target_of(doc)
     read, dealt_with = say("counts.read", "People read"), say("counts.dealt_with", "People dealt with")
     yield Line(0, read if whole else dealt_with, found.get("people") or 0)
     for outcome in words.OUTCOMES:
         if not found.get(outcome):
             continue
-        yield Line(1, words.tensed(words.OUTCOMES, outcome, would=would(doc)), found[outcome])
+        yield Line(1, words.tensed(words.OUTCOMES, outcome, target, would=would(doc)), found[outcome])
         if outcome in _REASONS:
             for key, number in words.in_order(_REASONS[outcome], of(doc, outcome)):
-                yield Line(2, words.of(_REASONS[outcome], key), number)
+                yield Line(2, words.of(_REASONS[outcome], key, target), number)
 
 
 _REASONS: Final = {"skipped": words.SKIPPED, "invalid": words.INVALID, "rejected": words.REJECTED}

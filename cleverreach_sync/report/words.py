@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from cleverreach_sync.messages import Message, say, say_many, spoken
 
+TARGETS: Final = {"cleverreach": "CleverReach"}
+_TARGET: Final = "{target}"  # in a table: the name of the e-mail system, which a document tells
 SKIPPED: Final = {
     "erased": say("skipped.erased", "personal data erased in the shop"),
     "excluded": say("skipped.excluded", "excluded by the config (address or origin)"),
     "not_selected": say("skipped.not_selected", "not selected by the tags"),
-    "blacklisted": say("skipped.blacklisted", "on the blacklist in CleverReach"),
-    "bounced_in_target": say("skipped.bounced", "bounced in CleverReach"),
-    "unsubscribed_in_target": say("skipped.unsubscribed", "unsubscribed in CleverReach"),
+    "blacklisted": say("skipped.blacklisted", "on the blacklist in {target}", target=_TARGET),
+    "bounced_in_target": say("skipped.bounced", "bounced in {target}", target=_TARGET),
+    "unsubscribed_in_target": say("skipped.unsubscribed", "unsubscribed in {target}", target=_TARGET),
     "deleted_in_target": say("skipped.deleted", "deleted from the list by hand"),
     "opted_out": say("skipped.opted_out", "unsubscribed in the shop"),
 }
@@ -28,16 +30,16 @@ INVALID: Final = {
     "last_order_at": say("invalid.last_order_at", "date of the last order cannot be read"),
 }
 REJECTED: Final = {
-    "not_confirmed": say("rejected.not_confirmed", "not confirmed by CleverReach"),
+    "not_confirmed": say("rejected.not_confirmed", "not confirmed by {target}", target=_TARGET),
     "ambiguous_address": say(
-        "rejected.ambiguous_address", "CleverReach treats the address as that of another recipient"
+        "rejected.ambiguous_address", "{target} treats the address as that of another recipient", target=_TARGET
     ),
-    "duplicate_address": say("rejected.duplicate_address", "taken for a duplicate by CleverReach"),
-    "invalid_address": say("rejected.invalid_address", "e-mail address refused by CleverReach"),
+    "duplicate_address": say("rejected.duplicate_address", "taken for a duplicate by {target}", target=_TARGET),
+    "invalid_address": say("rejected.invalid_address", "e-mail address refused by {target}", target=_TARGET),
     "still_active": say("rejected.still_active", "could not be deactivated yet"),
-    "refused_400": say("rejected.refused", "refused by CleverReach ({status})", status=400),
+    "refused_400": say("rejected.refused", "refused by {target} ({status})", status=400, target=_TARGET),
     "refused_413": say("rejected.too_large", "too much data for one request (413)"),
-    "refused_422": say("rejected.refused", "refused by CleverReach ({status})", status=422),
+    "refused_422": say("rejected.refused", "refused by {target} ({status})", status=422, target=_TARGET),
 }
 REASONS: Final = {  # why somebody changes, of a diff
     "opted_out": SKIPPED["opted_out"],
@@ -47,7 +49,7 @@ REASONS: Final = {  # why somebody changes, of a diff
     "erased": SKIPPED["erased"],
     "activated": say("changes.activated", "was created inactive, and may be active now"),
     "reactivated": say("changes.reactivated", "subscribed again in the shop"),
-    "differs_in_list": say("changes.differs_in_list", "was changed in CleverReach by hand"),
+    "differs_in_list": say("changes.differs_in_list", "was changed in {target} by hand", target=_TARGET),
 }
 _UNSOUND: Final = say("outcome.invalid", "invalid in the shop's data")
 OUTCOMES: Final = {  # outcome: (what happened, what would happen)
@@ -61,8 +63,8 @@ OUTCOMES: Final = {  # outcome: (what happened, what would happen)
     "skipped": (say("outcome.skipped", "skipped"), say("outcome.would_skip", "would be skipped")),
     "invalid": (_UNSOUND, _UNSOUND),
     "rejected": (
-        say("outcome.rejected", "rejected by CleverReach"),
-        say("outcome.would_reject", "known to be rejected by CleverReach"),
+        say("outcome.rejected", "rejected by {target}", target=_TARGET),
+        say("outcome.would_reject", "known to be rejected by {target}", target=_TARGET),
     ),
 }
 KINDS: Final = {
@@ -193,15 +195,27 @@ TOTALS: Final = {
 }
 
 
-def of(table: Mapping[str, Message], key: str) -> str:
-    """The words for `key`; a key that is not in the table with its underscores as spaces."""
-    return table.get(key) or key.replace("_", " ")
+def target_of(doc: Mapping[str, Any]) -> str:
+    """What the e-mail system of a document is called."""
+    kind = str((doc.get("target") or {}).get("type") or "")
+    return TARGETS.get(kind) or kind or say("report.some_target", "the e-mail system")
 
 
-def tensed(table: Mapping[str, tuple[Message, Message]], key: str, *, would: bool) -> str:
+def of(table: Mapping[str, Message], key: str, target: str = "") -> str:
+    """The words for `key`; a key that is not in the table with its underscores as spaces. `target`: what the e-mail
+    system is called."""
+    found = table.get(key)
+    return _about(found, target) if found else key.replace("_", " ")
+
+
+def tensed(table: Mapping[str, tuple[Message, Message]], key: str, target: str = "", *, would: bool) -> str:
     """Like `of`, of what happened or, with `would`, of what would happen."""
     found = table.get(key)
-    return found[would] if found else key.replace("_", " ")
+    return _about(found[would], target) if found else key.replace("_", " ")
+
+
+def _about(message: Message, target: str) -> Message:
+    return message.changed(lambda text: text.replace(_TARGET, spoken(target))) if _TARGET in message else message
 
 
 def amount(table: Mapping[str, Callable[[int], Message]], key: str, number: int) -> str:

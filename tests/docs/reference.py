@@ -23,6 +23,7 @@ from cleverreach_sync.config.schema import Config, ConsentSettings, LimitsSettin
 from cleverreach_sync.config.transfers import DESCRIPTION, KEY
 from cleverreach_sync.domain.guards import FORCEABLE
 from cleverreach_sync.domain.model import PERSON_FIELDS, SkipReason
+from cleverreach_sync.messages import Message
 from cleverreach_sync.report import words
 from cleverreach_sync.sandbox.faults import FAULTS
 from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
@@ -182,8 +183,8 @@ def _exit_codes() -> str:
     return _table(("code", "class", "meaning", "does trying again help?"), rows)
 
 
-def _reasons(of: Mapping[str, str], known: tuple[str, ...]) -> str:
-    return _table(("key", "in words"), [(f"`{key}`", of[key]) for key in known])
+def _reasons(of: Mapping[str, Message], known: tuple[str, ...]) -> str:
+    return _table(("key", "in words"), [(f"`{key}`", words.of(of, key, "CleverReach")) for key in known])
 
 
 def _guards() -> str:

@@ -11,6 +11,7 @@ from cleverreach_sync.fleet.document import several_document
 from cleverreach_sync.report import words
 from cleverreach_sync.report.forms import overview, setup, text
 from cleverreach_sync.report.forms.page import PipedConsole, open_console, printable
+from cleverreach_sync.targets.registry import TARGET_TYPES, settings_class
 from tests.unit import report_documents as docs
 
 Render = Callable[[dict[str, Any], Any], None]
@@ -184,3 +185,9 @@ def test_every_reason_of_the_contract_has_words() -> None:
 )
 def test_printable(text_in: str, encoding: str, shown: str) -> None:
     assert printable(text_in, encoding) == shown
+
+
+def test_a_report_calls_every_target_by_its_name() -> None:
+    assert {name: settings_class(name).system for name in TARGET_TYPES} == words.TARGETS
+    pigeon = words.target_of({"target": {"type": "pigeon"}})
+    assert words.of(words.SKIPPED, "blacklisted", pigeon) == "on the blacklist in pigeon"

@@ -13,7 +13,7 @@ ARROW: Final = " -> "
 _MASK: Final = "***"
 
 
-def effects(change: dict[str, Any]) -> Iterator[str]:
+def effects(change: dict[str, Any], target: str) -> Iterator[str]:
     """What happens to one person, a line each: state, tags, data fields, why."""
     state = state_words(change)
     if state:
@@ -26,7 +26,7 @@ def effects(change: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: {words.joined(map(_quoted, (before, after)), ARROW)}"
     yield from masked(fields)
     if change.get("reason"):
-        yield say("changes.why", "why: {reason}", reason=words.of(words.REASONS, change["reason"]))
+        yield say("changes.why", "why: {reason}", reason=words.of(words.REASONS, change["reason"], target))
 
 
 def state_words(change: dict[str, Any]) -> str:

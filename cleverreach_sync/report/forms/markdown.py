@@ -164,7 +164,9 @@ def _changes(doc: dict[str, Any]) -> str:
     count = summary.all_changes(total)
     if len(changes) < total:
         count = say("markdown.some_changes", "Changes ({shown:,} of {total:,})", shown=len(changes), total=total)
-    table = "\n".join([_cells(_HEADS), "|:--|:--|:--|:--|:--|:--|", *map(_row, changes)])
+    table = "\n".join(
+        [_cells(_HEADS), "|:--|:--|:--|:--|:--|:--|", *(_row(change, words.target_of(doc)) for change in changes)]
+    )
     return f"<details><summary>{spoken(count)}</summary>\n\n{table}\n\n</details>"
 
 
@@ -178,14 +180,14 @@ _HEADS: Final = (
 )
 
 
-def _row(change: dict[str, Any]) -> str:
+def _row(change: dict[str, Any], target: str) -> str:
     cells = [
         prose(words.of(words.ACTIONS, change["action"])),
         code(change["email"]),
         _arrow(state_words(change)),
         " ".join(code(tag) for tag in change.get("tags") or ()),
         "; ".join(_fields(change.get("attributes") or {})),
-        prose(words.of(words.REASONS, change.get("reason") or "")),
+        prose(words.of(words.REASONS, change.get("reason") or "", target)),
     ]
     return _cells(cells)
 

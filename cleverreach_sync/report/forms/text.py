@@ -68,7 +68,7 @@ def _changes(doc: dict[str, Any], page: Page) -> None:
     for change in changes:
         head = f"{spoken(words.of(words.ACTIONS, change['action']))} {change['email']}"
         page.line(head, _ACTION_STYLES.get(change["action"], ""), indent=2, hanging=2)
-        for effect in effects(change):
+        for effect in effects(change, words.target_of(doc)):
             page.line(effect, indent=4, hanging=2)
 
 
@@ -156,7 +156,7 @@ def status_text(doc: dict[str, Any], console: Console) -> None:
             message = summary.of(runs[0], "error").get("message")
             if message:
                 page.line(say("status.last_error", "last run: {message}", message=message), "red", hanging=2)
-        _rejects(doc.get("rejects") or [], page)
+        _rejects(doc.get("rejects") or [], words.target_of(doc), page)
 
 
 NO_RUN_YET: Final = say("status.no_run_yet", "no run yet")
@@ -189,29 +189,34 @@ def _run_at(run: dict[str, Any]) -> str:
     return f"{when(run.get('started_at'))[5:16]} {run.get('command') or ''}"
 
 
-def _rejects(rejects: list[dict[str, Any]], page: Page) -> None:
+def _rejects(rejects: list[dict[str, Any]], target: str, page: Page) -> None:
     page.line()
     if not rejects:
         page.line(say("rejects.none", "Nobody is rejected."))
         return
     page.line(
-        say("rejects.title", "Rejected by CleverReach and tried again on every run ({number:,})", number=len(rejects)),
+        say(
+            "rejects.title",
+            "Rejected by {target} and tried again on every run ({number:,})",
+            number=len(rejects),
+            target=target,
+        ),
         "bold",
     )
     for reject in rejects[:_REJECTS_SHOWN]:
         page.line(str(reject.get("email")), indent=2)
-        page.line(_rejected(reject), indent=4, hanging=2)
+        page.line(_rejected(reject, target), indent=4, hanging=2)
     if len(rejects) > _REJECTS_SHOWN:
         more = len(rejects) - _REJECTS_SHOWN
         page.line(say("rejects.more", "and {number:,} more (all with --format json)", number=more))
 
 
-def _rejected(reject: dict[str, Any]) -> Message:
+def _rejected(reject: dict[str, Any], target: str) -> Message:
     return say_many(
         "rejects.attempts",
         "{reason}, {number:,} attempt since {date}",
         "{reason}, {number:,} attempts since {date}",
         reject.get("attempts") or 1,
-        reason=words.of(words.REJECTED, str(reject.get("reason") or "unknown")),
+        reason=words.of(words.REJECTED, str(reject.get("reason") or "unknown"), target),
         date=when(reject.get("since"))[:10],
     )
