@@ -277,7 +277,7 @@ class _Pipeline:
         begun = checkpoint.begin_writing(run)
         if run.recipient_list is None and run.spool.count(Step.NEW) and not hold_back_new:
             run.recipient_list = run.target.create_list()
-            run.created_list = True
+            run.created_list = run.recipient_list.new
             begun = checkpoint.begin_writing(run)
         writing = Writer(run)
         complete = False

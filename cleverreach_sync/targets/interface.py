@@ -25,10 +25,11 @@ UNCERTAIN: Final = frozenset({NOT_CONFIRMED, STILL_ACTIVE})
 
 
 class RecipientList(NamedTuple):
-    """The list that is written to."""
+    """The list that is written to. `new`: the call that gives it has made it, and nobody is in it."""
 
     id: str
     name: str
+    new: bool = False
 
 
 class Verdict(StrEnum):
@@ -122,7 +123,9 @@ class Target(Protocol):
         `known_id` that is gone and a name that two lists share."""
         ...
 
-    def create_list(self) -> RecipientList: ...
+    def create_list(self) -> RecipientList:
+        """The list of the config, which was not there before. Raises TemporaryError if it turns out to be."""
+        ...
 
     def size(self) -> int | None:
         """How many recipients the list has; None if the target does not say."""

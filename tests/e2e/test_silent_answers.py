@@ -10,9 +10,9 @@ import pytest
 from starlette.responses import Response
 
 from cleverreach_sync.clock import timestamp
-from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, refusal
+from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, answer, lost, refusal
 from tests.e2e.people import DAY, SUBSCRIBER, customer, people
-from tests.e2e.program import Program
+from tests.e2e.program import LIST, Program
 
 ANNA, BEN, CARL = people(1)[0], customer(1, orders="0"), customer(2)
 OLD, NEW = BEN["email"], "new@example.org"
@@ -174,3 +174,43 @@ def test_who_was_transferred_again_on_request_stays_so(program: Program, gate: G
     gate.meddle = None
     program.counts()
     assert program.active() == {ANNA["email"], OLD}
+
+
+class TestOfTheLists:
+    """The list is there, and some answers about lists do not show it."""
+
+    GROUPS, CREATE = "GET /v3/groups", "POST /v3/groups"
+
+    @pytest.mark.parametrize("lacking", [1, 2])
+    def test_one_that_was_just_created_is_not_created_twice(self, program: Program, gate: Gate, lacking: int) -> None:
+        program.write(ANNA)
+        empty = iter([False] * 2 + [True] * lacking)  # before anything was created there was none indeed
+
+        def meddle(asked: Asked, carry_out: Answered) -> Response:
+            response = carry_out()
+            if asked.name == self.CREATE:
+                return Response(b"<html>")
+            return Response(b"[]") if asked.name == self.GROUPS and next(empty, False) else response
+
+        gate.meddle = meddle
+        assert program.counts() == {"rows": 1, "people": 1, "created": 1}
+        assert len(program.state.groups) == 1
+        assert program.active() == {ANNA["email"]}
+
+    def test_one_that_was_there_before_is_not_created_again(self, program: Program, gate: Gate) -> None:
+        program.state.add_group(LIST)
+        program.write(ANNA, BEN)
+        program.put(OLD, activated=0)
+        gate.on(self.GROUPS, answer(200, []))
+        assert program.failing().retryable
+        assert len(program.state.groups) == 1
+        assert program.counts()["created"] == 1
+        assert program.active() == {ANNA["email"]}
+
+    def test_nobody_is_written_unread_into_one_that_an_earlier_attempt_may_have_made(
+        self, program: Program, gate: Gate
+    ) -> None:
+        program.write(ANNA)
+        gate.on(self.CREATE, lost)
+        program.counts()
+        assert gate.named(READ)

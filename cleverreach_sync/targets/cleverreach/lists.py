@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.failures import NotFound, TryAgain
 from cleverreach_sync.http.foreign import identifier
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.targets.cleverreach.session import Session
 from cleverreach_sync.targets.interface import RecipientList
+
+_TIMES_UNSEEN: Final = 3
 
 
 class Lists:
@@ -37,15 +41,23 @@ class Lists:
         return found
 
     def create(self) -> RecipientList:
-        """Creates it; one that an attempt made whose answer was lost is taken."""
+        """Creates it; one that an attempt made whose answer was lost is taken. No answer that lacks it makes a second
+        one: it is asked for before the first attempt, too, and several times before another."""
         name = str(self._wanted)
-        tried = False
+        if self._called(name)[1]:
+            raise TemporaryError(f"CleverReach did not show the recipient list {name!r} before", hint="run again")
+        unseen: int | None = None  # how often it was looked for since an attempt that may have made it
 
         def attempt() -> RecipientList:
-            nonlocal tried
-            there = self._called(name)[1] if tried else []
-            tried = True
-            return there[0] if there else _list_of(self._session.once("POST", "/groups", json={"name": name}))
+            nonlocal unseen
+            if unseen is not None:
+                if there := self._called(name)[1]:
+                    return there[0]
+                unseen += 1
+                if unseen < _TIMES_UNSEEN:
+                    raise TryAgain("CleverReach does not show the recipient list that it may have created")
+            unseen = 0
+            return _list_of(self._session.once("POST", "/groups", json={"name": name}))._replace(new=True)
 
         return self._retries(attempt)
 
