@@ -43,6 +43,15 @@ class NotCarriedOut(TemporaryError):
     """Likewise several times over. It says nothing about anybody else."""
 
 
+class GivenUp(TemporaryError):
+    """No usable answer for as long as anybody tries. `fails`: it is this request that the server fails at, rather than
+    that it wants to be left alone for a while."""
+
+    def __init__(self, message: str, *, fails: bool, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.fails = fails
+
+
 class Refused(CrsyncError):
     """The server understood and said no: 400, 413, 422, or another status that a repetition will not change."""
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import tenacity
 
 from cleverreach_sync.errors import TemporaryError
-from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.failures import GivenUp, TryAgain
 
 T = TypeVar("T")
 FIRST_WAIT: Final = 0.5
@@ -19,9 +19,9 @@ LONGEST_WAIT: Final = 60.0
 class Retries:
     """Repeats an attempt that raises TryAgain, with growing waits and jitter, for at most `limit` seconds.
 
-    `clock` and `sleep` are the run's; `sleep` may raise to end the waiting (a signal). Raises TemporaryError when the
-    time is used up, or at once when a server asks to wait longer than what is left. `on_retry` hears of every failure
-    and of the seconds until the next attempt, in the thread that waits.
+    `clock` and `sleep` are the run's; `sleep` may raise to end the waiting (a signal). Raises GivenUp when the time is
+    used up, and TemporaryError at once when a server asks to wait longer than what is left. `on_retry` hears of every
+    failure and of the seconds until the next attempt, in the thread that waits.
     """
 
     def __init__(
@@ -107,4 +107,4 @@ def _given_up(failure: TryAgain | None, spent: float, limit: float) -> Temporary
             hint=f"run again in {failure.after:.0f} seconds, or raise limits.retry_for",
         )
     tried = f"{spent:.0f} second{'' if round(spent) == 1 else 's'}"
-    return TemporaryError(f"{failure.message} (tried for {tried})", hint=failure.hint)
+    return GivenUp(f"{failure.message} (tried for {tried})", fails=failure.ambiguous, hint=failure.hint)

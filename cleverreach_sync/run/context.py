@@ -19,6 +19,7 @@ from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.sources.interface import Source, Stream
 from cleverreach_sync.state.checkpoint import Checkpoint, InterruptedRun
 from cleverreach_sync.state.files import StateFolder
+from cleverreach_sync.state.flights import Flight
 from cleverreach_sync.state.keys import Keys
 from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.rejects import Reject
@@ -173,7 +174,7 @@ class Run:
     erased: dict[bytes, frozenset[str]] = field(default_factory=dict)
     attempted: frozenset[bytes] = frozenset()
     made: set[bytes] = field(default_factory=set)
-    remade: list[str] = field(default_factory=list)
+    remade: list[tuple[Flight, str]] = field(default_factory=list)
     complete: dict[str, bool] = field(default_factory=dict)
     unnumbered: frozenset[str] = frozenset()
     cursors: dict[str, str] = field(default_factory=dict)

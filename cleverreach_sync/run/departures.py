@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 from cleverreach_sync.domain.merge import PersonFacts
 from cleverreach_sync.domain.model import ENDED_NO, Consent, ConsentState, LastSynced, RecordFacts, Status
+from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.failures import NotCarriedOut, Refused
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN
 from cleverreach_sync.run.recheck import batches
@@ -59,10 +61,11 @@ def catch_up(run: Run) -> None:
     run.departed = {**run.departed, **left}
 
 
-def undo(run: Run) -> None:
+def undo(run: Run) -> CrsyncError | None:
     """Ends the mailing of those whom this run has made active, and who have left the account since without agreeing
-    later."""
+    later. Returns why that cannot be done of some: the next run tries again."""
     catch_up(run)
+    failed: CrsyncError | None = None
     undone = 0
     for left in batches(_woken(run, run.departed), run.batch_size):
         found = run.target.look_up([each.memory.receiver_id or "" for each in left])
@@ -71,7 +74,11 @@ def undo(run: Run) -> None:
             state = Status.ABSENT if recipient is None else recipient.status
             # An answer that lacks them is no proof: they were made active a moment ago.
             if recipient is None or state is Status.SUBSCRIBED:
-                there = run.target.end_mailings(each.memory.receiver_id or "")
+                try:
+                    there = run.target.end_mailings(each.memory.receiver_id or "")
+                except (NotCarriedOut, Refused) as failure:
+                    failed = failed or failure
+                    continue
                 state = run.rules.policy.ended if there else Status.ABSENT
                 undone += recipient is not None or there
                 if (recipient is not None or there) and (woken := run.spool.woken(each.entry.key)) is not None:
@@ -84,6 +91,7 @@ def undo(run: Run) -> None:
     if undone:
         who = "1 recipient" if undone == 1 else f"{undone:,} recipients"
         run.request.progress.warn(f"{who} unsubscribed in the account during the run; made inactive again in this list")
+    return failed
 
 
 def _woken(run: Run, departed: Mapping[bytes, int]) -> Iterable[_Left]:

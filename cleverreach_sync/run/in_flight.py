@@ -25,6 +25,8 @@ from cleverreach_sync.domain.model import (
     Recipient,
     Status,
 )
+from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.http.failures import NotCarriedOut, Refused
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, Step
 from cleverreach_sync.run.recheck import batches
@@ -89,15 +91,23 @@ def look_up(run: Run) -> None:
         if fate.made:
             run.made.add(each.key)
         if fate.remade is not None:
-            run.remade.append(fate.remade)
+            run.remade.append((each, fate.remade))
     run.ledger.settle(settled)
 
 
-def record(run: Run) -> None:
-    """Records what was looked up, and ends the mailing of those who were made again."""
-    for receiver_id in run.remade:
-        run.target.end_mailings(receiver_id)
-    run.ledger.record_settled()
+def record(run: Run) -> CrsyncError | None:
+    """Records what was looked up, and ends the mailing of those who were made again. Returns why that cannot be done of
+    some: they stay under way, so that the next run tries again."""
+    failed: CrsyncError | None = None
+    left: list[Flight] = []
+    for each, receiver_id in run.remade:
+        try:
+            run.target.end_mailings(receiver_id)
+        except (NotCarriedOut, Refused) as failure:
+            failed = failed or failure
+            left.append(each)
+    run.ledger.record_settled(left)
+    return failed
 
 
 def _found(run: Run, left: Iterable[Flight]) -> Iterator[tuple[Flight, Recipient]]:

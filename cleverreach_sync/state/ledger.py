@@ -25,6 +25,7 @@ from cleverreach_sync.state.keys import HASH_BYTES, Keys
 from cleverreach_sync.state.opened import SCHEMA, WITHOUT_CHECKS, WITHOUT_OWNERS, damaged, open_ledger, reading
 
 _OF_KEY: Final = "the key of this ledger"  # what is hashed to know the key again
+_LEFT: Final = 0  # the number of no batch of this run
 _COLUMNS: Final = "key, seen, outcome, kinds, due, receiver_id, fingerprint, idents, body"
 _CHECK: Final = Entry._fields.index("check")
 
@@ -214,11 +215,13 @@ class Ledger:
         """What was found of the batches under way: counts at once, and is written by `record_settled`."""
         self._settled = {entry.key: entry for entry in entries}
 
-    def record_settled(self) -> None:
-        """Writes what was settled; no batch is under way any more. On the disk when this returns."""
+    def record_settled(self, left: Sequence[Flight] = ()) -> None:
+        """Writes what was settled; nobody but who is `left` is under way any more. On the disk when this returns."""
         with self.durably():
             self.record(list(self._settled.values()))
             self._db.execute("delete from attempt")
+            if left:
+                self._keep_flight(_LEFT, left)
         self._settled = {}
 
     # Writing

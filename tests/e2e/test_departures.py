@@ -195,6 +195,29 @@ class TestMeanwhile:
             assert again.skipped == {"unsubscribed_in_target": 2}
         assert shop.sync().writes == 0
 
+    def test_and_the_list_does_not_end_one_of_them(self, shop: Shop, old: str, gate: Gate) -> None:
+        calls: list[Asked] = []
+
+        def meddle(asked: Asked, carry_out: Answered) -> Response:
+            if asked.name.startswith("PUT ") and asked.path.endswith(f"/{shop.rows()[ANNA]['id']}"):
+                return refusal(400)(asked, carry_out)
+            response = carry_out()
+            if asked.name == UPSERT:
+                calls.append(asked)
+                if len(calls) == 3:
+                    shop.state.unsubscribe(ANNA, old)
+                    shop.state.unsubscribe(BEN, old)
+            return response
+
+        gate.meddle = meddle
+        shop.sync(code=2)
+        assert {email for email, found in shop.list().items() if found.active} == {ANNA, CARL}
+        shop.sync(code=2)
+        gate.meddle = None
+        shop.sync()
+        assert {email for email, found in shop.list().items() if found.active} == {CARL}
+        assert shop.sync().skipped == {"unsubscribed_in_target": 2}
+
     def test_after_they_agreed_again(self, shop: Shop, old: str, gate: Gate) -> None:
         shop.sync()
         shop.write(opted_out(ANNA, subscribed_at="2026-09-01"), both(BEN), both(CARL))

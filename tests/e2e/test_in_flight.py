@@ -180,6 +180,30 @@ class TestUpdated:
         program.run()
         assert program.active() == {BEN["email"]}
 
+    @pytest.mark.parametrize("status", [400, 503])
+    def test_and_the_list_does_not_end_it(self, program: Program, gate: Gate, status: int) -> None:
+        self.test_deleted_and_made_again_by_it(program, gate)
+        program.write({**ANNA, "city": "Neustadt"}, BEN)
+        program.state.delete(ANNA["email"])
+        program.counts("resync", include_deleted=True)
+        program.write({**ANNA, "city": "Altstadt"}, BEN)
+
+        def gone(asked: Asked, carry_out: Answered) -> Response:
+            program.state.delete(ANNA["email"])
+            carry_out()
+            return refusal(403)(asked, carry_out)
+
+        gate.always(UPSERT, gone)
+        assert program.failing().code == 6
+        gate.always(PUT, refusal(status))
+        for number in (1, 2):
+            program.write({**ANNA, "city": "Altstadt"}, BEN, customer(number + 5))
+            assert program.failing().code in (2, 5)
+            assert customer(number + 5)["email"] in program.active(), "nobody else is kept from anything"
+        gate.meddle = None
+        assert program.run().document["skipped"] == {"deleted_in_target": 1}
+        assert ANNA["email"] not in program.active()
+
 
 class TestEnded:
     OUT: Mapping[str, str] = {**ANNA, "subscribed": "opted_out"}

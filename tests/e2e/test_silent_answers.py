@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import Response
 
 from cleverreach_sync.clock import timestamp
-from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, answer, lost, refusal
+from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, answer, dropped, lost, refusal
 from tests.e2e.people import DAY, SUBSCRIBER, customer, people
 from tests.e2e.program import LIST, Program
 
@@ -102,10 +102,11 @@ class TestOfAReadingById:
         assert program.run().document["skipped"] == {"deleted_in_target": 1}
         assert program.active() == {ANNA["email"]}
 
-    def test_a_server_that_does_not_know_the_question(self, program: Program, gate: Gate) -> None:
+    @pytest.mark.parametrize("status", [404, 500, 503])
+    def test_a_server_that_does_not_know_the_question(self, program: Program, gate: Gate, status: int) -> None:
         def meddle(asked: Asked, carry_out: Answered) -> Response:
             if asked.name == "GET /v3/groups/{id}/receivers/{receiver}":
-                return refusal(404)(asked, carry_out)
+                return refusal(status)(asked, carry_out)
             return without(READ, OLD)(asked, carry_out)
 
         gate.meddle = meddle
@@ -113,9 +114,12 @@ class TestOfAReadingById:
 
 
 class TestARecipientThatDoesNotChange:
-    """Whatever is asked of Ben's recipient by its ID, the list answers and does nothing."""
+    """Whatever is asked of Ben's recipient by its ID, the list does nothing; it may fail for good there."""
 
-    @pytest.fixture(params=[b"false", b'{"error": {"code": 400, "message": "No"}}'], ids=["false", "400"])
+    @pytest.fixture(
+        params=[answer(200, False), *map(refusal, (400, 500, 503, 504)), dropped],
+        ids=["false", "400", "500", "503", "504", "dropped"],
+    )
     def stuck(self, program: Program, gate: Gate, request: pytest.FixtureRequest) -> Program:
         program.write(ANNA, BEN, CARL)
         program.counts()
@@ -123,7 +127,8 @@ class TestARecipientThatDoesNotChange:
 
         def meddle(asked: Asked, carry_out: Answered) -> Response:
             if asked.name.startswith(("PUT ", "DELETE ")) and asked.path.endswith(f"/{ident}"):
-                return Response(request.param)
+                made: Response = request.param(asked, carry_out)
+                return made
             return carry_out()
 
         gate.meddle = meddle

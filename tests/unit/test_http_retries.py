@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cleverreach_sync.errors import AuthError, Interrupted, TemporaryError
-from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.failures import GivenUp, TryAgain
 from cleverreach_sync.http.headers import parse_date, parse_retry_after
 from cleverreach_sync.http.retries import FIRST_WAIT, LONGEST_WAIT, Retries
 
@@ -67,7 +67,7 @@ def test_never_longer_than_the_limit(limit: float) -> None:
     with pytest.raises(TemporaryError) as caught:
         time.retries(limit)(attempt)  # type: ignore[arg-type]
     assert time.now <= limit
-    assert type(caught.value) is TemporaryError
+    assert type(caught.value) is GivenUp
     assert "busy" in caught.value.message
     assert caught.value.hint == "wait"
 

@@ -43,11 +43,9 @@ class BatchSender:
     def deliver(self, batch: Batch) -> list[Result]:
         """Everybody of the batch with what became of them. Raises the errors that end a run."""
         results = self._delivered(batch)
-        if batch.step is not Step.END:
-            return results
         # No tag and no data field may stand in the way of an end.
         refused = [one.row for one in results if one.decision.outcome is Outcome.REJECTED and one.row.kinds]
-        if not refused:
+        if batch.step is not Step.END or not refused:
             return results
         keys = {row.key for row in refused}
         settled = [one for one in results if one.row.key not in keys]
@@ -153,7 +151,11 @@ class BatchSender:
         one = decided(self._run, row, recipient, end_only=batch.end_only, attempted=attempted)
         if recipient is None or one.decision.change is None or one.by_id or not self._remade(batch, one, recipient):
             return one
-        self._run.target.end_mailings(recipient.id)
+        try:
+            self._run.target.end_mailings(recipient.id)
+        except (NotCarriedOut, Refused) as failure:
+            self.put_off = self.put_off or failure
+            return one._replace(decision=one.decision.instead(Outcome.REJECTED, STILL_ACTIVE))
         decision = one.decision.instead(Outcome.SKIPPED, SkipReason.DELETED)
         return one._replace(case=one.case._replace(recipient=None), decision=decision)
 

@@ -61,7 +61,7 @@ class Writer:
         steps = [Step.GONE, Step.END, Step.UPDATE] + ([] if hold_back_new else [Step.NEW])
         total = sum(run.spool.count(step) for step in (Step.MOVED, *steps))
         run.request.progress.begin("write", total)
-        in_flight.record(run)
+        failed = in_flight.record(run)
         record_departed(run)
         self._hand_over()
         self._record_ends()
@@ -87,8 +87,8 @@ class Writer:
         if (
             self._woken or run.resumed
         ) and run.request.stop.reason != "max_duration":  # then the next run goes on with it
-            undo(run)
-        if (failure := self._put_off or self._delivery.put_off) is not None:
+            failed = undo(run) or failed
+        if (failure := self._put_off or self._delivery.put_off or failed) is not None:
             raise failure
         run.request.progress.end()
         if hold_back_new and run.spool.count(Step.NEW):

@@ -14,7 +14,7 @@ from cleverreach_sync.domain.model import Recipient, Status
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
-from cleverreach_sync.http.failures import Conflict, Ineffective, NotCarriedOut, NotFound, Refused, TryAgain
+from cleverreach_sync.http.failures import Conflict, GivenUp, Ineffective, NotCarriedOut, NotFound, Refused, TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.traffic import RequestCount
 from cleverreach_sync.targets.cleverreach import rows
@@ -55,6 +55,7 @@ class CleverReach:
         self._lists = Lists(self._session, self._retries, settings.list)
         self._list: RecipientList | None = None
         self._by_query = False
+        self._fails_at_some = False
 
     @property
     def traffic(self) -> RequestCount:
@@ -133,9 +134,11 @@ class CleverReach:
 
     def look_up_one(self, recipient_id: str) -> Recipient | None:
         try:
-            body = self._session.get(f"{self._group}/receivers/{recipient_id}")
+            body = self._about_one(lambda: self._session.once("GET", f"{self._group}/receivers/{recipient_id}"))
         except (NotFound, Refused):
             return None
+        except NotCarriedOut:
+            return self.look_up([recipient_id]).get(recipient_id)
         known = rows.recipient(body, self._scope)
         return known if known is not None and known.id == recipient_id else None
 
@@ -192,7 +195,7 @@ class CleverReach:
     def end_mailings(self, recipient_id: str) -> bool:
         if identifier(recipient_id) is None:
             raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
-        return self._retries(_a_few_times(lambda: self._mailings_ended(recipient_id)))
+        return self._about_one(lambda: self._mailings_ended(recipient_id))
 
     def _mailings_ended(self, recipient_id: str) -> bool:
         try:
@@ -215,7 +218,7 @@ class CleverReach:
     def erase(self, recipient_id: str) -> None:
         if not recipient_id.isdigit():  # an empty one would name the whole list
             raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
-        self._retries(_a_few_times(lambda: self._erased(recipient_id)))
+        self._about_one(lambda: self._erased(recipient_id))
 
     def _erased(self, recipient_id: str) -> None:
         try:
@@ -226,6 +229,23 @@ class CleverReach:
                 return
         if self.look_up([recipient_id]) or self.look_up_one(recipient_id):
             raise Ineffective("CleverReach did not delete a recipient, and does not say why")
+
+    def _about_one(self, attempt: Callable[[], T]) -> T:
+        """What is asked about one recipient. Raises NotCarriedOut where the server fails at them as long as anybody
+        tries, and answers all the same. After the first of them nobody waits that long again."""
+        try:
+            return self._retries(_a_few_times(attempt, any_failure=self._fails_at_some))
+        except GivenUp as failure:
+            if not (failure.fails and self._answers_at_all()):
+                raise
+            self._fails_at_some = True
+            raise NotCarriedOut(failure.message, hint=failure.hint) from None
+
+    def _answers_at_all(self) -> bool:
+        try:
+            return isinstance(self._session.once("GET", self._group), dict)
+        except TryAgain:
+            return False
 
     # data fields
 
@@ -269,15 +289,18 @@ class CleverReach:
         self._session.close()
 
 
-def _a_few_times(attempt: Callable[[], T]) -> Callable[[], T]:
-    """An attempt that is given up when the server answers again and again without doing what it was asked for."""
+def _a_few_times(attempt: Callable[[], T], *, any_failure: bool) -> Callable[[], T]:
+    """An attempt that is given up when the server answers again and again without doing what it was asked for, or with
+    `any_failure` when it fails again and again."""
     left = _TIMES_INEFFECTIVE
 
     def once() -> T:
         nonlocal left
         try:
             return attempt()
-        except Ineffective as failure:
+        except TryAgain as failure:
+            if not isinstance(failure, Ineffective) and not (any_failure and failure.ambiguous):
+                raise
             left -= 1
             if left:
                 raise
