@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,19 +78,28 @@ def variables() -> set[str]:
     return found
 
 
-def help_text(command: tuple[str, ...]) -> str:
-    """What `--help` prints, 80 columns wide, in a process that knows no other setting."""
+_NEXT: Final = "\f"
+_EACH_HELP: Final = f"""\
+import sys
+from cleverreach_sync.cli.app import run
+for words in sys.argv[1:]:
+    assert run([*words.split(), "--help"]) == 0
+    print(end={_NEXT!r})
+"""
+
+
+def help_texts(commands: Sequence[tuple[str, ...]]) -> list[str]:
+    """What `--help` prints of each, 80 columns wide, in a process that knows no other setting."""
     environment = {"PATH": os.environ.get("PATH", ""), "COLUMNS": "80", "NO_COLOR": "1", "PYTHONUTF8": "1"}
-    program = [sys.executable, "-m", "cleverreach_sync", *command, "--help"]
+    program = [sys.executable, "-c", _EACH_HELP, *(" ".join(command) for command in commands)]
     finished = subprocess.run(program, capture_output=True, check=True, env=environment, encoding="utf-8")
-    return "\n".join(line.rstrip() for line in finished.stdout.strip("\n").split("\n"))
+    texts = finished.stdout.removesuffix(_NEXT).split(_NEXT)
+    return ["\n".join(line.rstrip() for line in text.strip("\n").split("\n")) for text in texts]
 
 
 def _helps() -> str:
-    with ThreadPoolExecutor(4) as pool:
-        texts = list(pool.map(help_text, commands()))
     parts = []
-    for command, text in zip(commands(), texts, strict=True):
+    for command, text in zip(commands(), help_texts(commands()), strict=True):
         title = " ".join(("crsync", *command))
         parts.append(f"<details><summary><code>{title}</code></summary>\n\n```text\n{text}\n```\n\n</details>\n")
     return "\n".join(parts)

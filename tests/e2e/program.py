@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from cleverreach_sync.run.pipeline import Finished
 from cleverreach_sync.sandbox.server import RunningSandbox
 from cleverreach_sync.targets.cleverreach.fields import data_fields
 from tests.e2e import running
+from tests.e2e.dying import die
 from tests.e2e.people import COLUMNS, DAY, NOW, B, S
 from tests.e2e.running import Ran, adds_up, counted
 from tests.e2e.stand_ins import FakeClock, Said
@@ -154,6 +156,13 @@ class Program:
         with self.start(*words, **options) as process:
             out, err = process.communicate(timeout=60)
         return Ran(process.returncode, out, err)
+
+    def killed(self, place: str, when: str = "after", number: int = 1, *, command: str = "sync", **env: str) -> None:
+        """As a process of its own, killed `before` or `after` the n-th call of `MODULE:FUNCTION`."""
+        self._configured()
+        words = [command, "-c", str(self.config_path)]
+        code, said = die(place, when, number, words, {**running.environment(), **env})
+        assert code == -signal.SIGKILL, said
 
     def command(self, *arguments: str) -> Ran:
         """In this process and with the path of the config, watched: nothing secret is said, and what is sent is

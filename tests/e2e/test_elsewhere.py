@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from tests.e2e.elsewhere import AND
 from tests.e2e.gate import UPSERT, Gate, answer, refusal
 from tests.e2e.people import customer, people
 from tests.e2e.program import Program
-from tests.e2e.running import Ran, environment
+from tests.e2e.running import Ran, environment, here
 
 ROOT = Path(__file__).parents[2]
 WINDOWS = {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONWARNDEFAULTENCODING": "1"}
@@ -105,8 +104,11 @@ class TestAccess:
 
     @pytest.mark.parametrize("command", [["init"], ["init", "deep/below/sync.yaml"]])
     def test_a_config_is_the_owners(self, tmp_path: Path, command: list[str]) -> None:
-        words = [sys.executable, "-m", "cleverreach_sync", *command, "--yes", "-q"]
-        assert subprocess.run(words, cwd=tmp_path, env=environment(), umask=0, check=False).returncode == 0
+        before = os.umask(0)
+        try:
+            assert here(tmp_path, [*command, "--yes", "-q"]).code == 0
+        finally:
+            os.umask(before)
         for path in tmp_path.rglob("*"):
             assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
 
@@ -158,15 +160,6 @@ class TestLocking:
         assert program.counts() == {"rows": 3, "people": 3, "created": 3}
 
 
-def kill(program: Program, place: str, *words: str, **env: str) -> None:
-    command = [sys.executable, "-m", "tests.e2e.dying", f"cleverreach_sync.{place}", "after", "1", *words]
-    finished = subprocess.run(
-        [*command, "-c", str(program.config_path)],
-        cwd=ROOT, env={**environment(), **env}, capture_output=True, check=False,
-    )  # fmt: skip
-    assert finished.returncode == -signal.SIGKILL, finished.stderr
-
-
 class TestWhatIsLeft:
     @pytest.mark.parametrize("place", ["run.decide.deciding:Decider.everybody", "state.spool:Spool.commit"])
     def test_a_killed_diff_leaves_nobody(
@@ -175,7 +168,7 @@ class TestWhatIsLeft:
         program.write(*people(3000))
         program.config()
         temporary = tmp_path_factory.mktemp("temporary")
-        kill(program, place, "diff", TMPDIR=str(temporary), SQLITE_TMPDIR=str(temporary))
+        program.killed(place, command="diff", TMPDIR=str(temporary), SQLITE_TMPDIR=str(temporary))
         assert not list(temporary.rglob("*"))
         assert not program.state_path.exists()
 
@@ -202,7 +195,7 @@ class TestWhatIsLeft:
     def unreadable(self, program: Program) -> dict[str, bytes]:
         """The state of a run that was killed, where SQLite cannot create what it needs beside the ledger."""
         program.write(*people(31), customer(40, subscribed="opted_out"))
-        kill(program, "state.ledger:Ledger.take_off", "resync")
+        program.killed("state.ledger:Ledger.take_off", command="resync")
         there = program.state_path / "ledger.sqlite3-shm"
         assert (program.state_path / "ledger.sqlite3-wal").stat().st_size
         there.unlink()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from starlette.responses import Response
 from tests.e2e.gate import READ, UPSERT, Answered, Asked, Gate, refusal
 from tests.e2e.people import BUYER, SUBSCRIBER, customer, people
 from tests.e2e.program import Program
-from tests.e2e.running import counted, environment
+from tests.e2e.running import counted
 
 ROOT = Path(__file__).parents[2]
 PUT = "PUT /v3/groups/{id}/receivers/{receiver}"
@@ -61,11 +58,7 @@ class TestCreated:
     def test_and_killed_before_the_answer(self, whole: Program) -> None:
         """As the kernel kills: whatever was not on the disk by then is lost."""
         whole.write(ANNA, BEN)
-        whole.config()
-        place = "cleverreach_sync.targets.cleverreach.target:CleverReach._write"
-        words = [sys.executable, "-m", "tests.e2e.dying", place, "after", "1", "sync", "-c", str(whole.config_path)]
-        died = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
-        assert died.returncode == -signal.SIGKILL, died.stderr
+        whole.killed("targets.cleverreach.target:CleverReach._write")
         assert whole.active() == {ANNA["email"], BEN["email"]}
         whole.write({**BEN, "subscribed": "opted_out"})
         assert whole.counts()["deactivated"] == 2

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +17,7 @@ from tests.e2e.gate import UPSERT, Gate, refusal
 from tests.e2e.meddling import interrupt_at
 from tests.e2e.people import SUBSCRIBER, customer, people
 from tests.e2e.program import Program
-from tests.e2e.running import environment, until
+from tests.e2e.running import until
 
 ROOT = Path(__file__).parents[2]
 BATCH, PARALLEL = 20, 3
@@ -47,17 +45,6 @@ class Sent:
             self.writes += 1
             self.times.update(row["email"] for row in rows if "email" in row)
         self.then()
-
-
-def die(program: Program, place: str, when: str, number: int, *words: str) -> int:
-    """Runs crsync until it is killed at that point; its return code."""
-    if not program.config_path.exists():
-        program.config()
-    path = str(program.config_path)
-    command = [sys.executable, "-m", "tests.e2e.dying", place, when, str(number), *words, "-c", path]
-    finished = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
-    assert finished.returncode in (0, -signal.SIGKILL), finished.stderr
-    return finished.returncode
 
 
 def kill_at_write(program: Program, number: int, *words: str, after: bool = False) -> int:
@@ -150,30 +137,30 @@ class TestKill:
     @pytest.mark.parametrize(
         ("place", "when", "number"),
         [
-            ("cleverreach_sync.state.ledger:Ledger.create", "before", 1),
-            ("cleverreach_sync.state.files:sync_folder", "before", 1),
-            ("cleverreach_sync.state.ledger:Ledger.create", "after", 1),
-            ("cleverreach_sync.run.read.reading:_give_to_owners", "before", 1),
-            ("cleverreach_sync.state.checkpoint:save", "before", 1),
-            ("cleverreach_sync.targets.cleverreach.target:CleverReach.create_list", "after", 1),
-            ("cleverreach_sync.state.checkpoint:save", "after", 2),
-            ("cleverreach_sync.state.ledger:Ledger.record", "before", 1),
-            ("cleverreach_sync.state.ledger:Ledger.record", "after", 2),
-            ("cleverreach_sync.state.ledger:Ledger.raise_generation", "after", 1),
-            ("cleverreach_sync.state.ledger:Ledger.record_settled", "after", 1),
-            ("cleverreach_sync.state.ledger:Ledger.take_off", "after", 2),
-            ("cleverreach_sync.state.ledger:Ledger.raise_generation", "before", 3),
-            ("cleverreach_sync.state.ledger:Ledger.raise_generation", "after", 3),
-            ("cleverreach_sync.state.checkpoint:save", "before", 3),
-            ("cleverreach_sync.state.checkpoint:save", "after", 3),
-            ("cleverreach_sync.state.history:append", "before", 1),
+            ("state.ledger:Ledger.create", "before", 1),
+            ("state.files:sync_folder", "before", 1),
+            ("state.ledger:Ledger.create", "after", 1),
+            ("run.read.reading:_give_to_owners", "before", 1),
+            ("state.checkpoint:save", "before", 1),
+            ("targets.cleverreach.target:CleverReach.create_list", "after", 1),
+            ("state.checkpoint:save", "after", 2),
+            ("state.ledger:Ledger.record", "before", 1),
+            ("state.ledger:Ledger.record", "after", 2),
+            ("state.ledger:Ledger.raise_generation", "after", 1),
+            ("state.ledger:Ledger.record_settled", "after", 1),
+            ("state.ledger:Ledger.take_off", "after", 2),
+            ("state.ledger:Ledger.raise_generation", "before", 3),
+            ("state.ledger:Ledger.raise_generation", "after", 3),
+            ("state.checkpoint:save", "before", 3),
+            ("state.checkpoint:save", "after", 3),
+            ("state.history:append", "before", 1),
         ],
     )
     def test_at_every_interesting_point(self, many: Program, place: str, when: str, number: int) -> None:
         rows = people(90)
         many.write(*rows)
         sent = Sent(many)
-        assert die(many, place, when, number, "sync") == -signal.SIGKILL
+        many.killed(place, when, number)
         goes_on_to_the_end(many, len(rows))
         check_as_undisturbed(many, rows, sent, 1)
         assert len(many.state.groups) == 1
@@ -184,7 +171,7 @@ class TestKill:
         sent = Sent(many)
         assert kill_at_write(many, 3, "sync") != 0
         for place in ("run.decide.moves:follow_moves", "state.checkpoint:save"):
-            assert die(many, f"cleverreach_sync.{place}", "before", 1, "sync") == -signal.SIGKILL
+            many.killed(place, "before")
         document = goes_on_to_the_end(many, len(rows))
         assert document["resumed"]
         check_as_undisturbed(many, rows, sent, 3)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.e2e.program import Program
-from tests.e2e.running import counted, environment
+from tests.e2e.running import counted
 from tests.shops.contract import FAKES
 from tests.shops.woocommerce import WooShop
 
@@ -510,10 +507,7 @@ def test_killed_on_the_way(buyers: World, place: str, when: str, number: int) ->
     buyers.address(one, "two@mail.example")
     buyers.address(two, C)
     buyers.later()
-    words = [sys.executable, "-m", "tests.e2e.dying", f"cleverreach_sync.{place}", when, str(number), "sync"]
-    command = [*words, "-c", str(buyers.program.config_path)]
-    died = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    buyers.program.killed(place, when, number)
     buyers.program.run()
     found = buyers.list()
     assert {email: each.orders for email, each in found.items() if each.active} == {
@@ -542,17 +536,7 @@ def test_killed_while_somebody_who_had_left_moves(world: World, place: str) -> N
     for customer, email in ((one, A), (two, "one@mail.example"), (three, "four@mail.example"), (four, B)):
         world.address(customer, email)
     world.later()
-    words = [
-        sys.executable,
-        "-m",
-        "tests.e2e.dying",
-        f"cleverreach_sync.run.write.writing:Writer.{place}",
-        "after",
-        "1",
-    ]
-    command = [*words, "sync", "-c", str(world.program.config_path)]
-    died = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    world.program.killed(f"run.write.writing:Writer.{place}")
     world.program.run()
     assert {email for email, each in world.list().items() if each.active} == {B}
     assert A not in world.list()

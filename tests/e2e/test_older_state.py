@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +13,7 @@ import pytest
 from cleverreach_sync.state.files import LocalDocument
 from cleverreach_sync.state.keys import Keys
 from tests.e2e.program import Program
-from tests.e2e.running import counted, environment
+from tests.e2e.running import counted
 from tests.shops.woocommerce import WooShop
 
 STATES = Path(__file__).parent / "states"
@@ -167,10 +164,7 @@ def test_accounts_move_after_the_first_run(older: Older) -> None:
 def test_killed_in_the_first_run(older: Older, place: str, when: str, number: int) -> None:
     """The next one reads every order once more."""
     older.shop.add_guest_order("late@mail.example")
-    command = [sys.executable, "-m", "tests.e2e.dying", f"cleverreach_sync.{place}", when, str(number), "sync"]
-    command += ["-c", str(older.program.config_path)]
-    died = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    older.program.killed(place, when, number)
     assert older.meta()["schema"] == "3"
     assert older.meta().get("owners") == {"1": "unknown"}.get(older.version)
     older.sync()
