@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from cleverreach_sync.errors import CrsyncError, Interrupted, TemporaryError
+from cleverreach_sync.messages import say
 
 _SLICE: Final = 0.5  # seconds; how fast a signal is noticed while waiting
 
@@ -51,7 +52,7 @@ class Stop:
         if self.signum is not None:
             raise Interrupted(self.signum)
         if self.abandoned:
-            raise CrsyncError("the run ended meanwhile")
+            raise CrsyncError(say("run.ended_meanwhile", "the run ended meanwhile"))
 
     def check_wanted(self, clock: Clock, grace: float) -> None:
         """Raises when there has been a reason to end for `grace` seconds: what is under way is not waited for any more.
@@ -63,7 +64,9 @@ class Stop:
             self._since = now
         if now - self._since >= (grace if self.asked(now) else 3 * grace):
             self.check()
-            raise OutOfTime("the time given for the run was up while it waited for an answer")
+            raise OutOfTime(
+                say("run.time_up_waiting", "the time given for the run was up while it waited for an answer")
+            )
 
     def pause(self, clock: Clock, seconds: float) -> None:
         """Waits, unless there is a reason to end. Raises OutOfTime when the run's time is up before."""
@@ -71,7 +74,9 @@ class Stop:
         while (left := until - clock.now()) > 0:
             self.check()
             if self.asked(clock.now()):
-                raise OutOfTime("the time given for the run was up while it waited to try again")
+                raise OutOfTime(
+                    say("run.time_up_pausing", "the time given for the run was up while it waited to try again")
+                )
             clock.sleep(min(left, _SLICE))
         self.check()
 

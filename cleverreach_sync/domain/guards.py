@@ -7,6 +7,8 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from cleverreach_sync.messages import Message, say, say_many
+
 FORCEABLE: Final = (
     "empty_source",
     "max_deactivated",
@@ -71,9 +73,19 @@ def within(name: str, limit: Limit, value: int | None, base: int | None) -> Guar
     if value == 0:
         return Guard(name, allowed, 0, refuses=False)
     if value is None or allowed is None:
-        return Guard(name, allowed, value, refuses=True, reason="the number could not be determined")
-    reason = f"{value:,} {'person' if value == 1 else 'people'}, {allowed:,} {'is' if allowed == 1 else 'are'} allowed"
+        return Guard(name, allowed, value, refuses=True, reason=_unknown())
+    people = say_many("guard.people", "{number:,} person", "{number:,} people", value)
+    reason = say("guard.over", "{people}, {allowed}", people=people, allowed=are_allowed(allowed))
     return Guard(name, allowed, value, refuses=value > allowed, reason=reason)
+
+
+def are_allowed(number: int) -> Message:
+    """The end of a sentence about too many people."""
+    return say_many("guard.allowed", "{number:,} is allowed", "{number:,} are allowed", number)
+
+
+def _unknown() -> Message:
+    return say("guard.unknown_number", "the number could not be determined")
 
 
 def flag(name: str, *, refuses: bool, reason: str = "", value: int | None = None) -> Guard:

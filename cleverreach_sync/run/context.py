@@ -13,6 +13,7 @@ from cleverreach_sync.domain.address import Patterns
 from cleverreach_sync.domain.decision import Rules
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.run.other_transfers import OtherTransfers
 from cleverreach_sync.run.tally import Tally
@@ -80,14 +81,17 @@ class Warnings:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._first: list[tuple[int, int, str]] = []
+        self._first: list[tuple[int, int, Message]] = []
         self._count = 0
         self.no_dates = 0
-        self.shown: list[str] = []
+        self.shown: list[Message] = []
 
     def add(self, location: str, place: int, message: str) -> None:
         self._count += 1
-        text = f"{location}:{place}: {message}" if place else f"{location}: {message}"
+        if place:
+            text = say("warning.in_line", "{path}:{line}: {message}", path=location, line=place, message=message)
+        else:
+            text = say("warning.in_source", "{source}: {message}", source=location, message=message)
         # A heap of the lowest places: the largest of them leaves first.
         item = (-place, -self._count, text)
         if len(self._first) < SHOWN_WARNINGS:
@@ -98,14 +102,19 @@ class Warnings:
     def show(self) -> None:
         lines = [text for _, _, text in sorted(self._first, reverse=True)]
         if self._count > len(lines):
-            lines.append(f"... and {self._count - len(lines)} more")
+            left = self._count - len(lines)
+            lines.append(say_many("warning.more", "... and {number:,} more", "... and {number:,} more", left))
         if self.no_dates:
-            what = (
-                "1 date cannot be right and is"
-                if self.no_dates == 1
-                else f"{self.no_dates} dates cannot be right and are"
+            lines.append(
+                say_many(
+                    "warning.dates",
+                    "{number:,} date cannot be right and is ignored: all zeros, NULL, before 1990, or more than a day "
+                    "ahead",
+                    "{number:,} dates cannot be right and are ignored: all zeros, NULL, before 1990, or more than a "
+                    "day ahead",
+                    self.no_dates,
+                )
             )
-            lines.append(f"{what} ignored: all zeros, NULL, before 1990, or more than a day ahead")
         for line in lines:
             self._progress.warn(line)
         self.shown += lines
@@ -126,7 +135,7 @@ class Start:
     digest: str
     known: Checkpoint | None
     interrupted: InterruptedRun | None
-    lost: str | None
+    lost: Message | None
     full: bool
     first_run: bool
     tagged: int | None

@@ -10,6 +10,7 @@ from cleverreach_sync.domain.merge import PersonFacts
 from cleverreach_sync.domain.model import ENDED_NO, Consent, ConsentState, LastSynced, RecordFacts, Status
 from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.failures import NotCarriedOut, Refused
+from cleverreach_sync.messages import say_many
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN
 from cleverreach_sync.run.recheck import batches
@@ -89,8 +90,14 @@ def undo(run: Run) -> CrsyncError | None:
             run.ledger.record([each.entry._replace(seen=b"", outcome=OPEN, body=kept)])
             run.ledger.commit()
     if undone:
-        who = "1 recipient" if undone == 1 else f"{undone:,} recipients"
-        run.request.progress.warn(f"{who} unsubscribed in the account during the run; made inactive again in this list")
+        run.request.progress.warn(
+            say_many(
+                "run.unsubscribed_meanwhile",
+                "{number:,} recipient unsubscribed in the account during the run; made inactive again in this list",
+                "{number:,} recipients unsubscribed in the account during the run; made inactive again in this list",
+                undone,
+            )
+        )
     return failed
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import StateError
+from cleverreach_sync.messages import say
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources.interface import Source
 from cleverreach_sync.state import checkpoint
@@ -60,8 +61,13 @@ def open_other_transfers(
         except (StateError, sqlite3.Error):  # why, its own run will say
             pass
         progress.warn(
-            f"the state in {path} cannot be read: people whom only that transfer put into the list {found.name!r}, "
-            "and whom you deleted there, may come back through this one"
+            say(
+                "run.unreadable_transfer",
+                "the state in {path} cannot be read: people whom only that transfer put into the list {list!r}, and "
+                "whom you deleted there, may come back through this one",
+                path=path,
+                list=found.name,
+            )
         )
     return OtherTransfers(others)
 
@@ -108,7 +114,7 @@ def _ledger(path: Path, config: Config, source: Source, found: RecipientList) ->
         return ledger
     ledger.close()
     if ledger.id == known.ledger_id:
-        raise StateError(f"{folder.ledger} is older than its checkpoint", hint="restore it from a backup")
+        raise StateError(say("state.older_ledger", "{path} is older than its checkpoint", path=folder.ledger))
     return None
 
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from cleverreach_sync.clock import Clock, OutOfTime, Stop
 from cleverreach_sync.config.schema import Config
-from cleverreach_sync.domain.guards import Guard
+from cleverreach_sync.domain.guards import Guard, are_allowed
 from cleverreach_sync.errors import CrsyncError, GuardError, RejectedError, StateError, TemporaryError, as_crsync_error
+from cleverreach_sync.messages import say, say_many
 from cleverreach_sync.progress import Progress, Silent
 from cleverreach_sync.run.context import Options, Run, RunRequest
 from cleverreach_sync.run.decide.deciding import Decider, Summary
@@ -17,7 +18,15 @@ from cleverreach_sync.run.decide.moves import follow_moves
 from cleverreach_sync.run.decide.run_guards import Numbers, People, clock_words, guards, people, refusal
 from cleverreach_sync.run.finish import checkpoint
 from cleverreach_sync.run.finish import rejects as rejected
-from cleverreach_sync.run.finish.result import Ending, Phase, document, failed, reading, refuses
+from cleverreach_sync.run.finish.result import (
+    Ending,
+    Phase,
+    document,
+    failed,
+    reading,
+    refuses,
+    where_failures_are_told,
+)
 from cleverreach_sync.run.plan import Step
 from cleverreach_sync.run.prepare import state
 from cleverreach_sync.run.prepare.setup import prepare
@@ -114,11 +123,20 @@ class _Pipeline:
         run = self._run
         if self._complete or self._wrote or self._request.stop.reason != "max_duration":
             return None
-        what = "compared" if run.request.options.dry_run else "written"
         took = reading(self._phases, run.tally.rows, self._request.folder)
         return TemporaryError(
-            f"the time given for the run was up before anything was {what}; {took}",
-            hint="raise --max-duration: the next run starts reading again",
+            say(
+                "run.too_short_to_compare",
+                "the time given for the run was up before anything was compared; {took}",
+                took=took,
+            )
+            if run.request.options.dry_run
+            else say(
+                "run.too_short_to_write",
+                "the time given for the run was up before anything was written; {took}",
+                took=took,
+            ),
+            hint=say("run.raise_max_duration", "raise --max-duration: the next run starts reading again"),
         )
 
     def _document(self, error: CrsyncError | None) -> dict[str, Any]:
@@ -246,7 +264,12 @@ class _Pipeline:
         known, url = run.start.known, run.source.url
         moved = None
         if known is not None and known.shop_url and url and known.shop_url != url:
-            moved = f"the shop's address changed from {known.shop_url} to {url}"
+            moved = say(
+                "guard.shop_moved",
+                "the shop's address changed from {before} to {now}",
+                before=known.shop_url,
+                now=url,
+            )
         return Numbers(
             people=summary.people,
             people_before=known.full_people if known is not None else None,
@@ -300,12 +323,13 @@ class _Pipeline:
         allowed = self._request.config.limits.max_rejected.of(tally.people)
         if not tally.failed or (allowed is not None and tally.failed <= allowed):
             return None
-        who = "1 person is invalid or was rejected"
-        if tally.failed > 1:
-            who = f"{tally.failed:,} people are invalid or were rejected"
-        says = ["the warnings name the rows that are invalid"] if tally.outcomes["invalid"] else []
-        says += ["`crsync status` says who was rejected and why"] if tally.outcomes["rejected"] else []
+        who = say_many(
+            "run.failed",
+            "{number:,} person is invalid or was rejected",
+            "{number:,} people are invalid or were rejected",
+            tally.failed,
+        )
         return RejectedError(
-            f"{who}, {allowed or 0:,} are allowed",
-            hint="; ".join([*says, "correct them, or raise limits.max_rejected"]),
+            say("run.too_many_failed", "{failed}, {allowed}", failed=who, allowed=are_allowed(allowed or 0)),
+            hint=where_failures_are_told(tally),
         )

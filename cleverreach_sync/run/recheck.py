@@ -13,6 +13,7 @@ from cleverreach_sync.domain.decision import Case, Decision, Outcome, Suppressio
 from cleverreach_sync.domain.memory import as_it_stands, settle
 from cleverreach_sync.domain.model import Kind, Recipient, SkipReason
 from cleverreach_sync.domain.standing import adopted, remembered_recipient
+from cleverreach_sync.messages import say
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.plan import OPEN, Step, case_of, created, outcome_to_keep, pack
 from cleverreach_sync.state.entries import kind_bits, memory_tuple
@@ -118,7 +119,7 @@ def recheck(run: Run, step: Step) -> Iterator[Rechecked]:
     for rows in batches(run.spool.planned(step), run.batch_size):
         if run.request.stop.asked(run.request.clock.now()):
             run.request.stop.check()
-            raise OutOfTime("the time given for the run is up")
+            raise OutOfTime(say("run.time_up", "the time given for the run is up"))
         found = recipients_of(run, rows)
         for row in rows:
             yield decided(run, row, found.get(row.key))

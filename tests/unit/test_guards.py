@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from cleverreach_sync.config.schema import LimitsSettings
 from cleverreach_sync.domain.guards import FORCEABLE, Guard, Limit, flag, refusing, within
-from cleverreach_sync.run.decide.run_guards import _HINTS, Numbers, clock_words, guards, refusal
+from cleverreach_sync.messages import say
+from cleverreach_sync.run.decide.run_guards import _ADVICE, Numbers, clock_words, guards, refusal
 from cleverreach_sync.run.decide.silence import Silent
 
+LOST = say("state.ledger_missing", "the ledger is missing")
 FINE = Numbers(
     people=100,
     people_before=90,
@@ -150,10 +152,10 @@ REFUSALS = [
     ("max_created", FINE._replace(created=None), limits(max_created="5")),
     ("max_created", FINE._replace(created=1, size=0), limits(max_created="50%")),
     ("max_created", FINE._replace(created=1, size=None), limits(max_created="50%")),
-    ("ledger", FINE._replace(lost="the ledger is missing"), None),
+    ("ledger", FINE._replace(lost=LOST), None),
     ("foreign_tags", FINE._replace(first_run=True, tagged=3), None),
     ("foreign_tags", FINE._replace(first_run=True, tagged=None), None),
-    ("moved", FINE._replace(moved="the shop's address changed"), None),
+    ("moved", FINE._replace(moved=say("guard.shop_moved", "the shop's address changed")), None),
     ("consent_signal", FINE._replace(silent=Silent("WooCommerce customers", 5, 3)), None),
     ("consent_signal", FINE._replace(silent=Silent("WooCommerce customers", 1000, 501)), None),
     ("clock", FINE._replace(skew=90_000.0), None),
@@ -174,14 +176,14 @@ def test_every_refusal_has_a_reason_a_hint_and_a_way_out(
     assert "None" not in reason
     assert f"{name}: {reason}" in str(error)
     assert error.hint is not None
-    assert _HINTS[name] in error.hint
+    assert _ADVICE[name] in error.hint
     assert f"--force {name}" in error.hint
     assert refusal(found, frozenset({name})) is None
     assert refusal(found, frozenset(FORCEABLE) - {name}) is not None
 
 
 def test_every_guard_is_refused_by_some_case_and_has_a_hint() -> None:
-    assert {name for name, _, _ in REFUSALS} == set(FORCEABLE) == set(_HINTS)
+    assert {name for name, _, _ in REFUSALS} == set(FORCEABLE) == set(_ADVICE)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_nobody_new_is_within_any_limit() -> None:
 
 
 def test_several_refusals_are_told_at_once() -> None:
-    found = list(evaluated(FINE._replace(people=0, lost="the ledger is missing", deactivated=500)).values())
+    found = list(evaluated(FINE._replace(people=0, lost=LOST, deactivated=500)).values())
     error = refusal(found, frozenset())
     assert error is not None
     for name in ("empty_source", "ledger", "max_deactivated"):

@@ -12,6 +12,7 @@ import orjson
 from cleverreach_sync.clock import timestamp
 from cleverreach_sync.domain.guards import Guard, refusing
 from cleverreach_sync.errors import CrsyncError, GuardError, Interrupted, exit_object, exit_of
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.run.context import Options, Run, RunRequest
 from cleverreach_sync.run.tally import Tally
 from cleverreach_sync.state import history
@@ -113,17 +114,39 @@ def failed(request: RunRequest, at: float, error: CrsyncError) -> dict[str, Any]
     }
 
 
-def reading(phases: Sequence[Phase], rows: int, folder: StateFolder) -> str:
+def reading(phases: Sequence[Phase], rows: int, folder: StateFolder) -> Message:
     """How long reading takes, as far as this run or an earlier one tells."""
     spent = phases[0].seconds if phases else 0.0
     if len(phases) > 1:
-        return f"reading took {spent:,.0f} seconds of it ({rows:,} rows)"
-    until_then = f"{rows:,} rows had been read after {spent:,.0f} seconds"
+        return say_many(
+            "run.reading_took",
+            "reading took {time} of it ({number:,} row)",
+            "reading took {time} of it ({number:,} rows)",
+            rows,
+            time=_seconds(spent),
+        )
+    until_then = say_many(
+        "run.read_until_then",
+        "{number:,} row had been read after {time}",
+        "{number:,} rows had been read after {time}",
+        rows,
+        time=_seconds(spent),
+    )
     for run in reversed(history.load(folder.history)):
         took = next((phase for phase in run.get("phases") or () if phase.get("name") == "read"), None)
         if run.get("complete") and took is not None:
-            return f"{until_then}, the run of {run.get('started_at')} read for {took.get('seconds') or 0:,.0f} seconds"
+            return say(
+                "run.earlier_run_read",
+                "{until_then}, the run of {started_at} read for {time}",
+                until_then=until_then,
+                started_at=run.get("started_at"),
+                time=_seconds(took.get("seconds") or 0),
+            )
     return until_then
+
+
+def _seconds(spent: float) -> Message:
+    return say_many("run.seconds", "{number:,} second", "{number:,} seconds", round(spent))
 
 
 def refuses(options: Options, guards: Sequence[Guard], forced: frozenset[str]) -> bool:
@@ -159,3 +182,22 @@ def guard_documents(found: Sequence[Guard], forced: frozenset[str]) -> list[dict
             item["forced"] = True
         documents.append(item)
     return documents
+
+
+def where_failures_are_told(tally: Tally) -> Message:
+    """What to do about people that are invalid or were rejected."""
+    if not tally.outcomes["rejected"]:
+        return say(
+            "run.see_warnings",
+            "the warnings name the rows that are invalid; correct them, or raise limits.max_rejected",
+        )
+    if not tally.outcomes["invalid"]:
+        return say(
+            "run.see_status",
+            "`crsync status` says who was rejected and why; correct them, or raise limits.max_rejected",
+        )
+    return say(
+        "run.see_warnings_and_status",
+        "the warnings name the rows that are invalid; `crsync status` says who was rejected and why; correct them, "
+        "or raise limits.max_rejected",
+    )

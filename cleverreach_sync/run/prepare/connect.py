@@ -12,6 +12,7 @@ from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.messages import say
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources import registry as sources
 from cleverreach_sync.sources.interface import Source
@@ -33,7 +34,7 @@ def retries_of(config: Config, traffic: RequestCount, progress: Progress, clock:
 
     def on_retry(failure: TryAgain, seconds: float) -> None:
         traffic.retry()
-        progress.info(f"trying again: {failure.message}")
+        progress.info(say("http.trying_again", "trying again: {failure}", failure=failure.message))
         progress.waiting(failure.message, seconds)
 
     return Retries(config.limits.retry_for, clock.now, partial(stop.pause, clock), on_retry)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.model import Kind
 from cleverreach_sync.errors import StateError
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.sources.interface import LacksConsent, Source
 from cleverreach_sync.state import checkpoint as checkpoints
@@ -18,6 +19,10 @@ from cleverreach_sync.state.ledger import Ledger
 from cleverreach_sync.state.rejects import Reject
 from cleverreach_sync.targets.interface import RecipientList
 
+UNDO_OR_START_ANEW: Final = say(
+    "state.undo_or_start_anew",
+    "undo the change, or start from scratch with another state_dir (or another name of the config file)",
+)
 _BETWEEN: Final = 1  # a run that is killed between ledger and checkpoint leaves them so far apart
 
 
@@ -27,7 +32,7 @@ class OpenState(NamedTuple):
 
     ledger: Ledger
     keys: Keys
-    lost: str | None
+    lost: Message | None
     behind: bool = False
 
 
@@ -44,18 +49,39 @@ def identity_of(config: Config, source: Source, found: RecipientList | None) -> 
 
 def check_identity(known: Checkpoint, config: Config, source: Source) -> None:
     """Raises StateError when the checkpoint belongs to another source or account."""
-    pairs = (
-        ("source type", known.identity.source_type, source.type),
-        ("source name", known.identity.source_name, source.name),
-        (f"{config.target.system} address", known.identity.base_url, config.target.account_key),
-    )
-    for what, before, now in pairs:
-        if before != now:
-            raise StateError(
-                f"the state in {config.state_path} belongs to another {what}: {before!r}, the config says {now!r}",
-                hint="undo the change, or start from scratch with another state_dir (or another name of the "
-                "config file)",
-            )
+    difference = _difference(known.identity, config, source)
+    if difference is not None:
+        raise StateError(difference, hint=UNDO_OR_START_ANEW)
+
+
+def _difference(before: Identity, config: Config, source: Source) -> Message | None:
+    path, target = config.state_path, config.target
+    if before.source_type != source.type:
+        return say(
+            "state.of_another_source_type",
+            "the state in {path} belongs to another source type: {before!r}, the config says {now!r}",
+            path=path,
+            before=before.source_type,
+            now=source.type,
+        )
+    if before.source_name != source.name:
+        return say(
+            "state.of_another_source_name",
+            "the state in {path} belongs to another source name: {before!r}, the config says {now!r}",
+            path=path,
+            before=before.source_name,
+            now=source.name,
+        )
+    if before.base_url != target.account_key:
+        return say(
+            "state.of_another_account",
+            "the state in {path} belongs to another {system} address: {before!r}, the config says {now!r}",
+            path=path,
+            system=target.system,
+            before=before.base_url,
+            now=target.account_key,
+        )
+    return None
 
 
 def missing_consent(config: Config, source: Source) -> str | None:
@@ -75,19 +101,26 @@ def open_memory(folder: StateFolder, known: Checkpoint | None, *, read_only: boo
     damaged one."""
     keys = Keys.load(folder.key)
     there = folder.ledger.exists()
-    lost: str | None = None
+    lost: Message | None = None
     if known is not None and (not there or keys is None):
-        lost = "the ledger is missing" if not there else "the key of the ledger is missing"
+        lost = (
+            say("state.key_missing", "the key of the ledger is missing")
+            if there
+            else say("state.ledger_missing", "the ledger is missing")
+        )
     if there and keys is not None:
         ledger = Ledger(folder.ledger, read_only=read_only)
         if known is None and not ledger.is_empty():
-            lost = "there is a ledger, but no checkpoint that belongs to it"
+            lost = say("state.no_checkpoint", "there is a ledger, but no checkpoint that belongs to it")
         elif known is not None and known.ledger_id != ledger.id:
-            lost = "the ledger belongs to another state"
+            lost = say("state.ledger_of_another", "the ledger belongs to another state")
         elif not ledger.made_with(keys):
-            lost = "the key is not that of the ledger"
+            lost = say("state.key_of_another", "the key is not that of the ledger")
         elif known is not None and ledger.generation < known.generation:
-            lost = "the ledger is older than the checkpoint: it comes from a backup, or lost what was written last"
+            lost = say(
+                "state.ledger_from_backup",
+                "the ledger is older than the checkpoint: it comes from a backup, or lost what was written last",
+            )
         if lost is None:
             return OpenState(ledger, keys, None, known is not None and ledger.generation > known.generation + _BETWEEN)
         ledger.close()
@@ -102,13 +135,17 @@ def open_rejects(folder: StateFolder, known: Checkpoint | None, progress: Progre
     stale = rejects.is_stale(folder.rejects, since)
     if stale:
         progress.warn(
-            f"{folder.rejects} is older than the checkpoint, so it comes from a backup: what it says does not count, "
-            "and the shop is read in full"
+            say(
+                "state.rejects_from_backup",
+                "{path} is older than the checkpoint, so it comes from a backup: what it says does not count, and the "
+                "shop is read in full",
+                path=folder.rejects,
+            )
         )
     return rejects.load(folder.rejects, since), stale
 
 
-def fresh_memory(folder: StateFolder, lost: str | None) -> OpenState:
+def fresh_memory(folder: StateFolder, lost: Message | None) -> OpenState:
     """A new ledger; one that cannot be used is kept under another name."""
     if folder.ledger.exists():
         with_id = folder.ledger.with_name(f"{folder.ledger.name}.unused")

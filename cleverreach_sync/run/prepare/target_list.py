@@ -7,7 +7,9 @@ import contextlib
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.fields import DataField, FieldMap
 from cleverreach_sync.errors import StateError, UsageError
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.progress import Progress
+from cleverreach_sync.run.prepare.state import UNDO_OR_START_ANEW
 from cleverreach_sync.state.checkpoint import Checkpoint
 from cleverreach_sync.targets.interface import RecipientList, Target
 
@@ -23,18 +25,35 @@ def find_list(target: Target, config: Config, known: Checkpoint | None, progress
             found = target.find_list(None)
         if found is None or found.id != recorded.list_id:
             raise StateError(
-                f"the state in {config.state_path} belongs to the list {recorded.list_name!r} ({recorded.list_id}), "
-                f"the config names {wanted!r}",
-                hint="undo the change, or start from scratch with another state_dir (or another name of the "
-                "config file)",
+                say(
+                    "state.of_another_list",
+                    "the state in {path} belongs to the list {list!r} ({id}), the config names {wanted!r}",
+                    path=config.state_path,
+                    list=recorded.list_name,
+                    id=recorded.list_id,
+                    wanted=wanted,
+                ),
+                hint=UNDO_OR_START_ANEW,
             )
     found = target.find_list(recorded.list_id if recorded is not None else None)
     if recorded is not None and found is not None and found.name != recorded.list_name:
-        progress.warn(f"the list {recorded.list_id} was renamed from {recorded.list_name!r} to {found.name!r}")
+        progress.warn(
+            say(
+                "list.renamed",
+                "the list {id} was renamed from {before!r} to {now!r}",
+                id=recorded.list_id,
+                before=recorded.list_name,
+                now=found.name,
+            )
+        )
     if found is None and not config.target.may_create_list:
         raise UsageError(
-            f"there is no recipient list called {wanted!r}",
-            hint=f"create it in {config.target.system}, or set target.create_list: true",
+            say("list.no_such_name", "there is no recipient list called {list!r}", list=wanted),
+            hint=say(
+                "list.create_it",
+                "create it in {system}, or set target.create_list: true",
+                system=config.target.system,
+            ),
         )
     return found
 
@@ -51,22 +70,40 @@ def mapped_fields(target: Target, config: Config, progress: Progress) -> FieldMa
     names = ", ".join(field.name for field in missing)
     if config.attributes.missing == "refuse":
         raise UsageError(
-            f"these data fields do not exist in {config.target.system}: {names}",
+            say(
+                "fields.do_not_exist",
+                "these data fields do not exist in {system}: {fields}",
+                system=config.target.system,
+                fields=names,
+            ),
             hint=_how_to_go_on(target, config.target.system, len(there), len(missing)),
         )
-    progress.warn(f"these data fields do not exist in {config.target.system} and are left out: {names}")
+    progress.warn(
+        say(
+            "fields.left_out",
+            "these data fields do not exist in {system} and are left out: {fields}",
+            system=config.target.system,
+            fields=names,
+        )
+    )
     return FieldMap(_without(wanted, missing))
 
 
-def _how_to_go_on(target: Target, system: str, there: int, missing: int) -> str:
+def _how_to_go_on(target: Target, system: str, there: int, missing: int) -> Message:
     """What to do about data fields that are missing. Those that an account has no room for nobody can create."""
-    ignore = "attributes.missing: ignore leaves them out"
     limit = target.field_limit()
     if there + missing <= limit:
-        return f"`crsync attrs create` creates them; {ignore}"
-    return (
-        f"there may be only {limit} data fields, and {there} exist: delete some that nobody needs in {system}, or "
-        f"leave some out with attributes.map: {{name: null}}; {ignore}"
+        return say(
+            "fields.create_or_ignore",
+            "`crsync attrs create` creates them; attributes.missing: ignore leaves them out",
+        )
+    return say(
+        "fields.no_room",
+        "there may be only {limit} data fields, and {existing} exist: delete some that nobody needs in {system}, or "
+        "leave some out with attributes.map: {{name: null}}; attributes.missing: ignore leaves them out",
+        limit=limit,
+        existing=there,
+        system=system,
     )
 
 

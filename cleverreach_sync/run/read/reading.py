@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cleverreach_sync.domain.address import PLACEHOLDERS, Patterns
 from cleverreach_sync.errors import CrsyncError
+from cleverreach_sync.messages import say
 from cleverreach_sync.run.context import Reader, Run
 from cleverreach_sync.run.departures import note_time
 from cleverreach_sync.run.erasures import find_erased
@@ -74,7 +75,10 @@ class _Spooled:
         """How far each stream was read."""
         missing = [reader.label for reader in self._run.readers if reader.label not in self._ended]
         if missing:
-            raise CrsyncError(f"stream {missing[0]} ended without an end", hint="please report this")
+            raise CrsyncError(
+                say("run.stream_without_end", "stream {stream} ended without an end", stream=missing[0]),
+                hint=say("run.please_report", "please report this"),
+            )
         self._run.complete = {label: end.complete for label, end in self._ended.items()}
         self._run.unnumbered = frozenset(label for label, end in self._ended.items() if not end.numbered)
         self._run.cursors = {label: end.cursor for label, end in self._ended.items() if end.cursor is not None}

@@ -20,6 +20,7 @@ from cleverreach_sync.domain.model import ENDED_MOVED, ConsentState, Status
 from cleverreach_sync.errors import CrsyncError, RejectedError
 from cleverreach_sync.http.failures import NotCarriedOut, Refused
 from cleverreach_sync.http.threads import Workers
+from cleverreach_sync.messages import say
 from cleverreach_sync.run import in_flight
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.departures import catch_up, record_departed, undo
@@ -302,8 +303,11 @@ class Writer:
             self._batches_answered = _REFUSED_BATCHES + 1
         elif self._batches_answered == _REFUSED_BATCHES:
             raise RejectedError(
-                "every row of the first three batches was refused; the rest is not sent",
-                hint="`crsync status` lists who was refused and why; check the data fields and the list",
+                say("run.all_refused", "every row of the first three batches was refused; the rest is not sent"),
+                hint=say(
+                    "run.check_fields_and_list",
+                    "`crsync status` lists who was refused and why; check the data fields and the list",
+                ),
             )
 
 
