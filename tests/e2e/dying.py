@@ -84,7 +84,8 @@ def _dying(said: Path, env: dict[str, str], place: str, when: str, number: int, 
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    for known in (holder, *_modules()):  # a module may have imported the function by its name
+    setattr(holder, name, dying)
+    for known in _modules():  # one may have imported the function by its name
         if vars(known).get(name) is original:
             setattr(known, name, dying)
     sys.exit(run(words))
