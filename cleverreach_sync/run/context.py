@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from cleverreach_sync.clock import Clock, Stop
@@ -154,8 +155,8 @@ class Run:
     but whom this run puts there. `departed` are those who unsubscribed in the account since it was read, and when;
     `account_read_at`: later than what to ask for them, by the target's clock. `followed`: the streams whose consent is
     compared with that of earlier reads, and when a run before this one read all of each, 0 if that is not
-    known; `retold`: those of them whose records told of it in another way until now. `unnumbered`: the streams whose
-    records have no ID.
+    known; `retold`: those of them whose records told of it in another way until now. `zones_before`: the other zones in
+    which times without one were read. `unnumbered`: the streams whose records have no ID.
     `attempted`: who was under way when the run before was cut off; `made`: whom its writes brought into the list
     without an answer, `remade`: the receiver IDs of those whom they made again."""
 
@@ -175,6 +176,7 @@ class Run:
     rejects: dict[str, Reject]
     followed: dict[str, int]
     retold: frozenset[str]
+    zones_before: tuple[tzinfo, ...]
     salt: bytes
     now: int
     began: int

@@ -6,6 +6,7 @@ from cleverreach_sync.domain.address import PLACEHOLDERS
 from cleverreach_sync.domain.identity import parted
 from cleverreach_sync.domain.merge import PersonFacts
 from cleverreach_sync.domain.model import LastSynced, SkipReason
+from cleverreach_sync.domain.zones import read_anew
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.state.entries import Entry, read_body, split_idents
 
@@ -28,5 +29,7 @@ def find_erased(run: Run) -> None:
 def known_of(run: Run, entry: Entry) -> tuple[PersonFacts, LastSynced]:
     """What is remembered of a person, less what the shop erased since."""
     facts, memory = read_body(entry)
+    if run.zones_before:
+        facts, memory = read_anew(facts, memory, run.zones_before, run.request.config.source.zone)
     gone = run.erased.get(entry.key)
     return (facts if gone is None else parted(facts, gone)[0]), memory

@@ -51,7 +51,8 @@ class Checkpoint(_Model):
     """`digest`: of all that decides, at the last completed run. `cursors`: where each stream goes on. `full_people`:
     how many people the last completed full read found, `full_read_at`: when it began. `read_at`: when the last run that
     completed began, in unix seconds. `told_by`: by which key each stream told of consent, "" where a run that did not
-    complete has read some of it by another. `anchor`: what the source settled in its first run, for good.
+    complete has read some of it by another. `zones`: those in which times without one were read; more than one after a
+    run that did not complete. `anchor`: what the source settled in its first run, for good.
     `generation`: that of the ledger it relies on, 0 before there were any, and `rejects` that of the rejects. Other
     times are RFC 3339, UTC."""
 
@@ -65,6 +66,7 @@ class Checkpoint(_Model):
     full_read_at: str | None = None
     read_at: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
     told_by: dict[str, str] = {}
+    zones: list[str] = []
     ledger_id: str
     generation: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
     rejects: Annotated[int, Field(ge=0, lt=1 << 53)] = 0

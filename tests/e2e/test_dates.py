@@ -223,3 +223,36 @@ def test_a_yes_of_the_same_day_brings_nobody_back_where_that_day_has_begun_elsew
     shop.write(both(ANNA, subscribed_at="2026-09-23"))
     shop.sync()
     assert shop.active() == {ANNA}
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_who_left_does_not_come_back_when_the_zone_is_set_right(shop: Shop, stays: bool) -> None:
+    """Their withdrawal was read in another zone than the yes that was given an hour before it is read in now."""
+    shop.config(limits={"max_activated": "100%", "max_deactivated": "100%"})
+    yes = both(ANNA, subscribed_at="2026-09-20 09:00", source_id="1")
+    out = opted_out(ANNA, subscribed_at="2026-09-20 10:00", source_id="2")
+    shop.write(yes)
+    shop.sync()
+    shop.write(yes, out)
+    assert shop.sync().counts == {"deactivated": 1}
+    if not stays:
+        shop.write(yes)
+        shop.sync()
+    for zone in ("America/Los_Angeles", "UTC", "Pacific/Kiritimati", "America/New_York"):
+        shop.config(source={"timezone": zone})
+        shop.agreed_sync()
+        assert shop.active() == set(), zone
+    shop.later(days=1)
+    shop.write(both(ANNA, subscribed_at="2026-09-22 07:00", source_id="1"))
+    shop.sync()
+    assert shop.active() == {ANNA}
+
+
+def test_a_withdrawal_is_heard_when_the_zone_was_set_right_since_the_yes(shop: Shop) -> None:
+    """The yes, an hour before it, is in no row any more."""
+    shop.write(both(ANNA, subscribed_at="2026-09-20 09:30", source_id="1"))
+    shop.sync()
+    shop.config(source={"timezone": "Europe/Berlin"})
+    shop.write(opted_out(ANNA, subscribed_at="2026-09-20 10:00", source_id="2"))
+    shop.sync()
+    assert shop.active() == set()

@@ -32,6 +32,7 @@ def begin_writing(run: Run) -> Checkpoint:
         full_read_at=usable.full_read_at if usable is not None else None,
         read_at=usable.read_at if usable is not None else None,
         told_by={**(known.told_by if known is not None else {}), **dict.fromkeys(run.retold, "")},
+        zones=list(dict.fromkeys([*(known.zones if known is not None else ()), run.request.config.source.timezone])),
         ledger_id=run.ledger.id,
         generation=run.ledger.raise_generation(known.generation if known is not None else 0),
         rejects=known.rejects if known is not None else 0,
@@ -69,6 +70,7 @@ def end_complete(run: Run, begun: Checkpoint, people: int) -> None:
         "full_read_at": timestamp(run.start.at) if reads_everything(run) else begun.full_read_at,
         "read_at": run.now,
         "told_by": {**begun.told_by, **_told_by(run)},
+        "zones": [config.source.timezone],
         "interrupted": None,
     }
     checkpoints.save(run.request.folder.checkpoint, begun.model_copy(update=update))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ from cleverreach_sync.run.context import Options, Reader, Run, RunRequest, Start
 from cleverreach_sync.run.prepare import state
 from cleverreach_sync.run.prepare.connect import open_source, open_target
 from cleverreach_sync.run.prepare.target_list import find_list, mapped_fields
+from cleverreach_sync.settings.types import zone_of
 from cleverreach_sync.sources.interface import Anchored, Source
 from cleverreach_sync.sources.registry import open_consent
 from cleverreach_sync.state import rejects
@@ -76,6 +77,7 @@ def prepare(request: RunRequest, stack: ExitStack) -> Run:
         rejects=_rejects(parts),
         followed=_followed(start, readers),
         retold=_retold(parts, readers),
+        zones_before=_zones_before(config, parts.known),
         salt=blake2b(decides.encode(), digest_size=16).digest(),
         now=now,
         began=now if start.interrupted is None else _began(start.interrupted, now),
@@ -220,6 +222,15 @@ def _retold(parts: _Parts, readers: tuple[Reader, ...]) -> frozenset[str]:
         return frozenset()
     telling = [(reader.label, reader.stream.told_by) for reader in readers if reader.stream.told_by]
     return frozenset(label for label, by in telling if parts.state.behind or known.told_by.get(label, by) != by)
+
+
+def _zones_before(config: Config, known: Checkpoint | None) -> tuple[dt.tzinfo, ...]:
+    zones: list[dt.tzinfo] = []
+    for name in known.zones if known is not None else ():
+        with suppress(ValueError):  # this machine knows other zones than the one before
+            if name != config.source.timezone:
+                zones.append(zone_of(name))
+    return tuple(zones)
 
 
 def _spool(request: RunRequest, stack: ExitStack) -> Spool:
