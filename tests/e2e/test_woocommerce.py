@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -230,6 +232,19 @@ def test_guests_whom_mailpoet_put_in_are_buyers_who_never_opted_out(woo: Program
     shop.subscribers[subscriber]["subscriptions"] = []  # their only list was deleted
     assert woo.counts()["deactivated"] == 1
     assert woo.active() == {"gast@post.example"}
+
+
+def test_a_subscription_that_mailpoet_dated_in_the_zone_of_the_shop_is_not_later_than_it_was(
+    woo: Program, shop: WooShop
+) -> None:
+    login = {"username": USER, "application_password": PASSWORD}
+    woo.config(source=shop.settings(subscribed_by="mailpoet", timezone="Australia/Sydney", **login))
+    now = int(woo.clock.wall())
+    there = dt.datetime.fromtimestamp(now - 3 * 3600, ZoneInfo("Australia/Sydney"))
+    shop.add_subscriber("anna@mail.example", at=there.strftime("%Y-%m-%d %H:%M:%S"))
+    elsewhere = woo.state.add_group("Another list")
+    woo.state.write(elsewhere, {"email": "anna@mail.example", "activated": 1, "deactivated": now - 2 * 3600})
+    assert woo.run().document["skipped"] == {"unsubscribed_in_target": 1}
 
 
 def test_a_subscriber_who_deletes_the_account_is_not_mailed_any_more(woo: Program, shop: WooShop) -> None:

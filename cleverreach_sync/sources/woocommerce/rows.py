@@ -8,6 +8,7 @@ MailPoet writes such an address, too, where it erases a subscriber.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import orjson
@@ -139,11 +140,15 @@ def order_record(row: Row, rule: MetaRule | None, counting: Collection[str], war
     )
 
 
-def subscriber_record(row: Row, warn: Callable[[Warned], None]) -> Record:
-    """A subscriber of MailPoet: consent only."""
+def subscriber_record(row: Row, warn: Callable[[Warned], None], zone: tzinfo = UTC) -> Record:
+    """A subscriber of MailPoet: consent only. Its times are UTC, but what older versions wrote is in the zone of the
+    shop: a yes that is dated too late would revive somebody who left."""
     raw = orjson.loads(row.body)
-    state = ConsentState(raw["consent"])
-    at = _time(raw, "last_subscribed_at", f"subscriber {raw['id']}", warn) if state is ConsentState.YES else None
+    state, at = ConsentState(raw["consent"]), None
+    if state is ConsentState.YES:
+        at = _time(raw, "last_subscribed_at", f"subscriber {raw['id']}", warn)
+        there = None if at is None or zone is UTC else read_time(_text(raw["last_subscribed_at"]), zone=zone)
+        at = at if at is None or there is None else min(at, there)
     return Record(row.email, row.ident, RANK_GUEST, None, None, {}, Consent(state, at))
 
 

@@ -46,6 +46,7 @@ class WooCommerce(ShopSource):
         self._statuses = Statuses(frozenset(settings.buyer_statuses))
         self._asks_mailpoet = settings.subscribed_by == MAILPOET
         self._reconcile_every = settings.reconcile_every
+        self._zone = settings.zone
         key = (settings.consumer_key.get_secret_value(), settings.consumer_secret.get_secret_value())
         password = settings.application_password
         login = (settings.username or "", password.get_secret_value()) if password is not None else None
@@ -53,7 +54,7 @@ class WooCommerce(ShopSource):
         super().__init__(settings, settings.url, self._api, list(self._streams()))
 
     def _streams(self) -> Iterator[ShopStream]:
-        api, rule, counting = self._api, self._rule, self._statuses.only or ()
+        api, rule, counting, zone = self._api, self._rule, self._statuses.only or (), self._zone
         consent = {Signal.CONSENT} if rule is not None else set()
         told_by = "" if rule is None else rule.text
         customers = ByNumber(
@@ -90,7 +91,7 @@ class WooCommerce(ShopSource):
                 Stream(MAILPOET, frozenset({Signal.CONSENT}), full_read=True),
                 InFull(subscribers, listing),
                 subscriber_row,
-                subscriber_record,
+                lambda row, warn: subscriber_record(row, warn, zone),
             )
 
     def _all_orders(self, stopped: Stopped) -> Iterator[Page]:
