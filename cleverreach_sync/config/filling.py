@@ -12,6 +12,7 @@ from cleverreach_sync.config.fields import below, file_keys, is_secret, keys, mo
 from cleverreach_sync.config.nodes import Flaw, Node, Place
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.config.variables import fill
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.settings.types import Plain
 
 HIDDEN: Final = "***"
@@ -44,8 +45,15 @@ class Filling:
         if filled.error is not None:
             self._break(node, filled.error)
         for name in filled.missing:
-            words = f"set it before you run crsync: export {name}=...; or give a default: ${{{name}:-default}}"
-            self._break(node, f"the environment variable {name} is not set", words)
+            self._break(
+                node,
+                say("config.variable_not_set", "the environment variable {name} is not set", name=name),
+                say(
+                    "config.set_variable",
+                    "set it before you run crsync: export {name}=...; or give a default: ${{{name}:-default}}",
+                    name=name,
+                ),
+            )
         for name in filled.variables:
             self.hidden.append((self._env.get(name, ""), f"${{{name}}}"))
         if filled.variables:
@@ -85,14 +93,20 @@ class Filling:
             self.hidden.append((text, HIDDEN))
             scalar.value = Plain(text) if isinstance(scalar.value, Plain) else text
             if _CONTROL.search(text):
-                words = "look at the file or the variable that it comes from"
-                self._break(scalar, "it contains a line end or another control character", words)
+                self._break(
+                    scalar,
+                    say("config.secret_with_line_end", "it contains a line end or another control character"),
+                    say("config.look_where_it_comes_from", "look at the file or the variable that it comes from"),
+                )
 
     def _take_file(self, mapping: dict[str, Node], file_key: str, key: str) -> None:
         """Replaces `<key>_file` by `<key>` with the content of that file."""
         node = mapping.pop(file_key)
         if key in mapping:
-            self._report(node.key or node.place, f"give either '{key}' or '{file_key}', not both")
+            message = say(
+                "config.either_or", "give either '{key}' or '{file_key}', not both", key=key, file_key=file_key
+            )
+            self._report(node.key or node.place, message)
             return
         mapping[key] = node
         if not node.broken:
@@ -107,7 +121,7 @@ class Filling:
 
     def _content(self, node: Node, file_key: str) -> str | None:
         if not isinstance(node.value, str) or not node.value.strip():
-            self._break(node, f"{file_key}: expected the path of a file")
+            self._break(node, say("config.file_expected", "{key}: expected the path of a file", key=file_key))
             return None
         try:
             path = self._base / os.path.expanduser(node.value)  # noqa: PTH111 - never raises
@@ -115,18 +129,31 @@ class Filling:
                 raw = file.read(_MAX_SECRET + 1)
             text = raw.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
         except OSError as error:
-            self._break(node, f"{file_key}: the file cannot be read: {error.strerror}")
+            self._break(
+                node,
+                say(
+                    "config.unreadable_secret",
+                    "{key}: the file cannot be read: {reason}",
+                    key=file_key,
+                    reason=error.strerror,
+                ),
+            )
         except ValueError:
-            self._break(node, f"{file_key}: the file is not UTF-8 text")
+            self._break(node, say("config.odd_secret", "{key}: the file is not UTF-8 text", key=file_key))
         else:
             if text.strip() and len(raw) <= _MAX_SECRET:
                 return text
-            self._break(node, f"{file_key}: the file is {'too large' if text.strip() else 'empty'}")
+            self._break(
+                node,
+                say("config.large_secret", "{key}: the file is too large", key=file_key)
+                if text.strip()
+                else say("config.empty_secret", "{key}: the file is empty", key=file_key),
+            )
         return None
 
-    def _break(self, node: Node, message: str, hint: str | None = None) -> None:
+    def _break(self, node: Node, message: Message, hint: Message | None = None) -> None:
         node.broken = True
         self._report(node.place, message, hint)
 
-    def _report(self, place: Place, message: str, hint: str | None = None) -> None:
+    def _report(self, place: Place, message: Message, hint: Message | None = None) -> None:
         self.flaws.append(Flaw(place, message, hint))

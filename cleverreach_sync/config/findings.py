@@ -9,6 +9,7 @@ from cleverreach_sync.config.fields import choices_at, file_keys, keys, model_at
 from cleverreach_sync.config.nodes import Flaw, Node, Place
 from cleverreach_sync.config.transfers import KEY, OF_THE_WHOLE
 from cleverreach_sync.config.words import CHOICES, explain, hider, unknown_key
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.settings.types import did_you_mean
 
 if TYPE_CHECKING:
@@ -56,14 +57,16 @@ class Findings:
         kind = finding["type"]
         of_key = finding["loc"][-1:] == ("[key]",)
         if not of_key and node.variables and node.value == "":
-            message, hint = f"is empty: so is the environment variable {' and '.join(node.variables)}", None
+            message, hint = _from_empty_variables(node.variables), None
         else:
             hide = self._hide_long if kind.startswith("crsync") else self._hide
             context = finding.get("ctx", {})
             written = str(path[-1]) if of_key else node.written if isinstance(node.value, str) else ""
             if kind in CHOICES:
                 context = {"choices": choices_at(path, self._top)}
-            message, hint = explain(kind, context, hide(finding["msg"]), node.value, written)
+            said = context.get("message") if kind == "crsync" else finding["msg"]
+            said = said.changed(hide) if isinstance(said, Message) else hide(str(said))
+            message, hint = explain(kind, context, said, node.value, written)
         whole = kind in ("value_error", "assertion_error") and isinstance(node.value, dict)
         place = (node.key or node.place) if whole or of_key else node.place
         return self._flaw_at(place, path, message, hint)
@@ -71,12 +74,15 @@ class Findings:
     def _missing(self, key: str, path: Sequence[Step], node: Node) -> Flaw:
         model = model_at(path, self._top)
         files = file_keys(model) if model else {}
-        other = next((f" (or '{file_key}')" for file_key, of in files.items() if of == key), "")
+        other = next((file_key for file_key, of in files.items() if of == key), None)
         hint = None
         if model is None and isinstance(node.value, dict):  # of which keys there may be, this one decides
             near = next((given for given in node.value if did_you_mean(given, [key])), None)
-            hint = f"did you mean '{key}' instead of '{near}'?" if near else None
-        return self._flaw_at(node.key or node.place, path, f"the key '{key}' is missing{other}", hint)
+            if near:
+                hint = say(
+                    "config.did_you_mean_instead", "did you mean '{key}' instead of '{given}'?", key=key, given=near
+                )
+        return self._flaw_at(node.key or node.place, path, _missing(key, other), hint)
 
     def _unknown(self, path: Sequence[Step], node: Node, parent: Node) -> Flaw:
         model = model_at(path[:-1], self._top)
@@ -92,7 +98,7 @@ class Findings:
             message, hint = unknown_key(str(path[-1]), free)
         return self._flaw_at(place, path[:-1], message, hint)
 
-    def _flaw_at(self, place: Place, path: Sequence[Step], message: str, hint: str | None) -> Flaw:
+    def _flaw_at(self, place: Place, path: Sequence[Step], message: Message, hint: Message | None) -> Flaw:
         """The message begins with the key it is about, as it would have to be looked for in the file."""
         origin = self._origins.get(place)
         return Flaw(place, _prefixed(path if origin is None else (origin, *path), message), hint)
@@ -117,6 +123,22 @@ class Findings:
         return trail
 
 
-def _prefixed(path: Sequence[Step], message: str) -> str:
+def _from_empty_variables(names: Sequence[str]) -> Message:
+    return say_many(
+        "config.empty_variables",
+        "is empty: so is the environment variable {names}",
+        "is empty: so are the environment variables {names}",
+        len(names),
+        names=", ".join(names),
+    )
+
+
+def _missing(key: str, file_key: str | None) -> Message:
+    if file_key is None:
+        return say("config.missing", "the key '{key}' is missing", key=key)
+    return say("config.missing_both", "the key '{key}' is missing (or '{file_key}')", key=key, file_key=file_key)
+
+
+def _prefixed(path: Sequence[Step], message: Message) -> Message:
     names = ".".join(step for step in path if isinstance(step, str))
-    return f"{names}: {message}" if names else message
+    return say("config.at_key", "{key}: {problem}", key=names, problem=message) if names else message

@@ -13,6 +13,7 @@ from cleverreach_sync.config.nodes import MAX_CHARACTERS, Flaw, Node, Place, Unp
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.config.transfers import take_transfers
 from cleverreach_sync.errors import ConfigError, Problem, UsageError
+from cleverreach_sync.messages import say, say_many
 
 
 def load_configs(path: Path, env: Mapping[str, str], *, secrets: bool = True) -> list[Config]:
@@ -45,7 +46,11 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
     """The one config in `path`. Raises as `load_configs`, and UsageError if it has several transfers."""
     configs = load_configs(path, env)
     if len(configs) != 1:
-        raise UsageError("there are several transfers in this config", where=str(path), hint="--transfer names one")
+        raise UsageError(
+            say("config.several_transfers", "there are several transfers in this config"),
+            where=str(path),
+            hint=say("config.name_transfer", "--transfer names one"),
+        )
     return configs[0]
 
 
@@ -64,24 +69,42 @@ def _naming(flaw: Flaw, names: list[str], count: int, origins: Mapping[Place, st
     """A problem of what all transfers share, where only some of them have it: says which."""
     if len(names) == count or flaw.place in origins:
         return flaw
-    words = f"transfer{'' if len(names) == 1 else 's'} {', '.join(names)}"
-    return flaw._replace(message=f"{flaw.message} ({words})")
+    message = say_many(
+        "config.in_transfers",
+        "{problem} (transfer {transfers})",
+        "{problem} (transfers {transfers})",
+        len(names),
+        problem=flaw.message,
+        transfers=", ".join(names),
+    )
+    return flaw._replace(message=message)
 
 
 def _read(path: Path) -> bytes:
-    hint = "`crsync init` writes a config to start with; -c names another file"
     try:
         with path.open("rb") as file:
             return file.read(4 * MAX_CHARACTERS + 1)
     except FileNotFoundError:
-        raise UsageError("no such config file", where=str(path), hint=hint) from None
+        raise UsageError(
+            say("config.no_such_file", "no such config file"),
+            where=str(path),
+            hint=say(
+                "config.init_or_name_another", "`crsync init` writes a config to start with; -c names another file"
+            ),
+        ) from None
     except IsADirectoryError:
-        hint = f"-c '{path}/*.yaml' takes all configs in it"
-        raise UsageError("this is a folder, not a config file", where=str(path), hint=hint) from None
+        raise UsageError(
+            say("config.is_a_folder", "this is a folder, not a config file"),
+            where=str(path),
+            hint=say("config.take_all", "-c '{folder}/*.yaml' takes all configs in it", folder=path),
+        ) from None
     except OSError as error:
-        raise UsageError(f"the config file cannot be read: {error.strerror}", where=str(path)) from None
+        raise UsageError(
+            say("config.unreadable_file", "the config file cannot be read: {reason}", reason=error.strerror),
+            where=str(path),
+        ) from None
     except ValueError:
-        raise UsageError("the path of the config file is not valid") from None
+        raise UsageError(say("config.odd_path", "the path of the config file is not valid")) from None
 
 
 def _refusal(path: Path, flaws: list[Flaw]) -> ConfigError:
@@ -90,8 +113,8 @@ def _refusal(path: Path, flaws: list[Flaw]) -> ConfigError:
         [
             Problem(
                 f"{path}:{flaw.place.line}:{flaw.place.column}",
-                _one_line(flaw.message),
-                _one_line(flaw.hint) if flaw.hint else None,
+                flaw.message.changed(_one_line),
+                flaw.hint.changed(_one_line) if flaw.hint else None,
             )
             for flaw in ordered
         ]

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.settings.types import Plain
 
 MAX_CHARACTERS: Final = 4_000_000
@@ -33,8 +34,8 @@ class Flaw(NamedTuple):
     """A problem at a position."""
 
     place: Place
-    message: str
-    hint: str | None = None
+    message: Message
+    hint: Message | None = None
 
 
 @dataclass(slots=True)
@@ -94,23 +95,35 @@ def decode(raw: bytes) -> str:
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8", "replace")
         raise Unparsable(
-            Flaw(_place_at(before, len(before)), "the file is not UTF-8 text", "save it with encoding UTF-8")
+            Flaw(
+                _place_at(before, len(before)),
+                say("config.not_utf8", "the file is not UTF-8 text"),
+                say("config.save_as_utf8", "save it with encoding UTF-8"),
+            )
         ) from None
 
 
 def parse(text: str) -> tuple[Node, list[Flaw]]:
     """The top mapping, and the problems that leave the rest readable. Raises Unparsable."""
     if len(text) > MAX_CHARACTERS:
-        raise Unparsable(Flaw(Place(1, 1), "the file is too large for a config"))
+        raise Unparsable(Flaw(Place(1, 1), say("config.too_large", "the file is too large for a config")))
     reader = _Reader(yaml.parse(text, Loader=_LOADER))
     try:
         top = reader.document()
     except yaml.YAMLError as error:
         raise Unparsable(_too_deep(text) or _syntax(error, text)) from None
     if top is None or (top.value is None and not top.broken):
-        raise Unparsable(Flaw(Place(1, 1), "the file is empty", "`crsync init` writes a config to start with"))
+        raise Unparsable(
+            Flaw(
+                Place(1, 1),
+                say("config.empty_file", "the file is empty"),
+                say("config.init", "`crsync init` writes a config to start with"),
+            )
+        )
     if not isinstance(top.value, dict):
-        raise Unparsable(Flaw(top.place, "expected keys and values at the top, such as 'version: 1'"))
+        raise Unparsable(
+            Flaw(top.place, say("config.no_keys", "expected keys and values at the top, such as 'version: 1'"))
+        )
     return top, reader.flaws
 
 
@@ -132,8 +145,7 @@ class _Reader:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if top is not None:
-                    words = "the file has more than one document: '---' is only allowed at its top"
-                    raise Unparsable(Flaw(_start(event), words))
+                    raise Unparsable(Flaw(_start(event), _SEVERAL_DOCUMENTS))
                 top = self._node(next(self._events), None, 0)
         return top
 
@@ -148,7 +160,7 @@ class _Reader:
             self._anchors[event.anchor] = None
         node = self._value(event, place, key, depth)
         if event.tag is not None:
-            self.flaws.append(Flaw(place, "tags (!name) are not supported; a text that starts with ! needs quotes"))
+            self.flaws.append(Flaw(place, _tags_unsupported()))
             node.broken = True
         if event.anchor is not None:
             self._anchors[event.anchor] = node
@@ -181,9 +193,7 @@ class _Reader:
             if name is None:
                 continue
             if name in found:
-                first = found[name].key
-                line = f" (first in line {first.line})" if first else ""
-                self.flaws.append(Flaw(place, f"the key '{name}' is given twice{line}"))
+                self.flaws.append(Flaw(place, _given_twice(name, found[name].key)))
             else:
                 found[name] = node
         return found
@@ -194,12 +204,12 @@ class _Reader:
             return None
         hint = None
         if isinstance(node.value, dict | list):
-            message = "a key must be a word, not a list or mapping"
-            hint = "a text with braces or brackets needs quotes"
+            message = say("yaml.odd_key", "a key must be a word, not a list or mapping")
+            hint = say("yaml.quote_brackets", "a text with braces or brackets needs quotes")
         elif node.written == "<<" and isinstance(node.value, Plain):
-            message = "merge keys (<<) are not supported; write the keys out"
+            message = say("yaml.merge_key", "merge keys (<<) are not supported; write the keys out")
         elif not (name := str(event.value) if isinstance(event, yaml.ScalarEvent) else node.written).strip():
-            message = "a key is empty"
+            message = say("yaml.empty_key", "a key is empty")
         else:
             return name
         self.flaws.append(Flaw(place, message, hint))
@@ -207,12 +217,17 @@ class _Reader:
 
     def _alias(self, anchor: str, place: Place, key: Place | None) -> Node:
         if anchor not in self._anchors:
-            words = f"there is no anchor '&{anchor}' above; a text that starts with * needs quotes"
+            words = say(
+                "yaml.no_anchor",
+                "there is no anchor '&{name}' above; a text that starts with * needs quotes",
+                name=anchor,
+            )
             self.flaws.append(Flaw(place, words))
             return Node(place, None, key, broken=True)
         known = self._anchors[anchor]
         if known is None:
-            self.flaws.append(Flaw(place, f"the alias '*{anchor}' is used inside its own value"))
+            words = say("yaml.alias_in_itself", "the alias '*{name}' is used inside its own value", name=anchor)
+            self.flaws.append(Flaw(place, words))
             return Node(place, None, key, broken=True)
         return self._copy(known, key)
 
@@ -228,7 +243,20 @@ class _Reader:
     def _counted(self, place: Place) -> None:
         self._count += 1
         if self._count > MAX_NODES:
-            raise Unparsable(Flaw(place, "the file has too many values; do its aliases (*name) multiply?"))
+            words = say("config.too_many_values", "the file has too many values; do its aliases (*name) multiply?")
+            raise Unparsable(Flaw(place, words))
+
+
+def _tags_unsupported() -> Message:
+    return say("yaml.tag", "tags (!name) are not supported; a text that starts with ! needs quotes")
+
+
+def _given_twice(name: str, first: Place | None) -> Message:
+    if first is None:
+        return say("yaml.key_twice", "the key '{key}' is given twice", key=name)
+    return say(
+        "yaml.key_twice_from", "the key '{key}' is given twice (first in line {line})", key=name, line=first.line
+    )
 
 
 def _start(event: Any) -> Place:
@@ -240,7 +268,10 @@ def _place_at(text: str, offset: int) -> Place:
     return Place(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
 
 
-_DEEP: Final = "the values are nested too deeply"
+_DEEP: Final = say("config.too_deep", "the values are nested too deeply")
+_SEVERAL_DOCUMENTS: Final = say(
+    "yaml.several_documents", "the file has more than one document: '---' is only allowed at its top"
+)
 _TEXT_OR_BRACKET: Final = re.compile(r"""'[^']*(?:'|\Z)|"(?:[^"\\]|\\.)*(?:"|\Z)|(?<!\S)\#[^\n]*|[\[{\]}]""", re.DOTALL)
 
 
@@ -254,26 +285,35 @@ def _too_deep(text: str) -> Flaw | None:
     return None
 
 
+_UNCLOSED_LIST: Final = say("yaml.unclosed_list", "a list in brackets is not closed: ',' or ']' is missing")
+_UNCLOSED_BRACES: Final = say("yaml.unclosed_braces", "braces are not closed: ',' or '}' is missing")
+_INDENTATION: Final = say("yaml.indentation", "the indentation does not fit the lines above")
+_CONTROL: Final = say("yaml.control_character", "a control character, which a config must not contain")
+_TAB: Final = say("yaml.tab", "a tab where only spaces are allowed: indent with spaces")
+_ODD_START: Final = say("yaml.odd_start", "a tab or a special character where a value should be: use spaces and quotes")
+_ODD_COLON: Final = say(
+    "yaml.odd_colon", "a ':' where none is allowed; is the indentation right, or are quotes missing?"
+)
 _WORDS: Final = (
-    ("found character '\\t'", "a tab where only spaces are allowed: indent with spaces"),
-    ("cannot start any token", "a tab or a special character where a value should be: use spaces and quotes"),
-    ("alphabetic or numeric character", "a text that starts with * or & needs quotes"),
-    ("expected a single document", "the file has more than one document: '---' is only allowed at its top"),
-    ("but found another document", "the file has more than one document: '---' is only allowed at its top"),
-    ("mapping values are not allowed", "a ':' where none is allowed; is the indentation right, or are quotes missing?"),
-    ("could not find expected ':'", "a ':' after a key is missing"),
-    ("found unexpected end of stream", "a quote is opened and never closed"),
-    ("did not find expected ',' or ']'", "a list in brackets is not closed: ',' or ']' is missing"),
-    ("expected ',' or ']'", "a list in brackets is not closed: ',' or ']' is missing"),
-    ("did not find expected ',' or '}'", "braces are not closed: ',' or '}' is missing"),
-    ("expected ',' or '}'", "braces are not closed: ',' or '}' is missing"),
-    ("expected key", "the indentation does not fit the lines above"),
-    ("expected '-' indicator", "the indentation does not fit the lines above"),
-    ("block end", "the indentation does not fit the lines above"),
-    ("escape", "a backslash in double quotes; use single quotes"),
-    ("special characters are not allowed", "a control character, which a config must not contain"),
-    ("control characters are not allowed", "a control character, which a config must not contain"),
-)  # fmt: skip
+    ("found character '\\t'", _TAB),
+    ("cannot start any token", _ODD_START),
+    ("alphabetic or numeric character", say("yaml.quote_star", "a text that starts with * or & needs quotes")),
+    ("expected a single document", _SEVERAL_DOCUMENTS),
+    ("but found another document", _SEVERAL_DOCUMENTS),
+    ("mapping values are not allowed", _ODD_COLON),
+    ("could not find expected ':'", say("yaml.no_colon", "a ':' after a key is missing")),
+    ("found unexpected end of stream", say("yaml.unclosed_quote", "a quote is opened and never closed")),
+    ("did not find expected ',' or ']'", _UNCLOSED_LIST),
+    ("expected ',' or ']'", _UNCLOSED_LIST),
+    ("did not find expected ',' or '}'", _UNCLOSED_BRACES),
+    ("expected ',' or '}'", _UNCLOSED_BRACES),
+    ("expected key", _INDENTATION),
+    ("expected '-' indicator", _INDENTATION),
+    ("block end", _INDENTATION),
+    ("escape", say("yaml.backslash", "a backslash in double quotes; use single quotes")),
+    ("special characters are not allowed", _CONTROL),
+    ("control characters are not allowed", _CONTROL),
+)
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> Flaw:
@@ -288,8 +328,18 @@ def _syntax(error: yaml.YAMLError, text: str) -> Flaw:
         place = _place_at(text, min(position, len(text))) if isinstance(position, int) else Place(1, 1)
     line = next(iter(text.split("\n")[place.line - 1 :]), "")
     if line[max(0, place.column - 2) : place.column] == "${":  # only in brackets is that brace one of YAML's
-        return Flaw(place, 'not valid YAML: inside [ ] and { } a variable needs quotes, such as "${NAME}"')
+        return Flaw(
+            place,
+            say(
+                "yaml.quote_variable",
+                'not valid YAML: inside [ ] and { } a variable needs quotes, such as "${NAME}"',
+            ),
+        )
     for part, words in _WORDS:
         if part in said:
-            return Flaw(place, f"not valid YAML: {words}")
-    return Flaw(place, "not valid YAML here", "check the indentation and quotes of this line and those above")
+            return Flaw(place, say("yaml.not_valid", "not valid YAML: {reason}", reason=words))
+    return Flaw(
+        place,
+        say("yaml.not_valid_here", "not valid YAML here"),
+        say("yaml.check_lines", "check the indentation and quotes of this line and those above"),
+    )

@@ -24,6 +24,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cleverreach_sync.domain.guards import DEFAULT_COUNT, DEFAULT_PERCENT_CHANGED, DEFAULT_PERCENT_REJECTED, Limit
 from cleverreach_sync.domain.model import Kind
+from cleverreach_sync.messages import say
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.settings.target import AttributesSettings, TargetSettings
 from cleverreach_sync.settings.types import Duration, LimitOption, PathOption, wrong
@@ -42,14 +43,14 @@ class Section(BaseModel):
 
 def _distinct(values: tuple[Kind, ...]) -> tuple[Kind, ...]:
     if len(set(values)) < len(values):
-        raise wrong("one of the kinds is given twice")
+        raise wrong(say("config.kind_twice", "one of the kinds is given twice"))
     return values
 
 
 def _version(value: object) -> int:
     if value in ("1", 1) and not isinstance(value, bool):
         return 1
-    raise wrong("this version of crsync only reads version 1 of the config")
+    raise wrong(say("config.version", "this version of crsync only reads version 1 of the config"))
 
 
 def _patterns(value: object) -> object:
@@ -58,7 +59,7 @@ def _patterns(value: object) -> object:
 
 def _pattern(value: str) -> str:
     if not value.strip():
-        raise wrong("is empty; expected an address or a pattern such as *@example.com")
+        raise wrong(say("config.empty_pattern", "is empty; expected an address or a pattern such as *@example.com"))
     return value.strip()
 
 
@@ -214,7 +215,12 @@ class Config(Section):
     @classmethod
     def _own_input(cls, consent: ConsentSettings | None, known: ValidationInfo) -> ConsentSettings | None:
         if consent is not None and consent.path == STDIN == getattr(known.data.get("source"), "path", None):
-            raise wrong("path: the source already reads standard input; use a file for one of the two")
+            raise wrong(
+                say(
+                    "config.one_standard_input",
+                    "path: the source already reads standard input; use a file for one of the two",
+                )
+            )
         return consent
 
     _path: Path = PrivateAttr(default=DEFAULT_PATH)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cleverreach_sync.domain.model import Kind
+from cleverreach_sync.messages import say
 from cleverreach_sync.settings.types import Question
 from cleverreach_sync.sources.registry import settings_class
 from cleverreach_sync.targets import registry as targets
@@ -28,10 +29,12 @@ name: Shop
 #   first_name: Vorname
 #   subscribed: Newsletter
 """,
-        (Question("path", "Which file contains your customers?", "customers.csv"),),
+        (Question("path", say("init.which_file", "Which file contains your customers?"), "customers.csv"),),
     ),
 }
-TAGS: Final = Question("tags", "Who is transferred (subscriber, buyer, contact)?", "subscriber, buyer")
+TAGS: Final = Question(
+    "tags", say("init.which_tags", "Who is transferred (subscriber, buyer, contact)?"), "subscriber, buyer"
+)
 TARGET: Final = targets.TARGET_TYPES[0]
 _HEAD: Final = """\
 # yaml-language-server: $schema=crsync.schema.json
@@ -130,7 +133,7 @@ def _kinds(answer: str) -> tuple[Kind, ...]:
     words = [word.removesuffix("s") for word in re.split(r"[\s,\[\]]+", answer.lower()) if word]
     unknown = [word for word in words if word not in tuple(Kind)]
     if unknown or not words:
-        raise ValueError(f"expected one or more of {', '.join(Kind)}")
+        raise ValueError(say("config.expected_some", "expected one or more of {choices}", choices=", ".join(Kind)))
     return tuple(kind for kind in Kind if kind in words)
 
 
@@ -138,7 +141,7 @@ def _truth(answer: str) -> bool:
     word = answer.lower()
     if word in ("yes", "y", "true", "on", "1", "no", "n", "false", "off", "0"):
         return word in ("yes", "y", "true", "on", "1")
-    raise ValueError("expected yes or no")
+    raise ValueError(say("config.expected_yes_or_no", "expected yes or no"))
 
 
 def _spelled(answer: str) -> str:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from cleverreach_sync.config.fields import below, file_keys, model_of
 from cleverreach_sync.config.nodes import Flaw, Node, Place
 from cleverreach_sync.config.schema import Config
+from cleverreach_sync.messages import Message, say
 
 KEY: Final = "transfers"
 DESCRIPTION: Final = (
@@ -53,15 +54,15 @@ def take_transfers(top: Node) -> Taken:
     if not isinstance(node.value, dict):
         if node.value is None:
             return Taken([], [_none(place)], {})
-        return Taken([], [Flaw(node.place, f"{KEY}: expected names with the keys that are different below each")], {})
+        return Taken([], [Flaw(node.place, _expected_names())], {})
     if not node.value:
         return Taken([], [_none(place)], {})
     if len(node.value) > AT_MOST:
-        return Taken([], [Flaw(place, f"{KEY}: there may be at most {AT_MOST}, these are {len(node.value)}")], {})
+        return Taken([], [Flaw(place, _too_many(len(node.value)))], {})
     flaws = [*_names(node.value)]
     of_the_rest = set(_places(top))
     if len(of_the_rest) * len(node.value) > _COPIED_AT_MOST:
-        return Taken([], [Flaw(place, f"{KEY}: the file has too many values for {len(node.value)} of them")], {})
+        return Taken([], [Flaw(place, _too_much(len(node.value)))], {})
     transfers, origins = [], {}
     for name, override in node.value.items():
         flaws += _shape(name, override)
@@ -72,7 +73,25 @@ def take_transfers(top: Node) -> Taken:
 
 
 def _none(place: Place) -> Flaw:
-    return Flaw(place, f"{KEY}: there is none", "name at least one transfer, or remove the key")
+    return Flaw(
+        place,
+        say("transfers.none", "transfers: there is none"),
+        say("transfers.name_one", "name at least one transfer, or remove the key"),
+    )
+
+
+def _expected_names() -> Message:
+    return say("transfers.expected_names", "transfers: expected names with the keys that are different below each")
+
+
+def _too_many(number: int) -> Message:
+    return say(
+        "transfers.too_many", "transfers: there may be at most {most}, these are {given}", most=AT_MOST, given=number
+    )
+
+
+def _too_much(number: int) -> Message:
+    return say("transfers.too_large", "transfers: the file has too many values for {given} of them", given=number)
 
 
 def _names(named: dict[str, Node]) -> Iterator[Flaw]:
@@ -81,14 +100,25 @@ def _names(named: dict[str, Node]) -> Iterator[Flaw]:
     for name, node in named.items():
         place = node.key or node.place
         if not re.fullmatch(NAME, name):
-            words = "may only contain the letters a to z, digits, '-' and '_', and begins with a letter or digit"
             yield Flaw(
                 place,
-                f"{KEY}: the name of a transfer {words}",
-                "it becomes the name of a folder, with at most 64 characters",
+                say(
+                    "transfers.odd_name",
+                    "transfers: the name of a transfer may only contain the letters a to z, digits, '-' and '_', and "
+                    "begins with a letter or digit",
+                ),
+                say("transfers.becomes_folder", "it becomes the name of a folder, with at most 64 characters"),
             )
         elif (before := first.setdefault(name.lower(), name)) != name:
-            yield Flaw(place, f"{KEY}: the names '{before}' and '{name}' differ in case only")
+            yield Flaw(
+                place,
+                say(
+                    "transfers.same_name",
+                    "transfers: the names '{first}' and '{second}' differ in case only",
+                    first=before,
+                    second=name,
+                ),
+            )
 
 
 def _shape(name: str, override: Node) -> Iterator[Flaw]:
@@ -96,11 +126,22 @@ def _shape(name: str, override: Node) -> Iterator[Flaw]:
     if isinstance(override.value, dict):
         for key in OF_THE_WHOLE:
             if (node := override.value.pop(key, None)) is not None:
-                words = f"{KEY}.{name}: '{key}' belongs to the whole config, a transfer cannot have its own"
-                yield Flaw(node.key or node.place, words, "move it to the top of the file")
+                words = say(
+                    "transfers.of_the_whole",
+                    "transfers.{transfer}: '{key}' belongs to the whole config, a transfer cannot have its own",
+                    transfer=name,
+                    key=key,
+                )
+                move = say("transfers.move_to_the_top", "move it to the top of the file")
+                yield Flaw(node.key or node.place, words, move)
     elif override.value is not None:
         if not override.broken:
-            yield Flaw(override.place, f"{KEY}.{name}: expected keys and values below it")
+            yield Flaw(
+                override.place,
+                say(
+                    "transfers.expected_keys", "transfers.{transfer}: expected keys and values below it", transfer=name
+                ),
+            )
         override.value = None
 
 

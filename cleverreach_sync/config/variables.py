@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from cleverreach_sync.messages import Message, say
+
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MAX_NESTING: Final = 10
 
@@ -16,11 +18,13 @@ class Filled(NamedTuple):
     text: str
     variables: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    error: str | None = None
+    error: Message | None = None
 
 
 class _Malformed(Exception):
-    pass
+    def __init__(self, message: Message) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 def fill(text: str, env: Mapping[str, str]) -> Filled:
@@ -32,7 +36,7 @@ def fill(text: str, env: Mapping[str, str]) -> Filled:
     try:
         result = filler.run(0, nested=0)[0]
     except _Malformed as error:
-        return Filled(text, error=str(error))
+        return Filled(text, error=error.message)
     used, missing = tuple(dict.fromkeys(filler.used)), tuple(dict.fromkeys(filler.missing))
     return Filled(result, used, missing)
 
@@ -47,7 +51,7 @@ class _Filler:
     def run(self, start: int, *, nested: int) -> tuple[str, int]:
         """What stands from `start` on: to the end, or, `nested`, to the closing brace (whose position is returned)."""
         if nested > _MAX_NESTING:
-            raise _Malformed("variables are nested too deeply")
+            raise _Malformed(say("config.nested_variables", "variables are nested too deeply"))
         text, parts, at = self._text, [], start
         while at < len(text):
             if text.startswith("$$", at):
@@ -62,20 +66,29 @@ class _Filler:
                 parts.append(text[at])
                 at += 1
         if nested:
-            raise _Malformed("a '${' is never closed with '}'; for a literal dollar sign write $$")
+            raise _Malformed(
+                say("config.unclosed_variable", "a '${' is never closed with '}'; for a literal dollar sign write $$")
+            )
         return "".join(parts), at
 
     def _variable(self, start: int, nested: int) -> tuple[str, int]:
         found = _NAME.match(self._text, start)
         if found is None:
-            raise _Malformed("after '${' the name of a variable is expected; for a literal dollar sign write $$")
+            raise _Malformed(
+                say(
+                    "config.unnamed_variable",
+                    "after '${' the name of a variable is expected; for a literal dollar sign write $$",
+                )
+            )
         name, at = found[0], found.end()
         value = self._env.get(name)
         if self._text.startswith("}", at):
             (self.missing if value is None else self.used).append(name)
             return value or "", at + 1
         if not self._text.startswith(":-", at):
-            raise _Malformed(f"after '${{{name}' either '}}' or ':-default}}' is expected")
+            raise _Malformed(
+                say("config.odd_variable", "after '${{{name}' either '}}' or ':-default}}' is expected", name=name)
+            )
         outer = len(self.missing)
         default, end = self.run(at + 2, nested=nested + 1)
         self.used.append(name)
