@@ -42,6 +42,11 @@ class Question(NamedTuple):
     default: str = ""
 
 
+ASK_ADDRESS: Final = Question(
+    "url", say("init.address", "What is the address of your shop?"), "https://shop.example.com"
+)
+
+
 def wrong(message: str) -> PydanticCustomError:
     """A problem in words of ours, for validators; it is shown as it is, so it must not hold the value.
     Its details hold the message itself, the text of the error a copy.

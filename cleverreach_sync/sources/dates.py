@@ -8,6 +8,7 @@ from typing import Final
 
 from cleverreach_sync.domain.model import Consent, Record
 from cleverreach_sync.sources.interface import Warned
+from cleverreach_sync.sources.records import Named, not_a_date
 from cleverreach_sync.sources.values import is_no_date, read_time, utc_text
 
 EARLIEST_TIME: Final = 631_152_000  # 1990-01-01: what lies before is the zero of some computer
@@ -76,12 +77,12 @@ class Plausible:
         return None
 
 
-def shop_time(value: object, name: str, what: str, warn: Callable[[Warned], None], zone: tzinfo = UTC) -> int | None:
+def shop_time(value: object, name: str, what: Named, warn: Callable[[Warned], None], zone: tzinfo = UTC) -> int | None:
     """Unix seconds of the date `name` of something in a shop; None for none, of which `warn` is told."""
     if not value:
         return None
     seconds = read_time(value.strip(), zone=zone) if isinstance(value, str) else None
     if seconds is None:
         none = isinstance(value, str) and is_no_date(value)
-        warn(Warned(f"{what}: {name} is not a date", 0, no_date=none))
+        warn(Warned(not_a_date(what(), name), 0, no_date=none))
     return seconds

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from cleverreach_sync.domain.model import Record, Signal
+from cleverreach_sync.messages import Message
 from cleverreach_sync.progress import Finding
 
 
@@ -35,7 +36,7 @@ class Unreadable(NamedTuple):
     """A row without a usable e-mail or column count (`reason` "email" or "columns"). `message` has no personal data."""
 
     reason: str
-    message: str
+    message: Message
     place: int
 
 
@@ -43,7 +44,7 @@ class Warned(NamedTuple):
     """A value that could not be read, but costs no more than itself. `message` holds no personal data. `no_date`: it
     says that there is no date (`0000-00-00`), of which the user is told once for all."""
 
-    message: str
+    message: Message
     place: int
     no_date: bool = False
 
@@ -150,6 +151,6 @@ class LacksConsent(Protocol):
     """A source of which only a reading tells whether it says who subscribed."""
 
     @property
-    def lacks_consent(self) -> str | None:
+    def lacks_consent(self) -> Message | None:
         """That it was read and does not say so, for the user; None if it does, or was not read."""
         ...

@@ -6,6 +6,7 @@ Every text that names a value is its path in the row: `billing.city`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -13,8 +14,10 @@ import orjson
 from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.http.foreign import identifier
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
+from cleverreach_sync.sources.records import Named, not_an_amount, without_email
 from cleverreach_sync.sources.shop import Statuses
 from cleverreach_sync.sources.values import json_text, read_amount, read_time, utc_text
 
@@ -41,10 +44,11 @@ class OrderValues(NamedTuple):
 
 
 class RowMap(NamedTuple):
-    """How the rows of one stream are read. `what` is one of them in words. A row belongs to the record of another
-    stream whose ID is at `owner`; then its fields are not those of a person. Only what is named here is kept."""
+    """How the rows of one stream are read. `what` says what the one with an ID is called. A row belongs to the
+    record of another stream whose ID is at `owner`; then its fields are not those of a person. Only what is named here
+    is kept."""
 
-    what: str
+    what: Callable[[object], Message]
     fields: Mapping[str, str]
     created: str
     changed: str
@@ -69,7 +73,7 @@ class RowMap(NamedTuple):
         if email is None and owner is None:
             if self.order is not None and not self._counts(self.order, raw):
                 return None
-            return Unreadable("email", f"{self.what} {ident}: no usable e-mail address", 0)
+            return without_email(self.what(ident))
         kept = {path: at_path(raw, path) for path in self._paths(fields=owner is None)}
         return Row(email or "", ident, orjson.dumps(kept), 0, owner)
 
@@ -87,7 +91,7 @@ class RowMap(NamedTuple):
 
     def record(self, row: Row, warn: Callable[[Warned], None]) -> Record:
         """What a row says about a person."""
-        kept, what = orjson.loads(row.body), f"{self.what} {row.ident}"
+        kept, what = orjson.loads(row.body), partial(self.what, row.ident)
         created, changed = (shop_time(kept[path], path, what, warn) for path in (self.created, self.changed))
         profile = {}
         if row.owner is None:
@@ -107,13 +111,13 @@ class RowMap(NamedTuple):
         profile: dict[str, str],
         warn: Callable[[Warned], None],
     ) -> Record:
-        what = f"{self.what} {row.ident}"
+        what = partial(self.what, row.ident)
         status, total, currency = (_text(kept[path]) for path in (values.status, values.total, values.currency))
         at = shop_time(kept[values.at], values.at, what, warn)
         counts = values.statuses.count(status.lower())
         amount = read_amount(total) if total else None
         if amount is None and counts:
-            warn(Warned(f"{what}: its total is not an amount", 0))
+            warn(Warned(not_an_amount(what()), 0))
         order = Order(row.ident or "", counts, at, amount, currency or None)
         consent, invalid = self._consent(kept, what, warn)
         return Record(
@@ -124,7 +128,7 @@ class RowMap(NamedTuple):
         )
 
     def _consent(
-        self, kept: Mapping[str, Any], what: str, warn: Callable[[Warned], None]
+        self, kept: Mapping[str, Any], what: Named, warn: Callable[[Warned], None]
     ) -> tuple[Consent | None, str | None]:
         """What a row says about the newsletter, and the field that makes the person invalid."""
         if self.consent is None:
@@ -134,10 +138,14 @@ class RowMap(NamedTuple):
             return _UNKNOWN, None
         state = self.consent.words.get(word)
         if state is None:
-            warn(Warned(f"{what}: {self.consent.path} has no word that is known", 0))
+            warn(Warned(_unknown_word(what(), self.consent.path), 0))
             return None, "subscribed"
         at = self.consent.at
         return Consent(state, None if at is None else shop_time(kept[at], at, what, warn)), None
+
+
+def _unknown_word(record: Message, field: str) -> Message:
+    return say("shop.unknown_word", "{record}: {field} has no word that is known", record=record, field=field)
 
 
 def at_path(raw: Any, path: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from cleverreach_sync.domain.model import ConsentState, Record, Signal
-from cleverreach_sync.errors import CrsyncError, UsageError
+from cleverreach_sync.errors import AuthError, CrsyncError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.foreign import identifier, whole
@@ -15,6 +15,7 @@ from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page
 from cleverreach_sync.http.request import Query
 from cleverreach_sync.http.shop import ShopApi
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.sources.interface import Chunk, Row, Stream, Warned
@@ -57,7 +58,7 @@ class JsonLists:
     def clock_ahead(self) -> float | None:
         return self._api.http.clock_ahead
 
-    def page(self, what: str, path: str, query: Query, needs: Sequence[str] = ()) -> Page:
+    def page(self, what: Message, path: str, query: Query, needs: Sequence[str] = ()) -> Page:
         """A page of a list; `what` is the list in words, `needs` what every row has: an order whose status is not shown
         would take its purchase back."""
         name, total_name, ident = self._names
@@ -71,10 +72,10 @@ class JsonLists:
             body = answer.body if isinstance(answer.body, dict) else {}
             rows, total = body.get(name), whole(body.get(total_name))
             if not isinstance(rows, list) or not all(map(is_row, rows)):
-                raise TryAgain(f"the shop answered with something that is not a list of {what}")
+                raise TryAgain(not_a_list(what))
             if total and not rows and query.get("page", 1) == 1:
                 if not empty.on(total):
-                    raise TryAgain(f"the shop answered with an empty page where there are {total} {what}")
+                    raise TryAgain(empty_page(what, total))
                 self.doubts.add(what)
             found[:] = [Page(rows, total, parse_date(answer.headers.get("date")))]
 
@@ -92,7 +93,7 @@ class ShopSource:
         self.type = settings.type
         self.name = settings.tag_source
         self.url: str | None = url
-        self.noted: list[str] = []
+        self.noted: list[Message] = []
         self._shop = access
         self._table = {each.stream.name: each for each in table}
 
@@ -120,28 +121,55 @@ class ShopSource:
 
     def inspect(self) -> Iterator[Finding]:
         """The first rows of every stream: how many there are, who subscribed, which orders count."""
-        where = f" at {self.url}"
         for name, each in self._table.items():
             chunk = next(each.walk(each.row, None, lambda: False))
             records = [each.record(row, lambda _: None) for row in chunk.rows]
-            yield _seen(f"{chunk.total} {name}{where}", records, each.stream.signals)
-            where = ""
+            yield Finding(
+                say("shop.rows_seen", "{total} {stream} at {url}", total=chunk.total, stream=name, url=self.url)
+            )
+            yield from _seen(records, each.stream.signals)
 
     def close(self) -> None:
         self._shop.close()
 
 
-def _seen(words: str, records: Sequence[Record], signals: Collection[Signal]) -> Finding:
-    hint = None
+def not_a_list(what: Message) -> Message:
+    return say("shop.not_a_list", "the shop answered with something that is not a list of {what}", what=what)
+
+
+def empty_page(what: Message, total: int) -> Message:
+    return say(
+        "shop.empty_page",
+        "the shop answered with an empty page where there are {total} {what}",
+        total=total,
+        what=what,
+    )
+
+
+def _seen(records: Sequence[Record], signals: Collection[Signal]) -> Iterator[Finding]:
     if Signal.CONSENT in signals and records:
         yes = sum(record.consent is not None and record.consent.state is ConsentState.YES for record in records)
-        words = f"{words}; of the first {len(records)} {yes} say yes to the newsletter"
-        hint = None if yes else "nobody is a subscriber by what they say"
+        yield Finding(
+            say("shop.yes_seen", "of the first {seen} {yes} say yes to the newsletter", seen=len(records), yes=yes),
+            None if yes else say("shop.no_yes_seen", "nobody is a subscriber by what they say"),
+        )
     if Signal.PURCHASES in signals and records:
         counting = sum(any(order.counts for order in record.orders) for record in records)
-        words = f"{words}; of the first {len(records)} {counting} make somebody a buyer"
-        hint = hint if counting else "nobody is a buyer by the statuses that they have"
-    return Finding(words, hint)
+        yield Finding(
+            say(
+                "shop.buyers_seen",
+                "of the first {seen} {counting} make somebody a buyer",
+                seen=len(records),
+                counting=counting,
+            ),
+            None if counting else say("shop.no_buyers_seen", "nobody is a buyer by the statuses that they have"),
+        )
+
+
+def _statuses_seen(statuses: str, key: str) -> Message:
+    return say(
+        "shop.statuses_seen", "the statuses seen are {statuses}; {key} says which count", statuses=statuses, key=key
+    )
 
 
 class Statuses(NamedTuple):
@@ -153,18 +181,37 @@ class Statuses(NamedTuple):
     def count(self, status: str) -> bool:
         return status not in self.never if self.only is None else status in self.only
 
-    def finding(self, seen: Sequence[str], total: int | None, key: str, words: str = "statuses") -> Finding:
-        """What the first orders show; `key` says in the config which count."""
+    def finding(
+        self,
+        seen: Sequence[str],
+        total: int | None,
+        key: str,
+        hint: Callable[[str, str], Message] = _statuses_seen,
+    ) -> Finding:
+        """What the first orders show; `key` says in the config which count, and `hint` says so of other statuses."""
         counting = sum(map(self.count, seen))
         others = sorted({status for status in seen if not self.count(status)})
-        message = f"{total} orders; of the first {len(seen)} {counting} make somebody a buyer"
-        hint = f"the {words} seen are {', '.join(others)}; {key} says which count"
-        return Finding(message, hint if others and not counting else None)
+        message = say_many(
+            "shop.orders_seen",
+            "{number:,} order; of the first {seen} {counting} make somebody a buyer",
+            "{number:,} orders; of the first {seen} {counting} make somebody a buyer",
+            number=len(seen) if total is None else total,
+            seen=len(seen),
+            counting=counting,
+        )
+        return Finding(message, hint(", ".join(others), key) if others and not counting else None)
 
 
-def allowed(wanted: Sequence[str], there: Sequence[tuple[str, str]], key: str, what: str) -> dict[str, str]:
-    """The names by ID of those that the config lets in under `key`, by name or ID; `there` are all IDs and names.
-    Raises UsageError for a word that none or several have."""
+class NotOne(NamedTuple):
+    """What is said of a word in the config that no name of the shop has, or several."""
+
+    none: Callable[[str], Message]
+    several: Callable[[str], Message]
+
+
+def allowed(wanted: Sequence[str], there: Sequence[tuple[str, str]], not_one: NotOne) -> dict[str, str]:
+    """The names by ID of those that the config lets in, by name or ID; `there` are all IDs and names. Raises UsageError
+    for a word that none or several have."""
     chosen = {}
     for word in wanted:
         found = [each for each in there if _plain(each[0]) == _plain(word)] or [
@@ -173,10 +220,13 @@ def allowed(wanted: Sequence[str], there: Sequence[tuple[str, str]], key: str, w
         found = found or [each for each in there if each[1].casefold() == word.casefold()]
         if len(found) != 1:
             names = ", ".join(sorted(f"{name} ({ident})" for ident, name in found or there))
-            wrong = f"is the name of several {what}s" if found else f"is not a {what} of the shop"
-            raise UsageError(f"{key}: {word!r} {wrong}", hint=f"there are: {names}")
+            raise UsageError((not_one.several if found else not_one.none)(word), hint=there_are(names))
         chosen[found[0][0]] = found[0][1]
     return chosen
+
+
+def there_are(names: str) -> Message:
+    return say("shop.there_are", "there are: {names}", names=names)
 
 
 def _plain(ident: str) -> str:
@@ -184,15 +234,15 @@ def _plain(ident: str) -> str:
 
 
 class Refusal(NamedTuple):
-    """What a status means: an error of the tree with its words, where `{said}` is the status and what the shop says of
-    it, and what to do."""
+    """What a status means: an error of the tree, its message, made of the status and what the shop says of it, and what
+    to do."""
 
     error: type[CrsyncError]
-    message: str
-    hint: str
+    message: Callable[[str], Message]
+    hint: Message
 
     def as_error(self, said: str) -> CrsyncError:
-        return self.error(self.message.replace("{said}", said), hint=self.hint)
+        return self.error(self.message(said), hint=self.hint)
 
 
 Refusals = Mapping[int, Refusal | Callable[[Answer], CrsyncError]]
@@ -203,5 +253,21 @@ def explain(refusals: Refusals, answer: Answer, words: str) -> CrsyncError | Non
     """The error of an answer that refuses; None for a status of which nothing is known. `words` are the shop's."""
     found = refusals.get(answer.status)
     if isinstance(found, Refusal):
-        return found.as_error(f"{answer.status}: {words}" if words else str(answer.status))
+        return found.as_error(status_and(words, answer))
     return None if found is None else found(answer)
+
+
+def status_and(words: str, answer: Answer) -> str:
+    """The status of an answer, and what it says."""
+    return f"{answer.status}: {words}" if words else str(answer.status)
+
+
+def password_asked(said: str) -> AuthError:
+    """The web server in front of the shop has a password of its own."""
+    return AuthError(
+        say("shop.password", "the web server asks for a password of its own ({said})", said=said),
+        hint=say(
+            "shop.behind_password",
+            "a shop that is not public yet is often locked by a password: let this machine's address through",
+        ),
+    )

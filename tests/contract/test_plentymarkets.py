@@ -725,7 +725,7 @@ def test_how_a_marketplace_is_told(raw: dict[str, Any], on: bool) -> None:
 # What check shows
 
 AUTOMATIC = (
-    "transfer: automatic; a first run now begins with those created since 2026-11-18T20:00:00Z (1 contacts), later runs "
+    "transfer: automatic; a first run now begins with those created since 2026-11-18T20:00:00Z (1 contact), later runs "
     "take customers who come in or change after it"
 )
 OFF = (

@@ -11,6 +11,7 @@ import pytest
 
 from cleverreach_sync.domain.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Signal
 from cleverreach_sync.errors import UsageError
+from cleverreach_sync.messages import Message
 from cleverreach_sync.sources.file.settings import FileOptions
 from cleverreach_sync.sources.file.source import open_consent
 from cleverreach_sync.sources.interface import Row, Source, Stream, StreamEnd, Unreadable, Warned
@@ -75,7 +76,7 @@ def test_words_of_consent(tmp_path: Path, word: str, state: ConsentState) -> Non
 def test_any_other_word_makes_the_person_invalid(tmp_path: Path, word: str) -> None:
     found = export(tmp_path, f"email,subscribed\na@example.org,{word}\n")
     assert found.only.invalid == "subscribed"
-    assert found.warned == [Warned("column 'subscribed': not a known word (yes, no, opted_out)", 2)]
+    assert found.warned == [Warned(Message("column 'subscribed': not a known word (yes, no, opted_out)"), 2)]
 
 
 def test_words_of_the_file(tmp_path: Path) -> None:
@@ -203,7 +204,9 @@ def test_json_values(tmp_path: Path) -> None:
     assert second.ident == "17"
     assert third.consent is None
     assert third.profile == {"extra.vip": "false"}
-    assert found.warned == [Warned(f"column '{key}': not a single value", 3) for key in ("Tags", "note", "big")]
+    assert found.warned == [
+        Warned(Message(f"column '{key}': not a single value"), 3) for key in ("Tags", "note", "big")
+    ]
     assert found.source.has_consent
 
 
@@ -233,12 +236,12 @@ def test_json_lines_that_are_none(tmp_path: Path) -> None:
         ("c@example.org", 11),
     ]
     assert found.unreadable == [
-        Unreadable("columns", "not a JSON object", 4),
-        Unreadable("columns", "not JSON", 5),
-        Unreadable("email", "the e-mail is empty", 6),
-        Unreadable("email", "the e-mail is not a usable address", 7),
-        Unreadable("email", "the e-mail is empty", 8),
-        Unreadable("email", "the e-mail is empty", 9),
+        Unreadable("columns", Message("not a JSON object"), 4),
+        Unreadable("columns", Message("not JSON"), 5),
+        Unreadable("email", Message("the e-mail is empty"), 6),
+        Unreadable("email", Message("the e-mail is not a usable address"), 7),
+        Unreadable("email", Message("the e-mail is empty"), 8),
+        Unreadable("email", Message("the e-mail is empty"), 9),
     ]
 
 

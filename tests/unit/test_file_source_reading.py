@@ -14,6 +14,7 @@ import pytest
 
 from cleverreach_sync.domain.model import Consent, ConsentState
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
+from cleverreach_sync.messages import Message
 from cleverreach_sync.sources.file import encodings
 from cleverreach_sync.sources.file import text as text_files
 from cleverreach_sync.sources.interface import Chunk, StreamEnd, Unreadable
@@ -445,17 +446,17 @@ def test_line_numbers_with_newlines_in_cells(tmp_path: Path) -> None:
     )
     assert [(row.email, row.place) for row in found.rows] == [("a@example.org", 3), ("b@example.org", 8)]
     assert [record.profile["extra.note"] for record in found.records] == ["one\ntwo\r\nthree", 'say "hi"']
-    assert found.unreadable == [Unreadable("email", "the e-mail is not a usable address", 6)]
+    assert found.unreadable == [Unreadable("email", Message("the e-mail is not a usable address"), 6)]
 
 
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("a@example.org", Unreadable("columns", "1 column, but the header has 2", 2)),
-        ("a@example.org,x,", Unreadable("columns", "3 columns, but the header has 2", 2)),
-        (",x", Unreadable("email", "the e-mail is empty", 2)),
-        (",", Unreadable("email", "the e-mail is empty", 2)),
-        ("a@b,x", Unreadable("email", "the e-mail is not a usable address", 2)),
+        ("a@example.org", Unreadable("columns", Message("1 column, but the header has 2"), 2)),
+        ("a@example.org,x,", Unreadable("columns", Message("3 columns, but the header has 2"), 2)),
+        (",x", Unreadable("email", Message("the e-mail is empty"), 2)),
+        (",", Unreadable("email", Message("the e-mail is empty"), 2)),
+        ("a@b,x", Unreadable("email", Message("the e-mail is not a usable address"), 2)),
         ("a@example.org,b@example.org", None),
     ],
 )
@@ -469,7 +470,7 @@ def test_rows_that_cannot_be_read(tmp_path: Path, row: str, problem: Unreadable 
 def test_one_column(tmp_path: Path) -> None:
     found = export(tmp_path, 'email\na@example.org\n\n  \n""\nb@example.org\n')
     assert [row.place for row in found.rows] == [2, 6]
-    assert found.unreadable == [Unreadable("email", "the e-mail is empty", 5)]
+    assert found.unreadable == [Unreadable("email", Message("the e-mail is empty"), 5)]
 
 
 @pytest.mark.parametrize("width", [2, 3, 5])
@@ -479,7 +480,7 @@ def test_a_quotation_mark_left_open_takes_nobody_along_unseen(tmp_path: Path, wi
     rows[1] = rows[1].replace(more[-1], f'"{more[-1]}')
     found = export(tmp_path, "\n".join([",".join(["email", *more]), *rows]))
     assert [row.email for row in found.rows] == ["p0@example.org"]
-    assert found.unreadable == [Unreadable("columns", "a quotation mark is open until line 6", 3)]
+    assert found.unreadable == [Unreadable("columns", Message("a quotation mark is open until line 6"), 3)]
 
 
 def test_prose_of_several_lines_is_no_row(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cleverreach_sync.domain.model import ConsentState
+from cleverreach_sync.messages import Message
 from cleverreach_sync.sandbox import sample
 from cleverreach_sync.sources.interface import Unreadable, Warned
 from tests.benchmarks import exports
@@ -14,8 +15,8 @@ def test_the_sample_shop(tmp_path: Path) -> None:
     found = read(opened(tmp_path, "a.csv"))
     assert len(found.rows) + len(found.unreadable) == rows
     assert len({row.email for row in found.rows}) == len(found.rows) - 2
-    assert found.unreadable == [Unreadable("email", "the e-mail is empty", 26)]
-    assert found.warned == [Warned("column 'birthday': not a date", 20)]
+    assert found.unreadable == [Unreadable("email", Message("the e-mail is empty"), 26)]
+    assert found.warned == [Warned(Message("column 'birthday': not a date"), 20)]
     assert {record.consent.state for record in found.records if record.consent} == set(ConsentState)
     assert {record.purchases.number > 0 for record in found.records if record.purchases} == {True, False}
     assert found.source.warnings == []

@@ -17,9 +17,11 @@ import orjson
 from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_EXCLUDED, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.http.foreign import identifier
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.plentymarkets.origins import Origins, is_relay
 from cleverreach_sync.sources.plentymarkets.settings import OrderStatus
+from cleverreach_sync.sources.records import not_a_date, order, without_email
 from cleverreach_sync.sources.values import json_text, read_amount, read_day, read_time, utc_text
 
 _EMAIL: Final = 5  # type of an address option
@@ -50,7 +52,7 @@ class Reading:
         excluded = not self.origins.permits(raw.get("referrerId"))
         if email is None:
             missing = brings and not excluded
-            return Unreadable("email", f"contact {ident}: no usable e-mail address", 0) if missing else None
+            return without_email(_contact(ident)) if missing else None
         excluded = excluded or is_relay(email)
         kept: dict[str, Any] = {
             "id": ident,
@@ -127,7 +129,7 @@ class Reading:
         permitted = self.origins.permits(raw.get("referrerId"))
         if email is None:
             missing = brings and permitted
-            return Unreadable("email", f"order {ident}: no usable e-mail address", 0) if missing else None
+            return without_email(order(ident)) if missing else None
         permitted = permitted and not is_relay(email)
         total, currency = _total(raw)
         kept: dict[str, Any] = {"id": ident, "at": created, "total": total, "currency": currency}
@@ -192,13 +194,17 @@ def recipient_record(row: Row) -> Record:
     return Record(row.email, row.ident, RANK_GUEST, at, None, raw["profile"], consent, makes_person=False)
 
 
+def _contact(ident: object) -> Message:
+    return say("plentymarkets.contact", "contact {ident}", ident=ident)
+
+
 def order_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     """An order: a purchase if its status and its origin count, and a guest's address."""
     raw = orjson.loads(row.body)
     at, right, barred = raw["at"], "right" in raw, "barred" in raw
     if at is None:
-        warn(Warned(f"order {raw['id']}: createdAt is not a date", 0))
-    order = Order(str(raw["id"]), right and not barred, at, raw["total"], raw["currency"], right and barred)
+        warn(Warned(not_a_date(order(raw["id"]), "createdAt"), 0))
+    bought = Order(str(raw["id"]), right and not barred, at, raw["total"], raw["currency"], right and barred)
     return Record(
         row.email,
         row.ident,
@@ -206,7 +212,7 @@ def order_record(row: Row, warn: Callable[[Warned], None]) -> Record:
         at,
         None,
         raw.get("profile", {}),
-        orders=(order,),
+        orders=(bought,),
         makes_person="brings" in raw,
     )
 

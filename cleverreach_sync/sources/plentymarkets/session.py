@@ -20,11 +20,14 @@ from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.foreign import seconds
 from cleverreach_sync.http.request import Request
 from cleverreach_sync.http.tokens import Issued, IssuedToken, bearer, life_of, usable_token
+from cleverreach_sync.messages import Message, say
+from cleverreach_sync.sources.shop import status_and
 
 LOGIN: Final = "/rest/login"
 REFRESH: Final = "/rest/login/refresh"
 LOGOUT: Final = "/rest/logout"
-USERS: Final = "plentymarkets: Setup > Settings > User > Accounts"
+USERS: Final = say("plentymarkets.where_users", "plentymarkets: Setup > Settings > User > Accounts")
+ADDRESS: Final = say("plentymarkets.address", "source.url is the address of the system or of its shop, without /rest")
 _TOO_MANY: Final = "too_many_concurrent_sessions"
 _DEFAULT_LIFE: Final = 86400.0
 _FEW_CALLS: Final = 2
@@ -53,7 +56,7 @@ class Session(IssuedToken):
     def _issue(self) -> Issued:
         """With the refresh token, else by a new login."""
         if self._closed:  # a page that nobody waits for any more opens no other session
-            raise TemporaryError("the session at plentymarkets is closed")
+            raise TemporaryError(say("plentymarkets.session_closed", "the session at plentymarkets is closed"))
         refresh, self._refresh = self._refresh, ""
         retries = self._http.context.retries
         if refresh and (issued := self._taken(retries(lambda: self._ask(REFRESH, {"refresh_token": refresh})))):
@@ -78,35 +81,70 @@ class Session(IssuedToken):
         answer = self._http.exchange(Request("POST", path, json=sent))
         if answer.status == 429 and _TOO_MANY in str(answer.body):
             raise TryAgain(
-                "the user already has three sessions open at plentymarkets, and may not have more",
+                say(
+                    "plentymarkets.sessions",
+                    "the user already has three sessions open at plentymarkets, and may not have more",
+                ),
                 after=answer.retry_after,
-                hint="give crsync a user of its own, which no other program uses; sessions that nobody closed end "
-                f"after 24 hours ({USERS})",
+                hint=say(
+                    "plentymarkets.own_user",
+                    "give crsync a user of its own, which no other program uses; sessions that nobody closed end after "
+                    "24 hours ({where})",
+                    where=USERS,
+                ),
             )
         page = answer.is_page(401, 404, 405)
         if answer.status in (408, 429) or answer.status >= 500 or page:
-            raise TryAgain(f"plentymarkets allows no login at the moment ({answer.status})", after=answer.retry_after)
+            raise TryAgain(
+                say(
+                    "plentymarkets.no_login",
+                    "plentymarkets allows no login at the moment ({status})",
+                    status=answer.status,
+                ),
+                after=answer.retry_after,
+            )
         if answer.ok and not answer.readable:
-            raise TryAgain(f"plentymarkets answered the login with something that is not JSON: {answer.text}")
+            raise TryAgain(
+                say(
+                    "plentymarkets.login_not_json",
+                    "plentymarkets answered the login with something that is not JSON: {text}",
+                    text=answer.text,
+                )
+            )
         return answer
 
     def _refused(self, answer: Answer) -> CrsyncError:
         said = said_by(answer, self._http)
         if answer.status in (404, 405) or (answer.ok and not said):
             return UsageError(
-                f"there is no plentymarkets at {self._http.base_url} ({answer.status})",
-                hint="source.url is the address of the system or of its shop, without /rest",
+                say(
+                    "plentymarkets.not_there",
+                    "there is no plentymarkets at {url} ({status})",
+                    url=self._http.base_url,
+                    status=answer.status,
+                ),
+                hint=ADDRESS,
             )
         return AuthError(
-            f"plentymarkets refuses username and password ({answer.status}{said})",
-            hint=f"check source.username and source.password; the user needs the access type API ({USERS})",
+            say(
+                "plentymarkets.login_refused",
+                "plentymarkets refuses username and password ({said})",
+                said=status_and(said, answer),
+            ),
+            hint=say(
+                "plentymarkets.check_login",
+                "check source.username and source.password; the user needs the access type API ({where})",
+                where=USERS,
+            ),
         )
 
 
 class CallsLeft:
     """Waits until there are calls again when hardly any are left. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], None], log: Callable[[str], None]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], sleep: Callable[[float], None], log: Callable[[Message], None]
+    ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._log = log
@@ -117,7 +155,13 @@ class CallsLeft:
         with self._lock:
             pause = self._not_before - self._clock()
         if pause > 0:
-            self._log(f"hardly any calls to plentymarkets are left this minute: waiting {pause:.0f} seconds")
+            self._log(
+                say(
+                    "plentymarkets.few_calls",
+                    "hardly any calls to plentymarkets are left this minute: waiting {seconds:.0f} seconds",
+                    seconds=pause,
+                )
+            )
             self._sleep(pause)
 
     def note(self, answer: Answer) -> None:
@@ -134,7 +178,7 @@ def said_by(answer: Answer, http: HttpClient) -> str:
     error = body.get("error")
     words = error.get("message") if isinstance(error, dict) else error
     words = words or body.get("message")
-    return f": {http.redact.excerpt(words)}" if isinstance(words, str) and words else ""
+    return http.redact.excerpt(words) if isinstance(words, str) and words else ""
 
 
 def _either(body: Mapping[str, Any], *names: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 from pydantic import model_validator as validated
 
+from cleverreach_sync.messages import say
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
 from cleverreach_sync.sources.plentymarkets.origins import origin_id
@@ -25,7 +26,12 @@ def _system(url: str) -> str:
 def _origin(value: object) -> str:
     number = origin_id(value)
     if number is None:
-        raise wrong("expected the ID of an order origin, such as 1 or 2.01; `crsync check` lists them")
+        raise wrong(
+            say(
+                "plentymarkets.expected_origin",
+                "expected the ID of an order origin, such as 1 or 2.01; `crsync check` lists them",
+            )
+        )
     return number
 
 
@@ -55,7 +61,9 @@ class OrderStatus(BaseModel):
     @validated(mode="after")
     def _in_order(self) -> Self:
         if self.from_ >= self.below:
-            raise wrong("'from' has to be less than 'below', or no order makes a buyer")
+            raise wrong(
+                say("plentymarkets.no_status_left", "'from' has to be less than 'below', or no order makes a buyer")
+            )
         return self
 
     def has(self, status: float) -> bool:
@@ -67,7 +75,11 @@ class PlentymarketsSettings(SourceSettings):
 
     default_name: ClassVar[str] = "plentymarkets"
     questions: ClassVar[tuple[Question, ...]] = (
-        Question("url", "What is the address of your plentymarkets system?", "https://p12345.my.plentysystems.com"),
+        Question(
+            "url",
+            say("plentymarkets.ask_address", "What is the address of your plentymarkets system?"),
+            "https://p12345.my.plentysystems.com",
+        ),
     )
     starter: ClassVar[str] = """\
 # Your plentymarkets system: its address, and a user of its own for crsync. Create it in plentymarkets under
@@ -155,5 +167,10 @@ attributes:
     @validated(mode="after")
     def _type_with_manual(self) -> Self:
         if self.transfer == AUTOMATIC and self.customer_type is not None:
-            raise wrong("customer_type goes with transfer: manual; an automatic transfer takes every type")
+            raise wrong(
+                say(
+                    "plentymarkets.type_of_automatic",
+                    "customer_type goes with transfer: manual; an automatic transfer takes every type",
+                )
+            )
         return self

@@ -13,11 +13,21 @@ from cleverreach_sync.domain.model import Signal
 from cleverreach_sync.errors import AuthError, TemporaryError
 from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.paging import Listing, Page, RawRow
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.progress import Finding
+from cleverreach_sync.sources import records
 from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd, Unreadable
-from cleverreach_sync.sources.plentymarkets.api import PER_PAGE, READERS, NotAllowed, PlentyApi, SmallerPages
+from cleverreach_sync.sources.plentymarkets.api import (
+    CONTACT_LIST,
+    PER_PAGE,
+    READERS,
+    NotAllowed,
+    PlentyApi,
+    SmallerPages,
+)
 from cleverreach_sync.sources.plentymarkets.inspect import look
 from cleverreach_sync.sources.plentymarkets.names import folder_id, iso_codes, type_id
+from cleverreach_sync.sources.plentymarkets.notes import consent_of_contacts, own_origins, unknown_origins, unlisted
 from cleverreach_sync.sources.plentymarkets.origins import Origins
 from cleverreach_sync.sources.plentymarkets.rows import (
     Reading,
@@ -44,7 +54,6 @@ from cleverreach_sync.sources.walks import (
 )
 
 ORDERS: Final = "orders"
-NEWSLETTER: Final = "newsletter recipients"
 _Fetch = Callable[[int, int], Page]
 """A page of a number and a size."""
 
@@ -113,7 +122,7 @@ class Plentymarkets(ShopSource):
             ),
             ShopStream(
                 Stream(ORDERS, frozenset({Signal.PROFILE, Signal.PURCHASES}), full_read=False, owners=CONTACTS),
-                ThenChanges(self._orders, self._changed_orders, changed, Listing(ORDERS, self._doubts)),
+                ThenChanges(self._orders, self._changed_orders, changed, Listing(records.ORDERS, self._doubts)),
                 self._order,
                 order_record,
             ),
@@ -146,9 +155,7 @@ class Plentymarkets(ShopSource):
             anchor = anchor.automatic(now, settings.first_run_days)
         origins = Origins(settings.order_referrers, self._referrers())
         if origins.unknown:
-            self.noted.append(
-                f"plentymarkets does not have the order origin {', '.join(origins.unknown)} (order_referrers)"
-            )
+            self.noted.append(unknown_origins(", ".join(origins.unknown)))
         reading = Reading(origins, settings.order_status, iso_codes(self._api), settings.zone)
         first = before is None or before.floor is None
         return _Begun(anchor, reading, type_id(self._api, settings.customer_type), folder, first)
@@ -156,7 +163,10 @@ class Plentymarkets(ShopSource):
     def _now(self) -> int:
         now = self._api.time
         if now is None:
-            raise TemporaryError("plentymarkets does not tell what time it is", hint="is there a proxy in front of it?")
+            raise TemporaryError(
+                say("plentymarkets.no_time", "plentymarkets does not tell what time it is"),
+                hint=say("plentymarkets.proxy", "is there a proxy in front of it?"),
+            )
         return int(now)
 
     def _who_says_who_subscribed(self, before: Anchor | None, folder: int | None) -> str:
@@ -166,8 +176,11 @@ class Plentymarkets(ShopSource):
         except NotAllowed as denied:
             if before is not None and before.consent == RECIPIENTS:
                 # Who unsubscribed since then would not be noticed.
-                raise AuthError(f"{denied.message}, but could before", hint=denied.hint) from None
-            self.noted.append(f"{denied.message}; who subscribed is taken from the contacts (newsletterAllowanceAt)")
+                raise AuthError(
+                    say("plentymarkets.could_before", "{denied}, but could before", denied=denied.message),
+                    hint=denied.hint,
+                ) from None
+            self.noted.append(consent_of_contacts(denied.message))
             return CONTACTS
         return RECIPIENTS
 
@@ -175,7 +188,7 @@ class Plentymarkets(ShopSource):
         try:
             return self._api.referrers()
         except NotAllowed as denied:
-            self.noted.append(f"{denied.message}; without order_referrers only the system's own origins (0, 1) count")
+            self.noted.append(own_origins(denied.message))
             return None
 
     # Contacts
@@ -189,7 +202,7 @@ class Plentymarkets(ShopSource):
         seen: set[int] = set()
         listed: set[int] = set()
         for query in self._windows(begun, known):
-            for page in self._numbered(partial(self._contact_page, query), CONTACTS, stopped):
+            for page in self._numbered(partial(self._contact_page, query), CONTACT_LIST, stopped):
                 fresh = [raw for raw in page.rows if raw["id"] not in seen]
                 seen.update(raw["id"] for raw in fresh)
                 listed.update(raw["id"] for raw in fresh if begun.floor is None or created(raw) >= begun.floor)
@@ -198,7 +211,7 @@ class Plentymarkets(ShopSource):
             if known is None and begun.type is None:
                 self._listed = listed
                 self._warn_of_unlisted()
-            whole = CONTACTS not in self._doubts
+            whole = CONTACT_LIST not in self._doubts
             cursor = None
             if self._automatic and (walked.done > 0 or whole):
                 now = self._now() if walked.began is None else walked.began
@@ -253,8 +266,8 @@ class Plentymarkets(ShopSource):
         def fetch(number: int, size: int) -> Page:
             return self._api.recipients(number, begun.folder, size)
 
-        pages = partial(self._numbered, fetch, NEWSLETTER)
-        yield from InFull(pages, Listing(NEWSLETTER, self._doubts))(row, known, stopped)
+        pages = partial(self._numbered, fetch, records.RECIPIENTS)
+        yield from InFull(pages, Listing(records.RECIPIENTS, self._doubts))(row, known, stopped)
 
     def _recipient(self, raw: RawRow) -> Row | None:
         begun = self._begin()
@@ -290,13 +303,12 @@ class Plentymarkets(ShopSource):
             if not self._listed or self._named is None:
                 return
             first = min(self._listed)
-            unlisted = sum(ident > first and ident not in self._listed for ident in self._named)
+            number = sum(ident > first and ident not in self._listed for ident in self._named)
             self._named = None
-        if unlisted:
-            contacts = "1 contact" if unlisted == 1 else f"{unlisted} contacts"
-            self.noted.append(f"orders name {contacts} that plentymarkets does not list; they are not transferred")
+        if number:
+            self.noted.append(unlisted(number))
 
-    def _numbered(self, fetch: _Fetch, what: str, stopped: Stopped) -> Iterator[Page]:
+    def _numbered(self, fetch: _Fetch, what: Message, stopped: Stopped) -> Iterator[Page]:
         """All pages of a list. Nothing was given yet when the first page turns out to be smaller than it should be."""
 
         def pages(size: int) -> Iterator[Page]:

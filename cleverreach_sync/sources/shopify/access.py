@@ -20,7 +20,8 @@ from cleverreach_sync.http.graphql import Denied, GraphQL, NotUnderstood, Reply
 from cleverreach_sync.http.loopback import is_loopback
 from cleverreach_sync.http.paging import Doubts
 from cleverreach_sync.http.tokens import FixedToken, OAuthToken, TokenAnswers, client_credentials
-from cleverreach_sync.sources.shop import Refusal, Refusals, explain
+from cleverreach_sync.messages import Message, say, say_many
+from cleverreach_sync.sources.shop import Refusal, Refusals, explain, status_and
 from cleverreach_sync.sources.shopify.queries import COUNT
 
 if TYPE_CHECKING:
@@ -31,22 +32,56 @@ _TOKEN_PATH: Final = "/admin/oauth/access_token"  # noqa: S105 - a path
 _TIMEOUT: Final = 120.0
 _SCOPE: Final = re.compile(r"\b(?:read|write)_[a-z_]+\b")
 _OAUTH_ERROR: Final = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
-_GRANT: Final = (
+_GRANT: Final = say(
+    "shopify.grant",
     "give the app the scopes read_customers and read_orders: Dev Dashboard (dev.shopify.com) > your app > Versions, "
     "release the version and let the shop accept it; for a custom app of the shop's admin: Settings > Apps > Develop "
-    "apps > your app > Configuration"
+    "apps > your app > Configuration",
 )
-_LEVEL_2: Final = (
+_LEVEL_2: Final = say(
+    "shopify.level_2",
     "the app needs access to protected customer data with name, e-mail, phone and address (level 2): Dev Dashboard "
     "(dev.shopify.com) or Partner Dashboard > your app > API access; custom apps get the personal fields only on some "
-    "plans of Shopify"
+    "plans of Shopify",
 )
-_CHECK_SHOP: Final = "check source.shop: the name that ends in .myshopify.com, in Shopify under Settings > Domains"
+_CHECK_SHOP: Final = say(
+    "shopify.check_shop",
+    "check source.shop: the name that ends in .myshopify.com, in Shopify under Settings > Domains",
+)
+_OF_TOKEN_REFUSED: Final = {
+    "shop_not_permitted": say(
+        "shopify.other_organisation", "client_id and client_secret need an app and a shop of the same organisation"
+    ),
+    "app_not_installed": say(
+        "shopify.install", "install the app: Dev Dashboard (dev.shopify.com) > your app > Install app"
+    ),
+}
+_CHECK_CLIENT: Final = say(
+    "shopify.check_client",
+    "check source.client_id and source.client_secret: Dev Dashboard (dev.shopify.com) > your app > Settings",
+)
 
-_REFUSED: Final = "Shopify refuses the access token ({said})"
-_OTHER_TOKEN: Final = Refusal(AuthError, _REFUSED, "source.access_token was revoked, or is that of another shop")
-_NOT_INSTALLED: Final = Refusal(AuthError, _REFUSED, "is the app still installed in the shop?")
-_CLOSED: Final = Refusal(AuthError, "the shop is closed or locked ({said})", "log in to Shopify's admin")
+
+def _token_refused(said: str) -> Message:
+    return say("shopify.token_refused", "Shopify refuses the access token ({said})", said=said)
+
+
+_OTHER_TOKEN: Final = Refusal(
+    AuthError,
+    _token_refused,
+    say("shopify.other_token", "source.access_token was revoked, or is that of another shop"),
+)
+_NOT_INSTALLED: Final = Refusal(
+    AuthError, _token_refused, say("shopify.not_installed", "is the app still installed in the shop?")
+)
+_CLOSED: Final = Refusal(
+    AuthError,
+    lambda said: say("shopify.closed", "the shop is closed or locked ({said})", said=said),
+    say("shopify.log_in", "log in to Shopify's admin"),
+)
+_NOT_ALLOWED: Final = Refusal(
+    AuthError, lambda said: say("shopify.not_allowed", "Shopify does not allow this ({said})", said=said), _GRANT
+)
 
 
 class Access:
@@ -62,7 +97,7 @@ class Access:
         self._refusals: Refusals = {
             401: _OTHER_TOKEN if own else _NOT_INSTALLED,
             402: _CLOSED,
-            403: Refusal(AuthError, "Shopify does not allow this ({said})", _GRANT),
+            403: _NOT_ALLOWED,
             404: self._not_found,
             423: _CLOSED,
         }
@@ -151,27 +186,47 @@ class Access:
             return denied(error)
         if isinstance(error, Redirected):
             return UsageError(
-                f"{self._settings.shop} is not the shop's own name at Shopify: it redirects to {error.target}",
+                say(
+                    "shopify.redirected",
+                    "{shop} is not the shop's own name at Shopify: it redirects to {address}",
+                    shop=self._settings.shop,
+                    address=error.target,
+                ),
                 hint=_CHECK_SHOP,
             )
         return UsageError(
-            f"API version {self._settings.api_version}: {error.message}",
-            hint="leave source.api_version out for the version that was tested",
+            say(
+                "shopify.not_understood",
+                "API version {version}: {reason}",
+                version=self._settings.api_version,
+                reason=error.message,
+            ),
+            hint=say("shopify.tested_version", "leave source.api_version out for the version that was tested"),
         )
 
     def _refused(self, answer: Answer) -> CrsyncError:
         """The error of a status that a repetition does not change."""
         detail = _detail(answer, self._http)
-        known = explain(self._refusals, answer, detail.removeprefix(": "))
-        return known or Refused(f"Shopify refused the request ({answer.status}{detail})", status=answer.status)
+        return explain(self._refusals, answer, detail) or Refused(
+            say("shopify.refused", "Shopify refused the request ({said})", said=status_and(detail, answer)),
+            status=answer.status,
+        )
 
     def _not_found(self, answer: Answer) -> UsageError:
         shop = self._settings.shop
         if not answer.readable:
-            return UsageError(f"there is no shop {shop} (404)", hint=_CHECK_SHOP)
+            return UsageError(say("shopify.no_shop", "there is no shop {shop} (404)", shop=shop), hint=_CHECK_SHOP)
         return UsageError(
-            f"{shop} has no API version {self._settings.api_version} (404)",
-            hint="leave source.api_version out for the version that was tested; if it is right, check source.shop",
+            say(
+                "shopify.no_version",
+                "{shop} has no API version {version} (404)",
+                shop=shop,
+                version=self._settings.api_version,
+            ),
+            hint=say(
+                "shopify.check_version",
+                "leave source.api_version out for the version that was tested; if it is right, check source.shop",
+            ),
         )
 
     def _no_token(self, answer: Answer) -> CrsyncError:
@@ -179,14 +234,14 @@ class Access:
             return self._refused(answer)
         detail = _detail(answer, self._http)
         found = _OAUTH_ERROR.search(detail)
-        hint = {
-            "shop_not_permitted": "client_id and client_secret need an app and a shop of the same organisation",
-            "app_not_installed": "install the app: Dev Dashboard (dev.shopify.com) > your app > Install app",
-        }.get(
-            found[0] if found else "",
-            "check source.client_id and source.client_secret: Dev Dashboard (dev.shopify.com) > your app > Settings",
+        return AuthError(
+            say(
+                "shopify.client_refused",
+                "Shopify refuses client_id and client_secret ({said})",
+                said=status_and(detail, answer),
+            ),
+            hint=_OF_TOKEN_REFUSED.get(found[0] if found else "", _CHECK_CLIENT),
         )
-        return AuthError(f"Shopify refuses client_id and client_secret ({answer.status}{detail})", hint=hint)
 
     def close(self) -> None:
         self._http.close()
@@ -209,16 +264,38 @@ def _number(data: Mapping[str, Any]) -> tuple[int, bool]:
 def denied(error: Denied) -> AuthError:
     """ACCESS_DENIED in the merchant's words: which scope, or that the personal fields are kept back."""
     if "protected" in error.detail or "not approved" in error.detail:
-        return AuthError(f"Shopify holds back protected customer data: {error.detail}", hint=_LEVEL_2)
+        return AuthError(
+            say("shopify.held_back", "Shopify holds back protected customer data: {reason}", reason=error.detail),
+            hint=_LEVEL_2,
+        )
     named = _SCOPE.search(error.detail)
     scope = named[0] if named else "read_orders" if "rder" in error.path else "read_customers"
-    at = f" for {error.path}" if error.path else ""
-    return AuthError(f"the app lacks the scope {scope}{at}: {error.detail}", hint=_GRANT)
+    return AuthError(_lacks_scope(scope, error), hint=_GRANT)
+
+
+def _lacks_scope(scope: str, error: Denied) -> Message:
+    if not error.path:
+        return say("shopify.no_scope", "the app lacks the scope {scope}: {reason}", scope=scope, reason=error.detail)
+    return say(
+        "shopify.no_scope_for",
+        "the app lacks the scope {scope} for {field}: {reason}",
+        scope=scope,
+        field=error.path,
+        reason=error.detail,
+    )
 
 
 def no_personal_data(customers: int) -> AuthError:
     """The customers are there, but not one e-mail address."""
-    return AuthError(f"Shopify shows no e-mail address of any of the {customers} customers", hint=_LEVEL_2)
+    return AuthError(
+        say_many(
+            "shopify.no_emails",
+            "Shopify does not show the e-mail address of the {number:,} customer",
+            "Shopify shows no e-mail address of any of the {number:,} customers",
+            number=customers,
+        ),
+        hint=_LEVEL_2,
+    )
 
 
 def _detail(answer: Answer, http: HttpClient) -> str:
@@ -226,4 +303,4 @@ def _detail(answer: Answer, http: HttpClient) -> str:
     body = answer.body if isinstance(answer.body, dict) else {}
     parts = [body.get(key) for key in ("error", "error_description", "errors")]
     words = " ".join(part for part in parts if isinstance(part, str)) or answer.text
-    return f": {http.redact.excerpt(words)}" if words else ""
+    return http.redact.excerpt(words) if words else ""

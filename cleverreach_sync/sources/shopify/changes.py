@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.graphql import TooExpensive
+from cleverreach_sync.messages import say
 from cleverreach_sync.sources.shopify.access import Access
 from cleverreach_sync.sources.shopify.queries import PAGE, updated_since
 from cleverreach_sync.sources.shopify.rows import Customer, NoCustomer, read_customer
@@ -39,7 +40,9 @@ class Pages:
                     raise
                 self._first = max(1, self._first // 2)
         if more and following in (None, after):
-            raise TemporaryError("Shopify returned a page of customers that it had returned before")
+            raise TemporaryError(
+                say("shopify.page_again", "Shopify returned a page of customers that it had returned before")
+            )
         return customers, following if more else None
 
 
@@ -50,7 +53,9 @@ def _page(data: Mapping[str, Any]) -> tuple[list[Customer], str | None, bool]:
     try:
         return [read_customer(node) for node in found["nodes"]], info["endCursor"], bool(info["hasNextPage"])
     except NoCustomer:
-        raise TemporaryError("Shopify answered with something that is not a customer") from None
+        raise TemporaryError(
+            say("shopify.not_a_customer", "Shopify answered with something that is not a customer")
+        ) from None
 
 
 def changed_since(

@@ -19,6 +19,7 @@ from cleverreach_sync.http.download import LineBlock
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.json_reading import read_json
+from cleverreach_sync.messages import say, say_many
 from cleverreach_sync.sources.shopify.access import Access
 from cleverreach_sync.sources.shopify.queries import CANCEL, EVERYBODY, POLL, RUN
 from cleverreach_sync.sources.shopify.rows import Customer, NoCustomer, read_customer
@@ -32,7 +33,13 @@ _SPARE_BYTES: Final = 1 << 20
 _MOST_USELESS: Final = 10_000  # lines without a customer
 _UNDER_WAY: Final = frozenset({"CREATED", "RUNNING", "CANCELING"})
 _BUSY: Final = frozenset({"OPERATION_IN_PROGRESS", "LIMIT_REACHED"})
-_NEXT_RUN: Final = "the next run starts the export again"
+_NEXT_RUN: Final = say("shopify.export_next_run", "the next run starts the export again")
+
+_FAILURES: Final = {
+    "FAILED": say("shopify.export_failed", "Shopify's export of the customers failed"),
+    "CANCELED": say("shopify.export_cancelled", "Shopify's export of the customers was cancelled"),
+    "EXPIRED": say("shopify.export_expired", "Shopify's export of the customers expired"),
+}
 
 
 class Export(NamedTuple):
@@ -71,7 +78,9 @@ def prepare(access: Access, means: HttpContext, stopped: Callable[[], bool]) -> 
             if (state := f"{found.status} {found.objects}") != seen:
                 seen, moved_at = state, means.clock()
             if means.clock() - moved_at > _STANDSTILL or means.clock() - began > _LONGEST:
-                raise TemporaryError("Shopify's export of the customers makes no progress", hint=_NEXT_RUN)
+                raise TemporaryError(
+                    say("shopify.export_stuck", "Shopify's export of the customers makes no progress"), hint=_NEXT_RUN
+                )
             yield found.objects
             if stopped():
                 return None
@@ -92,12 +101,14 @@ def _started(data: Mapping[str, Any], access: Access) -> str:
     for error in answer.get("userErrors") or ():
         code = str(error.get("code"))
         if code in _BUSY:
-            raise TryAgain(f"Shopify has too many exports of this app running ({code})")
+            raise TryAgain(
+                say("shopify.export_busy", "Shopify has too many exports of this app running ({code})", code=code)
+            )
         said = access.excerpt(error["message"])
-        raise Refused(f"Shopify refuses the export: {said}", status=200)
+        raise Refused(say("shopify.export_refused", "Shopify refuses the export: {reason}", reason=said), status=200)
     operation = answer.get("bulkOperation")
     if not operation:
-        raise TryAgain("Shopify did not start the export")
+        raise TryAgain(say("shopify.export_not_started", "Shopify did not start the export"))
     return str(operation["id"])
 
 
@@ -118,18 +129,26 @@ def _ended(found: _Operation, access: Access) -> Export:
         url, customers = found.url, found.customers
         if url is not None and not access.may_download(url):
             raise TemporaryError(
-                "Shopify's export has an address without encryption, or one that crsync may not call", hint=_NEXT_RUN
+                say(
+                    "shopify.export_address",
+                    "Shopify's export has an address without encryption, or one that crsync may not call",
+                ),
+                hint=_NEXT_RUN,
             )
         return Export(url, customers)
     if code == "ACCESS_DENIED":
         raise AuthError(
-            "Shopify's export of the customers was denied access (ACCESS_DENIED)",
-            hint="the app needs the scopes read_customers and read_orders, and access to protected customer data; "
-            "`crsync check` shows which is missing",
+            say("shopify.export_denied", "Shopify's export of the customers was denied access (ACCESS_DENIED)"),
+            hint=say(
+                "shopify.export_scopes",
+                "the app needs the scopes read_customers and read_orders, and access to protected customer data; "
+                "`crsync check` shows which is missing",
+            ),
         )
-    because = f" ({code})" if code else ""
-    words = {"FAILED": "failed", "CANCELED": "was cancelled", "EXPIRED": "expired"}.get(status, f"is {status}")
-    raise TemporaryError(f"Shopify's export of the customers {words}{because}", hint=_NEXT_RUN)
+    message = _FAILURES.get(status) or say(
+        "shopify.export_other", "Shopify's export of the customers is {status}", status=status
+    )
+    raise TemporaryError(message.changed(lambda text: f"{text} ({code})") if code else message, hint=_NEXT_RUN)
 
 
 def download(access: Access, means: HttpContext, export: Export) -> Generator[Sequence[Customer], None, bool]:
@@ -174,7 +193,9 @@ class _File:
                 lines = [line for line in block.lines if line.strip()]
                 self._useless += len(block.lines) - len(lines)
                 if self._useless > _MOST_USELESS:
-                    raise TemporaryError("Shopify's export consists of empty lines", hint=_NEXT_RUN)
+                    raise TemporaryError(
+                        say("shopify.export_empty_lines", "Shopify's export consists of empty lines"), hint=_NEXT_RUN
+                    )
                 skipped = min(self._skip, len(lines))
                 self._skip -= skipped
                 if skipped < len(lines):
@@ -183,7 +204,14 @@ class _File:
             self.close()
             raise
         except Refused as error:
-            raise TemporaryError(f"{error.message}: the address of Shopify's export expired", hint=_NEXT_RUN) from None
+            raise TemporaryError(
+                say(
+                    "shopify.export_address_expired",
+                    "{reason}: the address of Shopify's export expired",
+                    reason=error.message,
+                ),
+                hint=_NEXT_RUN,
+            ) from None
         self._check_end()
         return None
 
@@ -193,7 +221,9 @@ class _File:
             try:
                 node = read_json(line)
             except orjson.JSONDecodeError:
-                raise TryAgain("Shopify's export was cut short, or is something else") from None
+                raise TryAgain(
+                    say("shopify.export_cut_short", "Shopify's export was cut short, or is something else")
+                ) from None
             if isinstance(node, dict) and "__parentId" in node:
                 self._useless += 1
                 continue
@@ -201,7 +231,8 @@ class _File:
                 found.append(read_customer(node))
             except NoCustomer:
                 raise TemporaryError(
-                    "Shopify's export holds something that is not a customer", hint=_NEXT_RUN
+                    say("shopify.export_odd", "Shopify's export holds something that is not a customer"),
+                    hint=_NEXT_RUN,
                 ) from None
         self._done += len(lines)
         self._customers += len(found)
@@ -213,7 +244,13 @@ class _File:
         self.miscounted = self._before == self._done and not self._skip
         if self.miscounted:
             return
-        words = f"Shopify's export holds {self._customers} customers, but {self._expected} were counted"
+        words = say_many(
+            "shopify.export_miscounted",
+            "Shopify's export holds {number:,} customer, but {expected:,} were counted",
+            "Shopify's export holds {number:,} customers, but {expected:,} were counted",
+            number=self._customers,
+            expected=self._expected,
+        )
         if self._before is not None:
             raise TemporaryError(words, hint=_NEXT_RUN)
         self._before = self._done

@@ -9,6 +9,7 @@ import orjson
 
 from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.domain.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
+from cleverreach_sync.messages import say
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.values import read_amount, read_count, read_time, utc_text
 
@@ -27,8 +28,9 @@ _FIELDS: Final = frozenset(
     )
 )
 _OBJECTS: Final = ("amountSpent", "lastOrder", "defaultEmailAddress", "defaultPhoneNumber", "defaultAddress")
-_NO_EMAIL: Final = Unreadable("email", "a customer without an e-mail address", 0)
-_BAD_EMAIL: Final = Unreadable("email", "a customer with an unusable e-mail address", 0)
+_NO_EMAIL: Final = Unreadable("email", say("shopify.no_email", "a customer without an e-mail address"), 0)
+_INVALID: Final = say("shopify.invalid_state", "the state of the e-mail marketing is invalid in Shopify")
+_BAD_EMAIL: Final = Unreadable("email", say("shopify.bad_email", "a customer with an unusable e-mail address"), 0)
 
 
 class Customer(NamedTuple):
@@ -71,7 +73,7 @@ def read_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     state = _CONSENT.get(str(given.get("marketingState")))
     consent, invalid = None, None
     if state is None:  # INVALID, or a state that is not known yet
-        warn(Warned("the state of the e-mail marketing is invalid in Shopify", row.place))
+        warn(Warned(_INVALID, row.place))
         invalid = "subscribed"
     else:
         # null: it never changed, and nobody knows since when it holds

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
+from cleverreach_sync.messages import say
 from cleverreach_sync.settings.source import SourceSettings
 from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, wrong
 
@@ -20,26 +21,56 @@ def _shop(text: str) -> str:
     if _SHOP.fullmatch(name):
         return name
     if name.startswith("admin.shopify.com"):
-        raise wrong("that is the address of Shopify's admin; expected the name that ends in .myshopify.com")
+        raise wrong(
+            say(
+                "shopify.address_of_admin",
+                "that is the address of Shopify's admin; expected the name that ends in .myshopify.com",
+            )
+        )
     if ".myshopify.com/" in name:
-        raise wrong("expected the name of the shop alone, without what follows .myshopify.com")
+        raise wrong(
+            say("shopify.name_alone", "expected the name of the shop alone, without what follows .myshopify.com")
+        )
     if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        raise wrong("expected the whole name of the shop at Shopify; add .myshopify.com to it")
-    raise wrong("expected the name of the shop at Shopify, such as my-shop.myshopify.com (Settings > Domains)")
+        raise wrong(
+            say("shopify.whole_name", "expected the whole name of the shop at Shopify; add .myshopify.com to it")
+        )
+    raise wrong(
+        say(
+            "shopify.expected_shop",
+            "expected the name of the shop at Shopify, such as my-shop.myshopify.com (Settings > Domains)",
+        )
+    )
 
 
 def _version(text: str) -> str:
     if re.fullmatch(_VERSION, text) is None:
-        raise wrong(f"expected a version of Shopify's Admin API such as {TESTED_VERSION}")
+        raise wrong(
+            say(
+                "shopify.expected_version",
+                "expected a version of Shopify's Admin API such as {version}",
+                version=TESTED_VERSION,
+            )
+        )
     return text
 
 
 def _token(token: SecretStr) -> SecretStr:
     text = token.get_secret_value().strip()
     if not text or not (text.isascii() and text.isprintable()) or " " in text:
-        raise wrong("that is not an access token: it has spaces, line ends or other characters that a token never has")
+        raise wrong(
+            say(
+                "shopify.not_a_token",
+                "that is not an access token: it has spaces, line ends or other characters that a token never has",
+            )
+        )
     if token.get_secret_value().startswith("shpss_"):
-        raise wrong("that is the secret of an app; expected its access token, or client_id and client_secret")
+        raise wrong(
+            say(
+                "shopify.secret_for_token",
+                "that is the secret of an app; expected its access token, or client_id and client_secret",
+            )
+        )
     return token
 
 
@@ -48,7 +79,11 @@ class ShopifySettings(SourceSettings):
 
     default_name: ClassVar[str] = "Shopify"
     questions: ClassVar[tuple[Question, ...]] = (
-        Question("shop", "Which shop (its name that ends in .myshopify.com)?", "my-shop.myshopify.com"),
+        Question(
+            "shop",
+            say("shopify.ask_shop", "Which shop (its name that ends in .myshopify.com)?"),
+            "my-shop.myshopify.com",
+        ),
     )
     starter: ClassVar[str] = """\
 type: shopify
@@ -104,14 +139,26 @@ name: Shopify
         """Exactly one of the two ways to authenticate."""
         if self.access_token is not None:
             if self.client_id is not None or self.client_secret is not None:
-                raise wrong("access_token is given together with client_id or client_secret; keep one of the two")
+                raise wrong(
+                    say(
+                        "shopify.two_ways_in",
+                        "access_token is given together with client_id or client_secret; keep one of the two",
+                    )
+                )
         elif self.client_id is None and self.client_secret is None:
-            raise wrong("client_id and client_secret are missing (or access_token, for a custom app that has one)")
+            raise wrong(
+                say(
+                    "shopify.no_way_in",
+                    "client_id and client_secret are missing (or access_token, for a custom app that has one)",
+                )
+            )
         elif self.client_id is None or self.client_secret is None:
             missing, there = (
                 ("client_id", "client_secret") if self.client_id is None else ("client_secret", "client_id")
             )
-            raise wrong(f"{missing} is missing; {there} needs it")
+            raise wrong(
+                say("shopify.half_a_way_in", "{missing} is missing; {given} needs it", missing=missing, given=there)
+            )
         return self
 
     @property

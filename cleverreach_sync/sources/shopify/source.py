@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from cleverreach_sync.domain.model import Signal
 from cleverreach_sync.http.context import HttpContext
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.progress import Finding
+from cleverreach_sync.sources import records
 from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd
 from cleverreach_sync.sources.shop import ShopSource, ShopStream
 from cleverreach_sync.sources.shopify.access import Access, no_personal_data
@@ -75,8 +77,13 @@ class ShopifySource(ShopSource):
                 yield from self._everybody(row, stopped)
         if (other := self._access.other_version) is not None:
             self.noted.append(
-                f"Shopify answered with API version {other} instead of {self._settings.api_version}; "
-                "set source.api_version, or update crsync"
+                say(
+                    "shopify.answered_with_version",
+                    "Shopify answered with API version {answered} instead of {asked}; set source.api_version, or "
+                    "update crsync",
+                    answered=other,
+                    asked=self._settings.api_version,
+                )
             )
 
     def _changes(self, row: RowOf, known: Cursor, total: int, stopped: Stopped) -> Iterator[Chunk]:
@@ -105,7 +112,7 @@ class ShopifySource(ShopSource):
             total, _ = self._access.count(None)
             export = yield from self._exported(total, stopped)
             if export is not None and _lacks_all(export, total):
-                self._doubts.add(STREAM)
+                self._doubts.add(records.CUSTOMERS)
         if export is None:
             return
         total, done, latest, with_email = export.customers, 0, 0, 0
@@ -115,7 +122,7 @@ class ShopifySource(ShopSource):
                 customers = next(parts)
             except StopIteration as end:
                 if end.value:
-                    self._doubts.add(STREAM)
+                    self._doubts.add(records.CUSTOMERS)
                 break
             if stopped():
                 return
@@ -127,7 +134,7 @@ class ShopifySource(ShopSource):
         if not with_email and done >= _TELLING:
             raise no_personal_data(done)
         # Nobody is gone from where nothing is seen; and where not everybody is, the next run reads all again.
-        whole = STREAM not in self._doubts
+        whole = records.CUSTOMERS not in self._doubts
         complete = (bool(with_email) or not done) and whole
         cursor = None
         if began is not None and whole:
@@ -143,7 +150,14 @@ class ShopifySource(ShopSource):
             except StopIteration as end:
                 found: Export | None = end.value
                 return found
-            self._means.log(f"Shopify writes its export: {written} of {total} customers so far")
+            self._means.log(
+                say(
+                    "shopify.export_written",
+                    "Shopify writes its export: {written} of {total} customers so far",
+                    written=written,
+                    total=total,
+                )
+            )
             yield Chunk((), (), min(written, total) // 2, total)
 
     def inspect(self) -> Iterator[Finding]:
@@ -156,19 +170,50 @@ class ShopifySource(ShopSource):
         if not rows and without >= _TELLING:
             raise no_personal_data(total)
         yield Finding(
-            f"shop {name!r}: {total} customers, guests included (API version {other or asked})",
-            None if other is None else f"source.api_version is {asked}, which Shopify does not serve",
+            say(
+                "shopify.seen",
+                "shop {name!r}: {total} customers, guests included (API version {version})",
+                name=name,
+                total=total,
+                version=other or asked,
+            ),
+            None
+            if other is None
+            else say(
+                "shopify.not_served", "source.api_version is {version}, which Shopify does not serve", version=asked
+            ),
         )
         if without:
             yield Finding(
-                f"{without} of {len(customers)} customers looked at have no e-mail address",
-                "they count as invalid; limits.max_rejected says how many there may be",
+                say(
+                    "shopify.without_email",
+                    "{number} of {seen} customers looked at have no e-mail address",
+                    number=without,
+                    seen=len(customers),
+                ),
+                say(
+                    "shopify.they_are_invalid",
+                    "they count as invalid; limits.max_rejected says how many there may be",
+                ),
             )
-        states = Counter(consent_of(row) for row in rows)
-        words = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        yield Finding(f"consent can be read{': ' if words else ''}{words}")
-        old = "" if "read_all_orders" in scopes else "; a last order older than 60 days may be missing"
-        yield Finding(f"number, sum and last date of the orders can be read{old}")
+        yield Finding(_consents(Counter(consent_of(row) for row in rows)))
+        yield Finding(_orders(all_of_them="read_all_orders" in scopes))
+
+
+def _consents(states: Counter[str]) -> Message:
+    if not states:
+        return say("shopify.consent_seen", "consent can be read")
+    listed = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    return say("shopify.consents_seen", "consent can be read: {states}", states=listed)
+
+
+def _orders(*, all_of_them: bool) -> Message:
+    if all_of_them:
+        return say("shopify.orders_seen", "number, sum and last date of the orders can be read")
+    return say(
+        "shopify.orders_seen_in_part",
+        "number, sum and last date of the orders can be read; a last order older than 60 days may be missing",
+    )
 
 
 def _lacks_all(export: Export, total: int) -> bool:

@@ -24,7 +24,8 @@ from cleverreach_sync.http.headers import LONGEST_PAUSE, parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import OAuthToken, TokenAnswers, client_credentials
-from cleverreach_sync.sources.shop import Refusal, Refusals, explain
+from cleverreach_sync.messages import Message, say
+from cleverreach_sync.sources.shop import Refusal, Refusals, explain, not_a_list, password_asked, status_and
 from cleverreach_sync.sources.shopware6.criteria import Entity, Filter, Slice, criteria, number_of
 
 if TYPE_CHECKING:
@@ -34,21 +35,30 @@ LARGEST_PAGE: Final = 500
 _SMALLEST_PAGE: Final = 10
 _TOKEN_PATH: Final = "/api/oauth/token"  # noqa: S105 - a path
 _JSON: Final = {"accept": "application/json"}
-_INTEGRATIONS: Final = "Settings > System > Integrations"
-_ROLES: Final = (
+_INTEGRATIONS: Final = say("shopware.where_integrations", "Settings > System > Integrations")
+_ROLES: Final = say(
+    "shopware.roles",
     "in Shopware under Settings > System > Users & permissions > Roles, the role of the integration needs View for "
-    "Customers, Orders and (Marketing) Newsletter recipients"
+    "Customers, Orders and (Marketing) Newsletter recipients",
 )
-_WHERE: Final = "source.url is the address of the shop without the part for a language (/de) and without /admin"
+_WHERE: Final = say(
+    "shopware.address",
+    "source.url is the address of the shop without the part for a language (/de) and without /admin",
+)
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,64}")
 _MAX_LIMIT: Final = re.compile(r"MAX_LIMIT\(=(\d+)\)")
 
 _TOKEN_REFUSED: Final = Refusal(
     AuthError,
-    "Shopware refuses the token it gave ({said})",
-    "the web server has to pass the header Authorization on to PHP, and to ask for no password itself",
+    lambda said: say("shopware.token_refused", "Shopware refuses the token it gave ({said})", said=said),
+    say(
+        "shopware.pass_on",
+        "the web server has to pass the header Authorization on to PHP, and to ask for no password itself",
+    ),
 )
-_NOT_ALLOWED: Final = Refusal(AuthError, "Shopware does not allow this ({said})", _ROLES)
+_NOT_ALLOWED: Final = Refusal(
+    AuthError, lambda said: say("shopware.not_allowed", "Shopware does not allow this ({said})", said=said), _ROLES
+)
 
 
 class MissingPrivileges(AuthError):
@@ -57,8 +67,10 @@ class MissingPrivileges(AuthError):
     def __init__(self, names: Sequence[str]) -> None:
         listed = ", ".join(sorted(set(names)))
         super().__init__(
-            "the integration may not read everything that is needed (403)",
-            hint=f"{_ROLES}{f'; missing are {listed}' if listed else ''}",
+            say("shopware.privileges", "the integration may not read everything that is needed (403)"),
+            hint=say("shopware.missing_privileges", "{roles}; missing are {names}", roles=_ROLES, names=listed)
+            if listed
+            else _ROLES,
         )
         self.names = tuple(names)
 
@@ -67,7 +79,7 @@ class _LimitExceeded(Refused):
     """A page must not be that large; `largest` is what may be, if the shop says so."""
 
     def __init__(self, largest: int | None) -> None:
-        super().__init__("the shop does not return pages of that size", status=400)
+        super().__init__(say("shopware.page_size", "the shop does not return pages of that size"), status=400)
         self.largest = largest
 
 
@@ -91,8 +103,12 @@ class ShopwareApi:
                 client_credentials(_TOKEN_PATH, settings.credentials(), as_json=True),
                 TokenAnswers(self._no_token, _pause, _says_key_is_none),
             ),
-            no_json=f"if this keeps happening: is {self.url} the shop itself, without a cache or maintenance page in "
-            "front of it?",
+            no_json=say(
+                "shopware.not_the_shop",
+                "if this keeps happening: is {url} the shop itself, without a cache or maintenance page in front of "
+                "it?",
+                url=self.url,
+            ),
         )
 
     @property
@@ -122,13 +138,13 @@ class ShopwareApi:
         def check(answer: Answer) -> None:
             rows = _data(answer)
             if rows is None or not all(_is_row(row, entity) for row in rows):
-                raise TryAgain(f"the shop answered with something that is not a list of {entity.words}")
+                raise TryAgain(not_a_list(entity.words))
             total = _total(answer) if part.counted else None
             if part.counted and total is None:
-                raise TryAgain(f"the shop did not say how many {entity.words} there are")
+                raise TryAgain(_no_total(entity))
             if total is not None and part.page is None and len(rows) < min(part.limit, total):
                 if not short.on(total, *(hash(row["id"]) for row in rows)):
-                    raise TryAgain(f"the shop answered with {len(rows)} {entity.words} of {total}")
+                    raise TryAgain(_short(entity, len(rows), total))
                 self.doubts.add(entity.words)
             before = 0 if part.page is None else (part.page - 1) * part.limit
             last = len(rows) < part.limit if total is None else not rows or before + len(rows) >= total
@@ -143,7 +159,7 @@ class ShopwareApi:
         def check(answer: Answer) -> None:
             total = _total(answer)
             if total is None:
-                raise TryAgain(f"the shop did not say how many {entity.words} there are")
+                raise TryAgain(_no_total(entity))
             found[:] = [total]
 
         self._api.post(f"/api/search/{entity.path}", number_of(entity, filters), headers=_JSON, check=check)
@@ -164,40 +180,60 @@ class ShopwareApi:
             return _LimitExceeded(_largest(_error(answer)))
         if answer.status != 401 and code == "FRAMEWORK__MISSING_PRIVILEGE_ERROR":
             return MissingPrivileges(_privileges(_error(answer)))
-        if (known := explain(self._refusals, answer, said.removeprefix(": "))) is not None:
+        if (known := explain(self._refusals, answer, said)) is not None:
             return known
         return Refused(
-            f"Shopware refuses the request ({answer.status}{said})",
+            say("shopware.refused", "Shopware refuses the request ({said})", said=status_and(said, answer)),
             status=answer.status,
-            hint="check what the config says about the shop (sales_channels, buyer_states); if that is right, "
-            "the shop is "
-            "older than Shopware 6.4, or an extension changes its API",
+            hint=say(
+                "shopware.check_config",
+                "check what the config says about the shop (sales_channels, buyer_states); if that is right, the shop "
+                "is older than Shopware 6.4, or an extension changes its API",
+            ),
         )
 
     def _no_token(self, answer: Answer) -> CrsyncError:
         if answer.status in (404, 405) or (answer.ok and answer.readable):
             return self._no_shop()
         if not answer.readable:
-            return AuthError(
-                f"the web server asks for a password of its own ({answer.status})",
-                hint="a shop that is not public yet is often locked by a password: let this machine's address through",
-            )
+            return password_asked(str(answer.status))
         return AuthError(
-            f"Shopware does not know this integration, or the secret is wrong ({answer.status}{self._said(answer)})",
-            hint=f"check source.client_id (SWIA...) and source.client_secret: {_INTEGRATIONS}",
+            say(
+                "shopware.integration_unknown",
+                "Shopware does not know this integration, or the secret is wrong ({said})",
+                said=status_and(self._said(answer), answer),
+            ),
+            hint=say(
+                "shopware.check_integration",
+                "check source.client_id (SWIA...) and source.client_secret: {where}",
+                where=_INTEGRATIONS,
+            ),
         )
 
     def _no_shop(self) -> UsageError:
-        return UsageError(f"there is no Shopware 6 at {self.url}", hint=_WHERE)
+        return UsageError(say("shopware.not_there", "there is no Shopware 6 at {url}", url=self.url), hint=_WHERE)
 
     def _said(self, answer: Answer) -> str:
         error = _error(answer)
         words = next((error[name] for name in ("detail", "title") if isinstance(error.get(name), str)), "")
-        text = self._api.http.redact.excerpt(words) or self._api.words(answer)
-        return f": {text}" if text else ""
+        return self._api.http.redact.excerpt(words) or self._api.words(answer)
 
     def close(self) -> None:
         self._api.http.close()
+
+
+def _no_total(entity: Entity) -> Message:
+    return say("shopware.no_total", "the shop did not say how many {what} there are", what=entity.words)
+
+
+def _short(entity: Entity, shown: int, total: int) -> Message:
+    return say(
+        "shopware.short_page",
+        "the shop answered with {shown} {what} of {total}",
+        shown=shown,
+        what=entity.words,
+        total=total,
+    )
 
 
 def _data(answer: Answer) -> list[Any] | None:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from cleverreach_sync.http.paging import RawRow
-from cleverreach_sync.sources.shop import allowed
+from cleverreach_sync.messages import say
+from cleverreach_sync.sources.shop import NotOne, allowed
 from cleverreach_sync.sources.shopware6.api import ShopwareApi
 from cleverreach_sync.sources.shopware6.criteria import SALES_CHANNEL, Filter, of_channels
 from cleverreach_sync.sources.shopware6.rows import name_of
+
+_NOT_ONE: Final = NotOne(
+    none=lambda name: say(
+        "shopware.no_channel", "source.sales_channels: {name!r} is not a sales channel of the shop", name=name
+    ),
+    several=lambda name: say(
+        "shopware.several_channels",
+        "source.sales_channels: {name!r} is the name of several sales channels",
+        name=name,
+    ),
+)
 
 
 class SalesChannels:
@@ -28,7 +41,7 @@ class SalesChannels:
         with self._lock:
             if self._chosen is None:
                 there = [(row["id"], name_of(row)) for row in self._all()]
-                self._chosen = allowed(self._wanted, there, "source.sales_channels", "sales channel")
+                self._chosen = allowed(self._wanted, there, _NOT_ONE)
             return self._chosen
 
     def filters(self) -> list[Filter]:

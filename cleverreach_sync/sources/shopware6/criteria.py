@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from cleverreach_sync.messages import Message, say
+from cleverreach_sync.sources import records
+
 Filter = Mapping[str, Any]
 EXACT: Final = 1
 UNCOUNTED: Final = 0
@@ -42,7 +45,7 @@ class Entity(NamedTuple):
     """One list. `key` is the field it is walked along, `dates` tell what was changed since when."""
 
     path: str
-    words: str
+    words: Message
     key: str
     dates: tuple[str, ...]
     associations: Mapping[str, Any]
@@ -51,7 +54,7 @@ class Entity(NamedTuple):
 
 CUSTOMER: Final = Entity(
     "customer",
-    "customers",
+    records.CUSTOMERS,
     "autoIncrement",
     ("updatedAt", "createdAt", "defaultBillingAddress.updatedAt"),
     {
@@ -75,7 +78,7 @@ CUSTOMER: Final = Entity(
 )
 ORDER: Final = Entity(
     "order",
-    "orders",
+    records.ORDERS,
     "autoIncrement",
     ("updatedAt", "createdAt", "orderCustomer.updatedAt"),
     {
@@ -105,7 +108,7 @@ ORDER: Final = Entity(
 )
 RECIPIENT: Final = Entity(
     "newsletter-recipient",
-    "newsletter recipients",
+    records.RECIPIENTS,
     "createdAt",
     ("updatedAt", "createdAt"),
     {"salutation": {}, "language": _LANGUAGE, "salesChannel": {}},
@@ -119,7 +122,7 @@ RECIPIENT: Final = Entity(
 )
 ACCOUNT: Final = Entity(
     "customer",
-    "customers",
+    records.CUSTOMERS,
     "autoIncrement",
     ("updatedAt", "createdAt"),
     {},
@@ -128,7 +131,7 @@ ACCOUNT: Final = Entity(
 """What is asked about accounts to find the newsletter recipients who may have got another address with them."""
 PURCHASE: Final = Entity(
     "order",
-    "orders",
+    records.ORDERS,
     "autoIncrement",
     ORDER.dates,
     {"orderCustomer": {}},
@@ -139,7 +142,7 @@ PURCHASE: Final = Entity(
 )
 SUBSCRIPTION: Final = Entity(
     "newsletter-recipient",
-    "newsletter recipients",
+    records.RECIPIENTS,
     "createdAt",
     RECIPIENT.dates,
     {},
@@ -147,7 +150,12 @@ SUBSCRIPTION: Final = Entity(
 )
 """What is asked about orders and newsletter recipients to find the customers they are of."""
 SALES_CHANNEL: Final = Entity(
-    "sales-channel", "sales channels", "id", (), {}, {"sales_channel": ("id", "name", "translated")}
+    "sales-channel",
+    say("shopware.sales_channels", "sales channels"),
+    "id",
+    (),
+    {},
+    {"sales_channel": ("id", "name", "translated")},
 )
 
 

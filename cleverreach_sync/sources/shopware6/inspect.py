@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cleverreach_sync.http.paging import Page, RawRow
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.shop import Statuses
 from cleverreach_sync.sources.shopware6.api import MissingPrivileges, ShopwareApi
@@ -35,13 +36,46 @@ def look(api: ShopwareApi, channels: SalesChannels, statuses: Statuses) -> Itera
         raise MissingPrivileges(missing)
     version = api.version()
     customers, recipients = seen[CUSTOMER.path].total, seen[RECIPIENT.path]
-    yield Finding(f"{customers} customers, guests included, at {api.url} (Shopware {version or 'of unknown version'})")
+    yield Finding(_customers(customers, api.url, version))
     orders = seen[ORDER.path]
-    yield statuses.finding(list(map(_state, orders.rows)), orders.total, "source.buyer_states", "states")
-    words = ", ".join(f"{count} {name}" for name, count in sorted(_statuses(recipients).items()))
-    yield Finding(f"{recipients.total} newsletter recipients{f'; of the first ones {words}' if words else ''}")
+    yield statuses.finding(list(map(_state, orders.rows)), orders.total, "source.buyer_states", _states_seen)
+    yield Finding(_recipients(recipients))
     if (chosen := channels.chosen()) is not None:
-        yield Finding(f"only of the sales channels {', '.join(sorted(chosen.values()))}")
+        names = ", ".join(sorted(chosen.values()))
+        yield Finding(say("shopware.channels", "only of the sales channels {names}", names=names))
+
+
+def _customers(total: int | None, url: str, version: str) -> Message:
+    if not version:
+        return say(
+            "shopware.customers_seen_of_unknown",
+            "{total} customers, guests included, at {url} (Shopware of unknown version)",
+            total=total,
+            url=url,
+        )
+    return say(
+        "shopware.customers_seen",
+        "{total} customers, guests included, at {url} (Shopware {version})",
+        total=total,
+        url=url,
+        version=version,
+    )
+
+
+def _states_seen(states: str, key: str) -> Message:
+    return say("shopware.states_seen", "the states seen are {states}; {key} says which count", states=states, key=key)
+
+
+def _recipients(page: Page) -> Message:
+    listed = ", ".join(f"{count} {name}" for name, count in sorted(_statuses(page).items()))
+    if not listed:
+        return say("shopware.recipients_seen", "{total} newsletter recipients", total=page.total)
+    return say(
+        "shopware.recipients_with_statuses",
+        "{total} newsletter recipients; of the first ones {statuses}",
+        total=page.total,
+        statuses=listed,
+    )
 
 
 def _statuses(page: Page) -> Counter[str]:

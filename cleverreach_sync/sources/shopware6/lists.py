@@ -8,6 +8,7 @@ from typing import Final
 
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.paging import Keyset, Listing, Numbered, Page, RawRow, keyset_pages, numbered_pages
+from cleverreach_sync.messages import say
 from cleverreach_sync.sources.shopware6.api import ShopwareApi
 from cleverreach_sync.sources.shopware6.criteria import Entity, Filter, beyond, created_at, milliseconds_of
 from cleverreach_sync.sources.walks import Stopped
@@ -111,9 +112,18 @@ class Lists:
             self._api.doubts.add(entity.words)
         elif not stopped():
             raise TemporaryError(
-                f"the shop has {there} {entity.words}, but showed only {shown.number} of them",
-                hint="run again; if this keeps happening, look for a cache or a plug-in that changes the "
-                "answers of the API",
+                say(
+                    "shopware.shown_less",
+                    "the shop has {there} {what}, but showed only {shown} of them",
+                    there=there,
+                    what=entity.words,
+                    shown=shown.number,
+                ),
+                hint=say(
+                    "shopware.look_for_cache",
+                    "run again; if this keeps happening, look for a cache or a plug-in that changes the answers of "
+                    "the API",
+                ),
             )
 
 
@@ -124,5 +134,7 @@ def _key(entity: Entity) -> Callable[[RawRow], int]:
 def _created(row: RawRow) -> int:
     moment = milliseconds_of(row["createdAt"])
     if moment is None:
-        raise TemporaryError("the shop has a newsletter recipient without a date of creation")
+        raise TemporaryError(
+            say("shopware.no_creation", "the shop has a newsletter recipient without a date of creation")
+        )
     return moment

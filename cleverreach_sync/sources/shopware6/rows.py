@@ -7,14 +7,25 @@ and is empty for those who never had to confirm; `customer.orderCount` counts co
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Final
 
 import orjson
 
 from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
+from cleverreach_sync.messages import Message, say
 from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
+from cleverreach_sync.sources.records import (
+    Named,
+    customer,
+    not_a_date,
+    not_an_amount,
+    order,
+    recipient,
+    without_email,
+)
 from cleverreach_sync.sources.shop import Statuses
 from cleverreach_sync.sources.values import is_no_date, json_text, read_amount, read_day, utc_text
 
@@ -31,7 +42,7 @@ def customer_row(raw: Mapping[str, Any]) -> Row | Unreadable:
     ident = _text(raw.get("id"))
     email = normalise(_text(raw.get("email")))
     if email is None:
-        return Unreadable("email", f"customer {ident}: no usable e-mail address", 0)
+        return without_email(customer(ident))
     kept = {name: raw.get(name) for name in _CUSTOMER_KEPT}
     kept["pending"] = bool(raw.get("doubleOptInRegistration")) and not raw.get("doubleOptInConfirmDate")
     address = _object(raw, "defaultBillingAddress")
@@ -64,7 +75,7 @@ def order_row(raw: Mapping[str, Any], statuses: Statuses, channels: Collection[s
     if email is None and owner is None:
         if not statuses.count(state.lower()):
             return None
-        return Unreadable("email", f"order {ident}: no usable e-mail address", 0)
+        return without_email(order(ident))
     kept: dict[str, Any] = {
         "id": ident,
         "state": state,
@@ -82,7 +93,7 @@ def recipient_row(raw: Mapping[str, Any]) -> Row | Unreadable:
     ident = _text(raw.get("id"))
     email = normalise(_text(raw.get("email")))
     if email is None:
-        return Unreadable("email", f"newsletter recipient {ident}: no usable e-mail address", 0)
+        return without_email(recipient(ident))
     kept = {name: raw.get(name) for name in _RECIPIENT_KEPT}
     kept["id"] = ident
     kept["profile"] = {
@@ -97,7 +108,7 @@ def recipient_row(raw: Mapping[str, Any]) -> Row | Unreadable:
 def customer_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     """A customer: profile. A guest, or an account that was never confirmed, counts less than an account and is nobody
     by that alone."""
-    raw, what = orjson.loads(row.body), f"customer {row.ident}"
+    raw, what = orjson.loads(row.body), partial(customer, row.ident)
     profile = raw["profile"]
     created = _time(raw, "createdAt", what, warn)
     changed = _time(raw, "updatedAt", what, warn)
@@ -122,14 +133,14 @@ def customer_record(row: Row, warn: Callable[[Warned], None]) -> Record:
 def order_record(row: Row, statuses: Statuses, warn: Callable[[Warned], None]) -> Record:
     """An order: a purchase if its state counts, and the address of somebody without an account."""
     raw = orjson.loads(row.body)
-    what, counts = f"order {raw['id']}", statuses.count(raw["state"].lower())
+    what, counts = partial(order, raw["id"]), statuses.count(raw["state"].lower())
     at = _time(raw, "at", what, warn)
     total = _amount(raw["total"])
     if total is None and counts:
-        warn(Warned(f"{what}: its total is not an amount", 0))
-    order = Order(raw["id"], counts, at, total, raw["currency"] or None)
+        warn(Warned(not_an_amount(what()), 0))
+    bought = Order(raw["id"], counts, at, total, raw["currency"] or None)
     return Record(
-        row.email, row.ident, RANK_GUEST, at, None, raw.get("profile", {}), orders=(order,), makes_person=counts
+        row.email, row.ident, RANK_GUEST, at, None, raw.get("profile", {}), orders=(bought,), makes_person=counts
     )
 
 
@@ -140,7 +151,7 @@ def recipient_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     consent, and a yes that is dated too late would revive somebody who left. An opt-out is dated with the update.
     """
     raw = orjson.loads(row.body)
-    what, status = f"newsletter recipient {raw['id']}", str(raw["status"] or "")
+    what, status = partial(recipient, raw["id"]), str(raw["status"] or "")
     created = _time(raw, "createdAt", what, warn)
     changed = _time(raw, "updatedAt", what, warn)
     consent, invalid = None, None
@@ -153,7 +164,7 @@ def recipient_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     elif status in ("notSet", ""):
         consent = Consent(ConsentState.NO)
     else:
-        warn(Warned(f"{what}: its status is unknown", 0))
+        warn(Warned(_unknown_status(what()), 0))
         invalid = "subscribed"
     return Record(
         row.email,
@@ -229,17 +240,21 @@ def _amount(value: object) -> str | None:
     return f"{whole}.{part.ljust(2, '0')}"
 
 
-def _day(value: object, what: str, warn: Callable[[Warned], None]) -> str:
+def _day(value: object, what: Named, warn: Callable[[Warned], None]) -> str:
     if not value:
         return ""
     day = read_day(value) if isinstance(value, str) else None
     if day is None:
         none = isinstance(value, str) and is_no_date(value)
-        warn(Warned(f"{what}: birthday is not a date", 0, no_date=none))
+        warn(Warned(not_a_date(what(), "birthday"), 0, no_date=none))
     return day or ""
 
 
-def _time(raw: Mapping[str, Any], name: str, what: str, warn: Callable[[Warned], None]) -> int | None:
+def _unknown_status(record: Message) -> Message:
+    return say("shopware.unknown_status", "{record}: its status is unknown", record=record)
+
+
+def _time(raw: Mapping[str, Any], name: str, what: Named, warn: Callable[[Warned], None]) -> int | None:
     return shop_time(raw[name], name, what, warn)
 
 

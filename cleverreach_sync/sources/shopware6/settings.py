@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from cleverreach_sync.settings.source import SourceSettings
-from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words
+from cleverreach_sync.settings.types import ASK_ADDRESS, FULL_READ_EVERY, Duration, FullReadEvery, ShopUrl, Words
 
 _SUFFIXES: Final = ("/api/oauth/token", "/api", "/admin", "/store-api")
 
@@ -24,7 +24,7 @@ class Shopware6Settings(SourceSettings):
     """A shop made with Shopware 6."""
 
     default_name = "Shopware_6"
-    questions = (Question("url", "What is the address of your shop?", "https://shop.example.com"),)
+    questions = (ASK_ADDRESS,)
     starter = """\
 # Your Shopware 6 shop. crsync reads it through an integration of its own, which is not allowed to write. Create it in
 # the administration of the shop:

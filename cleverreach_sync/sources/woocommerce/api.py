@@ -24,7 +24,9 @@ from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.paging import Doubts, Insisting, Page, RawRow
 from cleverreach_sync.http.request import Request
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
-from cleverreach_sync.sources.shop import Refusal, Refusals, explain
+from cleverreach_sync.messages import Message, say
+from cleverreach_sync.sources import records
+from cleverreach_sync.sources.shop import Refusal, Refusals, empty_page, explain, not_a_list, password_asked, status_and
 from cleverreach_sync.sources.values import utc_text
 from cleverreach_sync.sources.woocommerce.rows import CUSTOMER_FIELDS, ORDER_FIELDS
 
@@ -32,21 +34,38 @@ PER_PAGE: Final = 100  # the most WooCommerce gives
 READERS: Final = 2
 _API: Final = "/wp-json/wc/v3"
 _NEWSLETTER: Final = "/wp-json/mailpoet/v1/subscribers"
-_KEYS: Final = "WooCommerce > Settings > Advanced > REST API"
-_PERMALINKS: Final = "WordPress > Settings > Permalinks must not be 'Plain'"
-_WHERE: Final = "source.url is the address of the shop, with its subdirectory if it has one"
+_KEYS: Final = say("woocommerce.where_keys", "WooCommerce > Settings > Advanced > REST API")
+_PERMALINKS: Final = say("woocommerce.permalinks", "WordPress > Settings > Permalinks must not be 'Plain'")
+_WHERE: Final = say("woocommerce.address", "source.url is the address of the shop, with its subdirectory if it has one")
+_ROWS: Final = say("shop.rows", "rows")
+_LISTS: Final = {"/customers": records.CUSTOMERS, "/orders": records.ORDERS}
 _LINK: Final = re.compile(r'\s*<([^<>]*)>\s*;.*rel="?https://api\.w\.org/"?')
 
 _NOT_ALLOWED: Final = Refusal(
     AuthError,
-    "WooCommerce does not allow this key to read customers and orders ({said})",
-    f"the user of the key needs the role administrator or shop manager: {_KEYS}",
+    lambda said: say(
+        "woocommerce.not_allowed",
+        "WooCommerce does not allow this key to read customers and orders ({said})",
+        said=said,
+    ),
+    say(
+        "woocommerce.roles",
+        "the user of the key needs the role administrator or shop manager: {where}",
+        where=_KEYS,
+    ),
 )
 _NO_MAILPOET_LOGIN: Final = Refusal(
     AuthError,
-    "WordPress does not let this user read MailPoet's subscribers ({said})",
-    "check source.username and source.application_password (WordPress > Users > Profile > Application Passwords); the "
-    "user has to be an administrator",
+    lambda said: say(
+        "woocommerce.mailpoet_refused",
+        "WordPress does not let this user read MailPoet's subscribers ({said})",
+        said=said,
+    ),
+    say(
+        "woocommerce.check_login",
+        "check source.username and source.application_password (WordPress > Users > Profile > Application Passwords); "
+        "the user has to be an administrator",
+    ),
 )
 
 
@@ -61,9 +80,13 @@ class WooApi:
             http,
             explain=lambda answer: explain(self._refusals, answer, self._api.words(answer)),
             credentials=Basic(*key, http.redact),
-            no_json=f"if this keeps happening: is {url} the shop itself, without a cache or maintenance page "
-            f"in front of it? "
-            f"{_PERMALINKS}",
+            no_json=say(
+                "woocommerce.not_the_shop",
+                "if this keeps happening: is {url} the shop itself, without a cache or maintenance page in front of "
+                "it? {permalinks}",
+                url=url,
+                permalinks=_PERMALINKS,
+            ),
             at_once=READERS,
         )
         self._newsletter = ShopApi(
@@ -78,8 +101,16 @@ class WooApi:
             403: _NO_MAILPOET_LOGIN,
             404: Refusal(
                 UsageError,
-                f"there is no list of MailPoet's subscribers at {url} ({{said}})",
-                "activate the plug-in MailPoet, or update it; or give crsync a file instead (consent:)",
+                lambda said: say(
+                    "woocommerce.no_mailpoet",
+                    "there is no list of MailPoet's subscribers at {url} ({said})",
+                    url=url,
+                    said=said,
+                ),
+                say(
+                    "woocommerce.activate_mailpoet",
+                    "activate the plug-in MailPoet, or update it; or give crsync a file instead (consent:)",
+                ),
             ),
         }
 
@@ -100,8 +131,16 @@ class WooApi:
         found = self._page("/customers", query, fields)
         if meta and not all("meta_data" in row for row in found.rows):
             raise AuthError(
-                "WooCommerce does not show this key the meta data of customers, so crsync cannot see who subscribed",
-                hint=f"the user of the key needs the role administrator (a shop manager is not enough): {_KEYS}",
+                say(
+                    "woocommerce.meta_data_hidden",
+                    "WooCommerce does not show this key the meta data of customers, so crsync cannot see who "
+                    "subscribed",
+                ),
+                hint=say(
+                    "woocommerce.role_administrator",
+                    "the user of the key needs the role administrator (a shop manager is not enough): {where}",
+                    where=_KEYS,
+                ),
             )
         return found
 
@@ -126,7 +165,12 @@ class WooApi:
             items = body.get("items") if isinstance(body, dict) else None
             meta = body.get("meta") if isinstance(body, dict) else None
             if not isinstance(items, list) or not all(_has_id(item) and _has_status(item) for item in items):
-                raise TryAgain("MailPoet answered with something that is not a list of subscribers")
+                raise TryAgain(
+                    say(
+                        "woocommerce.not_subscribers",
+                        "MailPoet answered with something that is not a list of subscribers",
+                    )
+                )
             total = whole(meta.get("count")) if isinstance(meta, dict) else None
             rows = [{**item, "id": ident(item)} for item in items]
             found[:] = [Page(rows, total, _date(answer))]
@@ -141,62 +185,84 @@ class WooApi:
         def check(answer: Answer) -> None:
             rows = answer.body
             if not isinstance(rows, list) or not all(map(_has_id, rows)):
-                raise TryAgain("the shop answered with something that is not a list of rows")
+                raise TryAgain(not_a_list(_ROWS))
             if "status" in fields and not all(map(_has_status, rows)):  # else every purchase would be taken back
-                raise TryAgain("the shop answered with something that is not a list of rows")
+                raise TryAgain(not_a_list(_ROWS))
             total = whole(answer.headers.get("x-wp-total"))
             if total and not rows and query["page"] == 1:
                 if not empty.on(total):
-                    raise TryAgain(f"the shop answered with an empty page where there are {total} rows")
-                self.doubts.add(path.removeprefix("/"))
+                    raise TryAgain(empty_page(_ROWS, total))
+                self.doubts.add(_LISTS[path])
             found[:] = [Page(rows, total, _date(answer))]
 
         try:
             self._api.get(_API + path, {**query, "_fields": ",".join(fields)}, check=check)
         except Redirected as error:
             # So do plain permalinks behind nginx: what WordPress does not know it takes for a page that has moved.
-            error.hint = f"if the address is right, look at the permalinks: {_PERMALINKS}; {error.hint}"
+            error.hint = say(
+                "woocommerce.redirected",
+                "if the address is right, look at the permalinks: {permalinks}; {hint}",
+                permalinks=_PERMALINKS,
+                hint=error.hint,
+            )
             raise
         return found[0]
 
     def _not_known(self, answer: Answer) -> AuthError:
         words = self._api.words(answer)
-        said = f": {words}" if words else ""
+        said = status_and(words, answer)
         code = answer.body.get("code") if isinstance(answer.body, dict) else None
         if not isinstance(code, str):
-            return AuthError(
-                f"the web server asks for a password of its own (401{said})",
-                hint="a shop that is not public yet is often locked by a password: let this machine's address through",
-            )
+            return password_asked(said)
         words = words.lower()
         if code != "woocommerce_rest_authentication_error":
             return AuthError(
-                f"WooCommerce does not know this key, or did not see it (401{said})",
-                hint=f"{self._insecure}check source.consumer_key: {_KEYS}. If it is right: {_PERMALINKS}; the web "
-                "server has to pass the header Authorization on to PHP; behind a proxy WordPress has to know that it "
-                "is called over https",
+                say(
+                    "woocommerce.key_unknown",
+                    "WooCommerce does not know this key, or did not see it ({said})",
+                    said=said,
+                ),
+                hint=self._see_key(),
             )
         if "permission" in words or "berechtig" in words:
             return AuthError(
-                f"the key may not read (401{said})",
-                hint=f"give the key the permission 'Read', or 'Read/Write': {_KEYS}",
+                say("woocommerce.key_may_not_read", "the key may not read ({said})", said=said),
+                hint=say(
+                    "woocommerce.permit_key",
+                    "give the key the permission 'Read', or 'Read/Write': {where}",
+                    where=_KEYS,
+                ),
             )
         return AuthError(
-            f"WooCommerce refuses the key (401{said})",
-            hint=f"check source.consumer_secret (cs_...), it does not match source.consumer_key (ck_...): {_KEYS}",
+            say("woocommerce.key_refused", "WooCommerce refuses the key ({said})", said=said),
+            hint=say(
+                "woocommerce.check_secret",
+                "check source.consumer_secret (cs_...), it does not match source.consumer_key (ck_...): {where}",
+                where=_KEYS,
+            ),
         )
 
-    @property
-    def _insecure(self) -> str:
+    def _see_key(self) -> Message:
+        """Why a key may not be seen."""
+        hint = say(
+            "woocommerce.check_key",
+            "check source.consumer_key: {where}. If it is right: {permalinks}; the web server has to pass the header "
+            "Authorization on to PHP; behind a proxy WordPress has to know that it is called over https",
+            where=_KEYS,
+            permalinks=_PERMALINKS,
+        )
         if not self.url.startswith("http://"):
-            return ""
-        return (
+            return hint
+        return say(
+            "woocommerce.unencrypted",
             "source.url begins with http://, and WooCommerce only accepts a key over https: use the https:// address; "
+            "{otherwise}",
+            otherwise=hint,
         )
 
     def _no_api(self, _: Answer) -> UsageError:
         """Where WordPress says that its API is; asked without any credentials."""
-        missing = f"there is no WooCommerce at {self.url} (404)"
+        missing = say("woocommerce.not_there", "there is no WooCommerce at {url} (404)", url=self.url)
         try:
             front = self._api.http.exchange(Request("GET", "/"))
         except CrsyncError:
@@ -205,7 +271,9 @@ class WooApi:
         if found is None:
             return UsageError(missing, hint=_WHERE)
         if "rest_route=" in found[1]:
-            return UsageError("WordPress offers no API that crsync can use", hint=_PERMALINKS)
+            return UsageError(
+                say("woocommerce.no_api", "WordPress offers no API that crsync can use"), hint=_PERMALINKS
+            )
         try:
             there = urlsplit(found[1])
         except ValueError:
@@ -213,13 +281,24 @@ class WooApi:
         root = self._api.http.redact.excerpt(f"{there.scheme}://{there.netloc}{there.path}".rstrip("/"))
         if root == f"{self.url}/wp-json":
             return UsageError(
-                f"WordPress answers at {self.url}, but there is no WooCommerce",
-                hint="activate the plug-in WooCommerce, or update it (5.8 or later); a security plug-in may "
-                "have switched its API off",
+                say(
+                    "woocommerce.wordpress_alone",
+                    "WordPress answers at {url}, but there is no WooCommerce",
+                    url=self.url,
+                ),
+                hint=say(
+                    "woocommerce.activate",
+                    "activate the plug-in WooCommerce, or update it (5.8 or later); a security plug-in may have "
+                    "switched its API off",
+                ),
             )
         return UsageError(
             missing,
-            hint=f"WordPress says that its API is at {root}: set source.url to the part before /wp-json",
+            hint=say(
+                "woocommerce.elsewhere",
+                "WordPress says that its API is at {address}: set source.url to the part before /wp-json",
+                address=root,
+            ),
         )
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -19,6 +20,7 @@ from cleverreach_sync.http.client import unescaped
 from cleverreach_sync.http.foreign import identifier
 from cleverreach_sync.sources.dates import shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
+from cleverreach_sync.sources.records import Named, customer, not_an_amount, order, subscriber, without_email
 from cleverreach_sync.sources.values import json_text, read_amount, read_time, utc_text
 from cleverreach_sync.sources.woocommerce.consent import MetaRule, mailpoet_state
 
@@ -49,7 +51,7 @@ def customer_row(raw: Mapping[str, Any], rule: MetaRule | None) -> Row | Unreada
     ident = raw["id"]
     email = normalise(_text(raw.get("email")))
     if email is None:
-        return Unreadable("email", f"customer {ident}: no usable e-mail address", 0)
+        return without_email(customer(ident))
     kept = {name: raw.get(name) for name in _CUSTOMER_KEPT}
     kept["billing"] = _billing(raw)
     if rule is not None:
@@ -67,7 +69,7 @@ def order_row(raw: Mapping[str, Any], rule: MetaRule | None, counting: Collectio
     email = normalise(_text(billing.get("email")) if isinstance(billing, dict) else "")
     owner = _account(account)
     if email is None and owner is None:
-        return Unreadable("email", f"order {ident}: no usable e-mail address", 0) if status in counting else None
+        return without_email(order(ident)) if status in counting else None
     kept = {name: raw.get(name) for name in _ORDER_KEPT}
     if status != TRASH:
         kept["billing"] = _billing(raw)
@@ -80,7 +82,7 @@ def subscriber_row(raw: Mapping[str, Any]) -> Row | Unreadable:
     """What is kept of a subscriber of MailPoet."""
     email = normalise(_text(raw.get("email")))
     if email is None:
-        return Unreadable("email", f"subscriber {raw['id']}: no usable e-mail address", 0)
+        return without_email(subscriber(raw["id"]))
     kept = {name: raw.get(name) for name in ("id", "last_subscribed_at")}
     kept["consent"] = mailpoet_state(raw).value
     return Row(email, str(raw["id"]), orjson.dumps(kept), 0)
@@ -94,7 +96,7 @@ def customer_record(row: Row, rule: MetaRule | None, warn: Callable[[Warned], No
     for name in ("first_name", "last_name"):
         profile[name] = _unescaped(_text(raw[name])) or profile.get(name, "")
     profile |= {"customer_number": str(raw["id"]), "source_id": str(raw["id"]), "customer_type": _text(raw["role"])}
-    what = f"customer {raw['id']}"
+    what = partial(customer, raw["id"])
     created = _time(raw, "date_created_gmt", what, warn)
     changed = _time(raw, "date_modified_gmt", what, warn)
     if created is not None:
@@ -115,16 +117,16 @@ def customer_record(row: Row, rule: MetaRule | None, warn: Callable[[Warned], No
 def order_record(row: Row, rule: MetaRule | None, counting: Collection[str], warn: Callable[[Warned], None]) -> Record:
     """An order: a purchase if its status counts, a guest's address, and consent where there is a rule."""
     raw = orjson.loads(row.body)
-    what = f"order {raw['id']}"
+    what = partial(order, raw["id"])
     at = _time(raw, "date_created_gmt", what, warn)
     counts = raw["status"] in counting
     total = read_amount(text) if (text := json_text(raw["total"])) else None
     if total is None and counts:
-        warn(Warned(f"{what}: its total is not an amount", 0))
+        warn(Warned(not_an_amount(what()), 0))
     consent = None if rule is None else rule.consent(raw["meta"])
     if consent is not None and consent.state is not ConsentState.UNKNOWN:
         consent = consent._replace(at=at)
-    order = Order(str(raw["id"]), counts, at, total, _text(raw["currency"]) or None)
+    bought = Order(str(raw["id"]), counts, at, total, _text(raw["currency"]) or None)
     return Record(
         row.email,
         row.ident,
@@ -134,7 +136,7 @@ def order_record(row: Row, rule: MetaRule | None, counting: Collection[str], war
         _address(raw["billing"]) if row.owner is None and "billing" in raw else {},
         consent,
         None,
-        (order,),
+        (bought,),
         None,
         counts,
     )
@@ -146,7 +148,7 @@ def subscriber_record(row: Row, warn: Callable[[Warned], None], zone: tzinfo = U
     raw = orjson.loads(row.body)
     state, at = ConsentState(raw["consent"]), None
     if state is ConsentState.YES:
-        at = _time(raw, "last_subscribed_at", f"subscriber {raw['id']}", warn)
+        at = _time(raw, "last_subscribed_at", partial(subscriber, raw["id"]), warn)
         there = None if at is None or zone is UTC else read_time(_text(raw["last_subscribed_at"]), zone=zone)
         at = at if at is None or there is None else min(at, there)
     return Record(row.email, row.ident, RANK_GUEST, None, None, {}, Consent(state, at))
@@ -184,7 +186,7 @@ def _unescaped(text: str) -> str:
     return unescaped(text).strip() if "&" in text else text
 
 
-def _time(raw: Mapping[str, Any], name: str, what: str, warn: Callable[[Warned], None]) -> int | None:
+def _time(raw: Mapping[str, Any], name: str, what: Named, warn: Callable[[Warned], None]) -> int | None:
     return shop_time(raw[name], name, what, warn)
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
+from cleverreach_sync.messages import say
 from cleverreach_sync.settings.source import SourceSettings
-from cleverreach_sync.settings.types import FULL_READ_EVERY, Duration, FullReadEvery, Question, ShopUrl, Words, wrong
+from cleverreach_sync.settings.types import ASK_ADDRESS, FULL_READ_EVERY, Duration, FullReadEvery, ShopUrl, Words, wrong
 from cleverreach_sync.sources.woocommerce.consent import MetaRule
 
 MAILPOET: Final = "mailpoet"
@@ -26,10 +27,12 @@ def _subscribed_by(text: str) -> str:
     if text.startswith(_META):
         try:
             MetaRule.parse(text.removeprefix(_META), frozenset())
-        except ValueError as error:
-            raise wrong(str(error)) from None
+        except ValueError:
+            raise wrong(
+                say("woocommerce.expected_meta_rule", "expected meta:<key> or meta:<key>:<member>=<value>")
+            ) from None
         return text
-    raise wrong("expected none, mailpoet, or meta:<key>")
+    raise wrong(say("woocommerce.expected_subscribed_by", "expected none, mailpoet, or meta:<key>"))
 
 
 def _status(text: str) -> str:
@@ -48,7 +51,7 @@ class WooCommerceSettings(SourceSettings):
     """A shop made with WooCommerce."""
 
     default_name = "WooCommerce"
-    questions = (Question("url", "What is the address of your shop?", "https://shop.example.com"),)
+    questions = (ASK_ADDRESS,)
     starter = """\
 # Your WooCommerce shop. Its key is not in this file either. You get one in the shop as an administrator, under
 # WooCommerce > Settings > Advanced > REST API > Add key: user = an administrator, permission = Read. Then:
@@ -108,7 +111,9 @@ name: WooCommerce
     @model_validator(mode="after")
     def _login_for_mailpoet(self) -> Self:
         if self.subscribed_by == MAILPOET and (self.username is None or self.application_password is None):
-            raise wrong("subscribed_by: mailpoet needs username and application_password")
+            raise wrong(
+                say("woocommerce.login_missing", "subscribed_by: mailpoet needs username and application_password")
+            )
         return self
 
     @property

@@ -11,6 +11,7 @@ from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import Refused
 from cleverreach_sync.http.paging import Keyset, Listing, Page, keyset_pages
 from cleverreach_sync.progress import Finding
+from cleverreach_sync.sources import records
 from cleverreach_sync.sources.interface import Stream
 from cleverreach_sync.sources.shop import ShopSource, ShopStream, Statuses
 from cleverreach_sync.sources.walks import ByNumber, Cursor, InFull, ReadAll, Stopped, ThenChanges
@@ -60,13 +61,13 @@ class WooCommerce(ShopSource):
         customers = ByNumber(
             lambda page: api.customers(page, meta=rule is not None),
             ident,
-            Listing(CUSTOMERS, api.doubts),
+            Listing(records.CUSTOMERS, api.doubts),
             size=PER_PAGE,
             readers=READERS,
         )
         yield ShopStream(
             Stream(CUSTOMERS, frozenset({Signal.PROFILE} | consent), full_read=True, told_by=told_by),
-            InFull(customers, Listing(CUSTOMERS, api.doubts)),
+            InFull(customers, Listing(records.CUSTOMERS, api.doubts)),
             lambda raw: customer_row(raw, rule),
             lambda row, warn: customer_record(row, rule, warn),
         )
@@ -77,7 +78,7 @@ class WooCommerce(ShopSource):
                 self._all_orders,
                 self._changed_orders,
                 modified,
-                Listing(ORDERS, api.doubts),
+                Listing(records.ORDERS, api.doubts),
                 every=None if rule is None else self._reconcile_every,
                 ordered=True,
             ),
@@ -85,7 +86,7 @@ class WooCommerce(ShopSource):
             lambda row, warn: order_record(row, rule, counting, warn),
         )
         if self._asks_mailpoet:
-            listing = Listing(MAILPOET, api.doubts)
+            listing = Listing(records.SUBSCRIBERS, api.doubts)
             subscribers = ByNumber(api.subscribers, ident, listing, size=PER_PAGE, readers=READERS)
             yield ShopStream(
                 Stream(MAILPOET, frozenset({Signal.CONSENT}), full_read=True),
@@ -141,7 +142,7 @@ class WooCommerce(ShopSource):
         pages = ByNumber(
             lambda number: self._orders(number, **query),
             ident,
-            Listing(ORDERS, self._api.doubts),
+            Listing(records.ORDERS, self._api.doubts),
             size=PER_PAGE,
             readers=READERS,
         )

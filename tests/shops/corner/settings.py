@@ -7,14 +7,14 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from cleverreach_sync.settings.source import SourceSettings
-from cleverreach_sync.settings.types import FULL_READ_EVERY, FullReadEvery, Question, ShopUrl, Words
+from cleverreach_sync.settings.types import ASK_ADDRESS, FULL_READ_EVERY, FullReadEvery, ShopUrl, Words
 
 
 class CornerSettings(SourceSettings):
     """A shop made with Corner."""
 
     default_name = "Corner"
-    questions = (Question("url", "What is the address of your shop?", "https://shop.example.com"),)
+    questions = (ASK_ADDRESS,)
     starter = """\
 type: corner
 url: {url}

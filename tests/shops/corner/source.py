@@ -13,6 +13,8 @@ from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.paging import Listing, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import FixedToken
+from cleverreach_sync.messages import say
+from cleverreach_sync.sources import records
 from cleverreach_sync.sources.interface import Stream
 from cleverreach_sync.sources.mapping import ConsentWords, OrderValues, RowMap
 from cleverreach_sync.sources.shop import JsonLists, Refusal, ShopSource, ShopStream, Statuses, explain
@@ -22,7 +24,7 @@ from tests.shops.corner.settings import CornerSettings
 
 PER_PAGE: Final = 100
 CUSTOMERS: Final = RowMap(
-    what="customer",
+    what=records.customer,
     fields={"first_name": "given", "last_name": "family", "city": "address.town", "company": "address.firm"},
     created="made",
     changed="touched",
@@ -32,18 +34,21 @@ CUSTOMERS: Final = RowMap(
         at="news_at",
     ),
 )
+CHECK: Final = say("corner.check_token", "check source.token: Corner > Settings > API")
+ALLOW: Final = say("corner.allow", "give it the right to read: Corner > Settings > API")
+WHERE: Final = say("corner.address", "source.url is the address of the shop")
 REFUSALS: Final = {
-    401: Refusal(AuthError, "Corner does not know the token ({said})", "check source.token: Corner > Settings > API"),
-    403: Refusal(
-        AuthError, "the token may not read this ({said})", "give it the right to read: Corner > Settings > API"
+    401: Refusal(
+        AuthError, lambda said: say("corner.key", "Corner does not know the token ({said})", said=said), CHECK
     ),
-    404: Refusal(UsageError, "there is no Corner at this address ({said})", "source.url is the address of the shop"),
+    403: Refusal(AuthError, lambda said: say("corner.no", "the token may not read this ({said})", said=said), ALLOW),
+    404: Refusal(UsageError, lambda said: say("corner.gone", "no Corner at this address ({said})", said=said), WHERE),
 }
 
 
 def orders_of(statuses: Statuses) -> RowMap:
     return RowMap(
-        what="order",
+        what=records.order,
         fields={"first_name": "buyer.given", "last_name": "buyer.family", "city": "buyer.town"},
         created="made",
         changed="touched",
@@ -64,13 +69,13 @@ def open_source(settings: CornerSettings, base: Path, means: HttpContext) -> Sho
     orders = orders_of(Statuses(frozenset(settings.buyer_statuses)))
 
     def customers_of(page: int) -> Page:
-        return lists.page("customers", "/api/customers", {"page": page, "size": PER_PAGE}, needs=("news",))
+        return lists.page(records.CUSTOMERS, "/api/customers", {"page": page, "size": PER_PAGE}, needs=("news",))
 
     def orders_after(ident: int, since: int | None = None) -> Page:
         query: dict[str, str | int] = {"after": ident, "size": PER_PAGE}
         if since is not None:
             query["since"] = utc_text(since)
-        return lists.page("orders", "/api/orders", query, needs=("state",))
+        return lists.page(records.ORDERS, "/api/orders", query, needs=("state",))
 
     def changes(known: Cursor, stopped: Stopped) -> Iterable[Page]:
         return ByKey(lambda after: orders_after(after, known.since), orders.ident_of, size=PER_PAGE)(stopped)
@@ -83,8 +88,8 @@ def open_source(settings: CornerSettings, base: Path, means: HttpContext) -> Sho
             ShopStream(
                 Stream("customers", frozenset({Signal.PROFILE, Signal.CONSENT}), full_read=True),
                 InFull(
-                    ByNumber(customers_of, CUSTOMERS.ident_of, Listing("customers", lists.doubts), size=PER_PAGE),
-                    Listing("customers", lists.doubts),
+                    ByNumber(customers_of, CUSTOMERS.ident_of, Listing(records.CUSTOMERS, lists.doubts), size=PER_PAGE),
+                    Listing(records.CUSTOMERS, lists.doubts),
                 ),
                 CUSTOMERS.row,
                 CUSTOMERS.record,
@@ -101,7 +106,7 @@ def open_source(settings: CornerSettings, base: Path, means: HttpContext) -> Sho
                     ByKey(orders_after, orders.ident_of, size=PER_PAGE),
                     changes,
                     orders.changed_at,
-                    Listing("orders", lists.doubts),
+                    Listing(records.ORDERS, lists.doubts),
                 ),
                 orders.row,
                 orders.record,
