@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cleverreach_sync.domain.decision import Decision
-from cleverreach_sync.domain.model import ConsentState, Recipient
+from cleverreach_sync.domain.decision import Case, Decision
+from cleverreach_sync.domain.model import Recipient
 from cleverreach_sync.run.plan import Step
 from cleverreach_sync.state.entries import Entry
 from cleverreach_sync.state.plans import PlanRow
@@ -39,12 +39,12 @@ class Batch:
 
 
 class Result(NamedTuple):
-    """What became of one person. `sent`: a row about them was in a write request."""
+    """What became of one person. `case` as it was read, `decision` as it was carried out; `sent`: a row about them was
+    in a write request."""
 
     row: PlanRow
-    email: str
+    case: Case
     decision: Decision
-    consent: ConsentState
     entry: Entry | None
     sent: bool
 

@@ -209,14 +209,13 @@ class BatchSender:
         except (NotCarriedOut, Refused):
             return self._rejected(one.row, batch, STILL_ACTIVE, one)
         if ended is not None:
-            state, kept = case.person.consent.state, entry(one.row, ended[1], OPEN, ended[0].kinds)
-            return Result(one.row, case.person.email, ended[0], state, kept, sent=True)
+            return Result(one.row, case, ended[0], entry(one.row, ended[1], OPEN, ended[0].kinds), sent=True)
         memory = settle(decision, case.person, absent(one.case.recipient, case.memory), run.now)
-        state = case.person.consent.state
         if decision.outcome is Outcome.INVALID:
-            return Result(one.row, case.person.email, decision, state, None, sent=False)
-        kept = entry(one.row, memory, outcome_to_keep(decision, memory), decision.kinds, due=end_waits(state, memory))
-        return Result(one.row, case.person.email, decision, state, kept, sent=False)
+            return Result(one.row, case, decision, None, sent=False)
+        due = end_waits(case.person.consent.state, memory)
+        kept = entry(one.row, memory, outcome_to_keep(decision, memory), decision.kinds, due=due)
+        return Result(one.row, case, decision, kept, sent=False)
 
     def _ended_by_id(self, batch: Batch, one: Rechecked) -> Result:
         """The end of a consent that no row with an address can bring: the list would take it for another's."""
@@ -229,10 +228,7 @@ class BatchSender:
                 return self._rejected(one.row, batch, STILL_ACTIVE, one)
             inactive = own._replace(status=run.rules.policy.ended, stamps=None)
             memory = remember(decision, case.person, memory, inactive, run.rules, run.now)
-        state = case.person.consent.state
-        return Result(
-            one.row, case.person.email, decision, state, entry(one.row, memory, OPEN, decision.kinds), sent=True
-        )
+        return Result(one.row, case, decision, entry(one.row, memory, OPEN, decision.kinds), sent=True)
 
     def _answered(self, batch: Batch, one: Rechecked, change: Change, answer: RowAnswer) -> Result:
         case, run, decision = one.case, self._run, one.decision
@@ -243,7 +239,6 @@ class BatchSender:
         whole = answer.confirmed == WHOLE
         if confirmed is None or answer.verdict is not Verdict.ACCEPTED or not (whole or _will_do(decision, answer)):
             return self._rejected(one.row, batch, answer.reason or NOT_CONFIRMED, one)
-        state = case.person.consent.state
         if not change.creates and confirmed.id != change.receiver_id:
             return self._made_again(one, confirmed)
         if change.creates and self._was_there(change, confirmed):
@@ -263,9 +258,7 @@ class BatchSender:
         elif decision.activates and confirmed.status is not Status.SUBSCRIBED:
             decision = decision._replace(activates=False)
         kept = UNCHANGED if whole and decision.kinds and decision.outcome is not Outcome.DEACTIVATED else OPEN
-        return Result(
-            one.row, case.person.email, decision, state, entry(one.row, memory, kept, decision.kinds), sent=True
-        )
+        return Result(one.row, case, decision, entry(one.row, memory, kept, decision.kinds), sent=True)
 
     def _made_before(self, batch: Batch, one: Rechecked) -> bool:
         """Whether an earlier attempt of this run, whose answer was lost, created the recipient that was found now."""
@@ -285,7 +278,7 @@ class BatchSender:
         if not memory.transferred:
             memory = memory._replace(receiver_id=one.case.recipient.id if one.case.recipient else confirmed.id)
         kept = entry(one.row, memory, OPEN, decision.kinds)
-        return Result(one.row, case.person.email, decision, case.person.consent.state, kept, sent=True)
+        return Result(one.row, case, decision, kept, sent=True)
 
     def _was_there(self, change: Change, confirmed: Recipient) -> bool:
         return bool(
@@ -315,7 +308,7 @@ class BatchSender:
         kept: Entry | None = entry(one.row, case.memory, OPEN, decision.kinds, due=due)
         if case.person.erased and self._run.rules.delete_erased:
             kept = None  # as long as all is remembered of them, the next run sees again that they are to be deleted
-        return Result(one.row, case.person.email, decision, case.person.consent.state, kept, sent=True)
+        return Result(one.row, case, decision, kept, sent=True)
 
 
 def _to_write(seen: Sequence[Rechecked]) -> list[Change]:

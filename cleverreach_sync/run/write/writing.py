@@ -267,13 +267,13 @@ class Writer:
             if result.decision.outcome is Outcome.REJECTED:
                 verdicts[False] += result.sent
                 run.tally.reject(result.decision.reason)
-                self.rejected[key] = (result.email, result.decision.reason)
+                self.rejected[key] = (result.case.person.email, result.decision.reason)
             else:
                 if result.sent:
                     verdicts[True] += 1
                 if key.hex() in run.rejects:
                     self.accepted.add(key)
-                run.tally.done(result.decision, result.consent)
+                run.tally.done(result.decision, result.case.person.consent.state)
             if result.sent and batch.step in (Step.UPDATE, Step.NEW):
                 self._sent += 1
         self._done += len(results)
@@ -329,4 +329,6 @@ def _is_woken(result: Result) -> bool:
 
 
 def _without_consent(result: Result) -> bool | None:
-    return None if result.decision.outcome is not Outcome.CREATED else result.consent is not ConsentState.YES
+    if result.decision.outcome is not Outcome.CREATED:
+        return None
+    return result.case.person.consent.state is not ConsentState.YES
