@@ -49,7 +49,7 @@ def fields_differ(values: dict[str, str], memory: LastSynced, rules: Rules) -> b
 
 def sent_anew(memory: LastSynced, recipient: Recipient, rules: Rules) -> bool:
     """Whether what was confirmed before does not count: everybody is sent, or it was another recipient."""
-    return (rules.resend and memory.run != rules.run) or recipient.id != memory.receiver_id
+    return (rules.resend and memory.run != rules.run) or recipient.id != memory.recipient_id
 
 
 def end(case: Case, recipient: Recipient, carried: frozenset[Kind], shop: ShopConsent, rules: Rules) -> Decision:
@@ -69,7 +69,7 @@ def end(case: Case, recipient: Recipient, carried: frozenset[Kind], shop: ShopCo
     change = Change(
         email=person.email,
         creates=False,
-        receiver_id=recipient.id,
+        recipient_id=recipient.id,
         status=rules.policy.ended,
         at=None,
         registered=None,
@@ -98,7 +98,7 @@ def disproved(
     """Somebody in the list to whom no selected kind applies any more: the tags that crsync gave and the facts speak
     against go, and with them what only buyers have. None if there is nothing of that."""
     person, memory, recipient = case.person, case.memory, case.recipient
-    if recipient is None or not memory.transferred or recipient.id != memory.receiver_id:
+    if recipient is None or not memory.transferred or recipient.id != memory.recipient_id:
         return None
     wrong = contradicted(stated, person.purchases)
     values = rules.fields.emptied(person)
@@ -107,7 +107,7 @@ def disproved(
     change = Change(
         email=person.email,
         creates=False,
-        receiver_id=recipient.id,
+        recipient_id=recipient.id,
         status=None,
         at=None,
         registered=None,
@@ -126,7 +126,7 @@ def erase(case: Case, recipient: Recipient, carried: frozenset[Kind], rules: Rul
     change = Change(
         email=case.person.email,
         creates=False,
-        receiver_id=recipient.id,
+        recipient_id=recipient.id,
         status=Status.ABSENT if delete else rules.policy.ended,
         at=None,
         registered=None,
@@ -200,7 +200,7 @@ def new_status(
     if recipient.status not in policy.asleep:
         return None, None
     own_doing = recipient.status is policy.unmailed and memory.made_inactive
-    own_doing = own_doing and memory.receiver_id == recipient.id and memory.ended is None
+    own_doing = own_doing and memory.recipient_id == recipient.id and memory.ended is None
     if memory.ended_at is not None:  # it may be another's by now
         own_doing = own_doing and person.consent.state is ConsentState.YES
         own_doing = own_doing and person.consent.is_later_than(memory.ended_at)

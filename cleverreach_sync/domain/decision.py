@@ -79,7 +79,7 @@ class Change(NamedTuple):
 
     email: str
     creates: bool
-    receiver_id: str | None
+    recipient_id: str | None
     status: Status | None
     at: int | None
     registered: int | None

@@ -41,17 +41,17 @@ def remember(
         return memory
     dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NONE
     # Made again under another ID: nothing of what was sent before is there.
-    made_again = change.creates or confirmed.id != memory.receiver_id
+    made_again = change.creates or confirmed.id != memory.recipient_id
     if decision.reason == ENDED_ERASED:
         if change.status is Status.ABSENT:
             return forgotten(memory, now)
-        ended = erased(memory, now)._replace(receiver_id=confirmed.id, status=rules.policy.ended, woken_at=None)
+        ended = erased(memory, now)._replace(recipient_id=confirmed.id, status=rules.policy.ended, woken_at=None)
         return ended._replace(tags=carried - dropped, run=rules.run, stamps=confirmed.stamps)
     tags = (carried - dropped) | (decision.kinds & rules.own.among(change.tags_added))
     fingerprint = _fingerprint(change, b"" if made_again else memory.fingerprint, rules)
     if decision.outcome is Outcome.DEACTIVATED:
         ended = _ended(memory, _ended_at(person, memory, now), withdrew=decision.shop is ShopConsent.OPTED_OUT)
-        ended = ended._replace(receiver_id=confirmed.id, status=rules.policy.ended, stamps=confirmed.stamps)
+        ended = ended._replace(recipient_id=confirmed.id, status=rules.policy.ended, stamps=confirmed.stamps)
         return ended._replace(tags=tags, fingerprint=fingerprint, run=rules.run)
     reopened = decision.activates or (decision.shop is ShopConsent.YES and confirmed.status is Status.SUBSCRIBED)
     if end_is_open(decision, memory):  # created anew, as who they are now
@@ -78,7 +78,7 @@ def unconfirmed(after: LastSynced, before: LastSynced, confirmed: Recipient, par
     """What is remembered if the target confirmed no more than `parts` of a change, that of the status among them: data
     fields and tags that it did not confirm are sent again."""
     if Part.FIELDS not in parts:
-        known = before.fingerprint if after.receiver_id == before.receiver_id else b""
+        known = before.fingerprint if after.recipient_id == before.recipient_id else b""
         after = after._replace(fingerprint=known)
     return after if Part.TAGS in parts else after._replace(tags=rules.own.among(confirmed.tags))
 
@@ -116,7 +116,7 @@ def erased(memory: LastSynced, now: int) -> LastSynced:
 def forgotten(memory: LastSynced, now: int) -> LastSynced:
     """Likewise of a recipient that was deleted from the list for it."""
     gone = erased(memory, now)
-    absent = gone._replace(receiver_id=None, status=Status.ABSENT, tags=_NONE, fingerprint=b"")
+    absent = gone._replace(recipient_id=None, status=Status.ABSENT, tags=_NONE, fingerprint=b"")
     return absent._replace(woken_at=None, stamps=None)
 
 

@@ -251,7 +251,7 @@ class Person(NamedTuple):
 class LastSynced(NamedTuple):
     """What was last agreed with the target about one person.
 
-    `receiver_id` None: never confirmed in the list. `status` is how they stood there last, `tags` the own special tags
+    `recipient_id` None: never confirmed in the list. `status` is how they stood there last, `tags` the own special tags
     they carried. `agreed` is the consent that was last acted on. `ended` says why crsync (or somebody else, where that
     had to be assumed) ended their mailing, `ended_at` from when on a new consent counts. `made_inactive`: crsync
     created them inactive. `run` confirmed them last. `left_before`: the reason why their former address had left, which
@@ -261,7 +261,7 @@ class LastSynced(NamedTuple):
     they were created inactive, a consent has to be later than that.
     """
 
-    receiver_id: str | None = None
+    recipient_id: str | None = None
     status: Status = Status.ABSENT
     tags: frozenset[Kind] = frozenset()
     fingerprint: bytes = b""
@@ -276,7 +276,7 @@ class LastSynced(NamedTuple):
 
     @property
     def transferred(self) -> bool:
-        return self.receiver_id is not None
+        return self.recipient_id is not None
 
 
 NOTHING: Final = LastSynced()

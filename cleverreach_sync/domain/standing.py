@@ -31,13 +31,13 @@ _AS_READ: Final = {status: TargetStatus(status.value) for status in Status}
 def remembered_recipient(email: str, memory: LastSynced, rules: Rules) -> Recipient | None:
     """The recipient to decide against before they were read: as last seen, or as still there if they had left (the
     reading before the write has the last word)."""
-    if memory.receiver_id is None:
+    if memory.recipient_id is None:
         return None
     status = memory.status
     if status not in IN_LIST:
         status = rules.policy.ended if memory.ended else Status.SUBSCRIBED
     tags = frozenset([rules.own.by_kind[kind] for kind in memory.tags])
-    return Recipient(memory.receiver_id, email, status, tags, stamps=memory.stamps)
+    return Recipient(memory.recipient_id, email, status, tags, stamps=memory.stamps)
 
 
 def standing_of(case: Case, rules: Rules) -> TargetStatus:
@@ -66,7 +66,7 @@ def _left_elsewhere(person: Person, suppressed: Suppression) -> bool:
 
 def _by_our_doing(memory: LastSynced, recipient: Recipient) -> bool:
     """Whether a recipient is asleep because crsync left them so."""
-    return memory.ended is not None or (memory.made_inactive and memory.receiver_id == recipient.id)
+    return memory.ended is not None or (memory.made_inactive and memory.recipient_id == recipient.id)
 
 
 def must_stay_away(case: Case, standing: TargetStatus, policy: Policy) -> bool:
@@ -100,7 +100,7 @@ def in_other_hands(memory: LastSynced, recipient: Recipient, policy: Policy) -> 
         return False
     if memory.ended is None and not memory.made_inactive:
         return False
-    if memory.stamps is None or memory.receiver_id != recipient.id:
+    if memory.stamps is None or memory.recipient_id != recipient.id:
         return True
     pairs = zip(memory.stamps, recipient.stamps, strict=True)
     return any(left is not None and shown is not None and left != shown for left, shown in pairs)
@@ -118,7 +118,7 @@ def adopted(memory: LastSynced, recipient: Recipient, carried: frozenset[Kind], 
     crsync, a Subscriber tag is a consent given before, asleep means that somebody ended it, and it stays so."""
     asleep = recipient.status in policy.asleep
     return memory._replace(
-        receiver_id=recipient.id,
+        recipient_id=recipient.id,
         status=recipient.status,
         tags=carried,
         agreed=ConsentState.YES if Kind.SUBSCRIBER in carried else ConsentState.UNKNOWN,

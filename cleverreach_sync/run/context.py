@@ -158,7 +158,7 @@ class Run:
     known; `retold`: those of them whose records told of it in another way until now. `zones_before`: the other zones in
     which times without one were read. `unnumbered`: the streams whose records have no ID.
     `attempted`: who was under way when the run before was cut off; `made`: whom its writes brought into the list
-    without an answer, `remade`: the receiver IDs of those whom they made again."""
+    without an answer, `remade`: the recipient IDs of those whom they made again."""
 
     request: RunRequest
     start: Start

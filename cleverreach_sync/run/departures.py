@@ -69,14 +69,14 @@ def undo(run: Run) -> CrsyncError | None:
     failed: CrsyncError | None = None
     undone = 0
     for left in batches(_woken(run, run.departed), run.batch_size):
-        found = run.target.look_up([each.memory.receiver_id or "" for each in left])
+        found = run.target.look_up([each.memory.recipient_id or "" for each in left])
         for each in left:
-            recipient = found.get(each.memory.receiver_id or "")
+            recipient = found.get(each.memory.recipient_id or "")
             state = Status.ABSENT if recipient is None else recipient.status
             # An answer that lacks them is no proof: they were made active a moment ago.
             if recipient is None or state is Status.SUBSCRIBED:
                 try:
-                    there = run.target.end_mailings(each.memory.receiver_id or "")
+                    there = run.target.end_mailings(each.memory.recipient_id or "")
                 except (NotCarriedOut, Refused) as failure:
                     failed = failed or failure
                     continue

@@ -56,7 +56,7 @@ class Fate(NamedTuple):
 
 def flight(row: PlanRow, now: int) -> Flight:
     """Somebody of the plan, who is about to be written."""
-    made = None if row.receiver_id is not None else row.created
+    made = None if row.recipient_id is not None else row.created
     state, at, _, _, _, withdrew, _, after, _, erased = row.person
     return Flight(
         row.key,
@@ -70,7 +70,7 @@ def flight(row: PlanRow, now: int) -> Flight:
         None if withdrew else at,
         None if withdrew else after,
         erased,
-        row.receiver_id,
+        row.recipient_id,
         row.fingerprint if made is None else made[-1],
         row.idents,
         body(row.facts, row.memory),
@@ -100,9 +100,9 @@ def record(run: Run) -> CrsyncError | None:
     some: they stay under way, so that the next run tries again."""
     failed: CrsyncError | None = None
     left: list[Flight] = []
-    for each, receiver_id in run.remade:
+    for each, recipient_id in run.remade:
         try:
-            run.target.end_mailings(receiver_id)
+            run.target.end_mailings(recipient_id)
         except (NotCarriedOut, Refused) as failure:
             failed = failed or failure
             left.append(each)
@@ -119,16 +119,16 @@ def _found(run: Run, left: Iterable[Flight]) -> Iterator[tuple[Flight, Recipient
         read = run.target.read([each.email for each in part])
         by_address = {email: found for email, found in read.items() if found.email == email}  # not another's
         yield from ((each, by_address[each.email]) for each in part if each.email in by_address)
-    for part in batches((each for each in left if not each.email and each.receiver_id), run.batch_size):
+    for part in batches((each for each in left if not each.email and each.recipient_id), run.batch_size):
         run.request.stop.check()
-        by_id = run.target.look_up([each.receiver_id for each in part if each.receiver_id])
-        yield from ((each, by_id[each.receiver_id]) for each in part if each.receiver_id in by_id)
+        by_id = run.target.look_up([each.recipient_id for each in part if each.recipient_id])
+        yield from ((each, by_id[each.recipient_id]) for each in part if each.recipient_id in by_id)
 
 
 def _fate(run: Run, left: Flight, recipient: Recipient) -> Fate:
-    facts, memory = read_body(Entry(left.key, b"", OPEN, 0, 0, left.receiver_id, left.fingerprint, b"", left.body))
+    facts, memory = read_body(Entry(left.key, b"", OPEN, 0, 0, left.recipient_id, left.fingerprint, b"", left.body))
     own = run.rules.own.among(recipient.tags)
-    made_again = memory.transferred and memory.receiver_id != recipient.id
+    made_again = memory.transferred and memory.recipient_id != recipient.id
     if made_again and not (run.rules.include_deleted and left.step == Step.UPDATE):
         return Fate(remade=recipient.id) if own else Fate()
     if left.step in _ENDS:
@@ -195,7 +195,7 @@ def _entry(left: Flight, facts: PersonFacts, memory: LastSynced, *, due: bool) -
         OPEN,
         left.kinds,
         int(due),
-        memory.receiver_id,
+        memory.recipient_id,
         memory.fingerprint,
         left.idents,
         body(facts_json(facts), memory_tuple(memory)),

@@ -120,6 +120,6 @@ def _ledger(path: Path, config: Config, source: Source, found: RecipientList) ->
 
 def _tags(ledger: Ledger) -> int:
     try:
-        return sum(len(read_body(entry)[1].tags) for entry in ledger.walk() if entry.receiver_id is not None)
+        return sum(len(read_body(entry)[1].tags) for entry in ledger.walk() if entry.recipient_id is not None)
     finally:
         ledger.close()

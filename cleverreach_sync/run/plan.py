@@ -41,8 +41,8 @@ class Step(IntEnum):
     created unless the reading before the write finds them."""
 
     RECORD = 0  # nothing to write, but something to remember
-    MOVED = 1  # the old address of somebody who has another one now; known by receiver ID only
-    GONE = 2  # consent ended by absence; known by receiver ID only
+    MOVED = 1  # the old address of somebody who has another one now; known by recipient ID only
+    GONE = 2  # consent ended by absence; known by recipient ID only
     END = 3  # consent ended
     CHECK = 4  # an end, if they carry an own special tag in the list
     UPDATE = 5
@@ -90,7 +90,7 @@ def plan_row(step: Step, decided: Decided, fingerprints: Fingerprints | None = N
         _plain(person),
         pack(decision.values, decision.change) if step and decision.values is not None else None,
         memory_tuple(memory),
-        memory.receiver_id,
+        memory.recipient_id,
         memory.fingerprint,
         facts_json(facts),
         seen,
@@ -156,7 +156,7 @@ def _creation(decision: Decision, fingerprints: Fingerprints) -> tuple[Any, ...]
 def created(row: PlanRow, policy: Policy) -> Decision | None:
     """The decision of phase 2 about somebody it knew no recipient of, which holds as long as there is none; None if
     they were not to be created."""
-    if row.created is None or row.receiver_id is not None or row.fields is None:
+    if row.created is None or row.recipient_id is not None or row.fields is None:
         return None
     shop, kinds, active, at, registered, tags, fingerprint = row.created
     state = policy.mailed if active else policy.unmailed
@@ -201,7 +201,7 @@ def case_of(row: PlanRow, recipient: Recipient | None, *, filled: bool = True) -
 
 def remembered(row: PlanRow) -> LastSynced:
     """What was agreed, as it was when the row was planned."""
-    return memory_of(row.memory, row.receiver_id, row.fingerprint)
+    return memory_of(row.memory, row.recipient_id, row.fingerprint)
 
 
 def entry(row: PlanRow, memory: LastSynced, outcome: str, kinds: frozenset[Kind], *, due: bool = False) -> Entry:
@@ -212,7 +212,7 @@ def entry(row: PlanRow, memory: LastSynced, outcome: str, kinds: frozenset[Kind]
         outcome,
         kind_bits(kinds),
         due,
-        memory.receiver_id,
+        memory.recipient_id,
         memory.fingerprint,
         row.idents,
         body(row.facts, memory_tuple(memory)),
@@ -221,14 +221,14 @@ def entry(row: PlanRow, memory: LastSynced, outcome: str, kinds: frozenset[Kind]
 
 def stored(row: PlanRow) -> Entry:
     """The entry of a RECORD row, without reading it."""
-    may_wait = row.receiver_id is not None and row.outcome == OPEN
+    may_wait = row.recipient_id is not None and row.outcome == OPEN
     return Entry(
         row.key,
         row.seen if row.outcome else b"",
         row.outcome,
         row.kinds,
         may_wait and end_waits(CONSENTS[row.person[0]], remembered(row)),
-        row.receiver_id,
+        row.recipient_id,
         row.fingerprint,
         row.idents,
         body(row.facts, row.memory),

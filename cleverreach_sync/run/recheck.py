@@ -44,21 +44,21 @@ def recipients_of(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     """The recipients of a batch by the person's key, read by address, or by ID where only that is known."""
     if run.recipient_list is None:
         return {}
-    ids = [row.receiver_id for row in rows if not row.email and row.receiver_id]
+    ids = [row.recipient_id for row in rows if not row.email and row.recipient_id]
     emails = [row.email for row in rows if row.email]
     known = run.target.look_up(ids) if ids else {}
     found = run.target.read(emails) if emails else {}
     there = {row.key: found[row.email] for row in rows if row.email in found}
     there |= _by_id(run, [row for row in rows if row.step == Step.END and row.email and row.key not in there])
-    return there | {row.key: known[row.receiver_id] for row in rows if not row.email and row.receiver_id in known}
+    return there | {row.key: known[row.recipient_id] for row in rows if not row.email and row.recipient_id in known}
 
 
 def _by_id(run: Run, rows: Sequence[PlanRow]) -> dict[bytes, Recipient]:
     """Whose consent ended and who is not found by their address, looked up by their ID: one answer that lacks them must
     not be the end of the matter."""
-    ids = [row.receiver_id for row in rows if row.receiver_id]
+    ids = [row.recipient_id for row in rows if row.recipient_id]
     known = run.target.look_up(ids) if ids else {}
-    found = ((row, known.get(row.receiver_id or "")) for row in rows)
+    found = ((row, known.get(row.recipient_id or "")) for row in rows)
     return {row.key: each for row, each in found if each is not None and each.email == row.email}
 
 
@@ -155,7 +155,7 @@ def resolve_checks(run: Run) -> tuple[int, int]:
                 continue
             memory = settle(decision, case.person, case.memory, run.now)
             row = row._replace(
-                outcome=outcome_to_keep(decision, memory), memory=memory_tuple(memory), receiver_id=memory.receiver_id
+                outcome=outcome_to_keep(decision, memory), memory=memory_tuple(memory), recipient_id=memory.recipient_id
             )
         rows.append(row)
         if len(rows) >= _BUFFER:

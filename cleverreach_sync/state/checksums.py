@@ -21,9 +21,9 @@ def of_bytes(content: bytes) -> bytes:
 def of_entry(entry: Sequence[Any]) -> bytes:
     """The checksum of an entry's columns, in the order of `Entry`; one it already has is left out. Raises TypeError,
     ValueError or AttributeError for a value of another type than it can have."""
-    key, seen, outcome, kinds, due, receiver_id, fingerprint, idents, body = entry[:9]
-    receiver = b"" if receiver_id is None else receiver_id.encode()
-    lengths = len(seen), len(fingerprint), len(idents), -1 if receiver_id is None else len(receiver)
+    key, seen, outcome, kinds, due, recipient_id, fingerprint, idents, body = entry[:9]
+    receiver = b"" if recipient_id is None else recipient_id.encode()
+    lengths = len(seen), len(fingerprint), len(idents), -1 if recipient_id is None else len(receiver)
     hashed = _begun()
     hashed.update(b"".join((_head(outcome, kinds, due, *lengths), key, seen, fingerprint, idents, receiver, body)))
     return hashed.digest()

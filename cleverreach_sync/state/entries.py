@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     outcome: str
     kinds: int
     due: int
-    receiver_id: str | None
+    recipient_id: str | None
     fingerprint: bytes
     idents: bytes
     body: bytes
@@ -105,7 +105,7 @@ def _plain(record: RecordFacts, owner: int | None = None, *, nobody: bool) -> tu
 
 
 def memory_tuple(memory: LastSynced) -> tuple[Any, ...] | None:
-    """The memory in built-in types, without receiver ID and fingerprint, which stand beside it; None for none."""
+    """The memory in built-in types, without recipient ID and fingerprint, which stand beside it; None for none."""
     if memory is NOTHING:
         return None
     return (
@@ -122,14 +122,14 @@ def memory_tuple(memory: LastSynced) -> tuple[Any, ...] | None:
     )
 
 
-def memory_of(document: Sequence[Any] | None, receiver_id: str | None, fingerprint: bytes) -> LastSynced:
+def memory_of(document: Sequence[Any] | None, recipient_id: str | None, fingerprint: bytes) -> LastSynced:
     """What `memory_tuple` made."""
     if document is None:
         return NOTHING
     status, tags, agreed, ended, ended_at, made_inactive, run, left_before, *later = document
     woken_at, stamps = (*later, None, None)[:2]
     return LastSynced(
-        receiver_id,
+        recipient_id,
         _STATUSES[status],
         _KINDS_OF[tags],
         fingerprint,
@@ -153,7 +153,7 @@ def read_body(entry: Entry) -> tuple[PersonFacts, LastSynced]:
     """What is remembered of a person. Raises StateError for a body that cannot be read."""
     try:
         facts, memory = orjson.loads(entry.body)
-        return _facts(facts), memory_of(memory, entry.receiver_id, entry.fingerprint)
+        return _facts(facts), memory_of(memory, entry.recipient_id, entry.fingerprint)
     except (ValueError, TypeError, LookupError) as error:
         raise StateError(
             say("state.unreadable_entry", "the ledger holds an entry that cannot be read"),

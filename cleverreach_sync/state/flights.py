@@ -13,7 +13,7 @@ import orjson
 
 class Flight(NamedTuple):
     """Somebody in a batch under way, since `at`. `step` is what is done about them, `email` "" where only the
-    receiver ID is known, `active` whether they are made active, `registered` the date they are created with, `consent`
+    recipient ID is known, `active` whether they are made active, `registered` the date they are created with, `consent`
     and what follows is what the shop says. The rest is as in an entry: what was known, and agreed before the write. Of
     what an older version left only `key` is known."""
 
@@ -28,7 +28,7 @@ class Flight(NamedTuple):
     consent_at: int | None = None
     consent_after: int | None = None
     erased: bool = False
-    receiver_id: str | None = None
+    recipient_id: str | None = None
     fingerprint: bytes = b""
     idents: bytes = b""
     body: bytes = b""

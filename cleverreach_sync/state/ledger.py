@@ -154,7 +154,7 @@ class Ledger:
 
     def has_in_list(self, key: bytes) -> bool:
         """Whether the target has confirmed somebody, at whatever time."""
-        return any(entry.receiver_id is not None for entry in self._entries("where key = ?", (key,)))
+        return any(entry.recipient_id is not None for entry in self._entries("where key = ?", (key,)))
 
     def in_list(self) -> int:
         """How many recipients of the list are known."""

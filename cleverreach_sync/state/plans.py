@@ -36,7 +36,7 @@ class PlanRow(NamedTuple):
     person: tuple[Any, ...]
     fields: tuple[bytes, tuple[str, ...]] | None
     memory: tuple[Any, ...] | None
-    receiver_id: str | None
+    recipient_id: str | None
     fingerprint: bytes
     facts: bytes
     seen: bytes

@@ -59,7 +59,7 @@ def take_over(shop: Shop, name: str) -> None:
     assert keys is not None
     ids = {keys.address(email): shown["id"] for email, shown in shop.state.receivers(shop.list_id).items()}
     ledger = Ledger(path)
-    ledger.record([entry._replace(receiver_id=ids.get(entry.key, "404")) for entry in ledger.walk()])
+    ledger.record([entry._replace(recipient_id=ids.get(entry.key, "404")) for entry in ledger.walk()])
     ledger.commit()
     ledger.close()
     known = checkpoint.load(LocalDocument(shop.state_path / "checkpoint.json"))

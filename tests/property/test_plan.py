@@ -78,7 +78,7 @@ def memories(draw: st.DrawFn) -> LastSynced:
     left_before = draw(st.sampled_from([None, None, None, SkipReason.DELETED]))
     sent = {name: value for name, value in draw(VALUES).items() if value}
     return LastSynced(
-        receiver_id=None if left_before and ended == ENDED_NO and draw(st.booleans()) else "7",
+        recipient_id=None if left_before and ended == ENDED_NO and draw(st.booleans()) else "7",
         status=draw(st.sampled_from([ACTIVE, ACTIVE, INACTIVE, INACTIVE, *Status])),
         tags=draw(KINDS),
         fingerprint=FINGERPRINTS.of(sent),
@@ -150,7 +150,7 @@ def test_a_decision_is_whole(case: Situation) -> None:
     if change is not None:
         assert change.email == ANNA
         assert change.creates is (case.found is None) is (plan.outcome is Outcome.CREATED)
-        assert change.receiver_id == (None if case.found is None else case.found.id)
+        assert change.recipient_id == (None if case.found is None else case.found.id)
         assert plan.activates is (change.status is Status.SUBSCRIBED)
         assert (change.at is not None) is plan.activates
         assert set(change.tags_added) | set(change.tags_removed) <= set(TAGS.values())
@@ -168,7 +168,9 @@ def test_stamps_of_people_in_the_list(case: Situation) -> None:
         assert case.decided().outcome is Outcome.DEACTIVATED
     elif change.status is Status.SUBSCRIBED:
         assert case.found.status is INACTIVE
-        own_doing = case.memory.made_inactive and case.memory.ended is None and case.memory.receiver_id == case.found.id
+        own_doing = (
+            case.memory.made_inactive and case.memory.ended is None and case.memory.recipient_id == case.found.id
+        )
         reopened = case.memory.ended is not None and fresh(case.who, case.memory)
         assert own_doing or reopened
         assert case.decided().kinds & case.by.activate
@@ -215,7 +217,7 @@ def test_only_who_stands_as_they_were_left_or_agreed_later_is_made_active(
     if plan.activates:
         as_left = left is not None and all(a is None or b is None or a == b for a, b in zip(left, shown, strict=True))
         later = case.who.consent.state is YES and (case.who.consent.at or 0) > shown.latest
-        assert (as_left and found.id == memory.receiver_id) or later
+        assert (as_left and found.id == memory.recipient_id) or later
 
 
 @given(CASES)
@@ -345,7 +347,7 @@ def test_adoption(case: Situation) -> None:
         assert plan == case._replace(by=by._replace(adopt=False)).decided()
     elif case.found is not None:
         assert memory.transferred
-        assert memory.receiver_id == case.found.id
+        assert memory.recipient_id == case.found.id
         if case.found.status is INACTIVE:
             assert not plan.activates
             assert memory.ended is not None

@@ -121,10 +121,10 @@ def test_a_stale_yes_gives_no_subscriber() -> None:
 
 
 def ended(why: str, at: int | None = 100) -> LastSynced:
-    return LastSynced(receiver_id="7", ended=why, ended_at=at)
+    return LastSynced(recipient_id="7", ended=why, ended_at=at)
 
 
-@pytest.mark.parametrize("memory", [NOTHING, LastSynced(receiver_id="7", agreed=YES)])
+@pytest.mark.parametrize("memory", [NOTHING, LastSynced(recipient_id="7", agreed=YES)])
 @pytest.mark.parametrize(
     ("state", "shop"),
     [(YES, ShopConsent.YES), (NO, ShopConsent.NO), (OUT, ShopConsent.OPTED_OUT), (UNKNOWN, ShopConsent.UNKNOWN)],
@@ -177,9 +177,9 @@ def test_what_was_agreed(own_tags: bool) -> None:
     ours = LastAgreed.OURS if own_tags else LastAgreed.NOTHING
     assert agreed_with(NOTHING, own_tags=own_tags) is ours
     assert agreed_with(LastSynced(agreed=YES), own_tags=own_tags) is ours
-    assert agreed_with(LastSynced(receiver_id="7", agreed=YES), own_tags=own_tags) is LastAgreed.YES
+    assert agreed_with(LastSynced(recipient_id="7", agreed=YES), own_tags=own_tags) is LastAgreed.YES
     for state in (NO, OUT, UNKNOWN):
-        assert agreed_with(LastSynced(receiver_id="7", agreed=state), own_tags=own_tags) is LastAgreed.OURS
+        assert agreed_with(LastSynced(recipient_id="7", agreed=state), own_tags=own_tags) is LastAgreed.OURS
     assert agreed_with(ended(ENDED_NO)._replace(agreed=YES), own_tags=own_tags) is LastAgreed.ENDED
     assert (
         agreed_with(LastSynced(ended=ENDED_NO, ended_at=1, left_before=SkipReason.DELETED), own_tags=own_tags)

@@ -86,7 +86,7 @@ def test_somebody_new_is_created_active_with_the_date_of_consent() -> None:
     assert (decided.outcome, decided.kinds, decided.activates) == (Outcome.CREATED, S | B, True)
     change = decided.change
     assert change is not None
-    assert (change.email, change.creates, change.receiver_id) == (ANNA, True, None)
+    assert (change.email, change.creates, change.recipient_id) == (ANNA, True, None)
     assert (change.status, change.at, change.registered) == (Status.SUBSCRIBED, NOW - 50, NOW - 900)
     assert change.tags_added == (TAGS[SUBSCRIBER], TAGS[BUYER])
     assert change.tags_removed == ()
@@ -277,7 +277,7 @@ def test_a_contradicting_tag_of_a_kind_that_is_not_selected_is_no_reason_to_writ
 def test_who_is_there_already_keeps_their_state(state: Status, consent: ConsentState) -> None:
     change = plan(person(consent, NOW - 5), found=recipient(state)).change
     assert change is not None
-    assert (change.creates, change.receiver_id, change.status, change.at, change.registered) == (
+    assert (change.creates, change.recipient_id, change.status, change.at, change.registered) == (
         False,
         "7",
         None,
@@ -367,7 +367,7 @@ def test_the_same_person_under_another_id_is_sent_whole() -> None:
     other = found._replace(id="8", tags=frozenset())
     decided, memory, _ = carried_out(person(YES), memory, other)
     assert decided.outcome is Outcome.UPDATED
-    assert memory.receiver_id == "8"
+    assert memory.recipient_id == "8"
     assert memory.fingerprint == FINGERPRINTS.of({"firstname": "Anna"})
     assert plan(person(YES), memory, other._replace(tags=frozenset({TAGS[SUBSCRIBER]}))).outcome is UNCHANGED
 
@@ -469,7 +469,7 @@ def test_the_tag_tells_of_a_consent_that_is_not_remembered(said: ConsentState) -
     """The memory is of a backup, from before they came, or after an end that they have taken back since."""
     ended = carried_out(person(NO), *transferred(person(YES, purchases=BOUGHT)))[1]
     for memory, by in ((NOTHING, rules(resend=True)), (ended, ALL)):
-        found = recipient(ACTIVE, [SUBSCRIBER], ident=memory.receiver_id or "7")
+        found = recipient(ACTIVE, [SUBSCRIBER], ident=memory.recipient_id or "7")
         decided = plan(person(said, purchases=BOUGHT), memory, found, by)
         assert decided.outcome is Outcome.DEACTIVATED
         assert plan(person(YES, purchases=BOUGHT), memory, found, by).outcome is not Outcome.DEACTIVATED
@@ -481,7 +481,7 @@ def test_nothing_of_a_deleted_recipient_is_kept_but_the_end() -> None:
     memory, _ = transferred(person(YES, purchases=BOUGHT))
     assert memory.woken_at is not None
     kept = forgotten(memory._replace(stamps=Stamps(1, 2, 3, 4)), NOW)
-    assert (kept.receiver_id, kept.woken_at, kept.stamps, kept.ended, kept.ended_at) == (
+    assert (kept.recipient_id, kept.woken_at, kept.stamps, kept.ended, kept.ended_at) == (
         None,
         None,
         None,
@@ -657,7 +657,7 @@ def test_who_carries_no_own_tag_is_not_adopted_by_getting_one() -> None:
 def test_what_is_remembered_of_somebody_created() -> None:
     memory, _ = transferred(person(YES, purchases=BOUGHT), rules(run="one"))
     assert memory == LastSynced(
-        receiver_id="7",
+        recipient_id="7",
         status=ACTIVE,
         tags=S | B,
         fingerprint=FINGERPRINTS.of(

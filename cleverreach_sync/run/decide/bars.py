@@ -49,7 +49,7 @@ class Bars:
         if before.transferred and before.ended is None:
             self._leave_as_is(new, reason, ended_at)
             return
-        if row.receiver_id is not None:  # inactive, and to go on from there
+        if row.recipient_id is not None:  # inactive, and to go on from there
             run.spool.drop_planned(new)
             run.spool.plan([row._replace(memory=memory_tuple(memory))])
             return

@@ -122,10 +122,10 @@ class AddressChanges:
     def settle(self, moves: Sequence[Departure]) -> None:
         """Plans ends, and those who stay without a row of this read; bars new addresses."""
         run = self._run
-        ids = [move.memory.receiver_id for move in moves if move.memory.receiver_id is not None]
+        ids = [move.memory.recipient_id for move in moves if move.memory.recipient_id is not None]
         found = run.target.look_up(ids) if ids and run.recipient_list is not None else {}
         for move in moves:
-            recipient = found.get(move.memory.receiver_id or "") or self._asked_alone(move)
+            recipient = found.get(move.memory.recipient_id or "") or self._asked_alone(move)
             reason = why_left(run, move, recipient) if move.to else None
             for new in sorted({*move.to.values()}):
                 if reason is not None:
@@ -145,9 +145,9 @@ class AddressChanges:
         """Whom an answer about many lacks, though nobody saw them leave: on it depends whether their old address is
         mailed for ever, and the new one never."""
         memory = move.memory
-        if memory.receiver_id is None or memory.status not in IN_LIST or self._run.recipient_list is None:
+        if memory.recipient_id is None or memory.status not in IN_LIST or self._run.recipient_list is None:
             return None
-        return self._run.target.look_up_one(memory.receiver_id)
+        return self._run.target.look_up_one(memory.recipient_id)
 
     def _ended_at(self, move: Departure, new: bytes) -> int | None:
         """When the consent ended of somebody who has another address, if it did so since the last run, or before they

@@ -16,7 +16,7 @@ from cleverreach_sync.state.plans import PlanRow
 @dataclass(slots=True)
 class Batch:
     """Some people of one step. `fresh`: nobody has tried to write it yet; `attempted`: a write may have been carried
-    out without an answer; `before`: the receiver IDs as read before such a write. `end_only`: ends of consent
+    out without an answer; `before`: the recipient IDs as read before such a write. `end_only`: ends of consent
     bring nothing else along. `answered`: what became of some of its people, should it fail after a split."""
 
     number: int

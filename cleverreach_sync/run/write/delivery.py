@@ -169,7 +169,7 @@ class BatchSender:
         return (
             one.row.key in self._run.attempted
             and memory.transferred
-            and memory.receiver_id != recipient.id
+            and memory.recipient_id != recipient.id
             and bool(self._run.rules.own.among(recipient.tags))
         )
 
@@ -239,7 +239,7 @@ class BatchSender:
         whole = answer.confirmed == WHOLE
         if confirmed is None or answer.verdict is not Verdict.ACCEPTED or not (whole or _will_do(decision, answer)):
             return self._rejected(one.row, batch, answer.reason or NOT_CONFIRMED, one)
-        if not change.creates and confirmed.id != change.receiver_id:
+        if not change.creates and confirmed.id != change.recipient_id:
             return self._made_again(one, confirmed)
         if change.creates and self._was_there(change, confirmed):
             confirmed, decision = self._met_a_form(one, change, confirmed)
@@ -276,7 +276,7 @@ class BatchSender:
         decision = one.decision.instead(Outcome.SKIPPED, SkipReason.DELETED)
         memory = settle(decision, case.person, absent(None, case.memory), run.now)
         if not memory.transferred:
-            memory = memory._replace(receiver_id=one.case.recipient.id if one.case.recipient else confirmed.id)
+            memory = memory._replace(recipient_id=one.case.recipient.id if one.case.recipient else confirmed.id)
         kept = entry(one.row, memory, OPEN, decision.kinds)
         return Result(one.row, case, decision, kept, sent=True)
 
@@ -296,7 +296,7 @@ class BatchSender:
             self._run.target.end_mailings(confirmed.id)
             confirmed = confirmed._replace(status=self._run.rules.policy.ended)
         return confirmed, decision._replace(
-            change=change._replace(creates=False, receiver_id=confirmed.id, status=None)
+            change=change._replace(creates=False, recipient_id=confirmed.id, status=None)
         )
 
     def _rejected(self, row: PlanRow, batch: Batch, reason: str, one: Rechecked | None = None) -> Result:

@@ -115,7 +115,7 @@ class Writer:
         them by the next one. What it erased it shows again, to those of whom all is still remembered."""
         run = self._run
         for step in (Step.GONE, Step.END):
-            rows = (row for row in run.spool.planned(step) if row.receiver_id is not None and not row.person[-1])
+            rows = (row for row in run.spool.planned(step) if row.recipient_id is not None and not row.person[-1])
             for part in batches(rows, _RECORDED_AT_ONCE):
                 run.ledger.record([still_due(row) for row in part])
         run.ledger.commit()
@@ -146,7 +146,7 @@ class Writer:
         """Ends the mailing of one old address. One that the list does not end is no reason to go on mailing others,
         whose consent ended; after these it ends the run."""
         try:
-            self._run.target.end_mailings(row.receiver_id or "")
+            self._run.target.end_mailings(row.recipient_id or "")
         except (NotCarriedOut, Refused) as failure:
             self._put_off = self._put_off or failure
             return False
