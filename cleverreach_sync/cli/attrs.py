@@ -25,7 +25,6 @@ def create(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Create the data fields that are missing."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     _attributes(call, config, transfer, creates=True, dry_run=dry_run)
 
@@ -39,7 +38,6 @@ def list_(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Show the data fields that are filled, and those that exist."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     _attributes(call, config, transfer, creates=False, dry_run=True)
 

@@ -23,7 +23,6 @@ def check(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Check everything a run needs: config, credentials, list, data fields. Writes nothing."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         choice = call.choice(config, transfer)

@@ -13,6 +13,7 @@ import typer
 
 from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import QUIET, Invocation
+from cleverreach_sync.messages import say, spoken
 
 FOLDER: Final = Path("crsync-demo")
 _CONFIG: Final = """\
@@ -43,7 +44,6 @@ def demo(
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
 ) -> None:
-    """See it work: sample customers, a sandbox, all in ./crsync-demo/. Needs no account."""
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.config.json_schema import schema_text
@@ -57,8 +57,11 @@ def demo(
             make_folder(FOLDER)
             export.touch(mode=0o600)
         except OSError as error:
-            hint = "run it in a folder of your own, because the demo writes its files there"
-            raise UsageError(f"cannot write into {FOLDER.absolute()}: {error.strerror}", hint=hint) from None
+            path = FOLDER.absolute()
+            raise UsageError(
+                say("demo.cannot_write", "cannot write into {folder}: {reason}", folder=path, reason=error.strerror),
+                hint=say("demo.own_folder", "run it in a folder of your own, because the demo writes its files there"),
+            ) from None
         shutil.rmtree(FOLDER / ".crsync", ignore_errors=True)
         with RunningSandbox() as server:
             sample.write(export)
@@ -80,30 +83,42 @@ class _Show:
     def all(self, url: str) -> None:
         from cleverreach_sync.sandbox import sample
 
-        self._say(f"A CleverReach-compatible sandbox runs on {url} while this demo does.")
-        self._say(f"Wrote {self._config} and an export of a shop, {self._export}.")
+        self._put(
+            say("demo.sandbox_runs", "A CleverReach-compatible sandbox runs on {url} while this demo does.", url=url)
+        )
+        self._put(
+            say(
+                "demo.wrote",
+                "Wrote {config} and an export of a shop, {export}.",
+                config=self._config,
+                export=self._export,
+            )
+        )
         self._run("attrs create")
         self._run("diff", "--details", "5")
         self._run("sync")
-        self._say("The same again: nothing has changed, nothing is written.")
+        self._put(say("demo.the_same_again", "The same again: nothing has changed, nothing is written."))
         self._run("sync")
         sample.write(self._export, later=True)
-        self._say("The next day's export: one subscriber has opted out in the shop.")
+        self._put(say("demo.next_day", "The next day's export: one subscriber has opted out in the shop."))
         for command in ("diff", "sync", "status"):
             self._run(command)
-        self._say(
-            f"That was it. Look at {self._config} and {self._export},\n# or start with your own shop: crsync init"
+        self._put(
+            say(
+                "demo.look_at", "That was it. Look at {config} and {export},", config=self._config, export=self._export
+            ),
+            say("demo.your_own", "or start with your own shop: crsync init"),
         )
 
-    def _say(self, text: str, lead: str = "#") -> None:
+    def _put(self, *lines: str, lead: str = "#") -> None:
         if not self._quiet:
-            typer.echo(f"\n{lead} {text}")
+            typer.echo("".join(f"\n{lead} {spoken(line)}" for line in lines))
             sys.stdout.flush()
 
     def _run(self, command: str, *options: str) -> None:
         """Runs a command as a user would type it. Raises typer.Exit with its code if it fails."""
         words = [*command.split(), "-c", str(self._config), *options, *self._how]
-        self._say(f"crsync {' '.join(words)}", lead="$")
+        self._put(f"crsync {' '.join(words)}", lead="$")
         finished = subprocess.run(  # noqa: S603 - this very program
             [sys.executable, "-m", "cleverreach_sync", *words], check=False, env=self._env
         )

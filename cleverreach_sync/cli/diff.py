@@ -7,6 +7,7 @@ import typer
 from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation
 from cleverreach_sync.cli.runs import carry_out
+from cleverreach_sync.messages import say
 
 
 def diff(
@@ -16,14 +17,19 @@ def diff(
     against: opt.Against = typer.Option(
         opt.Against.STATE,
         "--against",
-        help="state: what sync would do now. target: also find what was changed in CleverReach by hand. list: the shop "
-        "against the list alone, for a machine that has no state.",
+        help=say(
+            "help.against",
+            "state: what sync would do now. target: also find what was changed in CleverReach by hand. list: the shop "
+            "against the list alone, for a machine that has no state.",
+        ),
     ),
     exit_code: bool = typer.Option(
         False,
         "--exit-code",
         metavar="",
-        help="Exit with code 7 when a guard would refuse, otherwise with 3 when anything would change.",
+        help=say(
+            "help.exit_code", "Exit with code 7 when a guard would refuse, otherwise with 3 when anything would change."
+        ),
     ),
     max_duration: opt.MaxDurationOfDiff = None,
     details: opt.Details = "50",
@@ -34,7 +40,6 @@ def diff(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Show what sync would do. Writes nothing."""
     from cleverreach_sync.run.context import Options
 
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)

@@ -11,22 +11,30 @@ import typer
 
 from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation
+from cleverreach_sync.messages import Message, say, spoken
 
 if TYPE_CHECKING:
     from cleverreach_sync.commands.init import Written
 
 
 def init(
-    path: Path = typer.Argument(opt.DEFAULT_CONFIG, metavar="PATH", help="Where to write the config."),
-    source: str | None = typer.Option(None, "--source", metavar="TYPE", help="The shop system.", show_default="file"),
-    yes: bool = typer.Option(False, "--yes", "-y", metavar="", help="Ask nothing, take the defaults."),
-    force: bool = typer.Option(False, "--force", metavar="", help="Overwrite an existing file."),
+    path: Path = typer.Argument(
+        opt.DEFAULT_CONFIG, metavar="PATH", help=say("help.init_path", "Where to write the config.")
+    ),
+    source: str | None = typer.Option(
+        None, "--source", metavar="TYPE", help=say("help.init_source", "The shop system."), show_default="file"
+    ),
+    yes: bool = typer.Option(
+        False, "--yes", "-y", metavar="", help=say("help.init_yes", "Ask nothing, take the defaults.")
+    ),
+    force: bool = typer.Option(
+        False, "--force", metavar="", help=say("help.init_force", "Overwrite an existing file.")
+    ),
     verbose: opt.Verbose = 0,
     quiet: opt.Quiet = False,
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Write a config to start with, every choice explained."""
     call = Invocation("text", verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         from cleverreach_sync.commands.init import write_config
@@ -34,15 +42,21 @@ def init(
         from cleverreach_sync.sources.registry import SOURCE_TYPES
 
         if path.exists() and not force:
-            raise UsageError(f"{path} already exists", hint="--force overwrites it, or give another path")
+            raise UsageError(
+                say("init.exists", "{path} already exists", path=path),
+                hint=say("init.force_or_other", "--force overwrites it, or give another path"),
+            )
         asks = not yes and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
         try:
             kind = source or (_asked_type(SOURCE_TYPES) if asks else SOURCE_TYPES[0])
             if kind not in SOURCE_TYPES:
-                raise UsageError(f"there is no source {kind!r}", hint=f"one of {', '.join(SOURCE_TYPES)}")
+                raise UsageError(
+                    say("init.no_source", "there is no source {kind!r}", kind=kind),
+                    hint=say("init.one_of", "one of {types}", types=", ".join(SOURCE_TYPES)),
+                )
             answers = _answers(kind) if asks else {}
         except typer.Abort:
-            typer.echo("\nnothing was written", err=True)
+            typer.echo(f"\n{spoken(say('init.nothing_written', 'nothing was written'))}", err=True)
             raise typer.Exit(130) from None
         written = write_config(path, kind, answers)
         if not quiet:
@@ -51,11 +65,11 @@ def init(
 
 def _asked_type(types: tuple[str, ...]) -> str:
     while True:
-        asked = f"Where do your customers come from ({', '.join(types)})?"
-        answer = str(typer.prompt(asked, default=types[0], err=True)).strip().lower()
+        asked = say("init.which_source", "Where do your customers come from ({types})?", types=", ".join(types))
+        answer = str(typer.prompt(spoken(asked), default=types[0], err=True)).strip().lower()
         if answer in types:
             return answer
-        typer.echo(f"expected one of {', '.join(types)}; please answer again", err=True)
+        _ask_again(say("init.expected_one_of", "expected one of {types}", types=", ".join(types)))
 
 
 def _answers(kind: str) -> dict[str, str]:
@@ -64,23 +78,33 @@ def _answers(kind: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for question in questions(kind):
         while True:
-            found[question.key] = str(typer.prompt(question.text, default=question.default, err=True))
+            found[question.key] = str(typer.prompt(spoken(question.text), default=question.default, err=True))
             try:
                 starter_config(kind, found)
             except ValueError as error:
-                typer.echo(f"{error}; please answer again", err=True)
+                _ask_again(error.args[0])
             else:
                 break
     return found
 
 
+def _ask_again(reason: str) -> None:
+    typer.echo(spoken(say("init.again", "{reason}; please answer again", reason=reason)), err=True)
+
+
 def _tell_next(written: Written) -> None:
     path = written.config
     option = "" if path == opt.DEFAULT_CONFIG else f" -c {shlex.quote(str(path))}"
-    typer.echo(f"wrote {path} and {written.schema}", err=True)
-    typer.echo(
-        f"next: look through {path}, {written.access}, and give crsync its access:\n"
-        + "".join(f"  export {name}=...\n" for name in written.variables)
-        + f"  crsync attrs create{option}\n  crsync check{option}",
-        err=True,
+    exports = "".join(f"  export {name}=...\n" for name in written.variables)
+    commands = f"  crsync attrs create{option}\n  crsync check{option}"
+    typer.echo(spoken(say("init.wrote", "wrote {config} and {schema}", config=path, schema=written.schema)), err=True)
+    typer.echo(spoken(_next(written)) + f"\n{exports}{commands}", err=True)
+
+
+def _next(written: Written) -> Message:
+    return say(
+        "init.next",
+        "next: look through {path}, {access}, and give crsync its access:",
+        path=written.config,
+        access=written.access,
     )

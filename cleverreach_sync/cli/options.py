@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from cleverreach_sync.domain.guards import FORCEABLE
+from cleverreach_sync.messages import say
 
 
 class ResultFormat(StrEnum):
@@ -37,14 +38,15 @@ class Against(StrEnum):
 DEFAULT_CONFIG: Final = Path("sync.yaml")
 DEFAULT_CONFIGS: Final = [DEFAULT_CONFIG]
 ALL: Final[list[str]] = []
-_OUTPUT: Final = "Output"
-_RUN: Final = "Run"
+OUTPUT: Final = say("help.panel_output", "Output")
+_RUN: Final = say("help.panel_run", "Run")
+_FORM: Final = say("help.format", "Form of the result.")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _seconds(value: float | None) -> float | None:
     if value is not None and not 0 <= value < float("inf"):
-        raise typer.BadParameter("expected a number of seconds, 0 or more")
+        raise typer.BadParameter(say("usage.seconds", "expected a number of seconds, 0 or more"))
     return value
 
 
@@ -55,20 +57,28 @@ def _duration(value: str) -> float:
     try:
         seconds = float(number) * unit
     except ValueError:
-        raise typer.BadParameter("expected a number of seconds, or a time such as 90s, 15m or 2h") from None
+        raise typer.BadParameter(
+            say("usage.duration", "expected a number of seconds, or a time such as 90s, 15m or 2h")
+        ) from None
     return float(_seconds(seconds) or 0)
 
 
 def _guard(values: list[str]) -> list[str]:
     for value in values:
         if value not in FORCEABLE:
-            raise typer.BadParameter(f"{value!r} is not a guard; the guards are {', '.join(FORCEABLE)}")
+            message = say(
+                "usage.no_guard",
+                "{value!r} is not a guard; the guards are {guards}",
+                value=value,
+                guards=", ".join(FORCEABLE),
+            )
+            raise typer.BadParameter(message)
     return values
 
 
 def _details(value: str) -> str:
     if value != "all" and not value.isdigit():
-        raise typer.BadParameter("expected a number or 'all'")
+        raise typer.BadParameter(say("usage.details", "expected a number or 'all'"))
     return value
 
 
@@ -79,7 +89,9 @@ ConfigPaths = Annotated[
         "--config",
         envvar="CRSYNC_CONFIG",
         metavar="PATH",
-        help="The config file. Several (repeatable), or a pattern such as 'shops/*.yaml': all of them.",
+        help=say(
+            "help.config", "The config file. Several (repeatable), or a pattern such as 'shops/*.yaml': all of them."
+        ),
     ),
 ]
 Transfers = Annotated[
@@ -88,20 +100,22 @@ Transfers = Annotated[
         "--transfer",
         metavar="NAME",
         show_default=False,
-        help="Only this one of the transfers in the config (repeatable). Default: all.",
+        help=say("help.transfer", "Only this one of the transfers in the config (repeatable). Default: all."),
     ),
 ]
 Jobs = Annotated[
     int,
-    typer.Option("--jobs", min=1, max=32, metavar="N", help="With several configs: how many at a time."),
+    typer.Option(
+        "--jobs", min=1, max=32, metavar="N", help=say("help.jobs", "With several configs: how many at a time.")
+    ),
 ]
 Format = Annotated[
     ResultFormat,
-    typer.Option("--format", envvar="CRSYNC_FORMAT", help="Form of the result.", rich_help_panel=_OUTPUT),
+    typer.Option("--format", envvar="CRSYNC_FORMAT", help=_FORM, rich_help_panel=OUTPUT),
 ]
 FormatOfDiff = Annotated[
     DiffFormat,
-    typer.Option("--format", envvar="CRSYNC_FORMAT", help="Form of the result.", rich_help_panel=_OUTPUT),
+    typer.Option("--format", envvar="CRSYNC_FORMAT", help=_FORM, rich_help_panel=OUTPUT),
 ]
 Verbose = Annotated[
     int,
@@ -111,14 +125,18 @@ Verbose = Annotated[
         count=True,
         metavar="",
         show_default=False,
-        help="Print more details; twice: with tracebacks.",
-        rich_help_panel=_OUTPUT,
+        help=say("help.verbose", "Print more details; twice: with tracebacks."),
+        rich_help_panel=OUTPUT,
     ),
 ]
 Quiet = Annotated[
     bool,
     typer.Option(
-        "-q", "--quiet", metavar="", help="Print nothing when all is well, warnings included.", rich_help_panel=_OUTPUT
+        "-q",
+        "--quiet",
+        metavar="",
+        help=say("help.quiet", "Print nothing when all is well, warnings included."),
+        rich_help_panel=OUTPUT,
     ),
 ]
 Logs = Annotated[
@@ -126,8 +144,8 @@ Logs = Annotated[
     typer.Option(
         "--log-format",
         envvar="CRSYNC_LOG_FORMAT",
-        help="Form of warnings and errors.",
-        rich_help_panel=_OUTPUT,
+        help=say("help.log_format", "Form of warnings and errors."),
+        rich_help_panel=OUTPUT,
     ),
 ]
 NoColor = Annotated[
@@ -136,18 +154,20 @@ NoColor = Annotated[
         "--no-color",
         metavar="",
         envvar="CRSYNC_NO_COLOR",
-        help="No colours (as with NO_COLOR).",
-        rich_help_panel=_OUTPUT,
+        help=say("help.no_color", "No colours (as with NO_COLOR)."),
+        rich_help_panel=OUTPUT,
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Show what would be done, write nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", metavar="", help=say("help.dry_run", "Show what would be done, write nothing."))
+]
 Limit = Annotated[
     int | None,
     typer.Option(
         "--limit",
         min=0,
         metavar="N",
-        help="Send at most N people. Those who left are deactivated regardless.",
+        help=say("help.limit", "Send at most N people. Those who left are deactivated regardless."),
         rich_help_panel=_RUN,
     ),
 ]
@@ -158,7 +178,7 @@ Force = Annotated[
         metavar="GUARD",
         callback=_guard,
         show_default=False,
-        help=f"Override a guard for this run (repeatable): {', '.join(FORCEABLE)}.",
+        help=say("help.force", "Override a guard for this run (repeatable): {guards}.", guards=", ".join(FORCEABLE)),
         rich_help_panel=_RUN,
     ),
 ]
@@ -170,7 +190,7 @@ LockTimeout = Annotated[
         metavar="SECONDS",
         callback=_seconds,
         show_default="0",
-        help="Wait this long for another run to end.",
+        help=say("help.lock_timeout", "Wait this long for another run to end."),
         rich_help_panel=_RUN,
     ),
 ]
@@ -181,7 +201,10 @@ MaxDuration = Annotated[
         envvar="CRSYNC_MAX_DURATION",
         metavar="SECONDS|2h",
         parser=_duration,
-        help="Stop cleanly after this time; the next run carries on. Exit code 5 if nothing was written by then.",
+        help=say(
+            "help.max_duration",
+            "Stop cleanly after this time; the next run carries on. Exit code 5 if nothing was written by then.",
+        ),
         rich_help_panel=_RUN,
     ),
 ]
@@ -192,13 +215,18 @@ MaxDurationOfDiff = Annotated[
         envvar="CRSYNC_MAX_DURATION",
         metavar="SECONDS|2h",
         parser=_duration,
-        help="Give up after this time, with exit code 5.",
+        help=say("help.max_duration_of_diff", "Give up after this time, with exit code 5."),
         rich_help_panel=_RUN,
     ),
 ]
 ShowPii = Annotated[
     bool,
-    typer.Option("--show-pii", metavar="", help="Show e-mail addresses and values unmasked.", rich_help_panel=_OUTPUT),
+    typer.Option(
+        "--show-pii",
+        metavar="",
+        help=say("help.show_pii", "Show e-mail addresses and values unmasked."),
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Details = Annotated[
     str,
@@ -206,8 +234,8 @@ Details = Annotated[
         "--details",
         metavar="N|all",
         callback=_details,
-        help="How many people a dry run lists.",
-        rich_help_panel=_OUTPUT,
+        help=say("help.details", "How many people a dry run lists."),
+        rich_help_panel=OUTPUT,
     ),
 ]
 

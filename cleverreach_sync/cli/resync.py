@@ -7,6 +7,7 @@ import typer
 from cleverreach_sync.cli import options as opt
 from cleverreach_sync.cli.invocation import Invocation
 from cleverreach_sync.cli.runs import carry_out
+from cleverreach_sync.messages import say
 
 
 def resync(
@@ -18,7 +19,7 @@ def resync(
         False,
         "--include-deleted",
         metavar="",
-        help="Also transfer those who were deleted from the list by hand.",
+        help=say("help.include_deleted", "Also transfer those who were deleted from the list by hand."),
     ),
     limit: opt.Limit = None,
     force: opt.Force = [],  # noqa: B006 - typer reads it
@@ -32,7 +33,6 @@ def resync(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Transfer everybody selected once more, changed or not."""
     from cleverreach_sync.run.context import Options
 
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)

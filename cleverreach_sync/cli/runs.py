@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cleverreach_sync.cli.invocation import Invocation, signals
+from cleverreach_sync.messages import say
 
 if TYPE_CHECKING:
     from cleverreach_sync.config.schema import Config
@@ -70,8 +71,12 @@ def _several(call: Invocation, choice: Choice, jobs: int, asked: Options) -> int
 
     if asked.forced and len(choice.chosen) > 1:
         raise UsageError(
-            f"--force is for one transfer at a time, these are {len(choice.chosen)}",
-            hint="look at the one that was refused, then name it with -c and --transfer",
+            say(
+                "choice.force_one",
+                "--force is for one transfer at a time, these are {number:,}",
+                number=len(choice.chosen),
+            ),
+            hint=say("choice.name_refused", "look at the one that was refused, then name it with -c and --transfer"),
         )
 
     def work(task: Task) -> Done:

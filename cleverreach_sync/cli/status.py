@@ -22,7 +22,6 @@ def status(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Show the last runs, how far the shop was read, and who was rejected."""
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)
     with call.ending():
         choice = call.choice(config, transfer, writes=False)

@@ -24,7 +24,6 @@ def sync(
     log_format: opt.Logs = opt.LogFormat.TEXT,
     no_color: opt.NoColor = False,
 ) -> None:
-    """Transfer what is new or changed since the last run."""
     from cleverreach_sync.run.context import Options
 
     call = Invocation(form, verbose, quiet=quiet, log_format=log_format, no_color=no_color)

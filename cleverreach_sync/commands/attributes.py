@@ -12,6 +12,7 @@ from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.errors import UsageError, exit_object
 from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.messages import say, say_many
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.run.prepare.connect import open_target
 from cleverreach_sync.run.prepare.target_list import find_list
@@ -38,9 +39,19 @@ def attributes_document(config: Config, mode: Mode, progress: Progress, clock: C
         limit = target.field_limit() if mode is not Mode.LIST else None
         if limit is not None and len(there) + len(missing) > limit:
             raise UsageError(
-                f"{len(missing)} data fields are missing, but there may be only {limit} and there are {len(there)}",
-                hint=f"delete data fields in {config.target.system}, or leave some out with "
-                "attributes.map: {name: null}",
+                say_many(
+                    "fields.no_room",
+                    "{number:,} data field is missing, but there may be only {limit:,} and there are {there:,}",
+                    "{number:,} data fields are missing, but there may be only {limit:,} and there are {there:,}",
+                    len(missing),
+                    limit=limit,
+                    there=len(there),
+                ),
+                hint=say(
+                    "fields.delete_some",
+                    "delete data fields in {target}, or leave some out with attributes.map: {{name: null}}",
+                    target=config.target.system,
+                ),
             )
         created = set()
         if mode is Mode.CREATE:

@@ -10,6 +10,7 @@ from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, Interrupted, exit_object, exit_of
 from cleverreach_sync.http.redaction import Redaction
+from cleverreach_sync.messages import say, say_many
 from cleverreach_sync.progress import Finding, Progress
 from cleverreach_sync.run.context import least
 from cleverreach_sync.run.decide.run_guards import DAY, clock_words
@@ -42,7 +43,7 @@ class _Checks:
         self._failed: CrsyncError | None = None
 
     def all(self, path: str) -> None:
-        self._put("config", f"{path} is valid")
+        self._put("config", say("check.config_valid", "{path} is valid", path=path))
         redact = Redaction(self._config.secrets())
         self._sources(redact)
         self._consent_file()
@@ -80,8 +81,10 @@ class _Checks:
         except Interrupted:
             raise
         except CrsyncError as error:
-            place = f"{error.where}: " if error.where else ""
-            self._put(name, place + error.message, "error", error.hint)
+            message = error.message
+            if error.where:
+                message = say("check.at_place", "{place}: {message}", place=error.where, message=message)
+            self._put(name, message, "error", error.hint)
             self._failed = self._failed or error
             return False
         if found is None:
@@ -97,7 +100,10 @@ class _Checks:
         self._look("source", source)
         lacking = state.missing_consent(self._config, source)
         if lacking is not None:
-            hint = "name its heading with `columns: {subscribed: ...}`; or take subscriber out of tags"
+            hint = say(
+                "check.name_consent_column",
+                "name its heading with `columns: {subscribed: ...}`; or take subscriber out of tags",
+            )
             self._put("source", lacking, "warning", hint)
 
     def _consent_file(self) -> None:
@@ -119,17 +125,27 @@ class _Checks:
         known = state.load_checkpoint(folder, self._config, self._source)
         rejects.load(folder.rejects)
         if not folder.writable():
-            hint = "a run needs it: check its owner and permissions, or set state_dir in the config"
-            return Finding(f"{folder.path} cannot be written by this user", hint)
+            hint = say(
+                "check.state_needed", "a run needs it: check its owner and permissions, or set state_dir in the config"
+            )
+            message = say("check.state_not_writable", "{path} cannot be written by this user", path=folder.path)
+            return Finding(message, hint)
         memory = state.open_memory(folder, known, read_only=True)
         memory.ledger.close()
         if memory.lost is not None:
-            return Finding(memory.lost, "the guard `ledger` will refuse a run; restore the state folder from a backup")
+            hint = say(
+                "check.ledger_will_refuse",
+                "the guard `ledger` will refuse a run; restore the state folder from a backup",
+            )
+            return Finding(memory.lost, hint)
         if known is None:
-            return Finding("no run so far")
+            return Finding(say("check.no_run_so_far", "no run so far"))
         if known.interrupted is not None:
-            return Finding("the last run was interrupted; the next one does the rest", "run `crsync sync`")
-        return Finding(f"first full transfer {known.initial_sync_at or 'not finished yet'}")
+            message = say("check.interrupted", "the last run was interrupted; the next one does the rest")
+            return Finding(message, say("check.run_sync", "run `crsync sync`"))
+        if known.initial_sync_at is None:
+            return Finding(say("check.first_not_finished", "first full transfer not finished yet"))
+        return Finding(say("check.first_transfer", "first full transfer {time}", time=known.initial_sync_at))
 
     def _find(self) -> RecipientList | None:
         known = checkpoint.load(StateFolder(self._config.state_path).checkpoint)
@@ -137,15 +153,21 @@ class _Checks:
 
     def _fields(self) -> Finding:
         fields = mapped_fields(self._target, self._config, self._progress).fields
-        return Finding(f"{len(fields)} data fields are there")
+        text = say_many(
+            "check.fields_there", "{number:,} data field is there", "{number:,} data fields are there", len(fields)
+        )
+        return Finding(text)
 
     def _clocks(self) -> Finding:
         """A clock that is wrong dates consents wrongly."""
         ahead = least(self._target.clock_ahead, self._source.clock_ahead)
         words = clock_words(ahead)
         if words is None:
-            return Finding("in step with the servers")
+            return Finding(say("check.clock_in_step", "in step with the servers"))
         if ahead is None:
-            return Finding(words, "a run goes on without that")
-        refused = "; the guard `clock` will refuse a run" if abs(ahead) > DAY else ""
-        return Finding(words, f"set the clock (NTP){refused}")
+            return Finding(words, say("check.goes_on", "a run goes on without that"))
+        if abs(ahead) > DAY:
+            hint = say("check.clock_will_refuse", "set the clock (NTP); the guard `clock` will refuse a run")
+        else:
+            hint = say("check.set_clock", "set the clock (NTP)")
+        return Finding(words, hint)

@@ -7,15 +7,17 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cleverreach_sync.config.loading import load_configs
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, UsageError
 from cleverreach_sync.fleet.collisions import check_apart, check_standard_input
 from cleverreach_sync.fleet.naming import RunName, run_names
+from cleverreach_sync.messages import say
 from cleverreach_sync.settings.types import did_you_mean
 
+NO_CONFIG: Final = say("choice.no_config", "there is no config")
 Refused = Callable[[Config, str, CrsyncError], None]
 
 
@@ -38,7 +40,7 @@ class Choice(NamedTuple):
         """The config of a call that is about one transfer."""
         (one,) = self.chosen
         if one.config is None:
-            raise one.error or UsageError("there is no config")
+            raise one.error or UsageError(NO_CONFIG)
         return one.config
 
 
@@ -93,9 +95,11 @@ def _named(path: Path, configs: list[Config], named: Sequence[str]) -> list[Conf
     for name in named:
         if name not in there:
             if not known:
-                raise UsageError(f"there are no transfers in {path}", hint="leave out --transfer")
-            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
-            raise UsageError(f"there is no transfer {name!r} in {path}", hint=hint)
+                message = say("choice.no_transfers", "there are no transfers in {path}", path=path)
+                raise UsageError(message, hint=say("choice.leave_out", "leave out --transfer"))
+            hint = did_you_mean(name, known) or say("choice.there_are", "there are {names}", names=", ".join(known))
+            message = say("choice.no_transfer", "there is no transfer {name!r} in {path}", name=name, path=path)
+            raise UsageError(message, hint=hint)
     return [config for config in configs if config.transfer in named]
 
 
@@ -114,7 +118,11 @@ def _expanded(path: Path) -> Iterator[Path]:
         return
     files = sorted(file for file in map(Path, glob.glob(str(path), recursive=True)) if file.is_file())  # noqa: PTH207
     if not files:
-        raise UsageError("no config file matches this", where=str(path), hint="-c names a file, or a pattern")
+        raise UsageError(
+            say("choice.no_match", "no config file matches this"),
+            where=str(path),
+            hint=say("choice.file_or_pattern", "-c names a file, or a pattern"),
+        )
     yield from files
 
 

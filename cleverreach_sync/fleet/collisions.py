@@ -14,6 +14,7 @@ from typing import NamedTuple
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.errors import StateError, UsageError
+from cleverreach_sync.messages import say
 from cleverreach_sync.state import checkpoint
 from cleverreach_sync.state.files import StateFolder
 
@@ -44,10 +45,19 @@ def check_apart(transfers: Sequence[tuple[str, Config]], *, writes: bool) -> Non
         for one, other in combinations(sharing, 2):
             if one.tags & other.tags and one.shop != other.shop:
                 raise UsageError(
-                    f"{one.label} and {other.label} are different shops with the same source.name "
-                    f"({other.config.source.tag_source!r}) and the same list ({other.config.target.list_spelling!r}): "
-                    "each would take the other's tags for its own",
-                    hint="give each shop a source.name of its own, or a list of its own",
+                    say(
+                        "collisions.same_tags",
+                        "{one} and {other} are different shops with the same source.name ({name!r}) and the same list "
+                        "({list!r}): each would take the other's tags for its own",
+                        one=one.label,
+                        other=other.label,
+                        name=other.config.source.tag_source,
+                        list=other.config.target.list_spelling,
+                    ),
+                    hint=say(
+                        "collisions.own_name_or_list",
+                        "give each shop a source.name of its own, or a list of its own",
+                    ),
                 )
 
 
@@ -57,8 +67,14 @@ def _check_states(marks: Sequence[_Marks]) -> None:
         before = first.setdefault(mark.state, mark)
         if before is not mark:
             raise UsageError(
-                f"{before.config.path} and {mark.config.path} would share the state folder {mark.config.state_path}",
-                hint="give one of the files another name, or another state_dir",
+                say(
+                    "collisions.same_state",
+                    "{one} and {other} would share the state folder {folder}",
+                    one=before.config.path,
+                    other=mark.config.path,
+                    folder=mark.config.state_path,
+                ),
+                hint=say("collisions.own_state", "give one of the files another name, or another state_dir"),
             )
 
 
@@ -67,8 +83,13 @@ def check_standard_input(transfers: Sequence[tuple[str, Config]]) -> None:
     reading = [label for label, config in transfers if "-" in _paths(config)]
     if len(reading) > 1:
         raise UsageError(
-            f"{reading[0]} and {reading[1]} would both read standard input",
-            hint="run them one by one, or give each a file",
+            say(
+                "collisions.standard_input",
+                "{one} and {other} would both read standard input",
+                one=reading[0],
+                other=reading[1],
+            ),
+            hint=say("collisions.one_by_one", "run them one by one, or give each a file"),
         )
 
 

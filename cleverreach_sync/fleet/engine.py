@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, as_crsync_error
-from cleverreach_sync.fleet.choice import Chosen
+from cleverreach_sync.fleet.choice import NO_CONFIG, Chosen
 from cleverreach_sync.fleet.document import failed_entry, several_document
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.state.files import StateFolder
@@ -146,7 +146,7 @@ class Fleet:
 
     def _done(self, one: Chosen, job: Job, watcher: Watcher) -> Done:
         if one.config is None:
-            return _failed(one, job, one.error or CrsyncError("there is no config"))
+            return _failed(one, job, one.error or CrsyncError(NO_CONFIG))
         try:
             left = None if self._until is None else max(self._until - self._clock.now(), 0.0)
             with watcher.observer(one) as progress:

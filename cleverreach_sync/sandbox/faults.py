@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cleverreach_sync.errors import UsageError
+from cleverreach_sync.messages import say
 
 FAULTS: Final = {
     "rate_limit": "429, in turn with `Retry-After: 1` and without",
@@ -22,7 +23,9 @@ FAULTS: Final = {
     "too_large": "413 on write batches of more than 100 rows",
     "slow": "seconds per request",
 }
-_HINT: Final = f"faults: {', '.join(FAULTS)}; a rate is a probability from 0 to 1, for slow seconds"
+_HINT: Final = say(
+    "sandbox.faults", "faults: {names}; a rate is a probability from 0 to 1, for slow seconds", names=", ".join(FAULTS)
+)
 _LONGEST_WAIT: Final = 600.0
 
 
@@ -38,13 +41,14 @@ class Fault:
 def checked_rate(name: str, rate: object) -> float:
     """Raises UsageError for an unknown fault or a rate out of range."""
     if name not in FAULTS:
-        raise UsageError(f"unknown fault '{name}'", hint=_HINT)
+        raise UsageError(say("sandbox.unknown_fault", "unknown fault '{name}'", name=name), hint=_HINT)
     try:
         number = float(str(rate))
     except ValueError:
         number = -1.0
     if not 0 <= number <= (_LONGEST_WAIT if name == "slow" else 1.0):
-        raise UsageError(f"wrong rate '{rate}' for the fault {name}", hint=_HINT)
+        message = say("sandbox.wrong_rate", "wrong rate '{rate}' for the fault {name}", rate=rate, name=name)
+        raise UsageError(message, hint=_HINT)
     return number
 
 
@@ -54,7 +58,10 @@ def parse_faults(items: Iterable[str]) -> dict[str, float]:
     for item in items:
         name, equals, rate = item.partition("=")
         if not equals and name.strip() in FAULTS:
-            raise UsageError(f"the fault '{name.strip()}' needs a rate, such as {name.strip()}=0.1", hint=_HINT)
+            message = say(
+                "sandbox.needs_rate", "the fault '{name}' needs a rate, such as {name}=0.1", name=name.strip()
+            )
+            raise UsageError(message, hint=_HINT)
         rates[name.strip()] = checked_rate(name.strip(), rate.strip())
     return rates
 
@@ -126,5 +133,8 @@ def _fault(name: str, value: object) -> Fault:
     unknown = sorted(set(value) - {"rate", "times", "only"})
     times = value.get("times")
     if unknown or not (times is None or (isinstance(times, int) and times >= 0)):
-        raise UsageError(f"the fault {name} takes rate, times (a number) and only (a text)", hint=_HINT)
+        message = say(
+            "sandbox.fault_keys", "the fault {name} takes rate, times (a number) and only (a text)", name=name
+        )
+        raise UsageError(message, hint=_HINT)
     return Fault(checked_rate(name, value.get("rate", 1)), times, str(value.get("only", "")))

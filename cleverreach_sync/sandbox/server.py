@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 from cleverreach_sync.errors import CrsyncError, UsageError
+from cleverreach_sync.messages import say
 from cleverreach_sync.sandbox.faults import checked_rate, parse_faults
 from cleverreach_sync.sandbox.state import State
 
@@ -22,7 +23,10 @@ try:
 
     from cleverreach_sync.sandbox.app import TRANSPORT, create_app
 except ModuleNotFoundError as error:
-    raise UsageError(f"the sandbox needs {error.name}", hint='pip install "cleverreach-sync[sandbox]"') from error
+    raise UsageError(
+        say("sandbox.lacks", "the sandbox needs {module}", module=error.name),
+        hint=say("sandbox.install", 'pip install "cleverreach-sync[sandbox]"'),
+    ) from error
 
 __all__ = ["HOST", "RunningSandbox", "parse_faults", "serve"]
 
@@ -85,7 +89,8 @@ def _listen(port: int) -> socket.socket:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(
-            f"cannot listen on port {port}: {reason}", hint="give another --port; 0 takes any free one"
+            say("sandbox.cannot_listen", "cannot listen on port {port}: {reason}", port=port, reason=reason),
+            hint=say("sandbox.other_port", "give another --port; 0 takes any free one"),
         ) from error
     return listener
 
@@ -156,7 +161,7 @@ class RunningSandbox:
         while not self._started.wait(0.05):
             if not self._thread.is_alive() or time.monotonic() > deadline:
                 self.stop()
-                raise CrsyncError("the sandbox does not start")
+                raise CrsyncError(say("sandbox.does_not_start", "the sandbox does not start"))
 
     def _run(self) -> None:
         self._server.run(sockets=[self._listener])

@@ -11,9 +11,11 @@ from typing import Any, Final
 import orjson
 
 from cleverreach_sync.errors import UsageError
+from cleverreach_sync.messages import Message, say
 
 _APPLICATION: Final = 0x63725362  # says that the file is a sandbox's
 _VERSION: Final = 1
+_OTHER_FILE: Final = say("sandbox.other_db", "give another --db")
 
 
 class Storage:
@@ -24,14 +26,16 @@ class Storage:
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.5)
         except sqlite3.Error as error:
-            raise UsageError(f"cannot open {path}: {error}", hint="give another --db") from error
+            raise UsageError(_cannot_open(path, error), hint=_OTHER_FILE) from error
         try:
             self._prepare(path)
         except sqlite3.Error as error:
             self._db.close()
             busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-            hint = "another sandbox uses it" if busy else "it is not a sandbox database: give another --db"
-            raise UsageError(f"cannot use {path}: {error}", hint=hint) from error
+            in_use = say("sandbox.db_in_use", "another sandbox uses it")
+            no_database = say("sandbox.no_database", "it is not a sandbox database: give another --db")
+            message = say("sandbox.cannot_use", "cannot use {path}: {reason}", path=path, reason=error)
+            raise UsageError(message, hint=in_use if busy else no_database) from error
         except UsageError:
             self._db.close()
             raise
@@ -43,7 +47,8 @@ class Storage:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and (application, version) != (_APPLICATION, _VERSION):
-            raise UsageError(f"{path} is not a sandbox database of this version", hint="give another --db")
+            message = say("sandbox.other_version", "{path} is not a sandbox database of this version", path=path)
+            raise UsageError(message, hint=_OTHER_FILE)
         path.chmod(0o600)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
@@ -88,15 +93,20 @@ class Storage:
         self._db.close()
 
 
+def _cannot_open(path: Path, reason: object) -> Message:
+    return say("sandbox.cannot_open", "cannot open {path}: {reason}", path=path, reason=reason)
+
+
 def _create_private(path: Path) -> None:
     """A new file is its owner's alone, whatever the umask, and so is what SQLite puts beside it. Raises UsageError."""
     if path.is_symlink():
-        raise UsageError(f"{path} is a link", hint="name the file itself with --db")
+        message = say("sandbox.db_is_link", "{path} is a link", path=path)
+        raise UsageError(message, hint=say("sandbox.name_file_itself", "name the file itself with --db"))
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except FileExistsError:
         return
     except OSError as error:
-        raise UsageError(f"cannot open {path}: {error.strerror}", hint="give another --db") from error
+        raise UsageError(_cannot_open(path, error.strerror), hint=_OTHER_FILE) from error
     os.close(handle)
     path.chmod(0o600)

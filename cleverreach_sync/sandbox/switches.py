@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from cleverreach_sync.errors import UsageError
+from cleverreach_sync.messages import say
 
 
 @dataclass(slots=True)
@@ -35,9 +36,12 @@ class Switches:
         known = {f.name: type(getattr(self, f.name)) for f in fields(self)}
         for name, value in wanted.items():
             if name not in known:
-                raise UsageError(f"unknown switch '{name}'", hint=f"switches: {', '.join(known)}")
+                hint = say("sandbox.switches", "switches: {names}", names=", ".join(known))
+                raise UsageError(say("sandbox.unknown_switch", "unknown switch '{name}'", name=name), hint=hint)
             if type(value) is not known[name]:
-                raise UsageError(f"{name} must be {'true or false' if known[name] is bool else 'a number'}")
+                if known[name] is bool:
+                    raise UsageError(say("sandbox.must_be_bool", "{name} must be true or false", name=name))
+                raise UsageError(say("sandbox.must_be_number", "{name} must be a number", name=name))
         for name, value in wanted.items():
             setattr(self, name, value)
 

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from cleverreach_sync import errors
-from cleverreach_sync.cli.app import app
+from cleverreach_sync.cli.app import tree
 from cleverreach_sync.config.fields import file_keys, keys
 from cleverreach_sync.config.schema import Config, ConsentSettings, LimitsSettings
 from cleverreach_sync.config.transfers import DESCRIPTION, KEY
@@ -43,7 +43,7 @@ def pages() -> list[Path]:
 
 def commands() -> list[tuple[str, ...]]:
     """Every command line that has a help of its own, the program's first, in the order of the help."""
-    return [(), *_below(typer.main.get_command(app), ())]
+    return [(), *_below(typer.main.get_command(tree()), ())]
 
 
 def _below(group: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -55,7 +55,7 @@ def _below(group: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 def options() -> set[str]:
     """Every option of every command, `--dry-run` and `-c`."""
-    top: Any = typer.main.get_command(app)
+    top: Any = typer.main.get_command(tree())
     found = {"--help", "-h"}
     for path in commands():
         command = top
@@ -68,7 +68,7 @@ def options() -> set[str]:
 
 def variables() -> set[str]:
     """Every environment variable that stands for an option."""
-    top: Any = typer.main.get_command(app)
+    top: Any = typer.main.get_command(tree())
     found: set[str] = set()
     for path in commands():
         command = top

@@ -16,7 +16,7 @@ from cleverreach_sync.report import summary, words
 from cleverreach_sync.report.forms.changes import ARROW, NO_VALUE, masked, state_words, unmasked
 from cleverreach_sync.report.forms.page import printable
 
-_PLAIN: Final = re.compile(r"(?:[^\W_]|[ ,;:()%'-]|(?<=[^\W_])_(?=[^\W_])|\.(?=\s|$))*")
+_PLAIN: Final = re.compile(r"(?:[^\W_]|[ ,;:()%'’«»„“”–…-]|(?<=[^\W_])_(?=[^\W_])|\.(?=\s|$))*")  # noqa: RUF001
 _IN_CODE: Final = re.compile(r"[^`|\\<>&]+")
 
 

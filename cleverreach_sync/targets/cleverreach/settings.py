@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
 from cleverreach_sync.domain.fields import DataField
+from cleverreach_sync.messages import say
 from cleverreach_sync.settings.target import AttributesClass, AttributesSettings, TargetSettings
 from cleverreach_sync.settings.types import Duration, HttpUrl, PersonField, Plain, Question, wrong
 from cleverreach_sync.targets.cleverreach.fields import PRESETS, data_fields, technical_name
@@ -96,7 +97,9 @@ create_list: {create_list}
     where_access_is: ClassVar[str] = (
         "The ID and the secret of CleverReach are under My Account > Extras > REST API, when you create an OAuth app."
     )
-    how_to_get_access: ClassVar[str] = "create an OAuth app in CleverReach\n(My Account > Extras > REST API)"
+    how_to_get_access: ClassVar[str] = say(
+        "cleverreach.how_to_get_access", "create an OAuth app in CleverReach\n(My Account > Extras > REST API)"
+    )
 
     type: Literal["cleverreach"] = Field(description="The e-mail system; cleverreach is the only one so far.")
     client_id: SecretStr = Field(
