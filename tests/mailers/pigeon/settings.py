@@ -36,6 +36,7 @@ class PigeonSettings(TargetSettings):
     token: SecretStr = Field(min_length=1, description="The token.")
     loft: str = Field(description="The name of the loft.")
     confirm: bool = Field(default=False, description="Whoever subscribes has to confirm it.")
+    everywhere: bool = Field(default=False, description="Whoever left another loft has left this one, too.")
 
     @property
     def account_key(self) -> str:
@@ -63,7 +64,7 @@ class PigeonSettings(TargetSettings):
 
     @property
     def account_wide(self) -> bool:
-        return False
+        return self.everywhere
 
     @property
     def decides(self) -> dict[str, Any]:
