@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cleverreach_sync.domain.consent import ShopConsent
-from cleverreach_sync.domain.decision import Change, Decision, Outcome, Part, Rules
+from cleverreach_sync.domain.decision import Case, Change, Decision, Outcome, Part, Rules
 from cleverreach_sync.domain.model import (
     ENDED_ERASED,
     ENDED_NO,
@@ -30,13 +30,11 @@ _LEFT_AS: Final = {
 }
 
 
-def remember(
-    decision: Decision, person: Person, memory: LastSynced, confirmed: Recipient, rules: Rules, now: int
-) -> LastSynced:
+def remember(decision: Decision, case: Case, confirmed: Recipient, rules: Rules, now: int) -> LastSynced:
     """What is agreed after the target confirmed `decision.change` with `confirmed`. `now`: when the run began."""
-    change = decision.change
+    change, person = decision.change, case.person
     carried = rules.own.among(confirmed.tags)
-    memory = decision.adopted or memory
+    memory = decision.adopted or case.memory
     if change is None:
         return memory
     dropped = rules.own.among(change.tags_removed) if change.tags_removed else _NONE
@@ -120,12 +118,10 @@ def forgotten(memory: LastSynced, now: int) -> LastSynced:
     return absent._replace(woken_at=None, stamps=None)
 
 
-def as_it_stands(
-    decision: Decision, person: Person, memory: LastSynced, recipient: Recipient, rules: Rules, now: int
-) -> Decision:
+def as_it_stands(decision: Decision, case: Case, recipient: Recipient, rules: Rules, now: int) -> Decision:
     """The decision about somebody of whom a reading shows that the list has all of `decision.change` already: nothing
     is written, and what the list shows counts as confirmed."""
-    agreed = remember(decision, person, memory, recipient, rules, now)
+    agreed = remember(decision, case, recipient, rules, now)
     return decision._replace(outcome=Outcome.UNCHANGED, reason="", change=None, activates=False, adopted=agreed)
 
 

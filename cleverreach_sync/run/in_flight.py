@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cleverreach_sync.domain.consent import weigh
-from cleverreach_sync.domain.decision import Change, Decision, Outcome
+from cleverreach_sync.domain.decision import Case, Change, Decision, Outcome
 from cleverreach_sync.domain.fingerprints import unknown_values
 from cleverreach_sync.domain.memory import remember
 from cleverreach_sync.domain.merge import PersonFacts
@@ -183,7 +183,7 @@ def _remembered(run: Run, left: Flight, memory: LastSynced, recipient: Recipient
     activates = left.active and recipient.status is Status.SUBSCRIBED
     decision = Decision(outcome, ENDED_ERASED if left.erased else "", kinds_in(left.kinds), shop, change, activates)
     person = Person(left.email, {}, consent, None, None)
-    after = remember(decision, person, memory, recipient, run.rules, left.at)
+    after = remember(decision, Case(person, memory, recipient), recipient, run.rules, left.at)
     stamps = memory.stamps if recipient.stamps == memory.stamps else None
     return after._replace(fingerprint=unknown_values(left.fingerprint), run="", stamps=stamps)
 

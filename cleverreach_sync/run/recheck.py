@@ -86,7 +86,7 @@ def decided(
         rules = rules._replace(resend=False, include_deleted=False)
     decision = decide(case, rules, run.now)
     if recipient is not None and not (attempted or rules.resend) and _is_there(decision, recipient, run):
-        decision = as_it_stands(decision, case.person, case.memory, recipient, rules, run.now)
+        decision = as_it_stands(decision, case, recipient, rules, run.now)
     return Rechecked(row, case, decision)
 
 

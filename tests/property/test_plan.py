@@ -260,7 +260,7 @@ def carried_out(case: Situation) -> tuple[Decision, LastSynced, Recipient | None
     if plan.change is None:
         return plan, settle(plan, case.who, case.memory, NOW), case.found
     then = after(plan.change, case.found, ident="9")
-    return plan, remember(plan, case.who, case.memory, then, case.by, NOW), then
+    return plan, remember(plan, Case(case.who, case.memory, None), then, case.by, NOW), then
 
 
 @given(CASES)
@@ -425,7 +425,7 @@ def test_nobody_who_left_is_mailed_again(steps: list[Step]) -> None:
             memory = settle(plan, who, absent(found, memory), now)
         else:
             found = after(plan.change, found)
-            memory = remember(plan, who, memory, found, step.by, now)
+            memory = remember(plan, Case(who, memory, None), found, step.by, now)
         if plan.outcome is Outcome.DEACTIVATED:
             assert found is not None
             assert found.status is INACTIVE

@@ -67,7 +67,7 @@ def transferred(who: Person, by: Rules = ALL, *, at: int = NOW - 1000) -> tuple[
     """What is remembered of somebody who was created, and how they stand in the list."""
     made = decide(Case(who, NOTHING, None), by, at)
     found = confirmed(made, None)
-    return remember(made, who, NOTHING, found, by, at), found
+    return remember(made, Case(who, NOTHING, None), found, by, at), found
 
 
 def carried_out(
@@ -75,7 +75,7 @@ def carried_out(
 ) -> tuple[Decision, LastSynced, Recipient]:
     decided = decide(Case(who, memory, found), by, at)
     then = confirmed(decided, found)
-    return decided, remember(decided, who, memory, then, by, at), then
+    return decided, remember(decided, Case(who, memory, None), then, by, at), then
 
 
 # New people
@@ -510,7 +510,7 @@ def test_a_fresh_yes_reactivates_only_with_a_kind_that_is_to_be_active() -> None
     decided = plan(fresh, memory, found, rules(activate=C))
     assert decided.change is not None
     assert (decided.change.status, decided.activates, decided.reason) == (None, False, "")
-    then = remember(decided, fresh, memory, confirmed(decided, found), ALL, NOW)
+    then = remember(decided, Case(fresh, memory, None), confirmed(decided, found), ALL, NOW)
     assert then.ended == ENDED_OPTED_OUT
     assert plan(fresh, then, confirmed(decided, found)).activates
 
@@ -617,7 +617,7 @@ def test_adopted_and_inactive_stays_so(who: Person, preset: str) -> None:
     then, memory = found, NOTHING
     if decided.change is not None:
         then = confirmed(decided, found)
-        memory = remember(decided, who, NOTHING, then, by, NOW)
+        memory = remember(decided, Case(who, NOTHING, None), then, by, NOW)
     else:
         memory = settle(decided, who, NOTHING, NOW)
     assert memory.transferred
@@ -635,7 +635,7 @@ def test_adopted_with_a_subscriber_tag_ends_when_consent_does_later(consent: Con
     decided = plan(who, found=found, by=by)
     if decided.change is not None:
         found = confirmed(decided, found)
-        memory = remember(decided, who, NOTHING, found, by, NOW)
+        memory = remember(decided, Case(who, NOTHING, None), found, by, NOW)
     else:
         memory = settle(decided, who, NOTHING, NOW)
     assert plan(person(NO), memory, found, rules()).outcome is Outcome.DEACTIVATED

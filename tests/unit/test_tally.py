@@ -105,7 +105,7 @@ def test_who_is_taken_back_counts_no_more() -> None:
     made = plan(who := person(YES))
     found = confirmed(made, None)
     cases = [
-        (plan(who, remember(made, who, NOTHING, found, rules(), NOW), found), who),
+        (plan(who, remember(made, Case(who, NOTHING, None), found, rules(), NOW), found), who),
         (plan(who := person(OUT)), who),
         (plan(who := person(YES, invalid="orders")), who),
     ]

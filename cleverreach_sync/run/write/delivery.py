@@ -227,7 +227,7 @@ class BatchSender:
             except (NotCarriedOut, Refused):
                 return self._rejected(one.row, batch, STILL_ACTIVE, one)
             inactive = own._replace(status=run.rules.policy.ended, stamps=None)
-            memory = remember(decision, case.person, memory, inactive, run.rules, run.now)
+            memory = remember(decision, case, inactive, run.rules, run.now)
         return Result(one.row, case, decision, entry(one.row, memory, OPEN, decision.kinds), sent=True)
 
     def _answered(self, batch: Batch, one: Rechecked, change: Change, answer: RowAnswer) -> Result:
@@ -243,7 +243,7 @@ class BatchSender:
             return self._made_again(one, confirmed)
         if change.creates and self._was_there(change, confirmed):
             confirmed, decision = self._met_a_form(one, change, confirmed)
-        memory = remember(decision, case.person, case.memory, confirmed, run.rules, run.now)
+        memory = remember(decision, case, confirmed, run.rules, run.now)
         if not whole:
             memory = unconfirmed(memory, case.memory, confirmed, answer.confirmed, run.rules)
         if self._made_before(batch, one):

@@ -36,5 +36,5 @@ def end_unseen(run: Run, case: Case, step: Step) -> tuple[Decision, LastSynced] 
         return None
     inactive = own._replace(status=rules.policy.ended, stamps=None)
     # No tag was taken away: what they carry shows when they are read again.
-    memory = remember(decision, case.person, case.memory, inactive, run.rules, run.now)._replace(tags=case.memory.tags)
+    memory = remember(decision, case, inactive, run.rules, run.now)._replace(tags=case.memory.tags)
     return decision, memory
