@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.json_reading import read_json
+from cleverreach_sync.messages import Message, say
 
 ENCODINGS: Final = "gzip, deflate"
 """What a server may pack an answer with."""
@@ -36,7 +37,11 @@ class NotPacked(Exception):
 
 
 class TooMuch(Exception):
-    """The body is larger than it may be; the message says in which way."""
+    """The body is larger than it may be; `amount` says in which way."""
+
+    def __init__(self, amount: Message) -> None:
+        super().__init__(amount)
+        self.amount = amount
 
 
 def unpacked(parts: Iterable[bytes], encoding: str) -> Iterator[bytes]:
@@ -88,7 +93,7 @@ def joined(parts: Iterable[bytes], limit: Limit) -> bytes:
         found.append(part)
         size += len(part)
         if size > limit.size:
-            raise TooMuch(f"more than {limit.size >> 20} MB")
+            raise TooMuch(say("http.too_many_bytes", "more than {megabytes} MB", megabytes=limit.size >> 20))
     return b"".join(found)
 
 
@@ -96,7 +101,7 @@ def parse(content: bytes, limit: Limit) -> Any:
     """The JSON of a body. Raises TooMuch, and ValueError for what is no JSON, or is nested beyond all measure."""
     marks = content.translate(None, _NO_MARKS)
     if len(marks) > limit.marks:
-        raise TooMuch(f"more than {limit.marks // 2:,} values")
+        raise TooMuch(say("http.too_many_values", "more than {values:,} values", values=limit.marks // 2))
     body = read_json(content)
     if not _are_shallow(marks) and _is_deep(body):
         raise ValueError("nested too deeply")

@@ -22,6 +22,7 @@ from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.network import Network
 from cleverreach_sync.http.opening import open_client
 from cleverreach_sync.http.request import Request
+from cleverreach_sync.messages import Message, say
 
 if TYPE_CHECKING:
     from cleverreach_sync.http.context import HttpContext
@@ -32,6 +33,7 @@ _TITLE: Final = re.compile(r"<title>([^<]*)", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"(?is)<(title|script|style)\b.*?(?:</\1>|$)|<(?=[a-z!/])[^>]*(?:>|$)")
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});", re.ASCII)
 _BEGINNING: Final = 1 << 15  # bytes of an answer that are looked at for words
+_CHECK_URL: Final = say("http.check_url", "check the URL")
 _LAST_SECONDS: Final = 3.0  # for a request that is made although the run ends
 
 
@@ -82,7 +84,7 @@ class HttpClient:
             answer = self._answer(response, request.limit)
         response.stream = httpx.ByteStream(b"")  # lets go of both bodies now, not at the next search for cyclic garbage
         self._note_time(response.headers)
-        self.context.log(f"{request.method} {urlsplit(url).path} -> {answer.status}")
+        self.context.log(_exchanged(request.method, urlsplit(url).path, answer.status))
         if 300 <= answer.status < 400:
             raise self._redirected(url, response.headers.get("location", ""))
         return answer, signed
@@ -110,7 +112,7 @@ class HttpClient:
         with self._failures(url), ExitStack() as stack:
             with self.within(self.timeout):
                 response = stack.enter_context(self._client.stream("GET", url, headers={"accept": "*/*"}))
-            self.context.log(f"GET {host(url)}{urlsplit(url).path} -> {response.status_code}")
+            self.context.log(_exchanged("GET", f"{host(url)}{urlsplit(url).path}", response.status_code))
             if 300 <= response.status_code < 400:
                 raise self._redirected(url, response.headers.get("location", ""))
             yield response
@@ -125,36 +127,69 @@ class HttpClient:
         try:
             yield
         except (httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise TryAgain(f"cannot connect to {host(url)} in time") from None
+            raise TryAgain(
+                say("http.connects_too_slowly", "cannot connect to {server} in time", server=host(url))
+            ) from None
         except httpx.LocalProtocolError:  # before anything was sent
             raise UsageError(
-                f"what should be sent to {host(url)} cannot be sent",
-                hint="look for line ends and characters other than ASCII letters, digits and signs in the credentials",
+                say("http.cannot_send", "what should be sent to {server} cannot be sent", server=host(url)),
+                hint=say(
+                    "http.look_for_line_ends",
+                    "look for line ends and characters other than ASCII letters, digits and signs in the credentials",
+                ),
             ) from None
         except httpx.TimeoutException:
-            raise TryAgain(f"{host(url)} did not answer in time", ambiguous=True, timed_out=True) from None
+            raise TryAgain(
+                say("http.timeout", "{server} did not answer in time", server=host(url)), ambiguous=True, timed_out=True
+            ) from None
         except httpx.ConnectError as error:
             raise self._no_connection(error, url) from None
         except httpx.ProxyError:
             raise TryAgain(
-                f"the proxy that the environment names does not connect to {host(url)}",
-                hint="check HTTPS_PROXY or ALL_PROXY, and whether the proxy asks for a user and a password or has to "
-                "let this address through; NO_PROXY names what is reached without it",
+                say(
+                    "http.proxy_does_not_connect",
+                    "the proxy that the environment names does not connect to {server}",
+                    server=host(url),
+                ),
+                hint=say(
+                    "http.check_proxy",
+                    "check HTTPS_PROXY or ALL_PROXY, and whether the proxy asks for a user and a password or has to "
+                    "let this address through; NO_PROXY names what is reached without it",
+                ),
             ) from None
         except httpx.UnsupportedProtocol:
-            raise UsageError(f"cannot call {host(url)}", hint="check the URL") from None
+            raise UsageError(
+                say("http.cannot_call", "cannot call {server}", server=host(url)), hint=_CHECK_URL
+            ) from None
         except (httpx.TransportError, httpx.DecodingError, NotPacked) as error:
             raise TryAgain(
-                f"the connection to {host(url)} was dropped ({type(error).__name__})", ambiguous=True
+                say(
+                    "http.dropped",
+                    "the connection to {server} was dropped ({kind})",
+                    server=host(url),
+                    kind=type(error).__name__,
+                ),
+                ambiguous=True,
             ) from None
         except (TooMuch, httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
             if isinstance(error, TooMuch):
                 raise TemporaryError(
-                    f"{host(url)} answers with {error}",
-                    hint="that is far more than crsync asked for: is something else at this address, or does a "
-                    "plug-in add to the answers of the API?",
+                    say("http.too_much", "{server} answers with {amount}", server=host(url), amount=error.amount),
+                    hint=say(
+                        "http.more_than_asked",
+                        "that is far more than crsync asked for: is something else at this address, or does a plug-in "
+                        "add to the answers of the API?",
+                    ),
                 ) from None
-            raise UsageError(f"cannot call {host(url)}: {type(error).__name__}", hint="check the URL") from None
+            raise UsageError(
+                say(
+                    "http.cannot_call_for",
+                    "cannot call {server}: {kind}",
+                    server=host(url),
+                    kind=type(error).__name__,
+                ),
+                hint=_CHECK_URL,
+            ) from None
 
     def _answer(self, response: httpx.Response, limit: Limit) -> Answer:
         content = joined(unpacked(response.iter_raw(), response.headers.get("content-encoding", "")), limit)
@@ -173,19 +208,27 @@ class HttpClient:
         before, *rest = _JSON.split(self.redact.beginning(text), 1)
         titled = _TITLE.search(before)
         words = self.redact.excerpt(_MARKUP.sub(" ", before)) or self.redact.excerpt(titled[1] if titled else "")
-        return "JSON that is not whole" if rest and not words else words
+        return say("http.cut_json", "JSON that is not whole") if rest and not words else words
 
     def _no_connection(self, error: httpx.ConnectError, url: str) -> Exception:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return UsageError(
-                    f"the certificate of {host(url)} cannot be verified: {cause.verify_message}",
-                    hint="the server needs a valid certificate; crsync never switches the check off "
-                    "(a company's own authority can be added with the variable SSL_CERT_FILE)",
+                    say(
+                        "http.certificate",
+                        "the certificate of {server} cannot be verified: {reason}",
+                        server=host(url),
+                        reason=cause.verify_message,
+                    ),
+                    hint=say(
+                        "http.needs_certificate",
+                        "the server needs a valid certificate; crsync never switches the check off (a company's own "
+                        "authority can be added with the variable SSL_CERT_FILE)",
+                    ),
                 )
             cause = cause.__cause__ or cause.__context__
-        return TryAgain(f"cannot connect to {host(url)}")
+        return TryAgain(say("http.cannot_connect", "cannot connect to {server}", server=host(url)))
 
     def _redirected(self, url: str, location: str) -> Redirected:
         try:
@@ -194,16 +237,22 @@ class HttpClient:
             target, location = urlsplit(url), ""
         where = f"{target.scheme}://{target.netloc}"
         if _origin(target) != _origin(urlsplit(url)):
-            hint = f"if {where} is right, put it into the config as the URL"
+            hint = say("http.use_that_url", "if {url} is right, put it into the config as the URL", url=where)
         else:
-            where = self.redact.excerpt(target.path) if location else "somewhere that it does not name"
-            hint = (
+            where = self.redact.excerpt(target.path) if location else _somewhere()
+            hint = say(
+                "http.answer_directly",
                 "the server must answer crsync directly: is there a login, a maintenance or 'coming soon' page, or a "
-                "language switch in front of it? If the shop is in a subdirectory, add that to the URL"
+                "language switch in front of it? If the shop is in a subdirectory, add that to the URL",
             )
         return Redirected(
-            f"{host(url)} redirects to {where}; crsync does not follow redirects, because they would pass on the "
-            "credentials",
+            say(
+                "http.redirects",
+                "{server} redirects to {place}; crsync does not follow redirects, because they would pass on the "
+                "credentials",
+                server=host(url),
+                place=where,
+            ),
             where=where,
             hint=hint,
         )
@@ -214,7 +263,15 @@ class HttpClient:
 
 def host(url: str) -> str:
     """The server of an address, as messages name it."""
-    return urlsplit(url).netloc or "the server"
+    return urlsplit(url).netloc or say("http.the_server", "the server")
+
+
+def _somewhere() -> Message:
+    return say("http.somewhere", "somewhere that it does not name")
+
+
+def _exchanged(method: str, path: str, status: int) -> Message:
+    return say("http.exchanged", "{method} {path} -> {status}", method=method, path=path, status=status)
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
@@ -222,8 +279,15 @@ def _check_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable()):
             raise UsageError(
-                f"the header {name} cannot be sent: it has a line end, or characters other than ASCII",
-                hint="look for line ends and umlauts in the credentials, and in the files and variables they come from",
+                say(
+                    "http.odd_header",
+                    "the header {name} cannot be sent: it has a line end, or characters other than ASCII",
+                    name=name,
+                ),
+                hint=say(
+                    "http.look_for_umlauts",
+                    "look for line ends and umlauts in the credentials, and in the files and variables they come from",
+                ),
             )
 
 

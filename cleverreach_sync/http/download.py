@@ -12,6 +12,7 @@ from cleverreach_sync.http.client import HttpClient, host
 from cleverreach_sync.http.failures import Refused, TryAgain
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.headers import parse_retry_after
+from cleverreach_sync.messages import say
 
 if TYPE_CHECKING:
     import httpx
@@ -50,8 +51,15 @@ def stream_lines(http: HttpClient, url: str, most: int) -> Generator[LineBlock]:
             waiting += len(begun)
             if max(size, response.num_bytes_downloaded) > most or waiting > _LONGEST_LINE:
                 raise TemporaryError(
-                    f"{host(url)} sends a file that is too large, or has no lines",
-                    hint="run again; if this keeps happening, something else is at that address",
+                    say(
+                        "download.too_large",
+                        "{server} sends a file that is too large, or has no lines",
+                        server=host(url),
+                    ),
+                    hint=say(
+                        "download.something_else",
+                        "run again; if this keeps happening, something else is at that address",
+                    ),
                 )
             yield LineBlock(lines, response.num_bytes_downloaded, total)
         if waiting:
@@ -78,5 +86,16 @@ def _no_download(response: httpx.Response, url: str) -> CrsyncError:
     status = response.status_code
     if status in (408, 429) or status >= 500:
         after = parse_retry_after(response.headers.get("retry-after"))
-        return TryAgain(f"{host(url)} does not provide the file at the moment ({status})", after=after)
-    return Refused(f"{host(url)} refuses the download ({status})", status=status)
+        return TryAgain(
+            say(
+                "download.not_now",
+                "{server} does not provide the file at the moment ({status})",
+                server=host(url),
+                status=status,
+            ),
+            after=after,
+        )
+    return Refused(
+        say("download.refused", "{server} refuses the download ({status})", server=host(url), status=status),
+        status=status,
+    )

@@ -6,13 +6,35 @@ from math import isfinite
 from typing import Final
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
+from cleverreach_sync.messages import Message, say
 
-LET_THROUGH: Final = "a firewall or security plug-in protects the shop: allow this machine's address"
-IN_THE_SHOP: Final = (
-    "something is wrong in the shop, not in the network: open it in a browser, and look at the error logs of "
-    "PHP and of the web server"
-    "; the next run resumes"
+LET_THROUGH: Final = say(
+    "http.allow_this_machine",
+    "a firewall or security plug-in protects the shop: allow this machine's address",
 )
+IN_THE_SHOP: Final = say(
+    "http.wrong_in_the_shop",
+    "something is wrong in the shop, not in the network: open it in a browser, and look at the error logs of PHP and "
+    "of the web server; the next run resumes",
+)
+IN_BETWEEN: Final = say(
+    "http.something_in_between",
+    "is there a proxy or a cache in front of it? If this keeps happening, please report it",
+)
+_CHECK_NETWORK: Final = say(
+    "http.check_network", "check the network and the server's status page; the next run resumes"
+)
+
+
+def with_words(status: int, words: str) -> str:
+    """What an answer says, in short: its status, and what it has of words."""
+    return say("http.status_and_words", "{status}: {words}", status=status, words=words) if words else str(status)
+
+
+def not_json(system: str, said: str) -> Message:
+    return say(
+        "http.not_json", "{system} answered with something that is not JSON ({answer})", system=system, answer=said
+    )
 
 
 class TryAgain(TemporaryError):
@@ -28,7 +50,7 @@ class TryAgain(TemporaryError):
         timed_out: bool = False,
         hint: str | None = None,
     ) -> None:
-        super().__init__(message, hint=hint or "check the network and the server's status page; the next run resumes")
+        super().__init__(message, hint=hint or _CHECK_NETWORK)
         # NaN compares with nothing and would be waited for no time at all, again and again.
         self.after = max(0.0, after) if after is not None and isfinite(after) else None
         self.ambiguous = ambiguous

@@ -14,8 +14,9 @@ from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.credentials import Credentials
-from cleverreach_sync.http.failures import Refused, TryAgain
+from cleverreach_sync.http.failures import Refused, TryAgain, not_json, with_words
 from cleverreach_sync.http.request import Request
+from cleverreach_sync.messages import Message, say
 
 T = TypeVar("T")
 _STUMBLES: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
@@ -97,24 +98,43 @@ class GraphQL:
         try:
             return read(reply)
         except _STUMBLES as error:
-            raise TryAgain(f"{self._name} answered with something other than what was asked for") from error
+            raise TryAgain(
+                say(
+                    "graphql.something_else",
+                    "{system} answered with something other than what was asked for",
+                    system=self._name,
+                )
+            ) from error
 
     def _reply(self, answer: Answer) -> Reply:
         body = answer.body
         errors = _errors(body)
         if answer.status == 429 or any(_code(error) == "THROTTLED" for error in errors):
             after = answer.retry_after if answer.retry_after is not None else _wait(body)
-            raise TryAgain(f"{self._name}: too many requests", after=after)
+            raise TryAgain(
+                say("graphql.too_many_requests", "{system}: too many requests", system=self._name), after=after
+            )
         if answer.status == 408 or answer.status >= 500 or answer.is_page(400, 401, 402, 404, 423):
-            raise TryAgain(f"{self._name} is not available ({answer.status})", after=answer.retry_after)
+            raise TryAgain(
+                say(
+                    "graphql.not_available",
+                    "{system} is not available ({status})",
+                    system=self._name,
+                    status=answer.status,
+                ),
+                after=answer.retry_after,
+            )
         if not answer.ok:
             raise self._refused(answer)
         if errors:
             raise self._error(errors)
         data = body.get("data") if isinstance(body, dict) else None
         if not isinstance(data, dict):
-            what = f"with something that is not JSON: {answer.text}" if not answer.readable else "without data"
-            raise TryAgain(f"{self._name} answered {what}")
+            raise TryAgain(
+                say("graphql.no_data", "{system} answered without data", system=self._name)
+                if answer.readable
+                else not_json(self._name, with_words(answer.status, answer.text))
+            )
         return Reply(data, answer.headers)
 
     def _error(self, errors: Sequence[Mapping[str, Any]]) -> CrsyncError:
@@ -124,16 +144,28 @@ class GraphQL:
                 break
         else:
             error = errors[0]
-        code, message = _code(error), self._http.redact.excerpt(_words(error.get("message")))
+        said = error.get("message")
+        message = self._http.redact.excerpt(said) if isinstance(said, str) else ""
+        code, message = _code(error), message or say("graphql.no_message", "no message")
         steps = error.get("path")
         path = ".".join(step for step in steps if isinstance(step, str)) if isinstance(steps, list) else ""
         if code == "MAX_COST_EXCEEDED":
-            return TooExpensive(f"{self._name}: {message}", status=200)
+            return TooExpensive(self._told(message), status=200)
         if code == "ACCESS_DENIED":
-            return Denied(f"{self._name} denies access: {message}", path=path, detail=message)
+            return Denied(
+                say("graphql.denied", "{system} denies access: {message}", system=self._name, message=message),
+                path=path,
+                detail=message,
+            )
         if code in _PASSING or "internal error" in message.lower():
-            return TryAgain(f"{self._name}: {message}")
-        return NotUnderstood(f"{self._name} refuses the query: {message}", status=200)
+            return TryAgain(self._told(message))
+        return NotUnderstood(
+            say("graphql.not_understood", "{system} refuses the query: {message}", system=self._name, message=message),
+            status=200,
+        )
+
+    def _told(self, message: str) -> Message:
+        return say("graphql.told", "{system}: {message}", system=self._name, message=message)
 
 
 def _errors(body: Any) -> list[Mapping[str, Any]]:
@@ -143,10 +175,6 @@ def _errors(body: Any) -> list[Mapping[str, Any]]:
         return []
     items = found if isinstance(found, list) else [found]
     return [item if isinstance(item, dict) else {"message": str(item)} for item in items]
-
-
-def _words(message: object) -> str:
-    return message if isinstance(message, str) and message else "no message"
 
 
 def _code(error: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from cleverreach_sync import __version__
 from cleverreach_sync.errors import UsageError
 from cleverreach_sync.http.body import ENCODINGS
 from cleverreach_sync.http.loopback import is_loopback
+from cleverreach_sync.messages import say
 
 _CONNECT_SECONDS: Final = 20.0
 
@@ -32,8 +33,11 @@ def open_client(base_url: str, timeout: float, connections: int) -> httpx.Client
         trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
     except OSError:
         raise UsageError(
-            "the certificates that the variable SSL_CERT_FILE or SSL_CERT_DIR names cannot be read",
-            hint="let it name a file in PEM format, or unset it",
+            say(
+                "http.unreadable_certificates",
+                "the certificates that the variable SSL_CERT_FILE or SSL_CERT_DIR names cannot be read",
+            ),
+            hint=say("http.name_pem_file", "let it name a file in PEM format, or unset it"),
         ) from None
     try:
         return httpx.Client(
@@ -52,8 +56,11 @@ def open_client(base_url: str, timeout: float, connections: int) -> httpx.Client
         )
     except (ImportError, ValueError, httpx.InvalidURL):
         raise UsageError(
-            "the proxy that the environment names cannot be used",
-            hint="HTTPS_PROXY, HTTP_PROXY or ALL_PROXY should name one such as http://proxy.example.com:3128",
+            say("http.odd_proxy", "the proxy that the environment names cannot be used"),
+            hint=say(
+                "http.name_proxy",
+                "HTTPS_PROXY, HTTP_PROXY or ALL_PROXY should name one such as http://proxy.example.com:3128",
+            ),
         ) from None
 
 

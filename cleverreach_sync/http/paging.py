@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.threads import Workers
+from cleverreach_sync.messages import Message, say
 
 PASSES: Final = 5
 _OFTEN_ENOUGH: Final = 3
@@ -47,10 +48,14 @@ class Doubts:
         return what in self._lists
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Message]:
         return [
-            f"the shop's number of {what} does not match those that it shows, but it showed the same ones twice; "
-            "nobody counts as gone from there"
+            say(
+                "shop.doubtful_total",
+                "the shop's number of {rows} does not match those that it shows, but it showed the same ones twice; "
+                "nobody counts as gone from there",
+                rows=what,
+            )
             for what in self._lists
         ]
 
@@ -146,9 +151,17 @@ def numbered_pages(pages: Numbered, listing: Listing, stopped: Callable[[], bool
             counted = False  # there is more than the total says
         before = walk.ids
     raise TemporaryError(
-        f"the {listing.what} changed while they were read, {PASSES} times in a row",
-        hint="run again at a quieter time; look for a plug-in that keeps deleting, or a cache in front of the "
-        "shop's API",
+        say(
+            "shop.never_still",
+            "the {rows} changed while they were read, {times} times in a row",
+            rows=listing.what,
+            times=PASSES,
+        ),
+        hint=say(
+            "shop.run_at_a_quieter_time",
+            "run again at a quieter time; look for a plug-in that keeps deleting, or a cache in front of the "
+            "shop's API",
+        ),
     )
 
 
@@ -209,7 +222,9 @@ def _until_empty(pages: Numbered, page: Page, walk: _Walk) -> Iterator[Page]:
         number += 1
         page = pages.fetch(number)
         if page.rows and walk.ids.issuperset(map(pages.ident, page.rows)):  # of the pages that were taken
-            raise TemporaryError(f"page {number} of a list only has rows of earlier pages")
+            raise TemporaryError(
+                say("shop.same_pages", "page {page} of a list only has rows of earlier pages", page=number)
+            )
         yield page
 
 
@@ -262,7 +277,9 @@ def keyset_pages(pages: Keyset, after: int, stopped: Callable[[], bool] = lambda
             return
         last = max(map(key, page.rows))
         if last <= after:
-            raise TemporaryError("the shop keeps returning rows that were not asked for")
+            raise TemporaryError(
+                say("shop.rows_not_asked_for", "the shop keeps returning rows that were not asked for")
+            )
         if pages.tied is None:
             after = last
         elif last - 1 > after:

@@ -10,6 +10,7 @@ import tenacity
 
 from cleverreach_sync.errors import TemporaryError
 from cleverreach_sync.http.failures import GivenUp, TryAgain
+from cleverreach_sync.messages import say, say_many
 
 T = TypeVar("T")
 FIRST_WAIT: Final = 0.5
@@ -99,12 +100,29 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 def _given_up(failure: TryAgain | None, spent: float, limit: float) -> TemporaryError:
     if failure is None:
-        return TemporaryError("no answer")
+        return TemporaryError(say("http.no_answer", "no answer"))
     if failure.after is not None and failure.after > limit - spent:
         return TemporaryError(
-            f"{failure.message}; the server asks to wait {failure.after:.0f} seconds, "
-            f"limits.retry_for leaves {max(0.0, limit - spent):.0f}",
-            hint=f"run again in {failure.after:.0f} seconds, or raise limits.retry_for",
+            say_many(
+                "http.asks_to_wait_longer",
+                "{failure}; the server asks to wait {number:,} second, limits.retry_for leaves {left:,.0f}",
+                "{failure}; the server asks to wait {number:,} seconds, limits.retry_for leaves {left:,.0f}",
+                round(failure.after),
+                failure=failure.message,
+                left=max(0.0, limit - spent),
+            ),
+            hint=say_many(
+                "http.run_again_in",
+                "run again in {number:,} second, or raise limits.retry_for",
+                "run again in {number:,} seconds, or raise limits.retry_for",
+                round(failure.after),
+            ),
         )
-    tried = f"{spent:.0f} second{'' if round(spent) == 1 else 's'}"
-    return GivenUp(f"{failure.message} (tried for {tried})", fails=failure.ambiguous, hint=failure.hint)
+    tried = say_many(
+        "http.tried_for",
+        "{failure} (tried for {number:,} second)",
+        "{failure} (tried for {number:,} seconds)",
+        round(spent),
+        failure=failure.message,
+    )
+    return GivenUp(tried, fails=failure.ambiguous, hint=failure.hint)

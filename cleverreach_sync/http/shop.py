@@ -17,8 +17,9 @@ from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.body import PAGE, TooMuch, parse
 from cleverreach_sync.http.client import HttpClient, without_markup
 from cleverreach_sync.http.credentials import NOBODY, Credentials
-from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, Refused, TryAgain
+from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, Refused, TryAgain, with_words
 from cleverreach_sync.http.request import Query, Request
+from cleverreach_sync.messages import Message, say
 
 TIMEOUT: Final = 90.0  # seconds; a page of 100 orders with everything in it takes half a second where nothing is wrong
 AT_ONCE: Final = 2  # requests; shops live on weak hosts
@@ -118,34 +119,47 @@ class ShopApi:
             if answer.readable and (answer.body is not None or status == 204):
                 return answer
             raise TryAgain(
-                f"the shop answered with something that is not JSON ({status}{self._said(answer)})",
+                say(
+                    "shop.not_json",
+                    "the shop answered with something that is not JSON ({answer})",
+                    answer=self._said(answer),
+                ),
                 after=answer.retry_after,
                 hint=IN_THE_SHOP if _FATAL in answer.text.lower() else self._no_json,
             )
         if status in _BUSY or status >= 500:
-            what = "gets too many requests" if status == 429 else "is not available"
-            if status >= 500 and not answer.readable:
-                what = "answered with an error page"
             hint = IN_THE_SHOP if status >= 500 else None
-            raise TryAgain(f"the shop {what} ({status}{self._said(answer)})", after=answer.retry_after, hint=hint)
+            raise TryAgain(self._busy(answer), after=answer.retry_after, hint=hint)
         if answer.is_page(401, 404):
             raise TryAgain(
-                f"the shop blocked the request ({status}{self._said(answer)})",
+                say("shop.blocked", "the shop blocked the request ({answer})", answer=self._said(answer)),
                 after=answer.retry_after,
                 hint=LET_THROUGH,
             )
         raise self._explain(answer) or self._refused(answer)
 
+    def _busy(self, answer: Answer) -> Message:
+        said = self._said(answer)
+        if answer.status == 429:
+            return say("shop.too_many_requests", "the shop gets too many requests ({answer})", answer=said)
+        if answer.status >= 500 and not answer.readable:
+            return say("shop.error_page", "the shop answered with an error page ({answer})", answer=said)
+        return say("shop.not_available", "the shop is not available ({answer})", answer=said)
+
     def _refused(self, answer: Answer) -> CrsyncError:
         """Of a status that the source knows nothing of."""
-        said = f"({answer.status}{self._said(answer)})"
+        said = self._said(answer)
         if answer.status == 401:
-            return AuthError(f"the shop does not accept the credentials {said}")
-        return Refused(f"the shop refused the request {said}", status=answer.status)
+            return AuthError(
+                say("shop.credentials_refused", "the shop does not accept the credentials ({answer})", answer=said)
+            )
+        message = say("shop.refused", "the shop refused the request ({answer})", answer=said)
+        return Refused(message, status=answer.status)
 
     def _said(self, answer: Answer) -> str:
-        words = self.words(answer) or ("empty" if answer.body is None and answer.readable else "")
-        return f": {words}" if words else ""
+        """Its status and its words."""
+        empty = say("shop.empty_answer", "empty") if answer.body is None and answer.readable else ""
+        return with_words(answer.status, self.words(answer) or empty)
 
     def words(self, answer: Answer) -> str:
         """What an answer says, in one line, without secrets, addresses and rows; "" if nothing."""

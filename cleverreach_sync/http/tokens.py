@@ -11,9 +11,10 @@ from cleverreach_sync.errors import CrsyncError, TemporaryError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.credentials import Attempt, Credentials
-from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, TryAgain
+from cleverreach_sync.http.failures import IN_THE_SHOP, LET_THROUGH, TryAgain, with_words
 from cleverreach_sync.http.foreign import seconds
 from cleverreach_sync.http.request import Request
+from cleverreach_sync.messages import say
 
 _SHARE_OF_LIFE: Final = 0.8
 _DEFAULT_LIFE: Final = 600.0
@@ -28,7 +29,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-def usable_token(answer: Answer, value: object, whose: str) -> str | None:
+def usable_token(answer: Answer, value: object) -> str | None:
     """A token of an answer, as it goes into a header; None if there is none. Raises TemporaryError for what cannot be
     sent: it would be refused, and renewed, again and again."""
     text = value.strip() if isinstance(value, str) else ""
@@ -36,8 +37,12 @@ def usable_token(answer: Answer, value: object, whose: str) -> str | None:
         return None
     if len(text) > _LONGEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
         raise TemporaryError(
-            f"{whose} gave an access token that cannot be sent: it contains spaces or line ends, or is far too long",
-            hint="does something in front of the server change its answers?",
+            say(
+                "http.odd_token",
+                "the server gave an access token that cannot be sent: it contains spaces or line ends, or is far too "
+                "long",
+            ),
+            hint=say("http.changed_on_the_way", "does something in front of the server change its answers?"),
         )
     return text
 
@@ -142,7 +147,7 @@ class OAuthToken(IssuedToken):
     def _issue(self) -> Issued:
         answer = self._http.context.retries(self._ask)
         body = answer.body if isinstance(answer.body, dict) else {}
-        token = usable_token(answer, body.get("access_token"), "the shop")
+        token = usable_token(answer, body.get("access_token"))
         if token is None:
             raise self._answers.refused(answer)
         return Issued(token, life_of(body.get("expires_in"), _DEFAULT_LIFE))
@@ -153,12 +158,18 @@ class OAuthToken(IssuedToken):
         if self._answers.final(answer):
             return answer
         if answer.status in (408, 429) or answer.status >= 500 or page:
-            said = "" if answer.readable or not answer.text else f": {answer.text}"
             raise TryAgain(
-                f"the server gives no access token at the moment ({answer.status}{said})",
+                say(
+                    "http.no_token_now",
+                    "the server gives no access token at the moment ({answer})",
+                    answer=with_words(answer.status, "" if answer.readable else answer.text),
+                ),
                 after=self._answers.pause(answer),
                 hint=IN_THE_SHOP if answer.status >= 500 else LET_THROUGH if page else None,
             )
         if answer.ok and not answer.readable:
-            raise TryAgain(f"the answer is not JSON and has no access token: {answer.text}", hint=IN_THE_SHOP)
+            raise TryAgain(
+                say("http.no_token_in", "the answer is not JSON and has no access token: {answer}", answer=answer.text),
+                hint=IN_THE_SHOP,
+            )
         return answer

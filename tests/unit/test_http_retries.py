@@ -86,7 +86,7 @@ def test_what_is_too_long_ends_at_once(after: float) -> None:
     with pytest.raises(TemporaryError) as caught:
         time.retries(300)(attempt)  # type: ignore[arg-type]
     assert (len(calls), time.now) == (1, 0)
-    assert f"{after:.0f} seconds" in caught.value.message
+    assert f"{after:,.0f} seconds" in caught.value.message
     assert time.told == []
 
 

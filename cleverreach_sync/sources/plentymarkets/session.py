@@ -69,7 +69,7 @@ class Session(IssuedToken):
 
     def _taken(self, answer: Answer) -> Issued | None:
         body = answer.body if answer.ok and isinstance(answer.body, dict) else {}
-        token = usable_token(answer, _either(body, "access_token", "accessToken"), "plentymarkets")
+        token = usable_token(answer, _either(body, "access_token", "accessToken"))
         if token is None:
             return None
         refresh = _either(body, "refresh_token", "refreshToken")

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.errors import TemporaryError
+from cleverreach_sync.http.failures import IN_BETWEEN
+from cleverreach_sync.messages import say
 from cleverreach_sync.targets.cleverreach.rows import stamp
 
 PAGE: Final = 5000
 _PAGES_AT_MOST: Final = 100_000
 _WALKS_AT_MOST: Final = 6
-_HINT: Final = "is there a proxy or a cache in front of it? If this keeps happening, please report it"
 _TELLING: Final = ("id", "group_id", "email", "deactivated")  # one row from another
 
 Rows = list[dict[str, Any]]
@@ -44,7 +45,11 @@ def unsubscribed(ask: Ask, since: int) -> Iterator[Page]:
         if not fresh:
             return
     raise TemporaryError(
-        "the account's unsubscribed recipients change faster than they can be read", hint="run again later"
+        say(
+            "cleverreach.unsubscribed_change",
+            "the account's unsubscribed recipients change faster than they can be read",
+        ),
+        hint=say("cleverreach.run_again_later", "run again later"),
     )
 
 
@@ -78,8 +83,11 @@ def _same(body: Rows, before: Rows) -> bool:
         return False
     if len(body) >= PAGE:
         raise TemporaryError(
-            "CleverReach gives the same page of unsubscribed recipients again and again; the others cannot be read",
-            hint=_HINT,
+            say(
+                "cleverreach.same_page",
+                "CleverReach gives the same page of unsubscribed recipients again and again; the others cannot be read",
+            ),
+            hint=IN_BETWEEN,
         )
     return True
 
@@ -96,4 +104,7 @@ def _left(body: Rows) -> Page:
 
 
 def _endless() -> TemporaryError:
-    return TemporaryError("CleverReach never stops giving pages of unsubscribed recipients", hint=_HINT)
+    return TemporaryError(
+        say("cleverreach.endless_pages", "CleverReach never stops giving pages of unsubscribed recipients"),
+        hint=IN_BETWEEN,
+    )

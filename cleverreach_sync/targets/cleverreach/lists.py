@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from cleverreach_sync.errors import TemporaryError, UsageError
-from cleverreach_sync.http.failures import NotFound, TryAgain
+from cleverreach_sync.http.failures import IN_BETWEEN, NotFound, TryAgain
 from cleverreach_sync.http.foreign import identifier
 from cleverreach_sync.http.retries import Retries
+from cleverreach_sync.messages import say, say_many
 from cleverreach_sync.targets.cleverreach.session import Session
 from cleverreach_sync.targets.interface import RecipientList
 
@@ -29,15 +30,21 @@ class Lists:
             found = self._by_id(known_id)
             if found is None:
                 raise UsageError(
-                    f"the recipient list {known_id} of earlier runs no longer exists",
-                    hint="restore the list, or use another state_dir to start with another list",
+                    say("list.gone", "the recipient list {id} of earlier runs no longer exists", id=known_id),
+                    hint=say(
+                        "list.restore_or_start_anew",
+                        "restore the list, or use another state_dir to start with another list",
+                    ),
                 )
             return found
         if isinstance(wanted, str):
             return self._by_name(wanted)
         found = self._by_id(str(wanted))
         if found is None:
-            raise UsageError(f"there is no recipient list with the ID {wanted}", hint="check target.list")
+            raise UsageError(
+                say("list.no_such_id", "there is no recipient list with the ID {id}", id=wanted),
+                hint=say("list.check_key", "check target.list"),
+            )
         return found
 
     def create(self) -> RecipientList:
@@ -45,7 +52,14 @@ class Lists:
         one: it is asked for before the first attempt, too, and several times before another."""
         name = str(self._wanted)
         if self._called(name)[1]:
-            raise TemporaryError(f"CleverReach did not show the recipient list {name!r} before", hint="run again")
+            raise TemporaryError(
+                say(
+                    "cleverreach.list_not_shown",
+                    "CleverReach did not show the recipient list {list!r} before",
+                    list=name,
+                ),
+                hint=say("list.run_again", "run again"),
+            )
         unseen: int | None = None  # how often it was looked for since an attempt that may have made it
 
         def attempt() -> RecipientList:
@@ -55,7 +69,12 @@ class Lists:
                     return there[0]
                 unseen += 1
                 if unseen < _TIMES_UNSEEN:
-                    raise TryAgain("CleverReach does not show the recipient list that it may have created")
+                    raise TryAgain(
+                        say(
+                            "cleverreach.new_list_not_shown",
+                            "CleverReach does not show the recipient list that it may have created",
+                        )
+                    )
             unseen = 0
             return _list_of(self._session.once("POST", "/groups", json={"name": name}))._replace(new=True)
 
@@ -64,7 +83,8 @@ class Lists:
     def _by_id(self, ident: str) -> RecipientList | None:
         if identifier(ident) != ident:
             raise UsageError(
-                "the ID of the recipient list is not a number", hint="restore the state folder from a backup"
+                say("list.odd_id", "the ID of the recipient list is not a number"),
+                hint=say("state.restore_folder", "restore the state folder from a backup"),
             )
         try:
             found = self._session.rows("GET", f"/groups/{ident}")
@@ -77,8 +97,13 @@ class Lists:
         there = _list_of(found[0]) if found else None
         if there is not None and there.id != ident:
             raise TemporaryError(
-                f"CleverReach was asked for the recipient list {ident} and answers with {there.id}",
-                hint="is there a proxy or a cache in front of it? If this keeps happening, please report it",
+                say(
+                    "cleverreach.another_list",
+                    "CleverReach was asked for the recipient list {asked} and answers with {told}",
+                    asked=ident,
+                    told=there.id,
+                ),
+                hint=IN_BETWEEN,
             )
         return there
 
@@ -87,8 +112,15 @@ class Lists:
         if len(named) > 1:
             ids = ", ".join(row.id for row in named)
             raise UsageError(
-                f"{len(named)} recipient lists are called {name!r} (IDs {ids})",
-                hint="put the ID of the right one, without quotes, into target.list",
+                say_many(
+                    "list.ambiguous",
+                    "{number:,} recipient list is called {list!r} (ID {ids})",
+                    "{number:,} recipient lists are called {list!r} (IDs {ids})",
+                    len(named),
+                    list=name,
+                    ids=ids,
+                ),
+                hint=say("list.put_id", "put the ID of the right one, without quotes, into target.list"),
             )
         if named:
             return named[0]
@@ -105,5 +137,5 @@ def _list_of(row: object) -> RecipientList:
     be made a second time."""
     ident = identifier(row.get("id")) if isinstance(row, dict) else None
     if not isinstance(row, dict) or ident is None:
-        raise TryAgain("CleverReach names a recipient list without a numeric ID")
+        raise TryAgain(say("cleverreach.list_without_id", "CleverReach names a recipient list without a numeric ID"))
     return RecipientList(ident, str(row.get("name", "")))

@@ -17,6 +17,9 @@ import orjson
 from cleverreach_sync.domain.address import folded, normalise
 from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.model import Recipient, Stamps, Status
+from cleverreach_sync.http.failures import TryAgain
+from cleverreach_sync.http.foreign import identifier
+from cleverreach_sync.messages import say
 from cleverreach_sync.targets.interface import AMBIGUOUS, NOT_CONFIRMED, STILL_ACTIVE, RowAnswer, Verdict
 
 _AROUND: Final = "'\"`<>()[]:;,."  # what may stand around an address in a text
@@ -164,3 +167,24 @@ def _answer(change: Change, found: Recipient | None, refused: Mapping[str, str])
     if change.status is Status.NOT_SUBSCRIBED and found.status is Status.SUBSCRIBED:
         return RowAnswer(Verdict.LATER, found, reason=STILL_ACTIVE)
     return RowAnswer(Verdict.ACCEPTED, found)
+
+
+def answer_to(found: Sequence[dict[str, Any]], by: str, asked: Sequence[str]) -> bool:
+    """Whether a server has understood whom it was asked for. One that has not answers with a page of anybody, and
+    whoever is not on it would be taken for absent."""
+    if by == "id_list":
+        return len(found) <= len(asked) and {str(row.get("id")) for row in found} <= set(asked)
+    wanted = {folded(email) for email in asked}
+    return all(folded(normalise(text) or text) in wanted for text in (str(row.get("email", "")) for row in found))
+
+
+def whole_rows(found: list[Any]) -> list[Any]:
+    """Recipients of an answer. Raises TryAgain where one cannot be told: they would be taken for absent."""
+    if all(isinstance(row.get("email"), str) and identifier(row.get("id")) is not None for row in found):
+        return found
+    raise TryAgain(
+        say(
+            "cleverreach.recipients_without_id",
+            "CleverReach answered with recipients without an address, or without a numeric ID",
+        )
+    )

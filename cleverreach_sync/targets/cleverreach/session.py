@@ -11,20 +11,22 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.errors import AuthError, TemporaryError, UsageError
+from cleverreach_sync.errors import AuthError, CrsyncError, TemporaryError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.body import PAGE, WHOLE
 from cleverreach_sync.http.client import HttpClient
-from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain
+from cleverreach_sync.http.failures import Conflict, NotFound, Refused, TryAgain, not_json, with_words
 from cleverreach_sync.http.request import Request
+from cleverreach_sync.messages import say
 from cleverreach_sync.targets.cleverreach.token import CREDENTIALS_HINT, AccountToken, code_of
 
 API: Final = "/v3"
 _IN_ONE_ANSWER: Final = ("/blacklist", "/groups", "/receivers/filter")
 _WORD: Final = re.compile(r"\w+")
-_FORBIDDEN_HINT: Final = (
-    "the OAuth app lacks a scope (recipients), or the contact quota of the CleverReach plan is used up: "
-    "look at My Account > Plan"
+_FORBIDDEN_HINT: Final = say(
+    "cleverreach.lacks_scope",
+    "the OAuth app lacks a scope (recipients), or the contact quota of the CleverReach plan is used up: look at My "
+    "Account > Plan",
 )
 
 
@@ -62,38 +64,38 @@ class Session:
         request = Request(method, API + path, params=params, json=json, limit=limit)
         answer = self._http.exchange(request, self._token)
         if code_of(answer) == 401:
-            raise AuthError("CleverReach refuses a fresh token (401)", hint=CREDENTIALS_HINT)
+            raise AuthError(
+                say("cleverreach.fresh_token_refused", "CleverReach refuses a fresh token (401)"), hint=CREDENTIALS_HINT
+            )
         return self._body(answer, json)
 
     def _body(self, answer: Answer, sent: Any) -> Any:
         code = code_of(answer)
         if 200 <= code < 300 and answer.readable:
             return answer.body
-        message = self._message(answer, sent)
+        said = with_words(code, self._words(answer, sent))
         if 200 <= code < 300:
-            raise TryAgain(f"CleverReach answered with something that is not JSON{message}", ambiguous=True)
+            raise TryAgain(not_json("CleverReach", said), ambiguous=True)
         if code == 429:
-            raise TryAgain(f"CleverReach: too many requests (429{message})", after=answer.retry_after)
+            raise TryAgain(
+                say("cleverreach.too_many_requests", "CleverReach: too many requests ({answer})", answer=said),
+                after=answer.retry_after,
+            )
         if code >= 500 or code == 408:
             raise TryAgain(
-                f"CleverReach is not available ({code}{message})",
+                say("cleverreach.not_available", "CleverReach is not available ({answer})", answer=said),
                 after=answer.retry_after,
                 ambiguous=True,
                 timed_out=code in (408, 504),
             )
         if code == 403:
-            raise AuthError(f"CleverReach does not allow this (403{message})", hint=_FORBIDDEN_HINT)
-        if code == 404:
-            if "invalid group" in message.lower():
-                raise UsageError(
-                    f"the recipient list does not exist (404{message})", hint="check target.list in the config"
-                )
-            raise NotFound(f"CleverReach: not found (404{message})", status=404)
-        if code == 409:
-            raise Conflict(f"CleverReach: already exists (409{message})", status=409)
-        raise Refused(f"CleverReach refused the request ({code}{message})", status=code)
+            raise AuthError(
+                say("cleverreach.not_allowed", "CleverReach does not allow this ({answer})", answer=said),
+                hint=_FORBIDDEN_HINT,
+            )
+        raise _refused(code, said)
 
-    def _message(self, answer: Answer, sent: Any) -> str:
+    def _words(self, answer: Answer, sent: Any) -> str:
         """The server's words, without any that were in the values it was sent: it may repeat what it did not like."""
         error = answer.body.get("error") if isinstance(answer.body, dict) else None
         text = error.get("message") if isinstance(error, dict) else error
@@ -105,10 +107,23 @@ class Session:
         shown = _WORD.sub(
             lambda word: "***" if word[0].lower() in values else word[0], self._http.redact.beginning(text)
         )
-        return f": {self._http.redact.excerpt(shown)}"
+        return self._http.redact.excerpt(shown)
 
     def close(self) -> None:
         self._http.close()
+
+
+def _refused(code: int, said: str) -> CrsyncError:
+    if code == 404 and "invalid group" in said.lower():
+        return UsageError(
+            say("list.not_there", "the recipient list does not exist ({answer})", answer=said),
+            hint=say("list.check_config", "check target.list in the config"),
+        )
+    if code == 404:
+        return NotFound(say("cleverreach.not_found", "CleverReach: not found ({answer})", answer=said), status=404)
+    if code == 409:
+        return Conflict(say("cleverreach.exists", "CleverReach: already exists ({answer})", answer=said), status=409)
+    return Refused(say("cleverreach.refused", "CleverReach refused the request ({answer})", answer=said), status=code)
 
 
 def _rows(body: object, *, texts: bool) -> list[Any]:
@@ -124,7 +139,12 @@ def _rows(body: object, *, texts: bool) -> list[Any]:
     elif isinstance(body, dict) and "id" in body:
         rows = [body]
     if rows is None or not all(isinstance(row, dict) or (texts and isinstance(row, str)) for row in rows):
-        raise TryAgain("CleverReach answered with something that is not the list that was asked for")
+        raise TryAgain(
+            say(
+                "cleverreach.not_the_list",
+                "CleverReach answered with something that is not the list that was asked for",
+            )
+        )
     return rows
 
 

@@ -20,25 +20,35 @@ _ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 def _list(value: object) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
-            raise wrong("the ID of a list is a number from 1")
+            raise wrong(say("list.id_from_1", "the ID of a list is a number from 1"))
         return value
     if not isinstance(value, str):
-        raise wrong("expected the ID or the name of a recipient list")
+        raise wrong(say("list.expected", "expected the ID or the name of a recipient list"))
     text = value.strip()
     if not text:
-        raise wrong("is empty; expected the ID or the name of a recipient list")
+        raise wrong(say("list.empty", "is empty; expected the ID or the name of a recipient list"))
     return int(text) if isinstance(value, Plain) and _ID.fullmatch(text) else str(text)
 
 
 def _attribute_name(name: str) -> str:
     if not name.strip() or not all(c.isascii() and (c.isalnum() or c in "_ ") for c in name):
-        raise wrong("the name of a data field may only contain the letters a to z, digits, '_' and spaces")
+        raise wrong(
+            say(
+                "fields.odd_name",
+                "the name of a data field may only contain the letters a to z, digits, '_' and spaces",
+            )
+        )
     return name
 
 
 def _unlike(names: dict[str, str | None]) -> dict[str, str | None]:
     if len({technical_name(name) for name in names}) < len(names):
-        raise wrong("two names mean the same data field; case, and a space or '_', make no difference")
+        raise wrong(
+            say(
+                "fields.same_name",
+                "two names mean the same data field; case, and a space or '_', make no difference",
+            )
+        )
     return names
 
 
@@ -82,8 +92,10 @@ class CleverReachSettings(TargetSettings):
     system: ClassVar[str] = "CleverReach"
     attributes: ClassVar[AttributesClass] = CleverReachAttributes
     questions: ClassVar[tuple[Question, ...]] = (
-        Question("list", "Which recipient list in CleverReach (its name or ID)?", "Online shop"),
-        Question("create_list", "Create this list if it does not exist (yes/no)?", "yes"),
+        Question(
+            "list", say("init.which_list", "Which recipient list in CleverReach (its name or ID)?"), "Online shop"
+        ),
+        Question("create_list", say("init.create_list", "Create this list if it does not exist (yes/no)?"), "yes"),
     )
     starter: ClassVar[str] = """\
 type: cleverreach

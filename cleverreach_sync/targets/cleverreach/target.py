@@ -7,16 +7,26 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from cleverreach_sync.domain.address import folded, normalise
+from cleverreach_sync.domain.address import folded
 from cleverreach_sync.domain.decision import Change
 from cleverreach_sync.domain.fields import DataField
 from cleverreach_sync.domain.model import Recipient, Status
 from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.context import HttpContext
-from cleverreach_sync.http.failures import Conflict, GivenUp, Ineffective, NotCarriedOut, NotFound, Refused, TryAgain
+from cleverreach_sync.http.failures import (
+    IN_BETWEEN,
+    Conflict,
+    GivenUp,
+    Ineffective,
+    NotCarriedOut,
+    NotFound,
+    Refused,
+    TryAgain,
+)
 from cleverreach_sync.http.foreign import identifier, whole
 from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.messages import say
 from cleverreach_sync.targets.cleverreach import rows
 from cleverreach_sync.targets.cleverreach.inspect import inspections
 from cleverreach_sync.targets.cleverreach.lists import Lists
@@ -64,7 +74,10 @@ class CleverReach:
     @property
     def _group(self) -> str:
         if self._list is None:
-            raise UsageError("there is no recipient list yet", hint="set target.create_list: true, or create it")
+            raise UsageError(
+                say("list.none_yet", "there is no recipient list yet"),
+                hint=say("list.let_it_be_created", "set target.create_list: true, or create it"),
+            )
         return f"/groups/{self._list.id}"
 
     # the list
@@ -146,11 +159,11 @@ class CleverReach:
         if not self._by_query:
             body = {by: list(values), "detail": _DETAIL_TAGS, "pagesize": max(len(values), 1), "page": 0, "type": "all"}
             try:
-                found = _whole_rows(self._session.rows("POST", f"{self._group}/get_receivers", json=body))
+                found = rows.whole_rows(self._session.rows("POST", f"{self._group}/get_receivers", json=body))
             except Refused:
                 self._by_query = True
             else:
-                if _answers(found, by, values):
+                if rows.answer_to(found, by, values):
                     return found
                 self._by_query = True
         found = []
@@ -163,11 +176,15 @@ class CleverReach:
                 "page": 0,
                 "type": "all",
             }
-            page = _whole_rows(self._session.rows("GET", f"{self._group}/receivers", params=params))
-            if not _answers(page, by, part):
+            page = rows.whole_rows(self._session.rows("GET", f"{self._group}/receivers", params=params))
+            if not rows.answer_to(page, by, part):
                 raise TemporaryError(
-                    "CleverReach answers with recipients it was not asked for; nobody can be looked up before a write",
-                    hint="is there a proxy or a cache in front of it? If this keeps happening, please report it",
+                    say(
+                        "cleverreach.others_than_asked",
+                        "CleverReach answers with recipients it was not asked for; nobody can be looked up before a "
+                        "write",
+                    ),
+                    hint=IN_BETWEEN,
                 )
             found += page
         return found
@@ -185,16 +202,24 @@ class CleverReach:
     def _write(self, batch: bytes) -> object:
         body = self._session.once("POST", f"{self._group}/receivers/upsertplus", json=batch)
         if body is False:
-            raise Refused("CleverReach did not carry out the batch (answer `false`)", status=400)
+            raise Refused(
+                say("cleverreach.batch_not_done", "CleverReach did not carry out the batch (answer `false`)"),
+                status=400,
+            )
         if body is None:
             body = []
         if not isinstance(body, list | dict):
-            raise TryAgain("CleverReach answered with something that is not a list of recipients", ambiguous=True)
+            raise TryAgain(
+                say(
+                    "cleverreach.no_recipients", "CleverReach answered with something that is not a list of recipients"
+                ),
+                ambiguous=True,
+            )
         return body
 
     def end_mailings(self, recipient_id: str) -> bool:
         if identifier(recipient_id) is None:
-            raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
+            raise _odd_id()
         return self._about_one(lambda: self._mailings_ended(recipient_id))
 
     def _mailings_ended(self, recipient_id: str) -> bool:
@@ -212,12 +237,14 @@ class CleverReach:
         if shown is None or shown.id != recipient_id:  # an answer that does not tell how they stand
             shown = self.look_up([recipient_id]).get(recipient_id) or self.look_up_one(recipient_id)
         if shown is not None and shown.status is Status.SUBSCRIBED:
-            raise Ineffective("CleverReach did not make a recipient inactive, and does not say why")
+            raise Ineffective(
+                say("cleverreach.not_ended", "CleverReach did not make a recipient inactive, and does not say why")
+            )
         return shown is not None
 
     def erase(self, recipient_id: str) -> None:
         if not recipient_id.isdigit():  # an empty one would name the whole list
-            raise UsageError("a recipient's ID is not a number", hint="restore the ledger from a backup")
+            raise _odd_id()
         self._about_one(lambda: self._erased(recipient_id))
 
     def _erased(self, recipient_id: str) -> None:
@@ -228,7 +255,9 @@ class CleverReach:
             if _NO_RECEIVER in missing.message.lower():
                 return
         if self.look_up([recipient_id]) or self.look_up_one(recipient_id):
-            raise Ineffective("CleverReach did not delete a recipient, and does not say why")
+            raise Ineffective(
+                say("cleverreach.not_deleted", "CleverReach did not delete a recipient, and does not say why")
+            )
 
     def _about_one(self, attempt: Callable[[], T]) -> T:
         """What is asked about one recipient. Raises NotCarriedOut where the server fails at them as long as anybody
@@ -309,17 +338,8 @@ def _a_few_times(attempt: Callable[[], T], *, any_failure: bool) -> Callable[[],
     return once
 
 
-def _answers(found: Sequence[dict[str, Any]], by: str, asked: Sequence[str]) -> bool:
-    """Whether a server has understood whom it was asked for. One that has not answers with a page of anybody, and
-    whoever is not on it would be taken for absent."""
-    if by == "id_list":
-        return len(found) <= len(asked) and {str(row.get("id")) for row in found} <= set(asked)
-    wanted = {folded(email) for email in asked}
-    return all(folded(normalise(text) or text) in wanted for text in (str(row.get("email", "")) for row in found))
-
-
-def _whole_rows(found: list[Any]) -> list[Any]:
-    """Recipients of an answer. Raises TryAgain where one cannot be told: they would be taken for absent."""
-    if all(isinstance(row.get("email"), str) and identifier(row.get("id")) is not None for row in found):
-        return found
-    raise TryAgain("CleverReach answered with recipients without an address, or without a numeric ID")
+def _odd_id() -> UsageError:
+    return UsageError(
+        say("cleverreach.odd_recipient_id", "a recipient's ID is not a number"),
+        hint=say("state.restore_ledger", "restore the ledger from a backup"),
+    )
