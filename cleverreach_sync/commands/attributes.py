@@ -40,7 +40,7 @@ def attributes_document(config: Config, mode: Mode, progress: Progress, clock: C
         if limit is not None and len(there) + len(missing) > limit:
             raise UsageError(
                 say_many(
-                    "fields.no_room",
+                    "fields.too_many",
                     "{number:,} data field is missing, but there may be only {limit:,} and there are {there:,}",
                     "{number:,} data fields are missing, but there may be only {limit:,} and there are {there:,}",
                     len(missing),
