@@ -39,14 +39,7 @@ def _acquire(handle: int, path: Path, until: float, clock: Callable[[], float], 
         left = until - clock()
         if left <= 0:
             raise LockedError(
-                say(
-                    "state.locked_by",
-                    "another run (process {process}) holds the lock {path}",
-                    process=holder,
-                    path=path,
-                )
-                if (holder := _holder(handle))
-                else say("state.locked", "another run holds the lock {path}", path=path),
+                _held_by(_holder(handle), path),
                 hint=say("state.wait_for_lock", "wait for it to end, or give --lock-timeout SECONDS"),
             )
         sleep(min(_POLL_SECONDS, left))
