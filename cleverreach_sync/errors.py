@@ -21,7 +21,14 @@ from typing import Any, ClassVar, Final
 
 from cleverreach_sync.messages import say, say_many
 
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+_OF_THE_DISK: Final = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO"),
+        *("EACCES", "EPERM", "EBUSY", "ETXTBSY", "ESTALE", "ENOLCK", "EMFILE", "ENFILE"),  # a network share, say
+    )
+    if hasattr(errno, name)
+)
 
 
 class CrsyncError(Exception):
@@ -150,10 +157,10 @@ def as_crsync_error(error: BaseException) -> CrsyncError:
             say("state.unusable", "the state on this machine cannot be read or written: {reason}", reason=error),
             hint=say("state.look_or_restore", "look for a full disk, or restore the state folder from a backup"),
         )
-    elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+    elif isinstance(error, OSError) and error.errno in _OF_THE_DISK:
         known = StateError(
             say("disk.full", "cannot write to the disk: {reason}", reason=error.strerror),
-            hint=say("disk.free_some", "free some disk space"),
+            hint=say("disk.free_some", "free some disk space, or check who else uses the files, owner and permissions"),
         )
     else:
         known = CrsyncError(

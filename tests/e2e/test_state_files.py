@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import resource
@@ -9,6 +11,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -417,3 +420,43 @@ def test_two_configs_in_one_folder_have_states_of_their_own(program: Program) ->
     assert program.here("sync", "-c", "second.yaml").code == 0
     assert {path.name for path in (program.folder / ".crsync").iterdir()} == {"sync", "second"}
     assert len(program.state.groups) == 2
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EBUSY, errno.EMFILE, errno.ESTALE], ids=errno.errorcode.get)
+@pytest.mark.parametrize("name", ["spool.sqlite3", "spool.sqlite3-wal"])
+def test_a_file_that_somebody_else_holds_is_no_bug(
+    program: Program, monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    """A virus scanner, a backup, a network share."""
+    remove = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.name == name:
+            raise OSError(number, os.strerror(number), str(path))
+        remove(path, missing_ok)
+
+    program.write(*people(1))
+    with monkeypatch.context() as held:
+        held.setattr(Path, "unlink", refuse)
+        ran = program.sync(code=9)
+    assert os.strerror(number) in ran.err
+    assert "bug" not in ran.err
+    assert program.sync().counts["created"] == 1
+
+
+def test_a_spool_that_cannot_be_removed_at_the_end_is_told(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove, calls = Path.unlink, itertools.count()
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "spool.sqlite3" and next(calls) > 1:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        remove(path, missing_ok)
+
+    program.write(*people(1))
+    with monkeypatch.context() as held:
+        held.setattr(Path, "unlink", refuse)
+        ran = program.sync()
+    assert ran.counts["created"] == 1
+    assert "cannot remove" in ran.err
+    assert program.sync().counts["unchanged"] == 1
+    assert "spool.sqlite3" not in program.files()

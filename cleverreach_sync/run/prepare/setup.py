@@ -18,6 +18,7 @@ from cleverreach_sync.domain.tags import OwnTags
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.messages import say
 from cleverreach_sync.run import other_transfers
 from cleverreach_sync.run.context import Options, Reader, Run, RunRequest, Start
 from cleverreach_sync.run.prepare import state
@@ -236,8 +237,23 @@ def _zones_before(config: Config, known: Checkpoint | None) -> tuple[dt.tzinfo, 
 def _spool(request: RunRequest, stack: ExitStack) -> Spool:
     """A new spool; a dry run's is nowhere near the state."""
     spool = Spool.create(None if request.options.dry_run else request.folder.spool)
-    stack.callback(spool.delete)
+    stack.callback(_discard, spool, request)
     return spool
+
+
+def _discard(spool: Spool, request: RunRequest) -> None:
+    """What a run has done is done, also if somebody else just holds the file; the next run removes it."""
+    try:
+        spool.delete()
+    except OSError as error:
+        request.progress.warn(
+            say(
+                "spool.stays",
+                "cannot remove {path}: {reason}; the next run does",
+                path=spool.path,
+                reason=error.strerror,
+            )
+        )
 
 
 def _rejects(parts: _Parts) -> dict[str, rejects.Reject]:
