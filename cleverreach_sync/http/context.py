@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cleverreach_sync.http.redaction import Redaction
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,5 +22,5 @@ class HttpContext:
     wall: Callable[[], float]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
-    log: Callable[[str], None]
+    log: Callable[[Message], None]
     wanted: Callable[[], None] = lambda: None

@@ -43,12 +43,12 @@ class TryAgain(TemporaryError):
 
     def __init__(
         self,
-        message: str,
+        message: Message,
         *,
         after: float | None = None,
         ambiguous: bool = False,
         timed_out: bool = False,
-        hint: str | None = None,
+        hint: Message | None = None,
     ) -> None:
         super().__init__(message, hint=hint or _CHECK_NETWORK)
         # NaN compares with nothing and would be waited for no time at all, again and again.
@@ -69,7 +69,7 @@ class GivenUp(TemporaryError):
     """No usable answer for as long as anybody tries. `fails`: it is this request that the server fails at, rather than
     that it wants to be left alone for a while."""
 
-    def __init__(self, message: str, *, fails: bool, hint: str | None = None) -> None:
+    def __init__(self, message: Message, *, fails: bool, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.fails = fails
 
@@ -80,7 +80,7 @@ class Refused(CrsyncError):
     code = 2
     kind = "usage"
 
-    def __init__(self, message: str, *, status: int, hint: str | None = None) -> None:
+    def __init__(self, message: Message, *, status: int, hint: Message | None = None) -> None:
         super().__init__(message, hint=hint)
         self.status = status
 
@@ -96,6 +96,6 @@ class Conflict(Refused):
 class Redirected(UsageError):
     """The server wants to be called elsewhere. `where` is that place, as far as it may be shown."""
 
-    def __init__(self, message: str, *, where: str, hint: str) -> None:
+    def __init__(self, message: Message, *, where: str, hint: Message) -> None:
         super().__init__(message, hint=hint)
         self.target = where

@@ -52,7 +52,7 @@ class Denied(Refused):
     """ACCESS_DENIED: a part of the answer, named by its path, is kept back. What came beside it is worth nothing, its
     nulls mean no emptiness."""
 
-    def __init__(self, message: str, *, path: str, detail: str) -> None:
+    def __init__(self, message: Message, *, path: str, detail: str) -> None:
         super().__init__(message, status=200)
         self.path = path
         self.detail = detail

@@ -56,7 +56,7 @@ class ShopApi:
         *,
         explain: Callable[[Answer], CrsyncError | None],
         credentials: Credentials = NOBODY,
-        no_json: str | None = None,
+        no_json: Message | None = None,
         at_once: int = AT_ONCE,
         pace: Pace | None = None,
     ) -> None:

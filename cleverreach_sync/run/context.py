@@ -87,7 +87,7 @@ class Warnings:
         self.no_dates = 0
         self.shown: list[Message] = []
 
-    def add(self, location: str, place: int, message: str) -> None:
+    def add(self, location: str, place: int, message: Message) -> None:
         self._count += 1
         if place:
             text = say("warning.in_line", "{path}:{line}: {message}", path=location, line=place, message=message)

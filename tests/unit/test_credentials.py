@@ -20,6 +20,7 @@ from cleverreach_sync.http.graphql import GraphQL
 from cleverreach_sync.http.request import Request
 from cleverreach_sync.http.shop import ShopApi
 from cleverreach_sync.http.tokens import Issued, IssuedToken
+from cleverreach_sync.messages import say
 from tests.shops.reading import Watched
 from tests.shops.server import Answering, Asked, Reply, ShopServer
 
@@ -93,7 +94,11 @@ def http(server: Sealing, watched: Watched) -> Iterator[HttpClient]:
 
 
 def explain(answer: Answer) -> CrsyncError | None:
-    return AuthError(f"refused ({answer.status})") if answer.status == 401 else None
+    return refused(answer) if answer.status == 401 else None
+
+
+def refused(answer: Answer) -> CrsyncError:
+    return AuthError(say("test.refused", "refused ({status})", status=answer.status))
 
 
 def got(http: HttpClient, credentials: Credentials) -> object:
@@ -105,9 +110,6 @@ def posted(http: HttpClient, credentials: Credentials) -> object:
 
 
 def queried(http: HttpClient, credentials: Credentials) -> object:
-    def refused(answer: Answer) -> CrsyncError:
-        return AuthError(f"refused ({answer.status})")
-
     return GraphQL(http, "/graphql", name="the shop", credentials=credentials, refused=refused).ask("{}", {}, bool)
 
 
@@ -204,7 +206,10 @@ def test_the_last_request_of_a_run_renews_nothing(server: Sealing, http: HttpCli
 def test_what_they_raise_is_raised(server: Sealing, http: HttpClient, watched: Watched, ask: Asking) -> None:
     """TryAgain is waited for as if the request had failed; anything else ends it."""
 
-    failures = [TryAgain("no token now", after=3), TemporaryError("no token at all")]
+    failures = [
+        TryAgain(say("test.no_token_now", "no token now"), after=3),
+        TemporaryError(say("test.no_token", "no token at all")),
+    ]
 
     class Unlucky(Credentials):
         def sign(self, attempt: Attempt) -> Mapping[str, str]:

@@ -8,6 +8,9 @@ from cleverreach_sync.errors import AuthError, Interrupted, TemporaryError
 from cleverreach_sync.http.failures import GivenUp, TryAgain
 from cleverreach_sync.http.headers import parse_date, parse_retry_after
 from cleverreach_sync.http.retries import FIRST_WAIT, LONGEST_WAIT, Retries
+from cleverreach_sync.messages import say
+
+BUSY = say("test.busy", "busy")
 
 
 class Time:
@@ -40,7 +43,7 @@ def failing(times: int, failure: Exception) -> tuple[list[int], object]:
 @pytest.mark.parametrize("times", [0, 1, 5])
 def test_until_it_works(times: int) -> None:
     time = Time()
-    calls, attempt = failing(times, TryAgain("busy"))
+    calls, attempt = failing(times, TryAgain(BUSY))
     assert time.retries(300)(attempt) == "done"  # type: ignore[arg-type]
     assert len(calls) == times + 1
     assert time.told == ["busy"] * times
@@ -49,13 +52,13 @@ def test_until_it_works(times: int) -> None:
 
 def test_waits_grow_with_jitter_up_to_a_minute() -> None:
     time = Time()
-    _, attempt = failing(12, TryAgain("busy"))
+    _, attempt = failing(12, TryAgain(BUSY))
     time.retries(3600)(attempt)  # type: ignore[arg-type]
     for number, wait in enumerate(time.waits):
         ceiling = min(LONGEST_WAIT, FIRST_WAIT * 2**number)
         assert ceiling / 2 <= wait <= ceiling
     other = Time()
-    _, attempt = failing(12, TryAgain("busy"))
+    _, attempt = failing(12, TryAgain(BUSY))
     other.retries(3600)(attempt)  # type: ignore[arg-type]
     assert time.waits != other.waits
 
@@ -63,7 +66,7 @@ def test_waits_grow_with_jitter_up_to_a_minute() -> None:
 @pytest.mark.parametrize("limit", [0.0, 1.0, 60.0, 300.0])
 def test_never_longer_than_the_limit(limit: float) -> None:
     time = Time()
-    _, attempt = failing(10_000, TryAgain("busy", hint="wait"))
+    _, attempt = failing(10_000, TryAgain(BUSY, hint=say("test.wait", "wait")))
     with pytest.raises(TemporaryError) as caught:
         time.retries(limit)(attempt)  # type: ignore[arg-type]
     assert time.now <= limit
@@ -74,7 +77,7 @@ def test_never_longer_than_the_limit(limit: float) -> None:
 
 def test_what_a_server_asks_for_is_waited() -> None:
     time = Time()
-    _, attempt = failing(2, TryAgain("busy", after=100))
+    _, attempt = failing(2, TryAgain(BUSY, after=100))
     time.retries(300)(attempt)  # type: ignore[arg-type]
     assert all(100 <= wait <= 101 for wait in time.waits)
 
@@ -82,7 +85,7 @@ def test_what_a_server_asks_for_is_waited() -> None:
 @pytest.mark.parametrize("after", [301.0, 3600.0, 1e12])
 def test_what_is_too_long_ends_at_once(after: float) -> None:
     time = Time()
-    calls, attempt = failing(9, TryAgain("busy", after=after))
+    calls, attempt = failing(9, TryAgain(BUSY, after=after))
     with pytest.raises(TemporaryError) as caught:
         time.retries(300)(attempt)  # type: ignore[arg-type]
     assert (len(calls), time.now) == (1, 0)
@@ -92,12 +95,12 @@ def test_what_is_too_long_ends_at_once(after: float) -> None:
 
 def test_exactly_what_is_left_is_waited() -> None:
     time = Time()
-    _, attempt = failing(1, TryAgain("busy", after=300))
+    _, attempt = failing(1, TryAgain(BUSY, after=300))
     assert time.retries(300)(attempt) == "done"  # type: ignore[arg-type]
     assert time.now == 300
 
 
-@pytest.mark.parametrize("error", [AuthError("no"), ValueError("bug"), Interrupted(2)])
+@pytest.mark.parametrize("error", [AuthError(say("test.no", "no")), ValueError("bug"), Interrupted(2)])
 def test_other_errors_are_not_repeated(error: Exception) -> None:
     time = Time()
     calls, attempt = failing(1, error)
@@ -110,7 +113,7 @@ def test_a_signal_ends_the_waiting() -> None:
     def interrupted(_seconds: float) -> None:
         raise Interrupted(15)
 
-    _, attempt = failing(1, TryAgain("busy"))
+    _, attempt = failing(1, TryAgain(BUSY))
     with pytest.raises(Interrupted):
         Retries(300, lambda: 0.0, interrupted, lambda *_: None)(attempt)  # type: ignore[arg-type]
 
@@ -167,7 +170,7 @@ def test_a_date_that_cannot_be_is_no_statement(value: str) -> None:
 @pytest.mark.parametrize("after", [float("nan"), float("inf"), -1.0, -1e308])
 def test_a_pause_that_cannot_be_is_never_waited_for(after: float) -> None:
     time = Time()
-    calls, attempt = failing(1000, TryAgain("busy", after=after))
+    calls, attempt = failing(1000, TryAgain(BUSY, after=after))
     with pytest.raises(TemporaryError):
         time.retries(60)(attempt)  # type: ignore[arg-type]
     assert 2 < len(calls) < 100

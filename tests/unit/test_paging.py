@@ -20,6 +20,7 @@ from cleverreach_sync.http.paging import (
     keyset_pages,
     numbered_pages,
 )
+from cleverreach_sync.messages import say
 
 
 def rows(*idents: int) -> list[RawRow]:
@@ -138,7 +139,7 @@ def test_pages_come_in_order_whichever_is_ready_first() -> None:
 def test_a_failure_is_that_of_its_page() -> None:
     def fetch(number: int) -> Page:
         if number == 3:
-            raise TemporaryError("page 3")
+            raise TemporaryError(say("test.page", "page 3"))
         return Page(rows(number))
 
     found = []

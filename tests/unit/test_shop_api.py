@@ -12,6 +12,7 @@ from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.shop import ShopApi
 from cleverreach_sync.http.tokens import FixedToken, Issued, IssuedToken
+from cleverreach_sync.messages import say
 from tests.shops.reading import Watched
 from tests.shops.server import Asked, Reply, ShopServer
 
@@ -45,7 +46,7 @@ def server() -> Iterator[Guarded]:
 
 
 def explain(answer: Answer) -> AuthError:
-    return AuthError(f"refused ({answer.status})")
+    return AuthError(say("test.refused", "refused ({status})", status=answer.status))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from cleverreach_sync.http.client import HttpClient
 from cleverreach_sync.http.credentials import Attempt
 from cleverreach_sync.http.retries import Retries
 from cleverreach_sync.http.tokens import OAuthToken, TokenAnswers, bearer, client_credentials
+from cleverreach_sync.messages import say
 from tests.shops.reading import Watched
 from tests.shops.server import Asked, Reply, ShopServer, answering
 
@@ -58,7 +59,7 @@ def http(issuer: Issuer) -> Iterator[HttpClient]:
 
 
 def no_token(answer: Answer) -> AuthError:
-    return AuthError(f"no token ({answer.status})")
+    return AuthError(say("test.no_token", "no token ({status})", status=answer.status))
 
 
 class Tokens(OAuthToken):

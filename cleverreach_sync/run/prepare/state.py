@@ -84,7 +84,7 @@ def _difference(before: Identity, config: Config, source: Source) -> Message | N
     return None
 
 
-def missing_consent(config: Config, source: Source) -> str | None:
+def missing_consent(config: Config, source: Source) -> Message | None:
     """What is to be said of a source that was read and does not say who subscribed, though that is asked for."""
     if Kind.SUBSCRIBER not in config.selected or config.consent is not None:
         return None

@@ -13,6 +13,7 @@ from cleverreach_sync.http.context import HttpContext
 from cleverreach_sync.http.failures import TryAgain
 from cleverreach_sync.http.request import Request
 from cleverreach_sync.http.traffic import RequestCount
+from cleverreach_sync.messages import say
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.settings.target import AttributesSettings
 from cleverreach_sync.targets.interface import (
@@ -67,7 +68,9 @@ class Pigeon:
     def _ask(self, path: str, body: Mapping[str, Any]) -> Any:
         answer = self._http.exchange(Request("POST", path, json=body))
         if not answer.ok:
-            raise TryAgain(f"Pigeon Post answers with {answer.status}", ambiguous=True)
+            raise TryAgain(
+                say("pigeon.answers", "Pigeon Post answers with {status}", status=answer.status), ambiguous=True
+            )
         return answer.body
 
     def _asked(self, path: str, **body: Any) -> Any:
@@ -143,7 +146,12 @@ class Pigeon:
         return 3
 
     def inspect(self, find: Callable[[], RecipientList | None]) -> Sequence[Look]:
-        return (Look("list", lambda: Finding("there" if find() else "not there")),)
+        return (
+            Look(
+                "list",
+                lambda: Finding(say("pigeon.there", "there") if find() else say("pigeon.not_there", "not there")),
+            ),
+        )
 
     def close(self) -> None:
         self._http.close()
