@@ -19,7 +19,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from cleverreach_sync.messages import say, say_many
+from cleverreach_sync.messages import Message, say, say_many
 
 _OF_THE_DISK: Final = frozenset(
     getattr(errno, name)
@@ -42,7 +42,7 @@ class CrsyncError(Exception):
     kind: ClassVar[str] = "bug"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, hint: str | None = None, where: str | None = None) -> None:
+    def __init__(self, message: Message, *, hint: Message | None = None, where: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -61,8 +61,8 @@ class Problem:
     """One problem of a config file. `where` is `file:line:column`, line and column counted from 1."""
 
     where: str
-    message: str
-    hint: str | None = None
+    message: Message
+    hint: Message | None = None
 
 
 class ConfigError(UsageError):

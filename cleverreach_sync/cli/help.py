@@ -61,6 +61,7 @@ def _name_parts() -> None:
 
     rich_utils.ARGUMENTS_PANEL_TITLE = spoken(say("help.arguments", "Arguments"))
     rich_utils.OPTIONS_PANEL_TITLE = spoken(say("help.options", "Options"))
+    rich_utils.COMMANDS_PANEL_TITLE = spoken(say("help.commands", "Commands"))
     rich_utils.DEFAULT_STRING = spoken(say("help.default", "[default: {}]"))
     rich_utils.ENVVAR_STRING = spoken(say("help.variable", "[env var: {}]"))
 

@@ -10,7 +10,7 @@ from cleverreach_sync.clock import Clock, Stop
 from cleverreach_sync.config.schema import Config
 from cleverreach_sync.errors import CrsyncError, Interrupted, exit_object, exit_of
 from cleverreach_sync.http.redaction import Redaction
-from cleverreach_sync.messages import say, say_many
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.progress import Finding, Progress
 from cleverreach_sync.run.context import least
 from cleverreach_sync.run.decide.run_guards import DAY, clock_words
@@ -71,7 +71,7 @@ class _Checks:
             "exit": exit_object() if self._failed is None else exit_of(self._failed),
         }
 
-    def _put(self, name: str, message: str, level: str = "ok", hint: str | None = None) -> None:
+    def _put(self, name: str, message: Message, level: str = "ok", hint: Message | None = None) -> None:
         self._lines.append({"name": name, "ok": level != "error", "level": level, "message": message, "hint": hint})
 
     def _check(self, name: str, look: Callable[[], Finding | None]) -> bool:

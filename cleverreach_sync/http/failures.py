@@ -69,7 +69,7 @@ class GivenUp(TemporaryError):
     """No usable answer for as long as anybody tries. `fails`: it is this request that the server fails at, rather than
     that it wants to be left alone for a while."""
 
-    def __init__(self, message: Message, *, fails: bool, hint: str | None = None) -> None:
+    def __init__(self, message: Message, *, fails: bool, hint: Message | None = None) -> None:
         super().__init__(message, hint=hint)
         self.fails = fails
 

@@ -162,6 +162,7 @@ PHASES: Final = {
 UNITS: Final[Mapping[str, Callable[[int], Message]]] = {
     "people": lambda number: say_many("unit.people", "{number:,} person", "{number:,} people", number),
     "rows": lambda number: say_many("unit.rows", "{number:,} row", "{number:,} rows", number),
+    "bytes": lambda number: say_many("unit.bytes", "{number:,} byte", "{number:,} bytes", number),
 }
 LEVELS: Final = {
     "ok": say("level.ok", "ok"),

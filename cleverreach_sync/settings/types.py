@@ -38,7 +38,7 @@ class Question(NamedTuple):
     """What `crsync init` asks: the name of the answer, the words, and what holds if nothing is answered."""
 
     key: str
-    text: str
+    text: Message
     default: str = ""
 
 
@@ -47,7 +47,7 @@ ASK_ADDRESS: Final = Question(
 )
 
 
-def wrong(message: str) -> PydanticCustomError:
+def wrong(message: Message) -> PydanticCustomError:
     """A problem in words of ours, for validators; it is shown as it is, so it must not hold the value.
     Its details hold the message itself, the text of the error a copy.
     """

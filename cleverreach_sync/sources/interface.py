@@ -109,7 +109,7 @@ class Source(Protocol):
         ...
 
     @property
-    def warnings(self) -> Sequence[str]:
+    def warnings(self) -> Sequence[Message]:
         """What the user should know about the source as a whole, once it was read."""
         ...
 

@@ -102,7 +102,7 @@ class ShopSource:
         return self._shop.clock_ahead
 
     @property
-    def warnings(self) -> Sequence[str]:
+    def warnings(self) -> Sequence[Message]:
         return [*self.noted, *self._shop.doubts.warnings]
 
     def streams(self) -> Sequence[Stream]:

@@ -6,6 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
+from cleverreach_sync.messages import say
 from cleverreach_sync.progress import Progress
 from cleverreach_sync.report.forms.page import open_console
 from cleverreach_sync.report.live.bars import Bars, Lines, observer
@@ -36,11 +37,11 @@ def phases(progress: Progress, clock: Clock) -> None:
     clock.now += 1.5
     progress.advance(1_500_000)
     progress.end()
-    progress.warn("customers.csv:5: too many columns")
+    progress.warn(say("test.text", "customers.csv:5: too many columns"))
     progress.begin("write", 9)
     clock.now += 0.5
     progress.advance(9)
-    progress.info("batch of 9 confirmed")
+    progress.info(say("test.text", "batch of 9 confirmed"))
     progress.end()
 
 
@@ -155,11 +156,11 @@ def test_a_bar_tells_why_nothing_moves_as_long_as_that_lasts() -> None:
         progress.begin("read", 9)
         drawing = progress._bars
         assert drawing is not None
-        progress.waiting("the shop gets too many requests (429)", 30.0)
+        progress.waiting(say("test.text", "the shop gets too many requests (429)"), 30.0)
         clock.now += 12
         drawing.refresh()
         assert "waiting 18 s: the shop gets too many requests (429)" in stream.getvalue()
-        progress.waiting("a dropped connection", 0.4)  # over before anybody could read it
+        progress.waiting(say("test.text", "a dropped connection"), 0.4)  # over before anybody could read it
         clock.now += 18
         stream.seek(0)
         stream.truncate()

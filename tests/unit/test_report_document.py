@@ -9,6 +9,7 @@ import pytest
 
 from cleverreach_sync import errors
 from cleverreach_sync.fleet.document import several_document
+from cleverreach_sync.messages import say
 from cleverreach_sync.report import document
 from cleverreach_sync.report.stream import write
 from tests.unit import report_documents as docs
@@ -58,7 +59,7 @@ def test_a_reader_that_went_away_is_no_error() -> None:
 
 
 def test_an_error_is_a_document() -> None:
-    error = errors.AuthError("refused", hint="check the client ID")
+    error = errors.AuthError(say("test.text", "refused"), hint=say("test.text", "check the client ID"))
     assert document.error_document(error) == {
         "schema": "crsync.error/1",
         "error": {
@@ -75,8 +76,10 @@ def test_an_error_is_a_document() -> None:
 def test_all_problems_of_a_config_are_in_it() -> None:
     error = errors.ConfigError(
         [
-            errors.Problem("sync.yaml:3:5", "unknown key 'tagret'", "did you mean 'target'?"),
-            errors.Problem("sync.yaml:9:1", "x"),
+            errors.Problem(
+                "sync.yaml:3:5", say("test.text", "unknown key 'tagret'"), say("test.text", "did you mean 'target'?")
+            ),
+            errors.Problem("sync.yaml:9:1", say("test.text", "x")),
         ]
     )
     found = errors.error_object(error)

@@ -6,13 +6,16 @@ import json
 import pytest
 
 from cleverreach_sync import errors
+from cleverreach_sync.messages import say
 from cleverreach_sync.report.errors import print_error
 from cleverreach_sync.report.forms.page import open_console
 
 CONFIG = errors.ConfigError(
     [
-        errors.Problem("sync.yaml:3:5", "unknown key 'tagret'", "did you mean 'target'?"),
-        errors.Problem("sync.yaml:9:1", "missing variable WOO_KEY"),
+        errors.Problem(
+            "sync.yaml:3:5", say("test.text", "unknown key 'tagret'"), say("test.text", "did you mean 'target'?")
+        ),
+        errors.Problem("sync.yaml:9:1", say("test.text", "missing variable WOO_KEY")),
     ]
 )
 
@@ -38,8 +41,8 @@ def test_every_problem_of_a_config_is_named_with_its_place() -> None:
 
 
 def test_lines_are_not_wrapped() -> None:
-    message = "words " * 40 + "end"
-    assert printed(errors.UsageError(message)) == f"error: {message}\n"
+    text = "words " * 40 + "end"
+    assert printed(errors.UsageError(say("test.text", text))) == f"error: {text}\n"
 
 
 def test_json_lines() -> None:
@@ -65,10 +68,10 @@ def test_an_unexpected_error_tells_its_type_only() -> None:
 
 
 def test_a_traceback_is_for_those_who_ask() -> None:
-    assert "Traceback" in printed(raised(errors.StateError("broken")), verbosity=2)
-    *_, last = printed(raised(errors.StateError("broken")), "json", 2).splitlines()
+    assert "Traceback" in printed(raised(errors.StateError(say("test.text", "broken"))), verbosity=2)
+    *_, last = printed(raised(errors.StateError(say("test.text", "broken"))), "json", 2).splitlines()
     assert "Traceback" in json.loads(last)["message"]
 
 
 def test_foreign_text_cannot_steer_the_terminal() -> None:
-    assert printed(errors.UsageError("a\x1b[2Jb\nc")) == "error: a\\x1b[2Jb c\n"
+    assert printed(errors.UsageError(say("test.text", "a\x1b[2Jb\nc"))) == "error: a\\x1b[2Jb c\n"

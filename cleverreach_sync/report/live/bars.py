@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 REFRESHES: Final = 8  # a second
 QUIET: Final = -1
+_KILO: Final = 1000  # below it a number of bytes has a word behind it
 _WORTH_A_LINE: Final = 1.0  # seconds
 
 
@@ -72,7 +73,7 @@ class Lines:
         self._unit = ""
         self._since = 0.0
         self._done = 0
-        self._held: list[str] = []
+        self._held: list[Message] = []
 
     def __enter__(self) -> Self:
         return self
@@ -113,20 +114,20 @@ class Lines:
             self.info(say("phase.done", "{phase}: {time}", phase=phase, time=time))
         self._phase = ""
 
-    def warn(self, message: str) -> None:
+    def warn(self, message: Message) -> None:
         if self._verbosity == QUIET:
             self._held.append(message)
         else:
             self._put("warning", "yellow", message)
 
-    def info(self, message: str) -> None:
+    def info(self, message: Message) -> None:
         if self._verbosity >= 1:
             self._put("info", "dim", message)
 
-    def waiting(self, message: str, seconds: float) -> None:
+    def waiting(self, message: Message, seconds: float) -> None:
         """Only a bar has a place for this."""
 
-    def _put(self, level: str, style: str, message: str) -> None:
+    def _put(self, level: str, style: str, message: Message) -> None:
         message = addressed(message, self.about)
         if self._json:
             put_json(self.console, level, message, self._name)
@@ -149,7 +150,7 @@ class Bars(Lines):
         self._bars: Progress | None = None
         self._task = TaskID(0)
         self._total: int | None = None
-        self._waiting: tuple[str, float] | None = None
+        self._waiting: tuple[Message, float] | None = None
 
     def begin(self, phase: str, total: int | None = None, unit: str = "people") -> None:
         if self._phase:
@@ -177,7 +178,7 @@ class Bars(Lines):
         if self._bars is not None and self._phase:
             self._bars.update(self._task, completed=self._done, total=self._total)
 
-    def waiting(self, message: str, seconds: float) -> None:
+    def waiting(self, message: Message, seconds: float) -> None:
         """Below the bar, as long as it lasts."""
         if seconds >= _WORTH_A_LINE:
             self._waiting = (message, self._clock() + seconds)
@@ -232,7 +233,8 @@ class Drawing(Progress):
 
 def amount_of(number: float, unit: str) -> str:
     """`20,000 people`, `1.2 MB`."""
-    return decimal(int(number)) if unit == "bytes" else words.amount(words.UNITS, unit, int(number))
+    large = unit == "bytes" and number >= _KILO
+    return decimal(int(number)) if large else words.amount(words.UNITS, unit, int(number))
 
 
 class Amount(ProgressColumn):
@@ -244,8 +246,8 @@ class Amount(ProgressColumn):
         unit = task.fields["unit"]
         if task.total is None:
             return Text(spoken(amount_of(task.completed, unit)))
-        done = decimal(int(task.completed)) if unit == "bytes" else f"{int(task.completed):,}"
-        return Text(f"{done}/{spoken(amount_of(task.total, unit))}")
+        done = amount_of(task.completed, unit) if unit == "bytes" else f"{int(task.completed):,}"
+        return Text(f"{spoken(done)}/{spoken(amount_of(task.total, unit))}")
 
 
 class Rate(ProgressColumn):
@@ -257,5 +259,5 @@ class Rate(ProgressColumn):
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
-        shown = decimal(int(speed)) if task.fields["unit"] == "bytes" else f"{int(speed):,}"
-        return Text(f"{shown}/s", style="dim")
+        shown = amount_of(speed, "bytes") if task.fields["unit"] == "bytes" else f"{int(speed):,}"
+        return Text(f"{spoken(shown)}/s", style="dim")
