@@ -219,3 +219,18 @@ class TestOfTheLists:
         gate.on(self.CREATE, lost)
         program.counts()
         assert gate.named(READ)
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+@pytest.mark.parametrize("erased", ["deactivate", "delete"])
+def test_who_was_erased_is_not_forgotten(program: Program, gate: Gate, erased: str, blocked: bool) -> None:
+    program.config(source={"complete": True}, erased=erased)
+    if blocked:
+        program.state.list_address("*@blocked.example")
+    program.write(ANNA, BEN)
+    program.counts()
+    program.write(ANNA, {**BEN, "email": "deleted-1@erased.invalid", "first_name": "", "last_name": ""})
+    gate.meddle = without(READ, OLD, lambda body: "id_list" in body)
+    assert program.run().document["counts"]["deactivated"] == 1
+    assert program.active() == {ANNA["email"]}
+    assert (OLD in program.list()) is (erased == "deactivate")
