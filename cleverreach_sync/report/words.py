@@ -184,6 +184,7 @@ CHECKED: Final = {  # what `crsync check` looks at
 }
 STREAMS: Final = {  # what is read of a shop
     "customers": say("stream.customers", "customers"),
+    "contacts": say("stream.contacts", "contacts"),
     "orders": say("stream.orders", "orders"),
     "recipients": say("stream.recipients", "recipients"),
 }

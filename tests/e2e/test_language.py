@@ -36,6 +36,7 @@ from tests.e2e.gate import Gate, refusal
 from tests.e2e.people import both, buyer, neither, subscriber
 from tests.e2e.program import Shop
 from tests.e2e.running import Ran
+from tests.shops.contract import FAKES
 
 Say = Callable[[], None]
 
@@ -315,6 +316,25 @@ class TestRunsThatFail:
         in_brackets()
         all_in_brackets(shop.command("sync"), 4)
         all_in_brackets(shop.command("status"), 0)
+
+
+@pytest.mark.parametrize("kind", FAKES)
+def test_shop_systems(shop: Shop, in_brackets: Say, kind: str) -> None:
+    system = FAKES[kind]()
+    try:
+        customer = system.add_customer("a@example.org", consent=True, first_name="Anna")
+        system.add_order(customer)
+        system.add_guest_order("b@example.org")
+        shop.settings["source"] = system.settings()
+        shop.config()
+        in_brackets()
+        for command in ("check", "diff", "sync", "status"):
+            all_in_brackets(shop.command(command), 0, "recipients")  # part of a cursor of plentymarkets
+        system.refuse()
+        all_in_brackets(shop.command("check"), 6)
+        all_in_brackets(shop.command("sync", "-v"), 6)
+    finally:
+        system.close()
 
 
 @pytest.mark.parametrize(
