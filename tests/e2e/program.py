@@ -170,7 +170,7 @@ class Program:
         self.state.traffic.clear()
         self._sent.clear()
         ran = self.here(*arguments, "-c", str(self.config_path))
-        assert "Traceback" not in ran.err
+        assert "Traceback" not in ran.err, ran.err
         assert SECRET not in ran.out + ran.err
         ran.writes, ran.sent = self.state.traffic.writes, list(self._sent)
         return ran
