@@ -83,6 +83,10 @@ def speak(language: str, *, locale: Path = LOCALE) -> None:
     _Tongue.translations = found if isinstance(found, gettext.GNUTranslations) else None
 
 
+def speaks_english() -> bool:
+    return _Tongue.translations is None
+
+
 def spoken(text: str) -> str:
     """`text` in the language chosen. What is not of the catalogue (a foreign text, a name) stays as it is."""
     translations = _Tongue.translations

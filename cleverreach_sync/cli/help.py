@@ -12,7 +12,7 @@ from typing import Annotated, Any, cast, get_args, get_origin
 from typer.core import TyperCommand, TyperGroup
 from typer.models import ParameterInfo
 
-from cleverreach_sync.messages import say, spoken
+from cleverreach_sync.messages import say, speaks_english, spoken
 
 
 class Command(TyperCommand):
@@ -68,6 +68,8 @@ def _name_parts() -> None:
 
 def told(does: Callable[..., None]) -> Callable[..., None]:
     """`does`, the help of its options in the language of the process."""
+    if speaks_english():  # as it is, without the time that it takes
+        return does
 
     @wraps(does)
     def done(**given: Any) -> None:
