@@ -9,7 +9,7 @@ from typing import Final
 from cleverreach_sync.domain.model import Consent, Record
 from cleverreach_sync.sources.interface import Warned
 from cleverreach_sync.sources.records import Named, not_a_date
-from cleverreach_sync.sources.values import is_no_date, read_time, utc_text
+from cleverreach_sync.sources.values import is_no_date, read_day, read_time, utc_text
 
 EARLIEST_TIME: Final = 631_152_000  # 1990-01-01: what lies before is the zero of some computer
 _AHEAD: Final = 86_400
@@ -86,3 +86,14 @@ def shop_time(value: object, name: str, what: Named, warn: Callable[[Warned], No
         none = isinstance(value, str) and is_no_date(value)
         warn(Warned(not_a_date(what(), name), 0, no_date=none))
     return seconds
+
+
+def shop_day(value: object, name: str, what: Named, warn: Callable[[Warned], None]) -> str:
+    """The day `name` of something in a shop, as `YYYY-MM-DD`; "" for none, of which `warn` is told."""
+    if not value:
+        return ""
+    day = read_day(value) if isinstance(value, str) else None
+    if day is None:
+        none = isinstance(value, str) and is_no_date(value)
+        warn(Warned(not_a_date(what(), name), 0, no_date=none))
+    return day or ""

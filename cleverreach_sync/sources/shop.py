@@ -133,6 +133,15 @@ class ShopSource:
         self._shop.close()
 
 
+def not_the_shop(url: str) -> Message:
+    """What to look at where the answers are no JSON."""
+    return say(
+        "shop.not_the_shop",
+        "if this keeps happening: is {url} the shop itself, without a cache or maintenance page in front of it?",
+        url=url,
+    )
+
+
 def not_a_list(what: Message) -> Message:
     return say("shop.not_a_list", "the shop answered with something that is not a list of {what}", what=what)
 
@@ -170,6 +179,11 @@ def _statuses_seen(statuses: str, key: str) -> Message:
     return say(
         "shop.statuses_seen", "the statuses seen are {statuses}; {key} says which count", statuses=statuses, key=key
     )
+
+
+def states_seen(states: str, key: str) -> Message:
+    """The same where a system calls them states."""
+    return say("shop.states_seen", "the states seen are {states}; {key} says which count", states=states, key=key)
 
 
 class Statuses(NamedTuple):

@@ -253,6 +253,16 @@ def json_text(value: Any) -> str | None:
     return None
 
 
+def json_amount(value: object) -> str | None:
+    """A JSON number as an amount, with two digits behind the dot at least; None for what is none."""
+    text = json_text(round(value, 4) if isinstance(value, float) else value)
+    amount = read_amount(text) if text else None
+    if amount is None:
+        return None
+    whole, _, part = amount.partition(".")
+    return f"{whole}.{part.ljust(2, '0')}"
+
+
 class Memo(dict[str, _V]):
     """Remembers what was read, by the raw text; starts anew when it holds `most` values."""
 

@@ -25,7 +25,15 @@ from cleverreach_sync.http.paging import Doubts, Insisting, Page
 from cleverreach_sync.http.shop import TIMEOUT, ShopApi
 from cleverreach_sync.http.tokens import OAuthToken, TokenAnswers, client_credentials
 from cleverreach_sync.messages import Message, say
-from cleverreach_sync.sources.shop import Refusal, Refusals, explain, not_a_list, password_asked, status_and
+from cleverreach_sync.sources.shop import (
+    Refusal,
+    Refusals,
+    explain,
+    not_a_list,
+    not_the_shop,
+    password_asked,
+    status_and,
+)
 from cleverreach_sync.sources.shopware6.criteria import Entity, Filter, Slice, criteria, number_of
 
 if TYPE_CHECKING:
@@ -103,12 +111,7 @@ class ShopwareApi:
                 client_credentials(_TOKEN_PATH, settings.credentials(), as_json=True),
                 TokenAnswers(self._no_token, _pause, _says_key_is_none),
             ),
-            no_json=say(
-                "shopware.not_the_shop",
-                "if this keeps happening: is {url} the shop itself, without a cache or maintenance page in front of "
-                "it?",
-                url=self.url,
-            ),
+            no_json=not_the_shop(self.url),
         )
 
     @property

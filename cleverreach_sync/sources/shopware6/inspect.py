@@ -9,7 +9,7 @@ from typing import Final
 from cleverreach_sync.http.paging import Page, RawRow
 from cleverreach_sync.messages import Message, say
 from cleverreach_sync.progress import Finding
-from cleverreach_sync.sources.shop import Statuses
+from cleverreach_sync.sources.shop import Statuses, states_seen
 from cleverreach_sync.sources.shopware6.api import MissingPrivileges, ShopwareApi
 from cleverreach_sync.sources.shopware6.channels import SalesChannels
 from cleverreach_sync.sources.shopware6.criteria import CUSTOMER, ORDER, RECIPIENT, Filter
@@ -38,7 +38,7 @@ def look(api: ShopwareApi, channels: SalesChannels, statuses: Statuses) -> Itera
     customers, recipients = seen[CUSTOMER.path].total, seen[RECIPIENT.path]
     yield Finding(_customers(customers, api.url, version))
     orders = seen[ORDER.path]
-    yield statuses.finding(list(map(_state, orders.rows)), orders.total, "source.buyer_states", _states_seen)
+    yield statuses.finding(list(map(_state, orders.rows)), orders.total, "source.buyer_states", states_seen)
     yield Finding(_recipients(recipients))
     if (chosen := channels.chosen()) is not None:
         names = ", ".join(sorted(chosen.values()))
@@ -60,10 +60,6 @@ def _customers(total: int | None, url: str, version: str) -> Message:
         url=url,
         version=version,
     )
-
-
-def _states_seen(states: str, key: str) -> Message:
-    return say("shopware.states_seen", "the states seen are {states}; {key} says which count", states=states, key=key)
 
 
 def _recipients(page: Page) -> Message:

@@ -15,19 +15,18 @@ import orjson
 from cleverreach_sync.domain.address import normalise
 from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Order, Record
 from cleverreach_sync.messages import Message, say
-from cleverreach_sync.sources.dates import shop_time
+from cleverreach_sync.sources.dates import shop_day, shop_time
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
 from cleverreach_sync.sources.records import (
     Named,
     customer,
-    not_a_date,
     not_an_amount,
     order,
     recipient,
     without_email,
 )
 from cleverreach_sync.sources.shop import Statuses
-from cleverreach_sync.sources.values import is_no_date, json_text, read_amount, read_day, utc_text
+from cleverreach_sync.sources.values import json_amount, utc_text
 
 CANCELLED: Final = frozenset({"cancelled"})
 _CUSTOMER_KEPT: Final = ("guest", "birthday", "createdAt", "updatedAt")
@@ -114,7 +113,7 @@ def customer_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     changed = _time(raw, "updatedAt", what, warn)
     moved = _time(raw, "moved", what, warn)
     latest = max((moment for moment in (created, changed, moved) if moment is not None), default=None)
-    profile["birthday"] = _day(raw["birthday"], what, warn)
+    profile["birthday"] = shop_day(raw["birthday"], "birthday", what, warn)
     if created is not None:
         profile["created_at"] = utc_text(created)
     if latest is not None and latest != created:
@@ -135,7 +134,7 @@ def order_record(row: Row, statuses: Statuses, warn: Callable[[Warned], None]) -
     raw = orjson.loads(row.body)
     what, counts = partial(order, raw["id"]), statuses.count(raw["state"].lower())
     at = _time(raw, "at", what, warn)
-    total = _amount(raw["total"])
+    total = json_amount(raw["total"])
     if total is None and counts:
         warn(Warned(not_an_amount(what()), 0))
     bought = Order(raw["id"], counts, at, total, raw["currency"] or None)
@@ -228,26 +227,6 @@ def name_of(found: Mapping[str, Any], field: str = "name") -> str:
 def _object(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = raw.get(name)
     return value if isinstance(value, dict) else {}
-
-
-def _amount(value: object) -> str | None:
-    """A number as an amount, with two digits behind the dot at least."""
-    text = json_text(round(value, 4) if isinstance(value, float) else value)
-    amount = read_amount(text) if text else None
-    if amount is None:
-        return None
-    whole, _, part = amount.partition(".")
-    return f"{whole}.{part.ljust(2, '0')}"
-
-
-def _day(value: object, what: Named, warn: Callable[[Warned], None]) -> str:
-    if not value:
-        return ""
-    day = read_day(value) if isinstance(value, str) else None
-    if day is None:
-        none = isinstance(value, str) and is_no_date(value)
-        warn(Warned(not_a_date(what(), "birthday"), 0, no_date=none))
-    return day or ""
 
 
 def _unknown_status(record: Message) -> Message:
