@@ -201,7 +201,7 @@ class TestRetries:
         gate.always(UPSERT, refusal(429, "Too Many Requests", Retry_After="3600"))
         error = program.failing()
         assert isinstance(error, TemporaryError)
-        assert "3600 seconds" in error.message
+        assert "3,600 seconds" in error.message
         assert "3600" in (error.hint or "")
         assert program.clock.passed == 0
         assert len(gate.writes()) == 1

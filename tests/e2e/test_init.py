@@ -42,7 +42,7 @@ def answering(folder: Path, *answers: str, breaks_off: str = "") -> tuple[int, s
                     if not (part := _read(terminal)):
                         break
                     shown += part
-                elif breaks_off == "Ctrl-D":  # a key that came before the terminal was ready for it is lost
+                else:  # a key that came before the program waited for one is lost, whichever it was
                     pressed = False
                 if breaks_off and not pressed and b"recipient list" in shown:
                     pressed = True
