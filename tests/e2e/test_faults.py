@@ -202,7 +202,7 @@ class TestRetries:
         error = program.failing()
         assert isinstance(error, TemporaryError)
         assert "3,600 seconds" in error.message
-        assert "3600" in (error.hint or "")
+        assert "3,600" in (error.hint or "")
         assert program.clock.passed == 0
         assert len(gate.writes()) == 1
 
