@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Final
@@ -16,12 +15,13 @@ from cleverreach_sync.errors import TemporaryError, UsageError
 from cleverreach_sync.http.answer import Answer
 from cleverreach_sync.http.body import Limit, NotPacked, TooMuch, joined, parse, unpacked
 from cleverreach_sync.http.credentials import NOBODY, Attempt, Credentials
-from cleverreach_sync.http.failures import Redirected, TryAgain
+from cleverreach_sync.http.failures import Redirected
 from cleverreach_sync.http.foreign import whole
 from cleverreach_sync.http.headers import parse_date
 from cleverreach_sync.http.network import Network
 from cleverreach_sync.http.opening import open_client
 from cleverreach_sync.http.request import Request
+from cleverreach_sync.http.transport import in_our_terms
 from cleverreach_sync.messages import Message, say
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _TITLE: Final = re.compile(r"<title>([^<]*)", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"(?is)<(title|script|style)\b.*?(?:</\1>|$)|<(?=[a-z!/])[^>]*(?:>|$)")
 _ENTITY: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});", re.ASCII)
 _BEGINNING: Final = 1 << 15  # bytes of an answer that are looked at for words
-_CHECK_URL: Final = say("http.check_url", "check the URL")
 _LAST_SECONDS: Final = 3.0  # for a request that is made although the run ends
 
 
@@ -126,70 +125,8 @@ class HttpClient:
         """Puts what went wrong on the way into the terms of the error tree."""
         try:
             yield
-        except (httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise TryAgain(
-                say("http.connects_too_slowly", "cannot connect to {server} in time", server=host(url))
-            ) from None
-        except httpx.LocalProtocolError:  # before anything was sent
-            raise UsageError(
-                say("http.cannot_send", "what should be sent to {server} cannot be sent", server=host(url)),
-                hint=say(
-                    "http.look_for_line_ends",
-                    "look for line ends and characters other than ASCII letters, digits and signs in the credentials",
-                ),
-            ) from None
-        except httpx.TimeoutException:
-            raise TryAgain(
-                say("http.timeout", "{server} did not answer in time", server=host(url)), ambiguous=True, timed_out=True
-            ) from None
-        except httpx.ConnectError as error:
-            raise self._no_connection(error, url) from None
-        except httpx.ProxyError:
-            raise TryAgain(
-                say(
-                    "http.proxy_does_not_connect",
-                    "the proxy that the environment names does not connect to {server}",
-                    server=host(url),
-                ),
-                hint=say(
-                    "http.check_proxy",
-                    "check HTTPS_PROXY or ALL_PROXY, and whether the proxy asks for a user and a password or has to "
-                    "let this address through; NO_PROXY names what is reached without it",
-                ),
-            ) from None
-        except httpx.UnsupportedProtocol:
-            raise UsageError(
-                say("http.cannot_call", "cannot call {server}", server=host(url)), hint=_CHECK_URL
-            ) from None
-        except (httpx.TransportError, httpx.DecodingError, NotPacked) as error:
-            raise TryAgain(
-                say(
-                    "http.dropped",
-                    "the connection to {server} was dropped ({kind})",
-                    server=host(url),
-                    kind=type(error).__name__,
-                ),
-                ambiguous=True,
-            ) from None
-        except (TooMuch, httpx.InvalidURL, httpx.HTTPError, UnicodeError) as error:
-            if isinstance(error, TooMuch):
-                raise TemporaryError(
-                    say("http.too_much", "{server} answers with {amount}", server=host(url), amount=error.amount),
-                    hint=say(
-                        "http.more_than_asked",
-                        "that is far more than crsync asked for: is something else at this address, or does a plug-in "
-                        "add to the answers of the API?",
-                    ),
-                ) from None
-            raise UsageError(
-                say(
-                    "http.cannot_call_for",
-                    "cannot call {server}: {kind}",
-                    server=host(url),
-                    kind=type(error).__name__,
-                ),
-                hint=_CHECK_URL,
-            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL, NotPacked, TooMuch, UnicodeError) as error:
+            raise in_our_terms(error, host(url)) from None
 
     def _answer(self, response: httpx.Response, limit: Limit) -> Answer:
         content = joined(unpacked(response.iter_raw(), response.headers.get("content-encoding", "")), limit)
@@ -209,26 +146,6 @@ class HttpClient:
         titled = _TITLE.search(before)
         words = self.redact.excerpt(_MARKUP.sub(" ", before)) or self.redact.excerpt(titled[1] if titled else "")
         return say("http.cut_json", "JSON that is not whole") if rest and not words else words
-
-    def _no_connection(self, error: httpx.ConnectError, url: str) -> Exception:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return UsageError(
-                    say(
-                        "http.certificate",
-                        "the certificate of {server} cannot be verified: {reason}",
-                        server=host(url),
-                        reason=cause.verify_message,
-                    ),
-                    hint=say(
-                        "http.needs_certificate",
-                        "the server needs a valid certificate; crsync never switches the check off (a company's own "
-                        "authority can be added with the variable SSL_CERT_FILE)",
-                    ),
-                )
-            cause = cause.__cause__ or cause.__context__
-        return TryAgain(say("http.cannot_connect", "cannot connect to {server}", server=host(url)))
 
     def _redirected(self, url: str, location: str) -> Redirected:
         try:
