@@ -33,6 +33,11 @@ class Page(NamedTuple):
     last: bool | None = None
     newest: int = 0
 
+    @property
+    def known(self) -> int:
+        """How many rows the list has, as far as it is known."""
+        return len(self.rows) if self.total is None else self.total
+
 
 class Doubts:
     """Lists whose total never fits what is in them, as what makes the total counts something else: nobody is gone from

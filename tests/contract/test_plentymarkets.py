@@ -757,7 +757,7 @@ def test_what_is_seen(shop: PlentySystem, opened: Opening) -> None:
 def test_what_is_seen_of_a_manual_transfer(shop: PlentySystem, opened: Opening) -> None:
     shop.add_customer("anna@mail.example", type=2)
     manual = opened(transfer="manual", customer_type="Interessent")
-    assert [message for message, _ in manual.inspect()][1] == "transfer: manual, 1 contacts of customer type 2"
+    assert [message for message, _ in manual.inspect()][1] == "transfer: manual, 1 contact of customer type 2"
     none = [hint for _, hint in opened(transfer="manual", customer_type="5").inspect()][1]
     assert "1 Kunde / Customer" in str(none)
     anybody = list(opened(transfer="manual").inspect())[1]

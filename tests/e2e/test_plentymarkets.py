@@ -471,7 +471,7 @@ def test_init_fields_check_and_sync_from_the_command_line(
     capsys.readouterr()
     assert run(["check", "--format", "json"]) == 0
     lines = [each for each in json.loads(capsys.readouterr().out)["checks"] if each["name"] == "source"]
-    assert lines[0]["message"] == f"1 contacts at {shop.url}"
+    assert lines[0]["message"] == f"1 contact at {shop.url}"
     assert "104.02 Kaufland.de" in lines[-1]["message"]
     assert shop.tokens == {}
     assert run(["sync"]) == 0

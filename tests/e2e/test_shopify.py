@@ -406,6 +406,6 @@ def test_init_check_and_sync_from_the_command_line(
     shopify.add(1)
     assert run(["attrs", "create", "-q"]) == 0
     assert run(["check", "--format", "json"]) == 0
-    assert "1 customers, guests included" in capsys.readouterr().out
+    assert "1 customer, guests included" in capsys.readouterr().out
     assert run(["sync", "--format", "json"]) == 0
     assert '"created":1' in capsys.readouterr().out.replace(" ", "")

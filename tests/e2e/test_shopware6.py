@@ -632,7 +632,7 @@ def test_init_check_and_sync(
     assert run(["check", "--format", "json"]) == 0
     lines = [each for each in json.loads(capsys.readouterr().out)["checks"] if each["name"] == "source"]
     assert [line["message"] for line in lines] == [
-        f"1 customers, guests included, at {shop.url} (Shopware 6.7.10.1)",
+        f"1 customer, guests included, at {shop.url} (Shopware 6.7.10.1)",
         "1 order; of the first 1 1 make somebody a buyer",
         "1 newsletter recipients; of the first ones 1 optIn",
     ]

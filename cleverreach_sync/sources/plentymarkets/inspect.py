@@ -20,10 +20,11 @@ def look(api: PlentyApi, settings: PlentymarketsSettings) -> Iterator[Finding]:
     """One page of every stream, and every order origin. Raises the errors of the tree for what keeps a run from
     starting."""
     yield Finding(
-        say(
+        say_many(
             "plentymarkets.contacts_seen",
-            "{total} contacts at {url}",
-            total=api.contacts(1, {}, size=1).total,
+            "{number:,} contact at {url}",
+            "{number:,} contacts at {url}",
+            api.contacts(1, {}, size=1).known,
             url=settings.url,
         )
     )
@@ -47,12 +48,13 @@ def _transfer(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
             say("plentymarkets.manual", "transfer: manual, contacts of every type"),
             say("plentymarkets.take_type", "source.customer_type takes one of them: {types}", types=_types(api)),
         )
-    of_type = api.contacts(1, {"typeId": ident}, size=1).total
+    of_type = api.contacts(1, {"typeId": ident}, size=1).known
     return Finding(
-        say(
+        say_many(
             "plentymarkets.manual_of_type",
-            "transfer: manual, {total} contacts of customer type {ident}",
-            total=of_type,
+            "transfer: manual, {number:,} contact of customer type {ident}",
+            "transfer: manual, {number:,} contacts of customer type {ident}",
+            of_type,
             ident=ident,
         ),
         None
@@ -151,11 +153,13 @@ def _orders(api: PlentyApi, settings: PlentymarketsSettings) -> Finding:
     wanted = settings.order_status
     numbers = [float(raw["statusId"]) for raw in page.rows if isinstance(raw.get("statusId"), (int, float))]
     counting = sum(map(wanted.has, numbers))
-    words = say(
+    words = say_many(
         "plentymarkets.orders_seen",
-        "{total} orders; of the first {seen} {counting} have a status from {from_:g} up to below {below:g} and make a "
-        "buyer",
-        total=page.total,
+        "{number:,} order; of the first {seen} {counting} have a status from {from_:g} up to below {below:g} and make "
+        "a buyer",
+        "{number:,} orders; of the first {seen} {counting} have a status from {from_:g} up to below {below:g} and make "
+        "a buyer",
+        page.known,
         seen=len(page.rows),
         counting=counting,
         from_=wanted.from_,

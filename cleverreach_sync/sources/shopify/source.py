@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cleverreach_sync.domain.model import Signal
 from cleverreach_sync.http.context import HttpContext
-from cleverreach_sync.messages import Message, say
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources import records
 from cleverreach_sync.sources.interface import Chunk, Row, Stream, StreamEnd
@@ -151,11 +151,12 @@ class ShopifySource(ShopSource):
                 found: Export | None = end.value
                 return found
             self._means.log(
-                say(
+                say_many(
                     "shopify.export_written",
-                    "Shopify writes its export: {written} of {total} customers so far",
+                    "Shopify writes its export: {written:,} of {number:,} customer so far",
+                    "Shopify writes its export: {written:,} of {number:,} customers so far",
+                    total,
                     written=written,
-                    total=total,
                 )
             )
             yield Chunk((), (), min(written, total) // 2, total)
@@ -170,11 +171,12 @@ class ShopifySource(ShopSource):
         if not rows and without >= _TELLING:
             raise no_personal_data(total)
         yield Finding(
-            say(
+            say_many(
                 "shopify.seen",
-                "shop {name!r}: {total} customers, guests included (API version {version})",
+                "shop {name!r}: {number:,} customer, guests included (API version {version})",
+                "shop {name!r}: {number:,} customers, guests included (API version {version})",
+                total,
                 name=name,
-                total=total,
                 version=other or asked,
             ),
             None

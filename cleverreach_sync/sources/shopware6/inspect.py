@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cleverreach_sync.http.paging import Page, RawRow
-from cleverreach_sync.messages import Message, say
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.shop import Statuses, states_seen
 from cleverreach_sync.sources.shopware6.api import MissingPrivileges, ShopwareApi
@@ -35,7 +35,7 @@ def look(api: ShopwareApi, channels: SalesChannels, statuses: Statuses) -> Itera
     if missing:
         raise MissingPrivileges(missing)
     version = api.version()
-    customers, recipients = seen[CUSTOMER.path].total, seen[RECIPIENT.path]
+    customers, recipients = seen[CUSTOMER.path].known, seen[RECIPIENT.path]
     yield Finding(_customers(customers, api.url, version))
     orders = seen[ORDER.path]
     yield statuses.finding(list(map(_state, orders.rows)), orders.total, "source.buyer_states", states_seen)
@@ -45,18 +45,20 @@ def look(api: ShopwareApi, channels: SalesChannels, statuses: Statuses) -> Itera
         yield Finding(say("shopware.channels", "only of the sales channels {names}", names=names))
 
 
-def _customers(total: int | None, url: str, version: str) -> Message:
+def _customers(total: int, url: str, version: str) -> Message:
     if not version:
-        return say(
+        return say_many(
             "shopware.customers_seen_of_unknown",
-            "{total} customers, guests included, at {url} (Shopware of unknown version)",
-            total=total,
+            "{number:,} customer, guests included, at {url} (Shopware of unknown version)",
+            "{number:,} customers, guests included, at {url} (Shopware of unknown version)",
+            total,
             url=url,
         )
-    return say(
+    return say_many(
         "shopware.customers_seen",
-        "{total} customers, guests included, at {url} (Shopware {version})",
-        total=total,
+        "{number:,} customer, guests included, at {url} (Shopware {version})",
+        "{number:,} customers, guests included, at {url} (Shopware {version})",
+        total,
         url=url,
         version=version,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cleverreach_sync.domain.model import ConsentState
 from cleverreach_sync.http.paging import RawRow
-from cleverreach_sync.messages import Message, say
+from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.shop import Statuses
 from cleverreach_sync.sources.woocommerce.api import WooApi
@@ -16,7 +16,15 @@ from cleverreach_sync.sources.woocommerce.consent import MetaRule, mailpoet_stat
 def look(api: WooApi, rule: MetaRule | None, statuses: Statuses, *, mailpoet: bool) -> Iterator[Finding]:
     """One page of every stream."""
     customers = api.customers(1, meta=rule is not None)
-    yield Finding(say("woocommerce.customers_seen", "{total} customers at {url}", total=customers.total, url=api.url))
+    yield Finding(
+        say_many(
+            "woocommerce.customers_seen",
+            "{number:,} customer at {url}",
+            "{number:,} customers at {url}",
+            customers.known,
+            url=api.url,
+        )
+    )
     orders = api.orders(1, meta=rule is not None, orderby="id")
     seen = [str(raw.get("status")) for raw in orders.rows]
     yield statuses.finding(seen, orders.total, "source.buyer_statuses")
@@ -38,10 +46,11 @@ def _of_mailpoet(api: WooApi) -> Finding:
     page = api.subscribers(1)
     yes = sum(mailpoet_state(raw) is ConsentState.YES for raw in page.rows)
     return Finding(
-        say(
+        say_many(
             "woocommerce.subscribers_seen",
-            "{total} subscribers in MailPoet; of the first {seen} {yes} are subscribed",
-            total=page.total,
+            "{number:,} subscriber in MailPoet; of the first {seen} {yes} are subscribed",
+            "{number:,} subscribers in MailPoet; of the first {seen} {yes} are subscribed",
+            page.known,
             seen=len(page.rows),
             yes=yes,
         )
