@@ -15,32 +15,26 @@ from typer.models import ParameterInfo
 from cleverreach_sync.messages import say, speaks_english, spoken
 
 
-class Command(TyperCommand):
-    """A command whose --help is listed like every other switch, without a type."""
+class _Spoken:
+    """Help in the language of the process, with --help listed like every other switch, without a type."""
 
     def get_help_option(self, ctx: Any) -> Any:
-        return _switch(super().get_help_option(ctx))
+        return _switch(super().get_help_option(ctx))  # type: ignore[misc]
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         _write_usage(self, ctx, formatter)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         _name_parts()
-        super().format_help(ctx, formatter)
+        super().format_help(ctx, formatter)  # type: ignore[misc]
 
 
-class Group(TyperGroup):
-    """The same for what has commands below it."""
+class Command(_Spoken, TyperCommand):
+    """A command."""
 
-    def get_help_option(self, ctx: Any) -> Any:
-        return _switch(super().get_help_option(ctx))
 
-    def format_usage(self, ctx: Any, formatter: Any) -> None:
-        _write_usage(self, ctx, formatter)
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        _name_parts()
-        super().format_help(ctx, formatter)
+class Group(_Spoken, TyperGroup):
+    """What has commands below it."""
 
 
 def _switch(option: Any) -> Any:
