@@ -11,10 +11,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from cleverreach_sync.domain.merge import PersonFacts
-from cleverreach_sync.domain.model import ConsentState, LastSynced, RecordFacts
+from cleverreach_sync.domain.model import ConsentState, LastSynced, Record, RecordFacts
 
 _LATEST: Final = 253_402_000_000  # in the year 9999; what lies beyond is no time of anybody
 _Pick = Callable[[Iterable[int]], int]
+_PICKS: Final[dict[ConsentState, _Pick]] = {ConsentState.YES: min, ConsentState.OPTED_OUT: max}
 
 
 def read_anew(
@@ -23,9 +24,7 @@ def read_anew(
     """What is remembered of a person, read in one of `zones` until now, and in `zone` from now on."""
 
     def again(at: int | None, pick: _Pick) -> int | None:
-        if at is None or not 0 < at < _LATEST:
-            return at
-        return pick((at, *(_moved(at, before, zone, pick) for before in zones)))
+        return _again(at, pick, zones, zone)
 
     def record_again(record: RecordFacts) -> RecordFacts:
         left_at = again(record.left_at, max)
@@ -40,6 +39,22 @@ def read_anew(
     if ended_at != memory.ended_at:
         memory = memory._replace(ended_at=ended_at)
     return facts._replace(records=records), memory
+
+
+def record_read_anew(record: Record, zones: Sequence[tzinfo], zone: tzinfo) -> Record:
+    """Likewise a record of an earlier read as the source gave it."""
+    consent = record.consent
+    if consent is None or consent.state not in _PICKS:
+        return record
+    pick = _PICKS[consent.state]
+    at, after = (_again(time, pick, zones, zone) for time in (consent.at, consent.after))
+    return record._replace(consent=consent._replace(at=at, after=after))
+
+
+def _again(at: int | None, pick: _Pick, zones: Sequence[tzinfo], zone: tzinfo) -> int | None:
+    if at is None or not 0 < at < _LATEST:
+        return at
+    return pick((at, *(_moved(at, before, zone, pick) for before in zones)))
 
 
 def _moved(at: int, before: tzinfo, zone: tzinfo, pick: _Pick) -> int:

@@ -66,7 +66,7 @@ class Checkpoint(_Model):
     full_read_at: str | None = None
     read_at: Annotated[int, Field(ge=0, lt=1 << 53)] | None = None
     told_by: dict[str, str] = {}
-    zones: list[str] = []
+    zones: list[str] = ["UTC"]  # as older versions read all of them
     ledger_id: str
     generation: Annotated[int, Field(ge=0, lt=1 << 53)] = 0
     rejects: Annotated[int, Field(ge=0, lt=1 << 53)] = 0

@@ -256,3 +256,22 @@ def test_a_withdrawal_is_heard_when_the_zone_was_set_right_since_the_yes(shop: S
     shop.write(opted_out(ANNA, subscribed_at="2026-09-20 10:00", source_id="2"))
     shop.sync()
     assert shop.active() == set()
+
+
+def test_somebody_rejected_who_left_does_not_come_in_when_the_zone_is_set_right(shop: Shop) -> None:
+    """Their yes, hours before they left, is in no row any more."""
+    other = shop.state.add_group("Other")
+    shop.state.write(other, {"email": ANNA})
+    shop.write(subscriber("other@example.org"))
+    shop.sync()
+    shop.write(subscriber(ANNA, subscribed_at="2026-09-21 16:00"))
+    shop.state.faults.set("drop_row", 1)
+    shop.sync()
+    shop.state.faults.clear()
+    assert ANNA not in shop.list()
+    shop.state.unsubscribe(ANNA, other)
+    shop.config(source={"timezone": "Australia/Sydney"})
+    shop.write(subscriber("other@example.org"))
+    for _ in range(2):
+        shop.sync()
+        assert ANNA not in shop.list()

@@ -37,6 +37,17 @@ def test_who_was_ended_comes_back_by_a_later_yes_only(taken_over: Shop) -> None:
     assert shop.list()[ENDED].tags == {SUBSCRIBER, BUYER}
 
 
+def test_who_was_ended_does_not_come_back_when_the_zone_is_set_for_the_first_time(taken_over: Shop) -> None:
+    """The day of the withdrawal was read as one of UTC."""
+    shop = taken_over
+    shop.config(source={"timezone": "America/Los_Angeles"})
+    shop.later(days=1)
+    for day, active in (("2026-09-22 20:00", False), ("2026-09-23", True)):
+        shop.write(both(ENDED, subscribed_at=day), *OTHERS)
+        shop.agreed_sync()
+        assert shop.list()[ENDED].active == active
+
+
 def test_who_was_created_inactive_becomes_active_as_they_stand(taken_over: Shop) -> None:
     shop = taken_over
     shop.config(activate=None)

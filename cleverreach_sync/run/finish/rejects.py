@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import groupby
+from typing import Any
 
 import orjson
 
+from cleverreach_sync.domain.zones import record_read_anew
 from cleverreach_sync.run.context import Run
 from cleverreach_sync.run.decide.decoding import fresh
 from cleverreach_sync.sources.interface import Row
-from cleverreach_sync.state.rejects import Fact, Reject, record_json
+from cleverreach_sync.state.rejects import Fact, Reject, record_json, record_of
 
 _DAY = 86400
 
@@ -41,7 +43,7 @@ def spool_rejects(run: Run, days: int) -> None:
                     0,
                     reject.email,
                     b"",
-                    orjson.dumps(fact.record),
+                    orjson.dumps(_in_zone(run, fact)),
                     1,
                     fact.owner,
                 )
@@ -49,6 +51,14 @@ def spool_rejects(run: Run, days: int) -> None:
                 if fact.stream in labels
             ]
         )
+
+
+def _in_zone(run: Run, fact: Fact) -> list[Any]:
+    """The record of a fact; its dates may have been read in another time zone."""
+    if not run.zones_before:
+        return fact.record
+    zone = run.request.config.source.zone
+    return record_json(record_read_anew(record_of(fact.record), run.zones_before, zone))
 
 
 def open_rejects(
