@@ -104,13 +104,7 @@ class LocalDocument:
 
     def write(self, content: bytes) -> None:
         if self._seen is not None and _version(self._content()) != self._seen:
-            raise StateError(
-                say("state.changed_meanwhile", "{path} was changed while crsync was using it", path=self.path),
-                hint=say(
-                    "state.change_only_between_runs",
-                    "restore or change files of the state only while no run is under way; then run the command again",
-                ),
-            )
+            raise changed_meanwhile(self.path)
         write_atomically(self.path, content)
         self._seen = _version(content)
 
@@ -247,6 +241,16 @@ def cannot_read(path: Path, error: OSError) -> StateError:
 def _cannot_write(path: Path, error: OSError, hint: Message) -> StateError:
     return StateError(
         say("state.cannot_write", "cannot write {path}: {reason}", path=path, reason=error.strerror), hint=hint
+    )
+
+
+def changed_meanwhile(path: Path) -> StateError:
+    return StateError(
+        say("state.changed_meanwhile", "{path} was changed while crsync was using it", path=path),
+        hint=say(
+            "state.change_only_between_runs",
+            "restore or change files of the state only while no run is under way; then run the command again",
+        ),
     )
 
 

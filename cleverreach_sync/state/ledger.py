@@ -19,7 +19,7 @@ from cleverreach_sync.state import checksums, departed, flights
 from cleverreach_sync.state.bulk import insert, slices
 from cleverreach_sync.state.database import connect
 from cleverreach_sync.state.entries import Entry
-from cleverreach_sync.state.files import private, remove, replace, sync_folder
+from cleverreach_sync.state.files import changed_meanwhile, private, remove, replace, sync_folder
 from cleverreach_sync.state.flights import Flight
 from cleverreach_sync.state.keys import HASH_BYTES, Keys
 from cleverreach_sync.state.opened import SCHEMA, WITHOUT_CHECKS, WITHOUT_OWNERS, damaged, open_ledger, reading
@@ -248,15 +248,25 @@ class Ledger:
 
     def raise_generation(self, beside: int) -> int:
         """The next generation, later than that of the checkpoint `beside` it; on the disk, with all that was recorded,
-        when this returns."""
+        when this returns. Raises StateError if somebody else has raised it meanwhile: a run on another machine, where
+        the lock does not reach. Theirs then stays."""
         generation = max(self.generation, beside) + 1
         with self.durably():
+            self._refuse_another()
             self._db.execute("insert or replace into meta values ('generation', ?)", (str(generation),))
             _seal(self._db)
         self.generation = generation
         with contextlib.suppress(sqlite3.OperationalError):  # somebody reads: then the log beside it has all of it
             self._db.execute("pragma wal_checkpoint(truncate)").fetchall()
         return generation
+
+    def _refuse_another(self) -> None:
+        with reading(self.path):
+            self._db.execute("begin immediate")
+            there = self._db.execute("select value from meta where name = 'generation'").fetchone()
+        if int(there[0] if there else 0) != self.generation:
+            self._db.rollback()
+            raise changed_meanwhile(self.path)
 
     def learn_owners(self) -> None:
         """Every order was read by now: whose it is, is known of all of them. Counts from the next `commit`."""

@@ -15,8 +15,9 @@ from starlette.responses import Response
 
 from cleverreach_sync.errors import GuardError, StateError
 from cleverreach_sync.run.finish import checkpoint as checkpoints
+from cleverreach_sync.run.pipeline import Finished
 from cleverreach_sync.sources.values import utc_text
-from cleverreach_sync.state import checkpoint, files
+from cleverreach_sync.state import checkpoint, files, lock
 from cleverreach_sync.state.files import LocalDocument
 from tests.e2e.gate import UPSERT, Answered, Asked, Gate, refusal
 from tests.e2e.meddling import change_checkpoint
@@ -27,6 +28,7 @@ from tests.e2e.running import counted
 ANNA, BEN = people(2)
 OUT = {**ANNA, "subscribed": "opted_out"}
 PAGE = 8192
+BLACKLIST = "GET /v3/blacklist"
 STATES = Path(__file__).parent / "states"
 
 
@@ -373,6 +375,61 @@ def test_a_checkpoint_restored_during_a_run_is_not_written_over(program: Program
     gate.meddle = None
     assert program.run().error is None
     assert len(program.list()) == 40
+
+
+@pytest.mark.parametrize("writes", [False, True], ids=["before it writes", "while it writes"])
+def test_a_run_in_the_same_folder_where_no_lock_holds_spoils_nothing(
+    program: Program, gate: Gate, monkeypatch: pytest.MonkeyPatch, *, writes: bool
+) -> None:
+    """Two machines, one share. The second run goes from its beginning to its end before the first one writes, or while
+    it writes."""
+    monkeypatch.setattr(lock, "lock_descriptor", lambda *_args, **_options: True)
+    program.config(target={"batch_size": 10})
+    program.write(*people(20))
+    program.run()
+    program.write(*people(40))
+    other: list[Finished] = []
+
+    def meanwhile(asked: Asked, carry_out: Answered) -> Response:
+        if not other and (asked.name == UPSERT if writes else asked.name == BLACKLIST):
+            gate.meddle = None
+            other.append(program.run())
+        return carry_out()
+
+    gate.meddle = meanwhile
+    error = program.failing()
+    assert other[0].error is None
+    assert error.code == 9
+    assert "was changed while crsync was using it" in error.message
+    assert generation(program)[0] == generation(program)[1], "that of the second run is not set back"
+    assert program.run().error is None
+    assert len(program.list()) == 40
+
+
+def test_a_ledger_restored_before_a_run_writes_is_not_taken_for_that_of_the_run(program: Program, gate: Gate) -> None:
+    """What is looked at while a run begins is not what it would go on with."""
+    program.write(*people(20))
+    program.run()
+    path = program.state_path / "ledger.sqlite3"
+    old = path.read_bytes()
+    later = people(20)
+    later[3]["subscribed"] = "opted_out"
+    program.write(*later)
+    program.run()
+    later[4]["city"] = "Ulm"
+    program.write(*later)
+
+    def restore(asked: Asked, carry_out: Answered) -> Response:
+        if asked.name == BLACKLIST:
+            path.write_bytes(old)
+        return carry_out()
+
+    gate.meddle = restore
+    error = program.failing()
+    assert error.code == 9
+    assert "ledger.sqlite3 was changed while crsync was using it" in error.message
+    gate.meddle = None
+    assert program.failing().code == 7, "it is older than its checkpoint"
 
 
 class TestRejectsFromABackup:

@@ -252,6 +252,19 @@ class TestLedger:
         assert synced[-3:] == ["pragma synchronous = full", "COMMIT", "pragma synchronous = normal"]
         ledger.close()
 
+    def test_the_generation_of_somebody_else_stays(self, path: Path) -> None:
+        """The lock does not reach a run on another machine, which has its own connection."""
+        ours, theirs = Ledger(path), Ledger(path)
+        theirs.raise_generation(0)
+        theirs.raise_generation(0)
+        theirs.close()
+        with pytest.raises(StateError, match=r"ledger.sqlite3 was changed while crsync was using it"):
+            ours.raise_generation(0)
+        ours.close()
+        left = Ledger(path, read_only=True)
+        assert left.generation == 2
+        left.close()
+
     def test_what_was_settled_counts_before_it_is_written(self, path: Path) -> None:
         ledger = Ledger(path)
         ledger.record([entry(number) for number in (1, 2, 5)])
