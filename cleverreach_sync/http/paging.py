@@ -282,9 +282,7 @@ def keyset_pages(pages: Keyset, after: int, stopped: Callable[[], bool] = lambda
             return
         last = max(map(key, page.rows))
         if last <= after:
-            raise TemporaryError(
-                say("shop.rows_not_asked_for", "the shop keeps returning rows that were not asked for")
-            )
+            raise _not_asked_for()
         if pages.tied is None:
             after = last
         elif last - 1 > after:
@@ -295,6 +293,29 @@ def keyset_pages(pages: Keyset, after: int, stopped: Callable[[], bool] = lambda
             for part in pages.tied(last):
                 yield part._replace(rows=[row for row in part.rows if mark(row) not in seen])
             after, seen = last, set()
+
+
+def following_pages(
+    fetch: Callable[[RawRow | None], Page],
+    mark: Callable[[RawRow], object],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Page]:
+    """All rows of a list in an order that only the server can tell, such as that of a time and an ID: `fetch(after)`
+    gives the first rows behind one, those of the beginning for None, and says whether they are the `last`. `mark` tells
+    the versions of a row apart. Ends early when `stopped()`."""
+    after: RawRow | None = None
+    while not stopped():
+        page = fetch(after)
+        if after is not None and any(mark(row) == mark(after) for row in page.rows):
+            raise _not_asked_for()
+        yield page
+        if page.last or not page.rows:
+            return
+        after = page.rows[-1]
+
+
+def _not_asked_for() -> TemporaryError:
+    return TemporaryError(say("shop.rows_not_asked_for", "the shop keeps returning rows that were not asked for"))
 
 
 def _is_last(page: Page, size: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cleverreach_sync.errors import CrsyncError, TemporaryError
 from cleverreach_sync.http.answer import Answer
@@ -150,10 +150,18 @@ class OAuthToken(IssuedToken):
         token = usable_token(answer, body.get("access_token"))
         if token is None:
             raise self._answers.refused(answer)
+        return self._read(token, body)
+
+    def _read(self, token: str, body: Mapping[str, Any]) -> Issued:
+        """What an answer gives; a subclass may read more of it."""
         return Issued(token, life_of(body.get("expires_in"), _DEFAULT_LIFE))
 
+    def _request(self) -> Request:
+        """What is asked; a subclass may make it anew every time."""
+        return self._grant
+
     def _ask(self) -> Answer:
-        answer = self._http.exchange(self._grant)
+        answer = self._http.exchange(self._request())
         page = answer.is_page(400, 401, 402, 404, 405, 423)
         if self._answers.final(answer):
             return answer

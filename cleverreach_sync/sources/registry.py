@@ -21,6 +21,7 @@ _SYSTEMS: Final[dict[str, tuple[str, str]]] = {
     "shopify": ("cleverreach_sync.sources.shopify", "ShopifySettings"),
     "shopware6": ("cleverreach_sync.sources.shopware6", "Shopware6Settings"),
     "plentymarkets": ("cleverreach_sync.sources.plentymarkets", "PlentymarketsSettings"),
+    "salesforce": ("cleverreach_sync.sources.salesforce", "SalesforceSettings"),
 }
 SOURCE_TYPES: Final = tuple(_SYSTEMS)
 

@@ -234,6 +234,7 @@ EARLIER = {  # what versions before this one wrote, an hour before the fakes beg
     "shopify": ("customers", '{"changed":"2026-11-21T19:00:00Z","everybody":"2026-11-21T19:00:00Z"}'),
     "shopware6": ("orders", SINCE),
     "plentymarkets": ("orders", f"{SINCE} recipients"),
+    "salesforce": ("purchases", SINCE),
 }
 
 

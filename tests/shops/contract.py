@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tests.shops.plentymarkets import PlentySystem
+from tests.shops.salesforce import FakeSalesforce
 from tests.shops.server import Asked, Fault
 from tests.shops.shopify import FakeShopify
 from tests.shops.shopware6 import FakeShopware
@@ -62,6 +63,7 @@ FAKES: dict[str, Callable[[], FakeShop]] = {
     "shopify": FakeShopify,
     "shopware6": FakeShopware,
     "plentymarkets": PlentySystem,
+    "salesforce": FakeSalesforce,
 }
 FAKES_OF_SOURCES: dict[str, Callable[[], FakeShop]] = {**FAKES, "corner": TableShop}
 """With the made-up system, which no config knows."""
