@@ -168,7 +168,7 @@ def settle(decision: Decision, person: Person, memory: LastSynced, now: int) -> 
         and memory.ended is None
         and _left(decision, memory)
     ):
-        return memory._replace(agreed=ConsentState.NO, ended=ENDED_NO, ended_at=now)
+        return memory._replace(agreed=ConsentState.NO, ended=ENDED_NO, ended_at=_ended_at(person, memory, now))
     if decision.shop is ShopConsent.YES and memory.ended is None and memory.agreed is not ConsentState.YES:
         return memory._replace(agreed=ConsentState.YES)
     return memory
@@ -177,8 +177,10 @@ def settle(decision: Decision, person: Person, memory: LastSynced, now: int) -> 
 def _ended_at(person: Person, memory: LastSynced, now: int) -> int:
     """From when on a new consent counts: from the date of the withdrawal, else from now; an end recorded before, which
     is later, stays."""
-    at = person.consent.at if person.consent.state is ConsentState.OPTED_OUT else None
-    return max(now if at is None else at, memory.ended_at or 0)
+    state, at = person.consent.state, person.consent.at
+    if at is None or state is not ConsentState.OPTED_OUT:
+        at = max(now, at or 0) if state is ConsentState.NO else now
+    return max(at, memory.ended_at or 0)
 
 
 def _left(decision: Decision, memory: LastSynced) -> bool:

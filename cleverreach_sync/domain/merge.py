@@ -25,7 +25,7 @@ from cleverreach_sync.domain.model import (
     Record,
     RecordFacts,
 )
-from cleverreach_sync.domain.statements import NONE, merge_consent, state_of, still_told
+from cleverreach_sync.domain.statements import NONE, merge_consent, state_of, still_told, told_ahead
 
 BITS: Final = {name: 1 << n for n, name in enumerate(PROFILE_FIELDS)}
 NOT_FOLLOWED: Final[Mapping[str, int]] = {}
@@ -92,7 +92,8 @@ def merge(
         before = before._replace(records=still_told(before.records, scope.read, scope.retold))
     kept, gone = _still_valid(found, before.records, scope) if before.records else ((), ())
     left = {old.ident for old in kept if old.ident and old.rank == RANK_LEFT} if kept else _NONE_LEFT
-    fresh = tuple([_remember(item, before.records, scope, left) for item in found])
+    told_until = told_ahead([item.record for item in found], before.records, scope.now)
+    fresh = tuple([_remember(item, before.records, scope, left, told_until) for item in found])
     known = _without(before, gone) if gone else before
     orders = _orders(found, known.orders, scope.order_key)
     invalid: str | None = None
@@ -106,6 +107,8 @@ def merge(
     consent = merge_consent(facts.records)
     if implied is not None and consent.state is ConsentState.UNKNOWN:
         consent = implied
+    if told_until and consent.state is _NO:
+        consent = consent._replace(at=max(told_until, consent.at or 0))
     person = Person(
         email,
         _profile(found, kept, gone),
@@ -202,7 +205,7 @@ def _without(facts: PersonFacts, gone: Sequence[RecordFacts]) -> PersonFacts:
 
 
 def _remember(
-    item: SourceRecord, remembered: Sequence[RecordFacts], scope: ReadScope, left: Collection[str]
+    item: SourceRecord, remembered: Sequence[RecordFacts], scope: ReadScope, left: Collection[str], told_until: int
 ) -> RecordFacts:
     record = item.record
     profile = record.profile
@@ -213,7 +216,8 @@ def _remember(
     if record.consent is not None or remembered:
         same = [old for old in remembered if old.ident == item.ident and old.stream == item.stream]
         last_read = scope.followed.get(item.stream) if item.ident else None
-        said = state_of(record, same, scope.now, last_read, complete=item.stream in scope.complete)
+        told = (scope.now, last_read, told_until)
+        said = state_of(record, same, *told, complete=item.stream in scope.complete)
     bought = record.purchases
     return RecordFacts(
         item.stream,

@@ -41,12 +41,33 @@ NONE: Final = Statement()
 _DAY: Final = 86_400
 
 
+def told_ahead(found: Sequence[Record], before: Sequence[RecordFacts], now: int) -> int:
+    """Until when yes has been said, where a shop's clock, or its time zone, puts that after `now`; else 0. What is seen
+    for the first time, without a date, is not earlier than that."""
+    latest = 0
+    for old in before:
+        if old.consent == _YES and old.consent_at is not None and now < old.consent_at <= now + _DAY:
+            latest = max(latest, old.consent_at)
+    for record in found:
+        consent = record.consent
+        if consent is not None and consent.state is _YES and consent.at is not None and consent.at > now:
+            latest = max(latest, consent.at)
+    return latest
+
+
 def state_of(
-    record: Record, before: Sequence[RecordFacts], now: int, last_read: int | None, *, complete: bool = True
+    record: Record,
+    before: Sequence[RecordFacts],
+    now: int,
+    last_read: int | None,
+    ahead: int = 0,
+    *,
+    complete: bool = True,
 ) -> Statement:
     """What a record says now. `before` is what it said in an earlier read; of records without an ID there may be
     several. `last_read`: when everything of the stream was read last, 0 if that is not known; None: it is not followed.
-    `complete`: everything is read now. Only then a statement is gone: it may be missing everywhere, which shows then.
+    `ahead`: see `told_ahead`. `complete`: everything is read now. Only then a statement is gone: it may be missing
+    everywhere, which shows then.
     """
     if record.consent is None:
         left_at = _latest([_left_at(old) for old in before]) if before else None
@@ -55,7 +76,7 @@ def state_of(
     if state is _OUT and at is None:
         # A date in the future was none, whoever took it for one.
         known = [old.consent_at for old in before if old.consent == _OUT and old.consent_at is not None]
-        at = min((seen for seen in known if seen <= now + _DAY), default=now)
+        at = min((seen for seen in known if seen <= now + _DAY), default=max(now, ahead))
     turned = now if state is _NO else None
     if not before:
         return Statement(state._value_, at, turned)

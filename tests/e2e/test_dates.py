@@ -275,3 +275,34 @@ def test_somebody_rejected_who_left_does_not_come_in_when_the_zone_is_set_right(
     for _ in range(2):
         shop.sync()
         assert ANNA not in shop.list()
+
+
+AHEAD = both(ANNA, subscribed_at="2026-09-21 15:00", source_id="1")  # where no `timezone` is set, say
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_yes_by_a_clock_that_is_ahead_is_no_later_than_a_withdrawal_that_came_with_it(
+    shop: Shop, known: bool
+) -> None:
+    if known:
+        shop.write(AHEAD)
+        shop.sync()
+    shop.write(AHEAD, opted_out(ANNA, source_id="2", subscribed_at=""))
+    shop.sync()
+    assert shop.active() == set()
+
+
+@pytest.mark.parametrize("word", ["opted_out", "no"])
+def test_an_old_yes_by_a_clock_that_was_ahead_brings_nobody_back(shop: Shop, word: str) -> None:
+    shop.config(limits={"max_activated": "100%", "max_deactivated": "100%"})
+    shop.write(AHEAD)
+    shop.sync()
+    shop.write({**AHEAD, "subscribed": word, "subscribed_at": ""})
+    shop.sync()
+    shop.later(days=1)
+    shop.write(AHEAD)
+    shop.sync()
+    assert shop.active() == set()
+    shop.write({**AHEAD, "subscribed_at": "2026-09-21 15:01"})
+    shop.sync()
+    assert shop.active() == {ANNA}
