@@ -20,6 +20,7 @@ _SYSTEMS: Final[dict[str, tuple[str, str]]] = {
     "woocommerce": ("cleverreach_sync.sources.woocommerce", "WooCommerceSettings"),
     "shopify": ("cleverreach_sync.sources.shopify", "ShopifySettings"),
     "shopware6": ("cleverreach_sync.sources.shopware6", "Shopware6Settings"),
+    "shopware5": ("cleverreach_sync.sources.shopware5", "Shopware5Settings"),
     "plentymarkets": ("cleverreach_sync.sources.plentymarkets", "PlentymarketsSettings"),
     "salesforce": ("cleverreach_sync.sources.salesforce", "SalesforceSettings"),
 }

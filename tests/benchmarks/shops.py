@@ -56,6 +56,10 @@ SYSTEMS: Final = {
         "tests.benchmarks.shopware_server",
         '{{type: shopware6, url: "{url}", client_id: SWIA0, client_secret: sw-0}}',
     ),
+    "shopware5": System(
+        "tests.benchmarks.shopware5_server",
+        '{{type: shopware5, url: "{url}", username: crsync, api_key: sw5-0, addresses: false}}',
+    ),
     "plentymarkets": System(
         "tests.benchmarks.plenty_server",
         '{{type: plentymarkets, url: "{url}", username: crsync, password: plenty-0, first_run_days: 9999}}',

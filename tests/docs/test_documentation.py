@@ -160,7 +160,8 @@ def test_configs_load(number: int, tmp_path: Path) -> None:
         (tmp_path / "secrets" / f"cleverreach-{name}").write_text("something\n")
     path = tmp_path / "sync.yaml"
     path.write_text(text)
-    assert all(config.tags for config in load_configs(path, ENV))
+    named = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "something")
+    assert all(config.tags for config in load_configs(path, {**named, **ENV}))
 
 
 def test_inline_yaml_is_yaml() -> None:

@@ -12,6 +12,7 @@ from tests.shops.plentymarkets import PlentySystem
 from tests.shops.salesforce import FakeSalesforce
 from tests.shops.server import Asked, Fault
 from tests.shops.shopify import FakeShopify
+from tests.shops.shopware5 import FakeShopware5
 from tests.shops.shopware6 import FakeShopware
 from tests.shops.table_shop import TableShop
 from tests.shops.woocommerce import WooShop
@@ -19,12 +20,14 @@ from tests.shops.woocommerce import WooShop
 
 class FakeShop(Protocol):
     """A shop on loopback. `now` is its clock in unix seconds; `log` are the requests; `before_page` is called before
-    each answer. `planted` are texts in its answers that no source may keep."""
+    each answer. `planted` are texts in its answers that no source may keep. `tells_consent`: its API says who
+    subscribed."""
 
     now: int
     log: list[Asked]
     before_page: Callable[[Asked], None] | None
     planted: tuple[str, ...]
+    tells_consent: bool
 
     def settings(self, **more: Any) -> dict[str, Any]:
         """The `source:` section, with consent switched on where that is a choice."""
@@ -62,6 +65,7 @@ FAKES: dict[str, Callable[[], FakeShop]] = {
     "woocommerce": WooShop,
     "shopify": FakeShopify,
     "shopware6": FakeShopware,
+    "shopware5": FakeShopware5,
     "plentymarkets": PlentySystem,
     "salesforce": FakeSalesforce,
 }

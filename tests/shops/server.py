@@ -99,6 +99,7 @@ class ShopServer:
     The shop's clock stands still unless a test moves it: `now`, in unix seconds, is also what the header `Date` tells.
     """
 
+    tells_consent: bool = True
     START: ClassVar[int] = 1_795_291_200  # 2026-11-21T20:00:00Z
 
     def __init__(self) -> None:

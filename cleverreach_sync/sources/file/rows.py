@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -11,6 +11,7 @@ from typing import Any, Final
 from cleverreach_sync.domain.model import RANK_CUSTOMER, Consent, ConsentState, Purchases, Record
 from cleverreach_sync.messages import Message, say
 from cleverreach_sync.sources.file.columns import Matched, fold
+from cleverreach_sync.sources.file.exports import Export
 from cleverreach_sync.sources.interface import Row, Warned
 from cleverreach_sync.sources.values import (
     EARLIEST,
@@ -47,14 +48,20 @@ class Formats:
         decimal: DecimalMark,
         words: Mapping[str, Mapping[str, str]],
         zone: tzinfo = UTC,
+        export: Export | None = None,
     ) -> None:
+        zones = {zone, *(() if export is None else export.zones)}
+        if export is not None and export.words:
+            words = {**words, "subscribed": {**export.words, **words.get("subscribed", {})}}
         self.words = {
             field: {fold(word): _meaning(field, meaning) for word, meaning in meanings.items()}
             for field, meanings in words.items()
         }
 
         def time(text: str) -> int | None:
-            return days[text] if len(text) <= 10 else read_time(text, dates, zone)
+            if len(text) <= 10:
+                return days[text]
+            return read_time(text, dates, zone) if len(zones) == 1 else _earliest(text, dates, zones)
 
         def stamp(text: str) -> tuple[int, str] | None:
             seconds = time(text)
@@ -64,13 +71,13 @@ class Formats:
             return seconds, text if same else utc_text(seconds)
 
         # Words, numbers and days come again and again, times do not.
-        days = Memo(lambda text: read_time(text, dates, zone))
+        days = Memo(lambda text: _earliest(text, dates, zones))
         self._dates = dates
         # A day, or a time that was twice as the clock was put back: who gave their consent then did so early, who
         # withdrew late.
-        self.latest = self._reading("subscribed_at", partial(_later, order=dates, zone=zone))
+        self.latest = self._reading("subscribed_at", partial(_latest, order=dates, zones=zones))
         self.typed = {
-            "subscribed": self._memo("subscribed", read_consent),
+            "subscribed": self._subscribed(export, time),
             "subscribed_at": self._quick("subscribed_at", time, lambda seconds, _: seconds),
             "orders": self._memo("orders", lambda text: read_count(text, decimal)),
             "last_order_at": self._quick("last_order_at", time, lambda seconds, _: seconds),
@@ -79,6 +86,16 @@ class Formats:
             "created_at": self._quick("created_at", stamp, lambda seconds, text: (seconds, text)),
             "updated_at": self._quick("updated_at", stamp, lambda seconds, text: (seconds, text)),
         }
+
+    def _subscribed(self, export: Export | None, time: Callable[[str], int | None]) -> Callable[[str], Any]:
+        """In an export of a known shape a word that is not its own means nothing, not even `yes` or `1`."""
+        if export is None:
+            return self._memo("subscribed", read_consent)
+        own = export.reading(time, lambda text: is_no_date(text, self._dates))
+        if own is None:
+            words = self.words["subscribed"]
+            return lambda raw: _known(fold(raw), words)
+        return lambda raw: _UNREADABLE if (state := own(raw)) is None else state
 
     def _memo(self, field: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
         return Memo(self._reading(field, read)).__getitem__
@@ -120,8 +137,25 @@ class Formats:
         return value
 
 
-def _later(text: str, *, order: DateOrder, zone: tzinfo) -> int | None:
-    return read_time(text, order, zone, later=True)
+def _known(word: str, words: Mapping[str, str]) -> Any:
+    """What a word of an export means; nothing is said by none."""
+    if not word:
+        return None
+    meaning = words.get(word)
+    if meaning is None:
+        return _UNREADABLE
+    return read_consent(meaning) if meaning else None
+
+
+def _earliest(text: str, order: DateOrder, zones: Collection[tzinfo]) -> int | None:
+    """The first moment that a time may be, in one of some zones."""
+    found = [at for zone in zones if (at := read_time(text, order, zone)) is not None]
+    return min(found, default=None)
+
+
+def _latest(text: str, *, order: DateOrder, zones: Collection[tzinfo]) -> int | None:
+    found = [at for zone in zones if (at := read_time(text, order, zone, later=True)) is not None]
+    return max(found, default=None)
 
 
 def _meaning(field: str, meaning: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from itertools import chain
 from pathlib import Path
@@ -17,6 +17,7 @@ from cleverreach_sync.messages import Message, say, say_many
 from cleverreach_sync.progress import Finding
 from cleverreach_sync.sources.file.columns import EMAIL_HEADINGS, Matched, match, missing
 from cleverreach_sync.sources.file.encodings import mended
+from cleverreach_sync.sources.file.exports import Export, recognised
 from cleverreach_sync.sources.file.json_lines import JsonRows, Keys, json_cells
 from cleverreach_sync.sources.file.rows import Formats, Plan
 from cleverreach_sync.sources.file.settings import STDIN, FileOptions, FileSettings
@@ -73,6 +74,9 @@ class FileSource:
         self._complete = complete
         self._consent_only = consent_only
         self._stream = "consent" if consent_only else "rows"
+        self._zone = zone
+        self._export: Export | None = None
+        self._columns: Mapping[str, str] = options.columns
         self._formats = Formats(options.dates, options.decimal, options.values, zone)
         self._location = "stdin" if options.path == STDIN else Path(options.path).name
         self._spent = False  # standard input can be read once
@@ -117,6 +121,15 @@ class FileSource:
             if isinstance(chunks, Generator):
                 chunks.close()
             yield Finding(_beginning(self.location(stream.name), rows, len(self.fields), more=more))
+            if self._export is not None:
+                yield Finding(
+                    say(
+                        "file.export_recognised",
+                        "{file}: has the headings of {export}",
+                        file=self.location(stream.name),
+                        export=self._export.name,
+                    )
+                )
             for note in self.warnings:
                 yield Finding(note, say("file.see_columns", "see `columns` of the file source"))
 
@@ -195,9 +208,10 @@ class FileSource:
         return next((line.lstrip()[0] for line in first if line.strip()), "") in ("{", "[")
 
     def _csv_header(self, first: Sequence[str]) -> tuple[Header, Matched]:
-        columns, where = self._options.columns, self._location
-        wanted = (*columns.values(), *PERSON_FIELDS, *EMAIL_HEADINGS)
+        where = self._location
+        wanted = (*self._options.columns.values(), *PERSON_FIELDS, *EMAIL_HEADINGS)
         header = read_header([*map(mended, first)], self._options.delimiter, wanted, where)
+        columns = self._recognise(header.headings)
         matched = self._use_header(header.headings)
         for field in (*matched.absent, "email"):
             if field not in matched.positions:
@@ -207,8 +221,19 @@ class FileSource:
         self.warnings.extend(matched.notes)
         return header, matched
 
+    def _recognise(self, headings: Sequence[str]) -> Mapping[str, str]:
+        """The columns, also those of a consent file in the shape of an export that is known, where the config names
+        none."""
+        options = self._options
+        found = recognised(headings) if self._consent_only and not options.columns else None
+        if found is not self._export:
+            self._formats = Formats(options.dates, options.decimal, options.values, self._zone, found)
+        self._export = found
+        self._columns = options.columns if found is None else found.columns
+        return self._columns
+
     def _use_header(self, headings: list[str]) -> Matched:
-        matched = match(headings, self._options.columns, self._location)
+        matched = match(headings, self._columns, self._location)
         self._header = headings
         self._plan = Plan(matched, self._formats, consent_only=self._consent_only, sparse=False)
         self.fields = frozenset(matched.positions)
