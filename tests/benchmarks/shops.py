@@ -64,6 +64,11 @@ SYSTEMS: Final = {
         "tests.benchmarks.plenty_server",
         '{{type: plentymarkets, url: "{url}", username: crsync, password: plenty-0, first_run_days: 9999}}',
     ),
+    "salesforce": System(
+        "tests.benchmarks.salesforce_server",
+        '{{type: salesforce, url: "{url}", client_id: sf-0, client_secret: sf-1,'
+        ' subscribed_when: "Newsletter__c = true", objects: [Contact]}}',
+    ),
 }
 
 
