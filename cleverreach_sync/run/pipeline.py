@@ -34,9 +34,10 @@ from cleverreach_sync.run.preview.rehearse import preview
 from cleverreach_sync.run.read.reading import read
 from cleverreach_sync.run.recheck import resolve_checks
 from cleverreach_sync.run.write.writing import Writer
+from cleverreach_sync.sources.interface import HandsOn
 from cleverreach_sync.state import history, rejects
 from cleverreach_sync.state.copies import sweep_copies
-from cleverreach_sync.state.files import StateFolder
+from cleverreach_sync.state.files import StateFolder, write_atomically
 from cleverreach_sync.state.lock import held
 
 
@@ -106,7 +107,7 @@ class _Pipeline:
                 raise failure from failure.__cause__
             error = failure
         else:
-            error = self._too_short()
+            error = self._too_short() or self._hand_on()
         run.warnings.show()
         result = self._document(error)
         if not run.request.options.dry_run:
@@ -138,6 +139,18 @@ class _Pipeline:
             ),
             hint=say("run.raise_max_duration", "raise --max-duration: the next run starts reading again"),
         )
+
+    def _hand_on(self) -> CrsyncError | None:
+        """Tells whoever feeds the source where to go on, now that everything before that is confirmed."""
+        source = self._run.source
+        if not self._complete or self._request.options.dry_run or not isinstance(source, HandsOn):
+            return None
+        if (handed := source.to_hand_on) is not None:
+            try:
+                write_atomically(*handed)
+            except StateError as error:
+                return error
+        return None
 
     def _document(self, error: CrsyncError | None) -> dict[str, Any]:
         return document(self._run, Ending(self._complete, self._phases, self._guards, error))

@@ -8,6 +8,7 @@ one such row into a `Record`, and runs only for people whose rows differ from th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from cleverreach_sync.domain.model import Record, Signal
@@ -75,8 +76,8 @@ class Stream(NamedTuple):
     the stream whose records its rows' `owner` refers to; with `orphans` a row whose owner is not in it has none: it
     lists every owner in every run. `followed`: a record says at any time what holds then, so that
     its consent can be compared with that of an earlier read; not so the rows of a file. `told_by`: by what a record
-    tells of consent, where the config says it. `unit` is what `done` and
-    `total` of its chunks count."""
+    tells of consent, where the config says it. `latest`: the same record may come several times, and the last counts.
+    `unit` is what `done` and `total` of its chunks count."""
 
     name: str
     signals: frozenset[Signal]
@@ -86,6 +87,7 @@ class Stream(NamedTuple):
     orphans: bool = False
     unit: str = "rows"
     told_by: str = ""
+    latest: bool = False
 
 
 class Source(Protocol):
@@ -144,6 +146,16 @@ class Anchored(Protocol):
     is kept from the first write on."""
 
     anchor: str | None
+
+
+@runtime_checkable
+class HandsOn(Protocol):
+    """A source that tells whoever feeds it where to go on."""
+
+    @property
+    def to_hand_on(self) -> tuple[Path, bytes] | None:
+        """A file, and what is to be in it as soon as everything that was read is confirmed; None for nothing."""
+        ...
 
 
 @runtime_checkable

@@ -23,6 +23,7 @@ _SYSTEMS: Final[dict[str, tuple[str, str]]] = {
     "shopware5": ("cleverreach_sync.sources.shopware5", "Shopware5Settings"),
     "plentymarkets": ("cleverreach_sync.sources.plentymarkets", "PlentymarketsSettings"),
     "salesforce": ("cleverreach_sync.sources.salesforce", "SalesforceSettings"),
+    "singer": ("cleverreach_sync.sources.singer", "SingerSettings"),
 }
 SOURCE_TYPES: Final = tuple(_SYSTEMS)
 

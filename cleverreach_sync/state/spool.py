@@ -113,6 +113,39 @@ class Spool(Plans):
         finally:
             self._db.execute("drop table wanted")
 
+    def replaced(self, stream: int) -> Iterator[RawRow]:
+        """The rows of a stream that a later one of the same record follows, in their order; `give_way` may be called
+        meanwhile."""
+        self._db.execute("create index again on raw (stream, ident)")
+        self._db.execute(
+            "create temp table replaced as select raw.rowid as id from raw join (select ident, max(rowid) as last from "
+            "raw where stream = ? and ident is not null and not carried group by ident having count(*) > 1) as latest "
+            "on raw.ident = latest.ident where raw.stream = ? and not carried and raw.rowid < latest.last",
+            (stream, stream),
+        )
+        query = (
+            "select key, stream, ident, place, email, digest, body, carried, raw.rowid, owner from raw "
+            "where raw.rowid in (select id from replaced where rowid > ? and rowid <= ?) order by raw.rowid"
+        )
+        try:
+            last = int(self._db.execute("select count(*) from replaced").fetchone()[0])
+            for start in range(0, last, 1000):
+                yield from map(RawRow._make, self._db.execute(query, (start, start + 1000)).fetchall())
+        finally:
+            self._db.execute("drop table replaced")
+            self._db.execute("drop index again")
+
+    def give_way(self, row: RawRow, *, stays: bool) -> None:
+        """Takes out a row that a later one of the same record replaces, or puts it beside that at its address."""
+        if not stays:
+            self._db.execute("delete from raw where rowid = ?", (row.rowid,))
+            return
+        self._db.execute(
+            "update raw set key = later.key, email = later.email from (select key, email from raw where stream = ? and "
+            "ident = ? and not carried order by rowid desc limit 1) as later where raw.rowid = ?",
+            (row.stream, row.ident, row.rowid),
+        )
+
     def blacklist(self, rows: Iterable[tuple[bytes, bool]]) -> None:
         """Addresses of the blacklist, and whether the target takes no notice of the entry and still mails them."""
         self._db.executemany("insert into suppressed values (?, ?, null, 0)", rows)

@@ -26,6 +26,7 @@ from cleverreach_sync.messages import Message
 from cleverreach_sync.report import words
 from cleverreach_sync.sandbox.faults import FAULTS
 from cleverreach_sync.sources.registry import SOURCE_TYPES, settings_class
+from cleverreach_sync.sources.singer.settings import SingerSettings, SingerStream
 from cleverreach_sync.targets.cleverreach.settings import CleverReachAttributes, CleverReachSettings
 
 ROOT: Final = Path(__file__).parents[2]
@@ -162,6 +163,8 @@ def _sources() -> str:
         model = settings_class(source_type)
         doc = " ".join((model.__doc__ or "").split("\n\n")[0].split())
         parts.append(f"#### `type: {source_type}`\n\n{doc}\n\n{_keys_of(model)}")
+        if model is SingerSettings:
+            parts.append(f"Each of its `streams`:\n\n{_keys_of(SingerStream)}")
     return "\n".join(parts)
 
 

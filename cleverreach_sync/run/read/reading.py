@@ -14,6 +14,7 @@ from cleverreach_sync.run.context import Reader, Run
 from cleverreach_sync.run.departures import note_time
 from cleverreach_sync.run.erasures import find_erased
 from cleverreach_sync.run.in_flight import look_up
+from cleverreach_sync.run.read.latest import keep_latest
 from cleverreach_sync.run.read.pump import Pump
 from cleverreach_sync.run.read.suppressions import suppress, suppress_known
 from cleverreach_sync.sources.interface import Chunk, StreamEnd
@@ -50,6 +51,7 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     run.request.progress.end()
     run.blocked = Patterns(patterns)
     spooled.take_ends()
+    keep_latest(run)
     _give_to_owners(run)
     look_up(run)
     if spooled.placeholders:

@@ -16,7 +16,7 @@ from cleverreach_sync.sources.values import CONSENT_WORDS, DateOrder, DecimalMar
 STDIN: Final = "-"
 
 
-def _path(text: str) -> str:
+def input_path(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise wrong(say("config.expected_file", "expected the path of a file"))
     return text
@@ -39,7 +39,7 @@ def _delimiter(text: str) -> str:
     return text
 
 
-def _words(values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+def known_words(values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     if "email" in values:
         raise wrong(say("config.words_of_email", "an e-mail has no words to translate"))
     for meaning in values.get("subscribed", {}).values():
@@ -48,12 +48,12 @@ def _words(values: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     return values
 
 
-def _section(value: Any) -> Any:
+def section(value: Any) -> Any:
     """Nothing below a heading is an empty mapping."""
     return {} if value is None else value
 
 
-def _field_names(schema: dict[str, Any]) -> None:
+def field_names(schema: dict[str, Any]) -> None:
     schema["propertyNames"] = {"anyOf": [{"enum": list(PERSON_FIELDS)}, {"type": "string", "pattern": r"^extra\..+"}]}
 
 
@@ -62,17 +62,17 @@ class FileOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    path: Annotated[str, AfterValidator(_path)] = Field(
+    path: Annotated[str, AfterValidator(input_path)] = Field(
         min_length=1,
         description="CSV or JSON Lines (.jsonl, .ndjson), plain or .gz, relative to the config file. A pattern such as "
         "exports/*.csv takes the last file by name; - is standard input.",
     )
-    columns: Annotated[dict[PersonField, str], BeforeValidator(_section)] = Field(
+    columns: Annotated[dict[PersonField, str], BeforeValidator(section)] = Field(
         default_factory=dict,
         description="Person field: heading in the file. Case, and spaces around a heading, do not matter. "
         "Without it the "
         "headings are the person fields.",
-        json_schema_extra=_field_names,
+        json_schema_extra=field_names,
     )
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
         default=None,
@@ -90,11 +90,11 @@ class FileOptions(BaseModel):
     decimal: DecimalMark = Field(
         default=".", description="The decimal mark of amounts; the other one may group the thousands."
     )
-    values: Annotated[dict[PersonField, dict[str, str]], AfterValidator(_words), BeforeValidator(_section)] = Field(
+    values: Annotated[dict[PersonField, dict[str, str]], AfterValidator(known_words), BeforeValidator(section)] = Field(
         default_factory=dict,
         description="Words of the file and what they mean, by person field: {subscribed: {Ja: yes}}. Case "
         "does not matter.",
-        json_schema_extra=_field_names,
+        json_schema_extra=field_names,
     )
 
 

@@ -20,7 +20,7 @@ _BLOCK: Final = 1 << 18
 _LONGEST_LINE: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx, which is a ZIP file, and .xls
-# Stands for a line longer than _LONGEST_LINE; longer than any cell a csv.reader accepts, so it is an error there too.
+# Stands for a line that is too long; longer than any cell a csv.reader accepts, so it is an error there too.
 OVERLONG: Final = "x" * 200_000 + "\n"
 
 
@@ -76,9 +76,11 @@ class TextFile:
     Raises UsageError for what cannot be opened or is no text, TemporaryError for what is cut short or changes.
     """
 
-    def __init__(self, path: Path | None, name: str, encoding: str | None) -> None:
-        """`path` None is standard input; `encoding` None: UTF-8, or Windows-1252 if it cannot be UTF-8."""
+    def __init__(self, path: Path | None, name: str, encoding: str | None, longest: int | None = None) -> None:
+        """`path` None is standard input; `encoding` None: UTF-8, or Windows-1252 if it cannot be UTF-8. `longest`: how
+        many characters a line may have."""
         self.name = name
+        self._longest = _LONGEST_LINE if longest is None else longest
         self.done = 0
         self.total: int | None = None
         self._gzip_expected = path is not None and path.suffix.lower() == ".gz"
@@ -92,7 +94,7 @@ class TextFile:
             stdin: BinaryIO | None = getattr(sys.stdin, "buffer", None)  # None if the caller closed it
             if stdin is None:
                 raise UsageError(say("file.no_standard_input", "there is no standard input to read"))
-            return stdin
+            return _unlocked(stdin)
         try:
             raw: BinaryIO = path.open("rb", buffering=0)
         except OSError as error:
@@ -113,7 +115,7 @@ class TextFile:
             tail = "" if not lines or lines[-1].endswith("\n") else lines.pop()
             if dropping and lines:
                 lines[0], dropping = OVERLONG, False
-            if dropping or len(tail) > _LONGEST_LINE:
+            if dropping or len(tail) > self._longest:
                 tail, dropping = "", True
             if lines:
                 yield lines
@@ -190,6 +192,14 @@ class TextFile:
     def close(self) -> None:
         if self._own:
             self._raw.close()
+
+
+def _unlocked(stdin: BinaryIO) -> BinaryIO:
+    """Standard input without its buffer: a thread that waits there holds a lock, without which Python cannot end."""
+    try:
+        return open(stdin.fileno(), "rb", buffering=0, closefd=False)
+    except OSError:  # it is no file of the system
+        return stdin
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
