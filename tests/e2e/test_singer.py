@@ -246,6 +246,25 @@ def test_a_tap_that_says_nothing_more_is_left_alone_at_the_end(tap: Tap) -> None
     assert (tap.state, tap.program.state.traffic.writes) == (None, 0)
 
 
+def test_the_output_of_a_real_tap(tap: Tap) -> None:
+    """Of tap-csv-folder 0.0.1a1, made with the Meltano SDK 0.41: every value is a text, its keys are lines of files."""
+    recorded = (Path(__file__).parents[1] / "cassettes" / "singer" / "tap-csv-folder.jsonl").read_bytes()
+    (tap.program.folder / "tap.jsonl").write_bytes(recorded)
+    people = {name: value for name, value in STREAMS["customers"].items() if name != "opted_out"}
+    streams = {"people": {**people, "keys": ["id"]}, "sales": {**STREAMS["orders"], "keys": ["id"]}}
+    tap.program.settings["source"]["streams"] = streams
+    tap.program.config()
+    assert tap.program.sync().counts == {"created": 3, "skipped": 1}
+    assert tap.tags == {
+        "anna@mail.example": (True, {SUBSCRIBER}),
+        "cora@mail.example": (True, {SUBSCRIBER}),
+        "gast@post.example": (True, {BUYER}),
+    }
+    assert tap.program.list()["cora@mail.example"].values["firstname"] == 'Cora "C." Größle'
+    assert set(tap.state["bookmarks"]) == {"people", "sales"}
+    assert tap.program.sync().counts == {"unchanged": 3, "skipped": 1}
+
+
 def test_the_example(tmp_path: Path) -> None:
     path = Path(__file__).parents[2] / "examples" / "singer" / "sync.yaml"
     found = load_config(path, {"CLEVERREACH_CLIENT_ID": "a", "CLEVERREACH_CLIENT_SECRET": "b"})

@@ -48,8 +48,8 @@ class SingerStream(BaseModel):
     )
     keys: tuple[Words, ...] = Field(
         default=(),
-        description="The properties that identify a record, where the tap does not say (Airbyte). Default: the key "
-        "properties of the stream.",
+        description="The properties that identify a record, where the tap does not say (Airbyte), or takes "
+        "the number of a line. Default: the key properties of the stream.",
     )
     opted_out: Words | None = Field(
         default=None, description="Where a record says true if somebody withdrew their consent."
