@@ -41,13 +41,15 @@ class Page(NamedTuple):
 
 class Doubts:
     """Lists whose total never fits what is in them, as what makes the total counts something else: nobody is gone from
-    those. `warnings` tell of them."""
+    those. `warnings` tell of them, `raised` is how often one was doubted."""
 
     def __init__(self) -> None:
         self._lists: dict[str, None] = {}
+        self.raised = 0
 
     def add(self, what: str) -> None:
         self._lists[what] = None
+        self.raised += 1
 
     def __contains__(self, what: object) -> bool:
         return what in self._lists

@@ -179,6 +179,8 @@ class ThenChanges:
 
     def _since(self, row: RowOf, known: Cursor, stopped: Stopped) -> Iterator[Chunk]:
         walked = Walked(row, self._changed)
+        doubts = self._listing.doubts
+        before = doubts.raised
         for page in self._changes(known, stopped):
             if not walked.pages and self._is_due(known, page.at):
                 raise ReadAll
@@ -186,7 +188,8 @@ class ThenChanges:
         if stopped():
             return
         cursor = known if walked.began is None else known.moved_on(walked.newest, walked.began)
-        sure = self._ordered or not self._listing.in_doubt
+        # Changes may be found by way of another list, and be missed because of that one.
+        sure = self._ordered or (not self._listing.in_doubt and doubts.raised == before)
         yield walked.end(complete=False, cursor=cursor if sure else None)
 
     def _is_due(self, known: Cursor, now: float | None) -> bool:

@@ -664,6 +664,29 @@ def test_nor_is_it_one_of_what_was_changed(shop: FakeShopware, opened: Opening, 
     assert len(set(changed(opened(), stream, since)) - {"first@mail.example"}) == 35
 
 
+def without_rows(body: bytes) -> bytes:
+    return orjson.dumps({**orjson.loads(body), "data": []})
+
+
+def test_a_list_that_others_lead_to_is_read_in_full_when_one_of_those_is_in_doubt(
+    shop: FakeShopware, opened: Opening
+) -> None:
+    """An order makes a customer somebody to look at again: where orders are missing, customers are."""
+    buyer = shop.add_customer("buyer@mail.example")
+    shop.now += HOUR
+    shop.add_customer("later@mail.example")
+    since = cursor_of(opened(), "customers")
+    shop.now += HOUR
+    shop.add_order(buyer)
+    shop.fail(altered(without_rows), 20, lambda asked: asked.path.endswith("/search/order"))
+    reading = read(opened(), "customers", since)
+    assert [row.email for row in reading.rows] == ["later@mail.example"]
+    assert reading.end is not None
+    assert reading.end.cursor is None
+    shop.well()
+    assert changed(opened(), "customers", since) == ["buyer@mail.example", "later@mail.example"]
+
+
 def test_who_is_deleted_while_changes_are_read_is_not_missed(shop: FakeShopware, opened: Opening) -> None:
     shop.max_limit = 10
     shop.add_customer("first@mail.example")
