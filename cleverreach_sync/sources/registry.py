@@ -21,6 +21,7 @@ _SYSTEMS: Final[dict[str, tuple[str, str]]] = {
     "shopify": ("cleverreach_sync.sources.shopify", "ShopifySettings"),
     "shopware6": ("cleverreach_sync.sources.shopware6", "Shopware6Settings"),
     "shopware5": ("cleverreach_sync.sources.shopware5", "Shopware5Settings"),
+    "magento2": ("cleverreach_sync.sources.magento2", "Magento2Settings"),
     "plentymarkets": ("cleverreach_sync.sources.plentymarkets", "PlentymarketsSettings"),
     "salesforce": ("cleverreach_sync.sources.salesforce", "SalesforceSettings"),
     "singer": ("cleverreach_sync.sources.singer", "SingerSettings"),

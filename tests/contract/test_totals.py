@@ -11,6 +11,7 @@ import pytest
 
 from cleverreach_sync.sources.interface import Source
 from tests.shops.contract import FakeShop
+from tests.shops.magento2 import FakeMagento
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.reading import Watched, close, open_source, read
 from tests.shops.server import Answering, Asked, Reply
@@ -18,7 +19,10 @@ from tests.shops.shopware6 import FakeShopware
 from tests.shops.woocommerce import WooShop
 
 
-@pytest.fixture(params=[WooShop, PlentySystem, FakeShopware], ids=["woocommerce", "plentymarkets", "shopware6"])
+@pytest.fixture(
+    params=[WooShop, PlentySystem, FakeShopware, FakeMagento],
+    ids=["woocommerce", "plentymarkets", "shopware6", "magento2"],
+)
 def shop(request: pytest.FixtureRequest) -> Iterator[FakeShop]:
     found: FakeShop = request.param()
     yield found
@@ -40,7 +44,7 @@ def off_by(number: int, asked: Asked, answer: Answering) -> Reply:
         for name, value in reply.headers.items()
     }
     body = re.sub(
-        rb'("(?:totalsCount|total)": ?)([1-9]\d*)',
+        rb'("(?:totalsCount|total_count|total)": ?)([1-9]\d*)',
         lambda found: found[1] + str(int(found[2]) + number).encode(),
         reply.body,
     )
@@ -67,7 +71,7 @@ def test_everybody_is_read_and_nobody_is_gone(shop: FakeShop, source: Source, nu
 
 def hiding(asked: Asked, answer: Answering) -> Reply:
     """Every seventh row is hidden, as by a plug-in, but counted."""
-    return kept(answer(asked), lambda row: int(str(row["id"]).replace(".", ""), 16) % 7 > 0)
+    return kept(answer(asked), lambda row: int(str(row.get("id", row.get("entity_id"))).replace(".", ""), 16) % 7 > 0)
 
 
 def nothing(asked: Asked, answer: Answering) -> Reply:
@@ -77,7 +81,9 @@ def nothing(asked: Asked, answer: Answering) -> Reply:
 def kept(reply: Reply, shown: Callable[[dict[str, Any]], bool]) -> Reply:
     """The answer with some of its rows."""
     body = orjson.loads(reply.body or b"null")
-    rows = body if isinstance(body, list) else body.get("data", body.get("entries")) if isinstance(body, dict) else None
+    names = ("data", "entries", "items")
+    lists = [body] if isinstance(body, list) else [body[name] for name in names if name in (body or ())]
+    rows = lists[0] if lists else None
     if not isinstance(rows, list):
         return reply
     rows[:] = [row for row in rows if shown(row)]

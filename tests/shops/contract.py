@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tests.shops.magento2 import FakeMagento
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.salesforce import FakeSalesforce
 from tests.shops.server import Asked, Fault
@@ -66,6 +67,7 @@ FAKES: dict[str, Callable[[], FakeShop]] = {
     "shopify": FakeShopify,
     "shopware6": FakeShopware,
     "shopware5": FakeShopware5,
+    "magento2": FakeMagento,
     "plentymarkets": PlentySystem,
     "salesforce": FakeSalesforce,
 }
