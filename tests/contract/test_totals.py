@@ -15,13 +15,14 @@ from tests.shops.magento2 import FakeMagento
 from tests.shops.plentymarkets import PlentySystem
 from tests.shops.reading import Watched, close, open_source, read
 from tests.shops.server import Answering, Asked, Reply
+from tests.shops.shopware5 import FakeShopware5
 from tests.shops.shopware6 import FakeShopware
 from tests.shops.woocommerce import WooShop
 
 
 @pytest.fixture(
-    params=[WooShop, PlentySystem, FakeShopware, FakeMagento],
-    ids=["woocommerce", "plentymarkets", "shopware6", "magento2"],
+    params=[WooShop, PlentySystem, FakeShopware, FakeShopware5, FakeMagento],
+    ids=["woocommerce", "plentymarkets", "shopware6", "shopware5", "magento2"],
 )
 def shop(request: pytest.FixtureRequest) -> Iterator[FakeShop]:
     found: FakeShop = request.param()
