@@ -24,7 +24,7 @@ class Shopware5Settings(SourceSettings):
     questions = (ASK_ADDRESS,)
     starter = """\
 # Your Shopware 5 shop. crsync reads it as a user of its backend. Create one there, as an administrator:
-#   Configuration > User administration > Roles: a role that may read customer, order and address
+#   Configuration > User administration > Roles: a role that may read customer and order
 #   Configuration > User administration > Users: a user with that role; tick API access, and copy the API key
 # Then:
 #   export SHOPWARE5_API_KEY=...
