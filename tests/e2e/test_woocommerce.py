@@ -400,7 +400,7 @@ def test_init_check_and_sync_from_the_command_line(
     assert run(["check", "--format", "json"]) == 0
     lines = [each for each in json.loads(capsys.readouterr().out)["checks"] if each["name"] == "source"]
     assert [line["message"].partition(";")[0] for line in lines] == [
-        f"1 customers at {shop.url}",
+        f"1 customer at {shop.url}",
         "0 orders",
         "newsletter_optin: of the first 1 customers and orders 1 have it, 1 of them say yes",
     ]
