@@ -60,6 +60,11 @@ SYSTEMS: Final = {
         "tests.benchmarks.shopware5_server",
         '{{type: shopware5, url: "{url}", username: crsync, api_key: sw5-0, addresses: false}}',
     ),
+    "magento2": System(
+        "tests.benchmarks.magento_server",
+        '{{type: magento2, url: "{url}", consumer_key: ck-0, consumer_secret: cs-0, access_token: at-0,'
+        " access_token_secret: as-0}}",
+    ),
     "plentymarkets": System(
         "tests.benchmarks.plenty_server",
         '{{type: plentymarkets, url: "{url}", username: crsync, password: plenty-0, first_run_days: 9999}}',
