@@ -25,7 +25,15 @@ from cleverreach_sync.domain.model import (
     Record,
     RecordFacts,
 )
-from cleverreach_sync.domain.statements import NONE, merge_consent, state_of, still_told, told_ahead
+from cleverreach_sync.domain.statements import (
+    NONE,
+    merge_consent,
+    says_out,
+    state_of,
+    still_told,
+    told_ahead,
+    withdrew_again,
+)
 
 BITS: Final = {name: 1 << n for n, name in enumerate(PROFILE_FIELDS)}
 NOT_FOLLOWED: Final[Mapping[str, int]] = {}
@@ -93,7 +101,7 @@ def merge(
     kept, gone = _still_valid(found, before.records, scope) if before.records else ((), ())
     left = {old.ident for old in kept if old.ident and old.rank == RANK_LEFT} if kept else _NONE_LEFT
     told_until = told_ahead([item.record for item in found], before.records, scope.now)
-    fresh = tuple([_remember(item, before.records, scope, left, told_until) for item in found])
+    fresh = tuple([_remember(item, found, before.records, scope, left, told_until) for item in found])
     known = _without(before, gone) if gone else before
     orders = _orders(found, known.orders, scope.order_key)
     invalid: str | None = None
@@ -116,7 +124,7 @@ def merge(
         _purchases(facts),
         created,
         invalid,
-        invalid is not None and any(_says_out(item.record) for item in found),
+        invalid is not None and any(says_out(item.record) for item in found),
         facts.is_person,
         _excluded(facts.records, orders),
     )
@@ -134,10 +142,6 @@ def _excluded(records: Sequence[RecordFacts], orders: dict[str, Order]) -> bool:
         return False
     known = orders.values()
     return any(order.excluded for order in known) and not any(order.counts for order in known)
-
-
-def _says_out(record: Record) -> bool:
-    return record.consent is not None and record.consent.state is _OUT
 
 
 def _still_valid(
@@ -205,7 +209,12 @@ def _without(facts: PersonFacts, gone: Sequence[RecordFacts]) -> PersonFacts:
 
 
 def _remember(
-    item: SourceRecord, remembered: Sequence[RecordFacts], scope: ReadScope, left: Collection[str], told_until: int
+    item: SourceRecord,
+    found: Sequence[SourceRecord],
+    remembered: Sequence[RecordFacts],
+    scope: ReadScope,
+    left: Collection[str],
+    told_until: int,
 ) -> RecordFacts:
     record = item.record
     profile = record.profile
@@ -215,6 +224,10 @@ def _remember(
     said = NONE
     if record.consent is not None or remembered:
         same = [old for old in remembered if old.ident == item.ident and old.stream == item.stream]
+        if record.consent is not None and record.consent.at is None and says_out(record):
+            alike = [other.record for other in found if other.ident == item.ident and other.stream == item.stream]
+            if withdrew_again(alike, same):
+                record = record._replace(consent=record.consent._replace(at=max(scope.now, told_until)))
         last_read = scope.followed.get(item.stream) if item.ident else None
         told = (scope.now, last_read, told_until)
         said = state_of(record, same, *told, complete=item.stream in scope.complete)

@@ -55,6 +55,16 @@ def told_ahead(found: Sequence[Record], before: Sequence[RecordFacts], now: int)
     return latest
 
 
+def withdrew_again(records: Sequence[Record], before: Sequence[RecordFacts]) -> bool:
+    """Whether records that cannot be told apart, as they have no ID or the same one, withdraw more often than they did
+    in an earlier read. Which of those without a date is new cannot be seen; that one is, can."""
+    return sum(map(says_out, records)) > sum(old.consent == _OUT for old in before)
+
+
+def says_out(record: Record) -> bool:
+    return record.consent is not None and record.consent.state is _OUT
+
+
 def state_of(
     record: Record,
     before: Sequence[RecordFacts],
@@ -76,7 +86,7 @@ def state_of(
     if state is _OUT and at is None:
         # A date in the future was none, whoever took it for one.
         known = [old.consent_at for old in before if old.consent == _OUT and old.consent_at is not None]
-        at = min((seen for seen in known if seen <= now + _DAY), default=max(now, ahead))
+        at = max((seen for seen in known if seen <= now + _DAY), default=max(now, ahead))
     turned = now if state is _NO else None
     if not before:
         return Statement(state._value_, at, turned)

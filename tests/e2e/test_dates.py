@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.people import NOW, SUBSCRIBER, at, both, buyer, opted_out, subscriber
+from tests.e2e.people import NOW, SUBSCRIBER, at, both, buyer, opted_out, person, subscriber
 from tests.e2e.program import SECRET, Shop
 
 ANNA = "anna@example.org"
@@ -306,3 +306,72 @@ def test_an_old_yes_by_a_clock_that_was_ahead_brings_nobody_back(shop: Shop, wor
     shop.write({**AHEAD, "subscribed_at": "2026-09-21 15:01"})
     shop.sync()
     assert shop.active() == {ANNA}
+
+
+class TestRowsThatCannotBeToldApart:
+    """Rows of one person without an ID, or with the same one: which of them is new shows by their number only."""
+
+    LEFT = opted_out(ANNA, subscribed_at="2026-01-10")
+    CAME_BACK = both(ANNA, subscribed_at="2026-09-20")
+    LEFT_AGAIN = opted_out(ANNA, subscribed_at="")
+
+    @pytest.fixture(autouse=True)
+    def no_limits(self, shop: Shop) -> None:
+        shop.config(limits={"max_activated": "100%", "max_deactivated": "100%"})
+
+    @pytest.mark.parametrize("ids", [{}, {"source_id": "7"}])
+    @pytest.mark.parametrize("before", [[LEFT], [LEFT, LEFT], [LEFT_AGAIN, LEFT]])
+    def test_a_new_withdrawal_without_a_date_is_heard(
+        self, shop: Shop, before: list[dict[str, str]], ids: dict[str, str]
+    ) -> None:
+        self.write(shop, ids, *before)
+        shop.sync()
+        shop.later(days=10)
+        came_back = both(ANNA, subscribed_at="2026-09-25")
+        self.write(shop, ids, *before, came_back)
+        shop.sync()
+        assert shop.active() == {ANNA}
+        shop.later(days=1)
+        self.write(shop, ids, *before, came_back, self.LEFT_AGAIN)
+        shop.sync()
+        assert shop.active() == set()
+        shop.later(days=1)
+        self.write(shop, ids, came_back, self.LEFT_AGAIN)
+        shop.sync()
+        self.write(shop, ids, came_back)
+        shop.sync()
+        assert shop.active() == set()
+
+    def test_so_it_is_when_a_yes_comes_in_the_same_run(self, shop: Shop) -> None:
+        shop.write(self.LEFT)
+        shop.sync()
+        shop.write(self.LEFT, self.CAME_BACK, self.LEFT_AGAIN)
+        shop.sync()
+        assert shop.active() == set()
+
+    def test_so_it_is_in_the_consent_file(self, shop: Shop) -> None:
+        words = ({"subscribed": "yes", "subscribed_at": "2026-09-20"}, {"subscribed": "opted_out", "subscribed_at": ""})
+        old = {"email": ANNA, "subscribed": "opted_out", "subscribed_at": "2026-01-10"}
+        shop.config(consent={"path": "letter.csv", "absent": "unknown"})
+        shop.write(old, {"email": ANNA, **words[0]}, name="letter.csv")
+        shop.write(person(ANNA, orders="1"))
+        shop.sync()
+        assert shop.active() == {ANNA}
+        shop.write(old, *({"email": ANNA, **word} for word in words), name="letter.csv")
+        shop.sync()
+        assert shop.active() == set()
+
+    def test_the_same_withdrawals_are_no_new_ones(self, shop: Shop) -> None:
+        shop.write(self.LEFT_AGAIN, self.LEFT)
+        shop.sync()
+        shop.later(days=5)
+        came_back = both(ANNA, subscribed_at="2026-09-25")
+        for rows in ((self.LEFT_AGAIN, self.LEFT), (self.LEFT, self.LEFT_AGAIN), (self.LEFT_AGAIN,)):
+            shop.write(*rows, came_back)
+            shop.agreed_sync()
+            shop.later(days=1)
+            assert shop.active() == {ANNA}
+
+    @staticmethod
+    def write(shop: Shop, ids: dict[str, str], *rows: dict[str, str]) -> None:
+        shop.write(*({**row, **ids} for row in rows))
