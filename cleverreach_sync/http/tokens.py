@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Final, NamedTuple
@@ -72,7 +73,7 @@ class Issued(NamedTuple):
     base_url: str | None = None
 
 
-class IssuedToken(Credentials):
+class IssuedToken(Credentials, ABC):
     """A token that is asked for when it is needed, anew before it runs out, and once when it is refused, whichever
     threads use it. A subclass knows how to ask."""
 
@@ -83,9 +84,9 @@ class IssuedToken(Credentials):
         self._issued: Issued | None = None
         self._expires = 0.0
 
+    @abstractmethod
     def _issue(self) -> Issued:
         """Asks for a token; called by one thread at a time."""
-        raise NotImplementedError
 
     def base_url(self) -> str | None:
         return self._current().base_url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -22,9 +23,9 @@ class AttributesSettings(BaseModel):
     map: Mapping[str, str | None]
     missing: Literal["refuse", "ignore"]
 
+    @abstractmethod
     def data_fields(self) -> tuple[DataField, ...]:
         """The data fields that are filled: those of the preset, with `map` laid over them."""
-        raise NotImplementedError
 
 
 AttributesClass = type[AttributesSettings]  # in a model with a field `type` the word means that
@@ -51,41 +52,41 @@ class TargetSettings(BaseModel):
     type: str
 
     @property
+    @abstractmethod
     def account_key(self) -> str:
         """What tells this account from others, as it is kept in the state; no secret."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def account_marks(self) -> tuple[str, ...]:
         """What two configs have in common that write to the same account; never kept or shown."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def list_spelling(self) -> str:
         """The list as the config names it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def may_create_list(self) -> bool:
         """Whether a list that is not there is created."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def people_per_write(self) -> int:
         """How many people are in one write, at most."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def writes_at_once(self) -> int:
         """How many writes may be under way at the same time."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def account_wide(self) -> bool:
         """Whether an unsubscription anywhere in the account counts for people who are new to the list."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def decides(self) -> dict[str, Any]:
         """The keys that decide about people, by name."""
-        raise NotImplementedError
