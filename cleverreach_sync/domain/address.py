@@ -29,6 +29,7 @@ _LONGEST_WRITTEN: Final = 2000  # with a name, or as a link
 _WILD: Final = frozenset("*?@")
 _LONGEST_COMPOSED: Final = 4000  # characters
 PLACEHOLDERS: Final = ".invalid"  # RFC 2606: nobody can ever have an address there; shops put it where they erased one
+WITHOUT_ADDRESS: Final = f"none@without-address{PLACEHOLDERS}"  # of a record that has none any more, though not erased
 
 
 def normalise(raw: str) -> str | None:

@@ -157,6 +157,7 @@ class Run:
     compared with that of earlier reads, and when a run before this one read all of each, 0 if that is not
     known; `retold`: those of them whose records told of it in another way until now. `zones_before`: the other zones in
     which times without one were read. `unnumbered`: the streams whose records have no ID.
+    `unaddressed`: whose records have no address any more, and which; `erased`: of whom the shop erased one.
     `attempted`: who was under way when the run before was cut off; `made`: whom its writes brought into the list
     without an answer, `remade`: the recipient IDs of those whom they made again."""
 
@@ -182,7 +183,8 @@ class Run:
     began: int
     blocked: Patterns = field(default_factory=lambda: Patterns(()))
     tally: Tally = field(default_factory=Tally)
-    erased: dict[bytes, frozenset[str]] = field(default_factory=dict)
+    unaddressed: dict[bytes, frozenset[str]] = field(default_factory=dict)
+    erased: set[bytes] = field(default_factory=set)
     attempted: frozenset[bytes] = frozenset()
     made: set[bytes] = field(default_factory=set)
     remade: list[tuple[Flight, str]] = field(default_factory=list)

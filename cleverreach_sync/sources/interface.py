@@ -19,7 +19,8 @@ from cleverreach_sync.progress import Finding
 class Row(NamedTuple):
     """One raw row. `email` is normalised; `body` is what `decode` gets back; `place` a line number, 0 if none.
 
-    An address below `.invalid` is a placeholder: the shop erased whose it was. `ident` identifies the record within its
+    An address below `.invalid` is a placeholder: the shop erased whose it was, or, if it is WITHOUT_ADDRESS, the record
+    has none any more, for whatever reason. `ident` identifies the record within its
     stream, None where the source has no ID. `owner` is the ident of another
     stream's record whose person the row belongs to (an order of an account); if that record is read in the same run,
     its address counts, else `email`, which may be empty then. A source that does not read all accounts in every run has

@@ -189,10 +189,10 @@ class Spool(Plans):
             "select ident, min(key) from arrived group by ident having count(distinct key) = 1 order by ident"
         )
 
-    def take_below(self, domain: str) -> list[tuple[int, str | None]]:
-        """Takes out the rows whose address ends in `domain`, and whatever was read of the same records before: stream
-        and ID of each."""
-        query = "select distinct stream, ident from raw where not carried and substr(email, ?) = ?"
+    def take_below(self, domain: str) -> list[tuple[int, str | None, str]]:
+        """Takes out the rows whose address ends in `domain`, and whatever was read of the same records before: stream,
+        ID and address of each."""
+        query = "select distinct stream, ident, email from raw where not carried and substr(email, ?) = ?"
         found = self._db.execute(query, (-len(domain), domain)).fetchall()
         self._db.execute(
             "delete from raw where not carried and substr(email, ?) = ? "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import signal
 import subprocess
@@ -68,6 +69,10 @@ def tap(program: Program) -> Tap:
 
 def anna(**more: Any) -> dict[str, Any]:
     return record(**{"id": 1, "email": "anna@mail.example", "first": "Anna", "news": True, **more})
+
+
+def iso(at: int) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).isoformat()
 
 
 def order(ident: int = 1, email: str = "gast@post.example", **more: Any) -> dict[str, Any]:
@@ -147,13 +152,60 @@ def test_another_address_ends_the_old_one(tap: Tap) -> None:
     assert [email for email, (active, _) in tap.tags.items() if active] == ["new@mail.example"]
 
 
-@pytest.mark.parametrize("gone", [{"_sdc_deleted_at": "2026-01-01T00:00:00Z"}, {"email": None}])
-def test_a_deleted_record_ends_the_consent(tap: Tap, gone: dict[str, Any]) -> None:
+GONE = {"_sdc_deleted_at": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize("gone", [GONE, {"email": None}, {"email": ""}])
+def test_a_record_that_is_deleted_or_lost_its_address_ends_the_consent_and_nothing_else(
+    tap: Tap, gone: dict[str, Any]
+) -> None:
+    tap.program.config(erased="delete")
+    tap.writes(*BOTH, anna(), order())
+    tap.program.sync()
+    tap.writes(*BOTH, anna(**gone))
+    ran = tap.program.agreed_sync()
+    assert (ran.counts, ran.skipped) == ({"deactivated": 1}, {})
+    for _ in range(2):
+        tap.writes(*BOTH, anna())
+        tap.program.sync()
+        assert tap.tags["anna@mail.example"] == (False, set())
+    tap.program.later(days=2)
+    tap.writes(*BOTH, anna(at=iso(tap.program.now - 60)))
+    tap.program.sync()
+    assert tap.tags["anna@mail.example"] == (True, {SUBSCRIBER})
+
+
+def test_a_record_that_lost_its_address_ends_no_other_reason(tap: Tap) -> None:
+    tap.program.config(tags=["subscriber", "buyer", "contact"])
+    tap.writes(
+        *BOTH, anna(), anna(id=2), order(email="anna@mail.example"), anna(id=3, email="ben@mail.example", news=False)
+    )
+    tap.program.sync()
+    tap.writes(*BOTH, anna(email=None), anna(id=3, email=None))
+    assert tap.program.agreed_sync().counts == {}
+    assert tap.tags["anna@mail.example"] == (True, {SUBSCRIBER, BUYER})
+    tap.writes(*BOTH, anna(id=2, email=None), anna(id=9, email=None))
+    assert tap.program.agreed_sync().counts == {"deactivated": 1}
+    assert tap.tags["anna@mail.example"] == (False, {BUYER})
+
+
+def test_an_opt_out_holds_when_its_record_loses_the_address(tap: Tap) -> None:
+    tap.writes(*BOTH, anna(left=True))
+    tap.program.sync()
+    tap.writes(*BOTH, anna(email=None))
+    tap.program.sync()
+    tap.writes(*BOTH, anna(), anna(id=2))
+    assert tap.program.sync().counts == {"skipped": 1}
+
+
+@pytest.mark.parametrize("gone", [{"email": None, **GONE}, {"email": "deleted@site.invalid"}])
+def test_a_record_that_was_erased_goes_from_the_list_where_that_is_wanted(tap: Tap, gone: dict[str, Any]) -> None:
+    tap.program.config(erased="delete")
     tap.writes(*BOTH, anna())
     tap.program.sync()
     tap.writes(*BOTH, anna(**gone))
-    assert tap.program.sync().counts.get("deactivated") == 1
-    assert tap.tags["anna@mail.example"][0] is False
+    assert tap.program.agreed_sync().counts == {"deactivated": 1, "skipped": 1}
+    assert tap.tags == {}
 
 
 def test_a_deleted_order_makes_nobody_a_buyer_any_more(tap: Tap) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from cleverreach_sync.domain.address import WITHOUT_ADDRESS
 from cleverreach_sync.domain.model import RANK_CUSTOMER, RANK_GUEST, Consent, ConsentState, Record
 from cleverreach_sync.errors import CrsyncError, TemporaryError, UsageError
 from cleverreach_sync.sources.interface import Row, Unreadable, Warned
@@ -217,7 +218,7 @@ def test_a_deleted_record_counts_no_more(tmp_path: Path, name: str) -> None:
     assert (bought.orders[0].counts, bought.makes_person) == (False, False)
 
 
-def test_who_has_no_address_any_more_is_erased_and_an_order_of_nobody_is_none(tmp_path: Path) -> None:
+def test_who_has_no_address_any_more_is_erased_only_if_deleted_and_an_order_of_nobody_is_none(tmp_path: Path) -> None:
     source = opened(
         tmp_path,
         schema(),
@@ -231,7 +232,8 @@ def test_who_has_no_address_any_more_is_erased_and_an_order_of_nobody_is_none(tm
     first, second, third = rows(source)
     assert isinstance(first, Row)
     assert isinstance(second, Row)
-    assert first.email.endswith(".invalid")
+    assert first.email == WITHOUT_ADDRESS != second.email
+    assert second.email.endswith(".invalid")
     assert (first.ident, second.ident) == ("1", "2")
     assert isinstance(third, Unreadable)
     (order,) = rows(source, "orders")

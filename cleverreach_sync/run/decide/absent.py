@@ -35,8 +35,8 @@ class Absent:
     def decide(self, joined: JoinedPerson, entry: Entry) -> None:
         """Somebody who may be gone from a stream that was read completely, or whose end waits."""
         run, complete = self._run, self._persons.complete
-        if joined.key in run.erased:
-            self._erased(joined, entry)
+        if joined.key in run.unaddressed:
+            self._unaddressed(joined, entry)
             return
         if not entry.due and not complete:
             return
@@ -66,19 +66,20 @@ class Absent:
         """Whether a pattern of the blacklist fits is known by their address only, which the list knows."""
         return Step.CHECK if self._run.blocked or memory.status is Status.BOUNCED else Step.GONE
 
-    def _erased(self, joined: JoinedPerson, entry: Entry) -> None:
-        """Somebody of whom this read brought nothing but that a record of theirs was erased."""
+    def _unaddressed(self, joined: JoinedPerson, entry: Entry) -> None:
+        """Somebody of whom this read brought nothing but that a record of theirs was erased, or has no address."""
         run = self._run
         before, memory = known_of(run, entry)
         self._silence.note(joined.key, before, ())
         person, facts = self._persons.read("", (), before)
-        person = after_erasure(person, facts)
+        erased = joined.key in run.erased
+        person = after_erasure(person, facts) if erased else known_to_have_left(person, facts, memory)
         recipient = remembered_recipient("", memory, run.rules)
         decision = decide(Case(person, memory, recipient, joined.suppressed), self._rules, run.now)
         step = Step.RECORD
         if decision.outcome is Outcome.DEACTIVATED:
             step = self._end(memory)
-        elif decision.outcome is Outcome.UPDATED and person.is_person:
+        elif decision.outcome is Outcome.UPDATED and (person.is_person or not erased):
             step = Step.UPDATE
         if step is Step.RECORD:
             memory, decision = settle(decision, person, memory, run.now), _open(decision)

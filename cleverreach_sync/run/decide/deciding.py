@@ -66,7 +66,7 @@ class Decider:
         """False if it was stopped."""
         run = self._run
         run.request.progress.begin("decide", total)
-        absent_too = bool(self.persons.complete) or bool(run.erased) or run.ledger.any_due()
+        absent_too = bool(self.persons.complete) or bool(run.unaddressed) or run.ledger.any_due()
         people = 0
         blocked, rests, resting = run.blocked, self._rests, self._resting
         for joined in join(run, absent_too=absent_too):
@@ -105,7 +105,7 @@ class Decider:
             and not suppressed.blacklisted
             and entry.outcome in LASTING
             and not entry.due
-            and entry.key not in self._run.erased
+            and entry.key not in self._run.unaddressed
             and entry.seen == (rows[0].digest if len(rows) == 1 else seen_of(rows))
         )
 

@@ -25,9 +25,9 @@ def spool_rejects(run: Run, days: int) -> None:
         if run.now - reject.since > days * _DAY:
             del run.rejects[key]
             continue
-        erased = run.erased.get(bytes.fromhex(key), ())
+        gone = run.unaddressed.get(bytes.fromhex(key), ())
         kept = tuple(
-            fact for fact in reject.facts if fact.ident not in erased and not run.complete.get(fact.stream, False)
+            fact for fact in reject.facts if fact.ident not in gone and not run.complete.get(fact.stream, False)
         )
         if len(kept) < len(reject.facts):
             if not kept and not run.spool.holds(bytes.fromhex(key)):

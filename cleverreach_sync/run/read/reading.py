@@ -12,7 +12,7 @@ from cleverreach_sync.errors import CrsyncError
 from cleverreach_sync.messages import say
 from cleverreach_sync.run.context import Reader, Run
 from cleverreach_sync.run.departures import note_time
-from cleverreach_sync.run.erasures import find_erased
+from cleverreach_sync.run.erasures import find_unaddressed
 from cleverreach_sync.run.in_flight import look_up
 from cleverreach_sync.run.read.latest import keep_latest
 from cleverreach_sync.run.read.pump import Pump
@@ -55,7 +55,7 @@ def read(run: Run, cursors: dict[str, str | None]) -> bool:
     _give_to_owners(run)
     look_up(run)
     if spooled.placeholders:
-        find_erased(run)
+        find_unaddressed(run)
     run.spool.commit()
     return True
 
@@ -65,7 +65,7 @@ def _stream(reader: Reader, since: str | None, stopped: Callable[[], bool]) -> C
 
 
 class _Spooled:
-    """Puts chunks into the spool and counts. `placeholders`: an address is one that a shop gives to the erased."""
+    """Puts chunks into the spool and counts. `placeholders`: an address stands for none."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

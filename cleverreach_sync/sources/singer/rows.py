@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from cleverreach_sync.domain.address import PLACEHOLDERS, normalise
+from cleverreach_sync.domain.address import PLACEHOLDERS, WITHOUT_ADDRESS, normalise
 from cleverreach_sync.domain.model import (
     RANK_CUSTOMER,
     RANK_GUEST,
@@ -106,11 +106,11 @@ class StreamRows:
         return Row(email, ident, orjson.dumps([*cells, *flags, deleted]), place)
 
     def _of_nobody(self, ident: str | None, place: int, *, deleted: bool, counts: Any) -> Row | Unreadable | None:
-        """A customer who has no address any more, or is deleted, is ended wherever they were; an order without an
-        address makes nobody a buyer."""
+        """A customer who has no address any more is ended wherever they were, and is erased if the record is marked as
+        deleted; an order without an address makes nobody a buyer."""
         if "purchases" not in self.options.signal:
             if ident is not None:
-                return Row(_ERASED, ident, b"", place)
+                return Row(_ERASED if deleted else WITHOUT_ADDRESS, ident, b"", place)
         elif not deleted and self.options.single_orders and self._counts(counts) is False:
             return None
         return Unreadable("email", say("singer.without_address", "a record without an e-mail address"), place)
