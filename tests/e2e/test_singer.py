@@ -7,14 +7,15 @@ import json
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from cleverreach_sync.config.loading import load_config
-from tests.e2e.gate import Gate
+from tests.e2e.gate import Answered, Asked, Gate
 from tests.e2e.program import Program
 from tests.e2e.running import environment
 from tests.unit.test_singer_source import record, schema, state, text
@@ -280,16 +281,23 @@ def test_a_tap_on_standard_input(tap: Tap) -> None:
     assert tap.state == 1
 
 
-def test_a_tap_that_says_nothing_more_is_left_alone_at_the_end(tap: Tap) -> None:
+def test_a_tap_that_says_nothing_more_is_left_alone_at_the_end(tap: Tap, gate: Gate) -> None:
+    """Nobody waits for it, as for a server that is to finish its answer."""
     tap.program.config(source={"path": "-"})
+    reading = threading.Event()
+
+    def began(_asked: Asked, carry_out: Answered) -> Response:
+        reading.set()
+        return carry_out()
+
+    gate.always("GET /v3/blacklist", began)
     words = [sys.executable, "-m", "cleverreach_sync", "sync", "-c", str(tap.program.config_path), "-v"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
         assert process.stdin is not None
         assert process.stderr is not None
         process.stdin.write(text(*BOTH, anna()))
         process.stdin.flush()
-        while tap.program.state.traffic.by.total() == 0 and process.poll() is None:
-            time.sleep(0.01)
+        assert reading.wait(30), process.stderr.read()
         process.send_signal(signal.SIGTERM)
         said = process.stderr.read().decode()
         assert process.wait() == 143, said

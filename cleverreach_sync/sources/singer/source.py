@@ -198,6 +198,8 @@ class SingerSource:
             )
 
     def close(self) -> None:
+        if self._sharing is not None:
+            self._sharing.close()
         if self._file is not None:
             self._file.close()
 
