@@ -37,6 +37,7 @@ def check_apart(transfers: Sequence[tuple[str, Config]], *, writes: bool) -> Non
     _check_states(marks)
     if not writes:
         return
+    _check_handed_on(marks)
     of_list: dict[tuple[str, ...], list[_Marks]] = {}
     for mark in marks:
         for spelling in mark.lists:
@@ -75,6 +76,27 @@ def _check_states(marks: Sequence[_Marks]) -> None:
                     folder=mark.config.state_path,
                 ),
                 hint=say("collisions.own_state", "give one of the files another name, or another state_dir"),
+            )
+
+
+def _check_handed_on(marks: Sequence[_Marks]) -> None:
+    """Where one tap goes on, one transfer alone cannot say for two: the other may not have transferred all before."""
+    first: dict[str, _Marks] = {}
+    for mark in marks:
+        path = getattr(mark.config.source, "state_out", None)
+        if path is None:
+            continue
+        before = first.setdefault(os.path.realpath(mark.config.base / path), mark)
+        if before is not mark:
+            raise UsageError(
+                say(
+                    "collisions.same_state_out",
+                    "{one} and {other} would both write the state of a tap to {path}",
+                    one=before.label,
+                    other=mark.label,
+                    path=path,
+                ),
+                hint=say("collisions.own_state_out", "give each a state_out of its own"),
             )
 
 

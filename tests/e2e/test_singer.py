@@ -306,6 +306,31 @@ def test_a_tap_that_says_nothing_more_is_left_alone_at_the_end(tap: Tap, gate: G
     assert (tap.state, tap.program.state.traffic.writes) == (None, 0)
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"path": "-", "state_out": None}, "a and b would both read standard input"),
+        ({}, "a and b would both write the state of a tap to state.json"),
+    ],
+)
+def test_two_transfers_do_not_share_an_input_that_is_gone_or_a_state(
+    tap: Tap, source: dict[str, Any], said: str
+) -> None:
+    tap.writes(*BOTH, anna(), state(1))
+    tap.program.config(source=source, transfers={"a": {"tags": ["subscriber"]}, "b": {"tags": ["buyer"]}})
+    ran = tap.program.cli("sync", "-c", str(tap.program.config_path))
+    assert ran.code == 2
+    assert said in ran.err
+    assert (tap.state, tap.program.state.traffic.writes) == (None, 0)
+
+
+def test_standard_input_is_for_one_of_source_and_consent(tap: Tap) -> None:
+    tap.program.config(source={"path": "-"}, consent={"path": "-", "absent": "unknown"})
+    ran = tap.program.cli("sync", "-c", str(tap.program.config_path))
+    assert (ran.code, tap.program.state.traffic.writes) == (2, 0)
+    assert "already reads standard input" in ran.err
+
+
 def test_the_output_of_a_real_tap(tap: Tap) -> None:
     """Of tap-csv-folder 0.0.1a1, made with the Meltano SDK 0.41: every value is a text, its keys are lines of files."""
     recorded = (Path(__file__).parents[1] / "cassettes" / "singer" / "tap-csv-folder.jsonl").read_bytes()
