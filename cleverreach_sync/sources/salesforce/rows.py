@@ -25,6 +25,8 @@ from cleverreach_sync.sources.values import json_amount, read_time, utc_text
 
 SUBSCRIBED: Final = "subscribed"
 """What a row gets beside its fields: whether it meets the condition; None where there is none."""
+OTHERS: Final = "others"
+"""What the row of a deleted role gets: whether the same person has another one in the same opportunity."""
 _STATES: Final = {True: ConsentState.YES, False: ConsentState.NO, None: ConsentState.UNKNOWN}
 _STAMPS: Final = ("SystemModstamp", "Opportunity.SystemModstamp", "Contact.SystemModstamp")
 
@@ -40,11 +42,19 @@ def is_person(kind: Kind, row: object) -> bool:
     )
 
 
+def is_part(row: object) -> bool:
+    """Whether a row says who has a part in which opportunity."""
+    return isinstance(row, dict) and all(is_id(row.get(name)) for name in ("Id", "ContactId", "OpportunityId"))
+
+
+def part_of(row: Mapping[str, Any]) -> object:
+    return row["OpportunityId"], normalise(_text(at_path(row, "Contact.Email")))
+
+
 def is_role(row: object) -> bool:
     return (
         isinstance(row, dict)
-        and is_id(row.get("Id"))
-        and is_id(row.get("ContactId"))
+        and is_part(row)
         and isinstance(row.get("IsDeleted"), bool)
         and (row["IsDeleted"] or isinstance(at_path(row, "Opportunity.IsWon"), bool))
         and literal(row.get("SystemModstamp")) is not None
@@ -100,9 +110,11 @@ def person_record(row: Row, kind: Kind, warn: Callable[[Warned], None]) -> Recor
 
 
 def role_row(raw: Mapping[str, Any]) -> Row | None:
-    """What is kept of a contact's role in an opportunity: an order of theirs."""
+    """What is kept of a contact's role in an opportunity: an order of theirs, one for all their roles in it."""
+    gone = raw["IsDeleted"] and not raw.get(OTHERS)
     kept = {
-        "won": not raw["IsDeleted"] and at_path(raw, "Opportunity.IsWon"),
+        "order": raw["OpportunityId"],
+        "won": not gone and bool(at_path(raw, "Opportunity.IsWon")),
         "at": at_path(raw, "Opportunity.CloseDate"),
         "total": at_path(raw, "Opportunity.Amount"),
         "currency": _text(at_path(raw, "Opportunity.CurrencyIsoCode")),
@@ -118,7 +130,7 @@ def role_record(row: Row, warn: Callable[[Warned], None]) -> Record:
     total = json_amount(raw["total"])
     if total is None and raw["total"] is not None and raw["won"]:
         warn(Warned(not_an_amount(what()), 0))
-    order = Order(row.ident or "", raw["won"], at, total, raw["currency"] or None)
+    order = Order(raw["order"], raw["won"], at, total, raw["currency"] or None)
     return Record(row.email, row.ident, RANK_GUEST, at, orders=(order,), makes_person=raw["won"])
 
 

@@ -51,6 +51,6 @@ def above(ident: str | None) -> list[str]:
     return [] if ident is None else [f"Id > '{ident}'"]
 
 
-def among(idents: Sequence[str]) -> str:
+def among(idents: Sequence[str], field: str = "Id") -> str:
     listed = ",".join(f"'{ident}'" for ident in idents)
-    return f"Id IN ({listed})"
+    return f"{field} IN ({listed})"

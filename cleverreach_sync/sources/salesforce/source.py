@@ -19,14 +19,17 @@ from cleverreach_sync.sources.salesforce.api import IsRow, SalesforceApi
 from cleverreach_sync.sources.salesforce.inspect import look
 from cleverreach_sync.sources.salesforce.layout import COMPANY, CONTACTS, KINDS, ROLES, Kind, Layout, layout
 from cleverreach_sync.sources.salesforce.rows import (
+    OTHERS,
     SUBSCRIBED,
     buyer_record,
     buyer_row,
     changed,
     is_buyer,
     is_gone,
+    is_part,
     is_person,
     is_role,
+    part_of,
     person_record,
     person_row,
     role_record,
@@ -43,7 +46,16 @@ STAMP: Final = "SystemModstamp"
 _ROLE: Final = "OpportunityContactRole"
 _ROLE_STAMPS: Final = (STAMP, f"Opportunity.{STAMP}", f"Contact.{STAMP}")
 _ROLE_FIELDS: Final = (
-    *("Id", "IsDeleted", "ContactId", STAMP, "Contact.Email", "Contact.SystemModstamp", "Opportunity.IsWon"),
+    *(
+        "Id",
+        "IsDeleted",
+        "ContactId",
+        "OpportunityId",
+        STAMP,
+        "Contact.Email",
+        "Contact.SystemModstamp",
+        "Opportunity.IsWon",
+    ),
     *("Opportunity.Amount", "Opportunity.CloseDate", "Opportunity.SystemModstamp"),
 )
 _OPPORTUNITY: Final = ("IsWon", "Amount", "CloseDate", STAMP)
@@ -167,7 +179,8 @@ class Salesforce(ShopSource):
         return self._by_id(ROLES, self._role_fields(), _ROLE, ["Contact.Email != null"], is_role, stopped)
 
     def _changed_roles(self, known: Cursor, stopped: Stopped) -> Iterator[Page]:
-        """Those of changed opportunities and contacts, too."""
+        """Those of changed opportunities and contacts, too. One that was deleted takes nothing back from whom another
+        role in the opportunity is left."""
         fields, where = self._role_fields(), ["Contact.Email != null"]
         seen: set[object] = set()
         for stamp in _ROLE_STAMPS:
@@ -175,7 +188,17 @@ class Salesforce(ShopSource):
             for page in pages(stamp, known, stopped):
                 fresh = [row for row in page.rows if _version(row) not in seen]
                 seen.update(map(_version, fresh))
-                yield page._replace(rows=fresh)
+                yield page._replace(rows=self._with_others(fresh, stopped))
+
+    def _with_others(self, rows: list[RawRow], stopped: Stopped) -> list[RawRow]:
+        idents = sorted({row["OpportunityId"] for row in rows if row["IsDeleted"]})
+        left: set[object] = set()
+        for start in range(0, len(idents), soql.IDS_AT_ONCE):
+            among = soql.among(idents[start : start + soql.IDS_AT_ONCE], "OpportunityId")
+            fields = ("Id", "ContactId", "OpportunityId", "Contact.Email")
+            for page in self._by_id(ROLES, fields, _ROLE, ["Contact.Email != null", among], is_part, stopped):
+                left.update(map(part_of, page.rows))
+        return [{**row, OTHERS: part_of(row) in left} if row["IsDeleted"] else row for row in rows]
 
     def _role_fields(self) -> tuple[str, ...]:
         self._api.needed(_ROLE, ("ContactId", "OpportunityId"))
