@@ -74,6 +74,17 @@ def test_leads_that_are_not_read_any_more_keep_nobody_a_subscriber_and_end_no_op
         assert merchant.shown == {ANNA: (False, set()), BEN: (False, set())}
 
 
+def test_the_opt_out_of_a_lead_counts_for_the_contact_that_it_became(merchant: Merchant, org: FakeSalesforce) -> None:
+    """Also for one that was there already, whose own fields a conversion does not change."""
+    org.add_customer(ANNA, consent=True)
+    org.add("Lead", Email=ANNA, HasOptedOutOfEmail=True, IsConverted=True)
+    org.add_customer(BEN, consent=True)
+    org.add("Lead", Email=BEN, Newsletter__c=True, IsConverted=True)
+    for counts in ({"created": 1, "skipped": 1}, {"unchanged": 1, "skipped": 1}):
+        assert merchant.sync(30) == counts
+        assert merchant.shown == {BEN: (True, {SUBSCRIBER})}
+
+
 def test_two_roles_of_a_contact_in_an_opportunity_are_one_order(merchant: Merchant, org: FakeSalesforce) -> None:
     merchant.program.config(tags=["subscriber", "buyer", "contact"])
     anna, ben = org.add_customer(ANNA), org.add_customer(BEN)

@@ -140,7 +140,8 @@ class Salesforce(ShopSource):
 
     def _all_people(self, kind: Kind, stopped: Stopped) -> Iterator[Page]:
         fields = self._layout(kind).asked(kind)
-        where = [WITH_EMAIL, *([f"{kind.gone} = false"] if kind.gone else [])]
+        there = f"({kind.gone} = false OR HasOptedOutOfEmail = true)"  # an opt-out goes on to hold
+        where = [WITH_EMAIL, *([there] if kind.gone else [])]
         is_row = partial(is_person, kind)
         after: str | None = None
         for page in self._by_id(kind.words, fields, kind.name, where, is_row, stopped):
