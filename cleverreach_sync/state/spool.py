@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from cleverreach_sync.domain.address import WITHOUT_ADDRESS
 from cleverreach_sync.domain.decision import NOT_SUPPRESSED, Suppression
 from cleverreach_sync.state.bulk import insert
 from cleverreach_sync.state.database import connect
@@ -136,15 +137,20 @@ class Spool(Plans):
             self._db.execute("drop index again")
 
     def give_way(self, row: RawRow, *, stays: bool) -> None:
-        """Takes out a row that a later one of the same record replaces, or puts it beside that at its address."""
-        if not stays:
-            self._db.execute("delete from raw where rowid = ?", (row.rowid,))
-            return
-        self._db.execute(
-            "update raw set key = later.key, email = later.email from (select key, email from raw where stream = ? and "
-            "ident = ? and not carried order by rowid desc limit 1) as later where raw.rowid = ?",
-            (row.stream, row.ident, row.rowid),
-        )
+        """Takes out a row that a later one of the same record replaces, or puts it beside that at its address; if that
+        has none, it is the later one that goes."""
+        gone = row.rowid
+        if stays:
+            query = (
+                "select rowid, key, email from raw where stream = ? and ident = ? and not carried "
+                "order by rowid desc limit 1"
+            )
+            later, key, email = self._db.execute(query, (row.stream, row.ident)).fetchone()
+            if email != WITHOUT_ADDRESS:
+                self._db.execute("update raw set key = ?, email = ? where rowid = ?", (key, email, gone))
+                return
+            gone = later
+        self._db.execute("delete from raw where rowid = ?", (gone,))
 
     def blacklist(self, rows: Iterable[tuple[bytes, bool]]) -> None:
         """Addresses of the blacklist, and whether the target takes no notice of the entry and still mails them."""

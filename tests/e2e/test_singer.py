@@ -199,6 +199,17 @@ def test_an_opt_out_holds_when_its_record_loses_the_address(tap: Tap) -> None:
     assert tap.program.sync().counts == {"skipped": 1}
 
 
+def test_an_opt_out_right_before_its_record_loses_the_address_beats_the_yes_of_another(tap: Tap) -> None:
+    tap.writes(*BOTH, anna(), anna(id=2))
+    tap.program.sync()
+    tap.writes(*BOTH, anna(left=True), anna(left=True), anna(email=None))
+    assert tap.program.agreed_sync().counts == {"deactivated": 1}
+    for again in (anna(id=2), anna(id=1)):
+        tap.writes(*BOTH, again)
+        tap.program.sync()
+        assert tap.tags["anna@mail.example"] == (False, set())
+
+
 @pytest.mark.parametrize("gone", [{"email": None, **GONE}, {"email": "deleted@site.invalid"}])
 def test_a_record_that_was_erased_goes_from_the_list_where_that_is_wanted(tap: Tap, gone: dict[str, Any]) -> None:
     tap.program.config(erased="delete")
@@ -251,7 +262,7 @@ def test_killed_before_the_state_is_handed_on(tap: Tap) -> None:
     assert tap.state == 1
 
 
-def test_a_state_that_cannot_be_written_is_an_error(tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_could_not_be_written_is_an_error_before_anything_is_sent(tap: Tap) -> None:
     tap.writes(*BOTH, anna(), state(1))
     tap.program.config(source={"state_out": "no/state.json"})
     assert tap.program.sync(code=2).writes == 0

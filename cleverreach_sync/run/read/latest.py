@@ -9,7 +9,7 @@ from cleverreach_sync.sources.interface import Row
 
 def keep_latest(run: Run) -> None:
     """Takes out the rows that a later one of the same record replaces. One that says somebody withdrew stays, and goes
-    along to the later address: whether the later one says something newer, their dates tell."""
+    along to the later address, if there is one: whether the later one says something newer, their dates tell."""
     for number, reader in enumerate(run.readers):
         if not reader.stream.latest:
             continue
