@@ -282,7 +282,7 @@ def test_a_condition_for_buyers(org: FakeSalesforce, opened: Open) -> None:
     found = people(source)
     assert [email for email, person in found.items() if person.purchases is not None] == [ANNA]
     assert any(finding.message == "contacts who have bought: 1" for finding in source.inspect())
-    assert [stream.name for stream in opened(bought_when="none").streams()] == ["contacts"]
+    assert [stream.name for stream in opened(bought_when="None").streams()] == ["contacts"]
 
 
 # Rights and refusals

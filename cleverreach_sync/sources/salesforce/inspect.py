@@ -52,7 +52,7 @@ def look(
             None if yes or not total else say("salesforce.nobody_subscribed", "nobody meets source.subscribed_when"),
         )
     bought = settings.bought_when
-    if CONTACT not in settings.objects or (bought is not None and bought.lower() == NONE):
+    if CONTACT not in settings.objects or bought == NONE:
         return
     if bought is None:
         role_fields()

@@ -26,7 +26,7 @@ def _address(prefix: str) -> dict[str, tuple[str, ...]]:
 
 class Kind(NamedTuple):
     """An object whose rows are people. `fields`: person field, then the fields of Salesforce, of which the first one
-    that there is counts. `never` is a condition of those who are somebody else by now."""
+    that there is counts. `gone` is true of those who are somebody else by now."""
 
     name: str
     stream: str

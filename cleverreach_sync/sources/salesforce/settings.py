@@ -42,6 +42,10 @@ def _condition(text: str) -> str:
     return " ".join(text.split()) if "'" not in text else text.strip()
 
 
+def _buying(text: str) -> str:
+    return NONE if text.strip().lower() == NONE else _condition(text)
+
+
 def _is_whole(text: str) -> bool:
     """Whether its brackets and quotes are closed: what follows must not become a part of it, or the other way round."""
     depth, quoted, escaped = 0, False, False
@@ -116,7 +120,7 @@ subscribed_when: Newsletter__c = true
         description="Who subscribed, as a condition of SOQL (Newsletter__c = true), for all objects or by object; of "
         "an object without a condition nobody is known to have. Who opted out never counts as subscribed.",
     )
-    bought_when: Condition | None = Field(
+    bought_when: Annotated[Words, AfterValidator(_buying)] | None = Field(
         default=None,
         description="Which contacts have bought, as a condition of SOQL, or none for nobody. Default: those with a "
         "role in an opportunity that was won, each of which is an order.",
@@ -153,7 +157,7 @@ subscribed_when: Newsletter__c = true
                     "salesforce.condition_for_nothing", "subscribed_when names objects that are not in objects, or none"
                 )
             )
-        if self.bought_when is not None and self.bought_when.lower() != NONE and CONTACT not in self.objects:
+        if self.bought_when not in (None, NONE) and CONTACT not in self.objects:
             raise wrong(say("salesforce.bought_without_contacts", "bought_when needs Contact in objects"))
         return self
 

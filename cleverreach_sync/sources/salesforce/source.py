@@ -80,12 +80,8 @@ class Salesforce(ShopSource):
     def _streams(self) -> Iterator[ShopStream]:
         for kind in (KINDS[name] for name in dict.fromkeys(self._settings.objects)):
             yield self._people(kind)
-        if CONTACT in self._settings.objects and self._bought_when() != NONE:
-            yield self._purchases(self._bought_when())
-
-    def _bought_when(self) -> str | None:
-        condition = self._settings.bought_when
-        return condition.lower() if condition is not None and condition.lower() == NONE else condition
+        if CONTACT in self._settings.objects and self._settings.bought_when != NONE:
+            yield self._purchases(self._settings.bought_when)
 
     def _people(self, kind: Kind) -> ShopStream:
         condition = self._settings.subscribed(kind.name)
