@@ -110,9 +110,13 @@ class TextFile:
         """Lists of lines with their ends, in order; none for an empty file. A line without end is bounded: OVERLONG."""
         tail, dropping = "", False
         for text in self._texts():
-            lines = io.StringIO(tail + text, newline="").readlines()
-            # a single \r at the end may be half of \r\n
-            tail = "" if not lines or lines[-1].endswith("\n") else lines.pop()
+            if "\n" in text or "\r" in text or tail.endswith("\r"):
+                lines = io.StringIO(tail + text, newline="").readlines()
+                # a single \r at the end may be half of \r\n
+                tail = "" if not lines or lines[-1].endswith("\n") else lines.pop()
+            else:  # a long line goes on
+                lines = []
+                tail += text
             if dropping and lines:
                 lines[0], dropping = OVERLONG, False
             if dropping or len(tail) > self._longest:
