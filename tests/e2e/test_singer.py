@@ -153,7 +153,7 @@ def test_another_address_ends_the_old_one(tap: Tap) -> None:
     assert [email for email, (active, _) in tap.tags.items() if active] == ["new@mail.example"]
 
 
-GONE = {"_sdc_deleted_at": "2026-01-01T00:00:00Z"}
+GONE: dict[str, Any] = {"_sdc_deleted_at": "2026-01-01T00:00:00Z"}
 
 
 @pytest.mark.parametrize("gone", [GONE, {"email": None}, {"email": ""}])
@@ -220,12 +220,33 @@ def test_a_record_that_was_erased_goes_from_the_list_where_that_is_wanted(tap: T
     assert tap.tags == {}
 
 
-def test_a_deleted_order_makes_nobody_a_buyer_any_more(tap: Tap) -> None:
-    tap.writes(*BOTH, order())
+@pytest.mark.parametrize("gone", [order(**GONE), record("orders", id=1, **GONE)])
+def test_a_deleted_order_makes_nobody_a_buyer_any_more(tap: Tap, gone: dict[str, Any]) -> None:
+    """Also one of which there is no more than its key."""
+    tap.program.config(erased="delete")
+    tap.writes(*BOTH, order(), order(2), order(3, "anna@mail.example"))
     tap.program.sync()
-    tap.writes(*BOTH, order(_sdc_deleted_at="2026-01-01T00:00:00Z"))
+    tap.writes(*BOTH, gone)
+    tap.program.agreed_sync()
+    assert tap.tags["gast@post.example"] == (True, {BUYER})
+    tap.writes(*BOTH, {**gone, "record": {**gone["record"], "id": 2}})
+    ran = tap.program.agreed_sync()
+    assert (ran.doc["invalid"], tap.tags["gast@post.example"]) == ({}, (True, set()))
+    assert tap.tags["anna@mail.example"] == (True, {BUYER})
+
+
+def test_a_customer_with_the_sum_of_their_orders_who_lost_the_address(tap: Tap) -> None:
+    people = {**STREAMS["customers"], "signal": ["profile", "consent", "purchases"]}
+    people["fields"] = {**STREAMS["customers"]["fields"], "orders": "orders"}  # type: ignore[dict-item]
+    tap.program.settings["source"]["streams"] = {"customers": people}
+    tap.program.config()
+    tap.writes(schema(), anna(orders=2))
     tap.program.sync()
-    assert tap.tags == {"gast@post.example": (True, set())}
+    assert tap.tags == {"anna@mail.example": (True, {SUBSCRIBER, BUYER})}
+    tap.writes(schema(), anna(email=None, orders=2))
+    assert tap.program.agreed_sync().counts == {"deactivated": 1}
+    assert tap.tags["anna@mail.example"][0] is False
+    assert SUBSCRIBER not in tap.tags["anna@mail.example"][1]
 
 
 def test_the_state_is_not_handed_on_before_all_is_confirmed(tap: Tap) -> None:

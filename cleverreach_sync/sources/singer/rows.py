@@ -107,11 +107,11 @@ class StreamRows:
 
     def _of_nobody(self, ident: str | None, place: int, *, deleted: bool, counts: Any) -> Row | Unreadable | None:
         """A customer who has no address any more is ended wherever they were, and is erased if the record is marked as
-        deleted; an order without an address makes nobody a buyer."""
-        if "purchases" not in self.options.signal:
-            if ident is not None:
-                return Row(_ERASED if deleted else WITHOUT_ADDRESS, ident, b"", place)
-        elif not deleted and self.options.single_orders and self._counts(counts) is False:
+        deleted; an order that is deleted is taken back wherever it was, another one makes nobody a buyer."""
+        order = self.options.single_orders
+        if ident is not None and (deleted or not order):
+            return Row(_ERASED if deleted and not order else WITHOUT_ADDRESS, ident, b"", place)
+        if order and not deleted and self._counts(counts) is False:
             return None
         return Unreadable("email", say("singer.without_address", "a record without an e-mail address"), place)
 
