@@ -189,7 +189,7 @@ def _in_catalogue(words: str, reason: str) -> Message:
         return say("usage.extra", "got unexpected extra argument(s) ({arguments})", arguments=found[1])
     if found := re.fullmatch(r"option ('[^']*') requires an argument", words):
         return say("usage.lacks_value", "option {option} requires an argument", option=found[1])
-    if found := re.fullmatch(r"invalid value for (.+?): (.*)", words, re.DOTALL):
+    if found := re.fullmatch(r"invalid value for ([^:(]+(?: \(env var: '[^']*'\))?): (.*)", words, re.DOTALL):
         if not isinstance(reason, Message):
             reason = _reason(found[2])
         return say("usage.invalid_value", "invalid value for {option}: {reason}", option=found[1], reason=reason)
@@ -216,4 +216,6 @@ def _reason(words: str) -> str:
         return say("usage.at_least", "expected {number} or more", number=found[1])
     if words.startswith("Input should be a valid integer"):
         return say("usage.whole_number", "expected a whole number")
+    if words.startswith("Input should be a valid number"):
+        return say("usage.number", "expected a number")
     return words

@@ -308,18 +308,19 @@ class TestSurroundings:
         assert not ended.doc["dry_run"]
 
     @pytest.mark.parametrize(
-        "env",
+        ("variable", "value", "reason"),
         [
-            {"CRSYNC_FORMAT": "xml"},
-            {"CRSYNC_LOG_FORMAT": "xml"},
-            {"CRSYNC_LOCK_TIMEOUT": "soon"},
-            {"CRSYNC_MAX_DURATION": "-1"},
+            ("CRSYNC_FORMAT", "xml", "'xml' is not one of 'text', 'json'"),
+            ("CRSYNC_LOG_FORMAT", "xml", "'xml' is not one of 'text', 'json'"),
+            ("CRSYNC_LOCK_TIMEOUT", "soon", "expected a number"),
+            ("CRSYNC_MAX_DURATION", "-1", "expected a number of seconds, 0 or more"),
         ],
     )
-    def test_wrong_variables(self, shop: Program, env: dict[str, str]) -> None:
-        ended = shop.here("sync", env=env)
+    def test_wrong_variables(self, shop: Program, variable: str, value: str, reason: str) -> None:
+        ended = shop.here("sync", env={variable: value})
         assert ended.code == 2
         assert ended.err.startswith("error: ")
+        assert f"(env var: '{variable}'): {reason}\n" in ended.err
 
     def test_latin_1_terminals(self, shop: Program) -> None:
         shop.config(source={"name": "Größe 日本"})
