@@ -30,6 +30,7 @@ _NOTHING_WRITTEN: Final = {
 }
 OF_KINDS: Final = say("report.of_kinds", "Those created, updated or unchanged")
 NOTHING_TO_DO: Final = say("next.nothing", "nothing to do")
+LOOK_AT_ROWS: Final = say("next.look_at_rows", "look at the warnings, which name the rows that are invalid")
 THE_SHOP: Final = say("report.the_shop", "the shop")
 NOT_CREATED_YET: Final = say("list.not_created_yet", "not created yet")
 
@@ -283,7 +284,9 @@ def next_step(doc: dict[str, Any], shown: Callable[[str], str] = str) -> str:
     if code in (1, 9):
         return ""
     if would(doc):
-        return shown(command(doc)) if changed(doc) else NOTHING_TO_DO
+        if changed(doc):
+            return shown(command(doc))
+        return LOOK_AT_ROWS if counted.get("invalid") else NOTHING_TO_DO
     complete = doc.get("complete", True)
     nobody_taken = code == 4 and not complete
     if nobody_taken or (counted.get("rejected") and complete and code in (0, 4)):

@@ -218,3 +218,19 @@ def test_fields_for_which_there_is_no_room(shop: Shop) -> None:
 def test_check_counts_rows(shop: Shop, rows: int, says: str) -> None:
     shop.write(*(both(f"p{n}@example.org") for n in range(rows)))
     assert f"customers.csv: {says}" in shop.command("check").out
+
+
+def test_check_warns_of_a_file_without_rows(shop: Shop) -> None:
+    shop.write(both("p1@example.org"))
+    header = shop.folder.joinpath("customers.csv").read_text(encoding="utf-8").splitlines()[0]
+    shop.folder.joinpath("customers.csv").write_text(header + "\n", encoding="utf-8")
+    told = " ".join(shop.command("check").out.split())
+    assert "nobody is in it" in told
+    assert "1 warning" in told
+
+
+def test_a_diff_of_nothing_but_invalid_rows_leads_to_them(shop: Shop) -> None:
+    shop.write({**both("p1@example.org"), "subscribed": "Ja"})
+    told = " ".join(shop.command("diff").out.split())
+    assert "next: look at the warnings" in told
+    assert "nothing to do" not in told

@@ -120,7 +120,12 @@ class FileSource:
                 more = chunk.end is None
             if isinstance(chunks, Generator):
                 chunks.close()
-            yield Finding(_beginning(self.location(stream.name), rows, len(self.fields), more=more))
+            yield Finding(
+                _beginning(self.location(stream.name), rows, len(self.fields), more=more),
+                None
+                if rows
+                else say("file.nobody_in_it", "nobody is in it: is it the right file, and a whole export?"),
+            )
             if self._export is not None:
                 yield Finding(
                     say(
